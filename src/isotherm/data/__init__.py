@@ -1,0 +1,8 @@
+"""What came in: clicks, items, and ways to split them."""
+
+from isotherm.data.ids import IdMap
+from isotherm.data.interactions import Columns, Interactions
+from isotherm.data.items import Items
+from isotherm.data.splits import SPLITS, Split
+
+__all__ = ["SPLITS", "Columns", "IdMap", "Interactions", "Items", "Split"]

@@ -1,0 +1,60 @@
+"""The item Gram matrix C = XᵀX, a pass over user blocks.
+
+The floor is n_u² multiply-adds for a user of n_u clicks; symmetry halves it. Each thread owns a band of
+output rows, so a row stays in the first-level cache while the users of its item add to it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.threads import run_bands
+
+
+def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32) -> NDArray[Any]:
+    """Sum of BᵀB over ``blocks`` (users × items CSR, indices sorted).
+
+    Returns (n_items, n_items), symmetric, C order. Counts are exact in float32 up to 16.7 million users.
+    """
+    total = np.zeros((n_items, n_items), dtype=dtype)
+    for block in blocks:
+        # where each click stands in the CSR, item by item: from there on lie the columns right of the diagonal
+        place = csr_array((np.arange(block.nnz), block.indices, block.indptr), shape=block.shape).tocsc()
+        run_bands(
+            _add_upper_rows, n_items,
+            place.indptr, place.indices, place.data, block.indptr, block.indices, block.data, total,
+            smallest=16,
+        )  # fmt: skip
+    mirror_upper(total)
+    return total
+
+
+def mirror_upper(matrix: NDArray[Any]) -> None:
+    """Copy the upper triangle of a square matrix onto its lower one, in place."""
+    run_bands(_mirror, len(matrix), matrix, smallest=64)
+
+
+@njit(nogil=True, cache=True)
+def _add_upper_rows(first, last, item_starts, item_users, item_places, starts, items, weights, total):  # type: ignore[no-untyped-def]
+    for i in range(first, last):
+        row = total[i]
+        for c in range(item_starts[i], item_starts[i + 1]):
+            place = item_places[c]
+            weight = weights[place]
+            for p in range(place, starts[item_users[c] + 1]):
+                row[items[p]] += weight * weights[p]
+
+
+@njit(nogil=True, cache=True)
+def _mirror(first, last, matrix):  # type: ignore[no-untyped-def]
+    tile = 64
+    for i0 in range(first, last, tile):
+        i1 = min(i0 + tile, last)
+        for j0 in range(0, i1, tile):
+            for i in range(i0, i1):
+                for j in range(j0, min(j0 + tile, i)):
+                    matrix[i, j] = matrix[j, i]

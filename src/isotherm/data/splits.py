@@ -1,0 +1,252 @@
+"""Seeded ways to hide clicks and then ask for them: cold-items, mixed, strong, leave-one-out, temporal.
+
+Every split keeps the whole log's user and item ids, and says in ``dropped`` what it left out and why.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data.interactions import Interactions
+from isotherm.errors import SplitError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What to train on, what is known of each test user, and what to find.
+
+    train: Interactions over all users and items.  histories: Interactions (test users × items), the clicks
+    known at test time.  targets: csr_array (test users × items), the hidden clicks, at least one a row.
+    negatives: (test users, n) item columns, or None for a ranking over all items.
+    valid: clicks kept apart for a model's own early stopping, or None.
+    """
+
+    protocol: str
+    train: Interactions
+    histories: Interactions
+    targets: csr_array
+    settings: dict[str, Any]
+    dropped: dict[str, int] = field(default_factory=dict)
+    negatives: NDArray[np.int64] | None = None
+    valid: Interactions | None = None
+
+    @property
+    def cold(self) -> NDArray[np.bool_]:
+        """(n_items,) true for the items that no train row clicks."""
+        return self.train.item_clicks() == 0
+
+    def describe(self) -> dict[str, Any]:
+        """Counts and settings, as evaluate's JSON holds them."""
+        return {
+            "protocol": self.protocol,
+            **self.settings,
+            "train_users": int((np.diff(self.train.matrix.indptr) > 0).sum()),
+            "train_clicks": self.train.n_clicks,
+            "items": self.train.n_items,
+            "cold_items": int(self.cold.sum()),
+            "test_users": self.histories.n_users,
+            "test_clicks": int(self.targets.nnz),
+            "dropped": self.dropped,
+        }
+
+
+def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
+    """Hide every click on ``holdout`` of the items: they are brand-new at test time."""
+    cold = _chosen(clicks.n_items, holdout, np.random.default_rng(seed), "items")
+    hidden = cold[clicks.matrix.indices]
+    return _hide(clicks, hidden, "cold-items", {"holdout": holdout, "seed": seed})
+
+
+def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdout: float = 0.1) -> Split:
+    """Hide every click on ``holdout`` of the items and ``warm_holdout`` of the other clicks."""
+    rng = np.random.default_rng(seed)
+    cold = _chosen(clicks.n_items, holdout, rng, "items")
+    _check_share(warm_holdout, "warm_holdout")
+    hidden = cold[clicks.matrix.indices] | (rng.random(clicks.n_clicks) < warm_holdout)
+    settings = {"holdout": holdout, "warm_holdout": warm_holdout, "seed": seed}
+    return _hide(clicks, hidden, "mixed", settings)
+
+
+def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:
+    """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets."""
+    rng = np.random.default_rng(seed)
+    held_out = _chosen(clicks.n_users, holdout, rng, "users")
+    train = clicks.keep(~held_out[clicks.click_users()])
+    test = clicks.take_users(np.flatnonzero(held_out))
+    return _fold_in(train, test, rng, {"holdout": holdout, "fold_in": fold_in, "seed": seed})
+
+
+def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, negatives: int = 0) -> Split:
+    """Hide each user's last click (a random one where the log has no timestamps).
+
+    negatives: rank it among this many sampled items that the user never clicked; 0 ranks it among all.
+    ``holdout`` has no part in it: every user gives one click.
+    """
+    rng = np.random.default_rng(seed)
+    position, lengths = _positions(clicks, rng)
+    users = clicks.click_users()
+    hidden = (position == lengths[users] - 1) & (lengths[users] > 1)
+    split = _hide(clicks, hidden, "leave-one-out", {"seed": seed, "negatives": negatives})
+    single = int((lengths == 1).sum())
+    dropped = {"users with a single click": single} if single else {}
+    return replace(split, dropped=dropped, negatives=_sampled(split, negatives, rng) if negatives else None)
+
+
+def temporal(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
+    """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold."""
+    if clicks.timestamps is None:
+        raise SplitError("the temporal split needs timestamps; name their column with --timestamp-column")
+    _check_share(holdout, "holdout")
+    times = clicks.timestamps.to_physical()
+    cut = times.quantile(1 - holdout, "higher")
+    hidden = (times >= cut).to_numpy() if cut != times.min() else (times > cut).to_numpy()
+    settings = {"holdout": holdout, "seed": seed, "cut": str(clicks.timestamps.filter(hidden).min())}
+    return _hide(clicks, hidden, "temporal", settings)
+
+
+def given(
+    train: Interactions,
+    test: Interactions,
+    valid: Interactions | None = None,
+    *,
+    strong: bool = False,
+    seed: int = 0,
+    fold_in: float = 0.8,
+) -> Split:
+    """A split of the user's own: users and items are the union; items in no train row are cold.
+
+    Test users that train does not hold need a history: with ``strong``, or where train knows no test user
+    at all, ``fold_in`` of each test user's clicks become it (seeded).
+    """
+    logs = [log for log in (train, test, valid) if log is not None]
+    users, items = logs[0].users, logs[0].items
+    for log in logs[1:]:
+        users, items = users.union(log.users), items.union(log.items)
+    train, test = train.among(users, items), test.among(users, items)
+    valid = None if valid is None else valid.among(users, items)
+    known, tested = np.diff(train.matrix.indptr) > 0, np.diff(test.matrix.indptr) > 0
+    if strong or not (known & tested).any():
+        test = test.take_users(np.flatnonzero(tested & ~known))
+        split = _fold_in(train, test, np.random.default_rng(seed), {"fold_in": fold_in, "seed": seed})
+        overlap = int((tested & known).sum())
+        dropped = {**split.dropped, **({"test users that train holds": overlap} if overlap else {})}
+        return replace(split, protocol="strong", dropped=dropped, valid=valid)
+    return replace(_against(train, test, "given", {}), valid=valid)
+
+
+SPLITS: dict[str, Callable[..., Split]] = {
+    "cold-items": cold_items,
+    "mixed": mixed,
+    "strong": strong,
+    "leave-one-out": leave_one_out,
+    "temporal": temporal,
+}
+
+
+def _check_share(share: float, name: str) -> None:
+    if not 0 < share < 1:
+        raise SplitError(f"{name} must be between 0 and 1, not {share}")
+
+
+def _chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArray[np.bool_]:
+    _check_share(holdout, "holdout")
+    size = round(holdout * n)
+    if not 0 < size < n:
+        raise SplitError(f"holding out {holdout:g} of {n} {what} leaves none on one side")
+    chosen = np.zeros(n, dtype=bool)
+    chosen[rng.permutation(n)[:size]] = True
+    return chosen
+
+
+def _hide(clicks: Interactions, hidden: NDArray[np.bool_], protocol: str, settings: dict[str, Any]) -> Split:
+    return _against(clicks.keep(~hidden), clicks.keep(hidden), protocol, settings)
+
+
+def _against(train: Interactions, test: Interactions, protocol: str, settings: dict[str, Any]) -> Split:
+    """Test users are those with a hidden click and a history to recommend from.
+
+    A click that is in train as well as in test is nothing to find: it is dropped from the targets.
+    """
+    targets = test.matrix - test.matrix.multiply(train.matrix != 0)
+    targets = csr_array(targets)
+    targets.eliminate_zeros()
+    wanted, known = np.diff(targets.indptr) > 0, np.diff(train.matrix.indptr) > 0
+    dropped = {
+        "users with no train click": int((wanted & ~known).sum()),
+        "test clicks of users with no train click": int(np.diff(targets.indptr)[wanted & ~known].sum()),
+        "test clicks that train holds too": test.n_clicks - int(targets.nnz),
+    }
+    tested = np.flatnonzero(wanted & known)
+    _check_sides(train, len(tested), protocol)
+    return Split(
+        protocol,
+        train,
+        train.take_users(tested),
+        _binary(targets[tested]),
+        settings,
+        {reason: n for reason, n in dropped.items() if n},
+    )
+
+
+def _fold_in(
+    train: Interactions, test: Interactions, rng: np.random.Generator, settings: dict[str, Any]
+) -> Split:
+    fold_in = settings["fold_in"]
+    _check_share(fold_in, "fold_in")
+    few = np.diff(test.matrix.indptr) < 2
+    test = test.take_users(np.flatnonzero(~few))
+    _check_sides(train, test.n_users, "strong")
+    position, lengths = _positions(replace(test, timestamps=None), rng)
+    known = np.clip(np.rint(fold_in * lengths), 1, lengths - 1)
+    history = position < known[test.click_users()]
+    dropped = {"held-out users with a single click": int(few.sum())} if few.any() else {}
+    targets = _binary(test.keep(~history).matrix)
+    return Split("strong", train, test.keep(history), targets, settings, dropped)
+
+
+def _positions(clicks: Interactions, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each click's place in its user's order (by time, else at random), and each user's click count."""
+    users = clicks.click_users()
+    keys = [rng.random(clicks.n_clicks)]
+    if clicks.timestamps is not None:
+        keys.append(clicks.timestamps.to_physical().to_numpy())
+    order = np.lexsort([*keys, users])
+    position = np.empty(clicks.n_clicks, dtype=np.int64)
+    position[order] = np.arange(clicks.n_clicks) - clicks.matrix.indptr[:-1][users[order]]
+    return position, np.diff(clicks.matrix.indptr)
+
+
+def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(test users, n) items that each user clicked neither in train nor in test."""
+    n_items = split.train.n_items
+    negatives = np.empty((split.histories.n_users, n), dtype=np.int64)
+    for row in range(len(negatives)):
+        clicked = [
+            m.indices[m.indptr[row] : m.indptr[row + 1]] for m in (split.histories.matrix, split.targets)
+        ]
+        others = np.delete(np.arange(n_items), np.concatenate(clicked))
+        if len(others) < n:
+            raise SplitError(
+                f"user {split.histories.users.values[row]!r} has only {len(others)} items not clicked; "
+                f"ask for fewer than {n} negatives"
+            )
+        negatives[row] = rng.choice(others, size=n, replace=False, shuffle=False)
+    return negatives
+
+
+def _binary(matrix: csr_array) -> csr_array:
+    return csr_array((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _check_sides(train: Interactions, n_test_users: int, protocol: str) -> None:
+    if not train.n_clicks:
+        raise SplitError(f"the {protocol} split leaves 0 clicks to train on")
+    if not n_test_users:
+        raise SplitError(
+            f"the {protocol} split leaves no user with both a history and a hidden click; "
+            "a larger log or another holdout is needed"
+        )

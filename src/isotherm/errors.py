@@ -1,0 +1,47 @@
+"""What isotherm raises when it is handed something that it cannot use.
+
+Every message names the place (file, column, row, option) and the cure.
+"""
+
+
+class IsothermError(Exception):
+    """Base of all errors that a user can mend; the command line prints it as one line."""
+
+
+class InteractionsError(IsothermError, ValueError):
+    """A click log that cannot be used."""
+
+
+class ItemsError(IsothermError, ValueError):
+    """An item table that cannot be used."""
+
+
+class SplitError(IsothermError, ValueError):
+    """A split that would leave nothing to train on or nothing to test."""
+
+
+class ParameterError(IsothermError, ValueError):
+    """A hyper-parameter or option with an impossible name or value."""
+
+
+class UnknownIdError(IsothermError, KeyError):
+    """A user or item id that the model has never seen."""
+
+    def __str__(self) -> str:  # KeyError would print the message in quotes
+        return str(self.args[0])
+
+
+class NotFittedError(IsothermError, RuntimeError):
+    """A model asked for something before fit()."""
+
+
+class UnsupportedError(IsothermError, NotImplementedError):
+    """A model asked for something that it cannot do by its nature."""
+
+
+class ModelFolderError(IsothermError, OSError):
+    """A saved model that is missing, damaged, or from a newer isotherm."""
+
+
+class DatasetError(IsothermError, OSError):
+    """A public data set that no source could provide."""

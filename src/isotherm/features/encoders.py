@@ -1,0 +1,186 @@
+"""Metadata -> item vectors: one small class a kind of field, each with fit / transform.
+
+A missing value becomes a zero vector (NaN for numbers): it is similar to nothing.
+"""
+
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data.items import Kind
+from isotherm.errors import ParameterError
+
+Vectors = csr_array | NDArray[np.float32]
+Weighting = Literal["count", "binary", "tfidf"]
+
+
+class Encoder(Protocol):
+    """Learns from a field's column, then turns columns into vectors; ``state`` is plain JSON."""
+
+    def fit(self, column: pl.Series) -> "Encoder":
+        """Learn the vocabulary, range or length."""
+
+    def transform(self, column: pl.Series) -> Vectors:
+        """(n_items, n_features) CSR or dense float32; (n_items,) for numbers."""
+
+    def state(self) -> dict[str, Any]:
+        """What fit learned, and the options."""
+
+
+class CategoryEncoder:
+    """Multi-hot over the values that at least ``min_count`` items have."""
+
+    def __init__(self, min_count: int = 2, values: list[str] | None = None) -> None:
+        self.min_count = min_count
+        self.values_ = values or []
+
+    def fit(self, column: pl.Series) -> "CategoryEncoder":
+        """Learn the values worth a feature."""
+        counts = column.list.unique().explode().drop_nulls().value_counts(name="items")
+        self.values_ = counts.filter(pl.col("items") >= self.min_count)[column.name].sort().to_list()
+        return self
+
+    def transform(self, column: pl.Series) -> csr_array:
+        """(n_items, n_values) CSR of ones; unknown values are left out."""
+        pairs = pl.DataFrame({"value": column.list.unique()}).with_row_index("row").explode("value")
+        known = pl.DataFrame(
+            {"value": pl.Series(self.values_, dtype=pl.String), "feature": np.arange(len(self.values_))}
+        )
+        pairs = pairs.join(known, on="value", how="inner")
+        return _sorted_csr(
+            np.ones(pairs.height), pairs["row"], pairs["feature"], (len(column), len(self.values_))
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Options and learned values."""
+        return {"min_count": self.min_count, "values": self.values_}
+
+
+class TextEncoder:
+    """Bag of words: the ``max_words`` most frequent words but English stop words, or tf-idf of them."""
+
+    def __init__(
+        self,
+        max_words: int = 2000,
+        weighting: Weighting = "count",
+        words: list[str] | None = None,
+        idf: list[float] | None = None,
+    ) -> None:
+        if weighting not in ("count", "binary", "tfidf"):
+            raise ParameterError(f"text weighting must be count, binary or tfidf, not {weighting!r}")
+        self.max_words = max_words
+        self.weighting = weighting
+        self.words_ = words or []
+        self.idf_ = idf or []
+
+    def fit(self, column: pl.Series) -> "TextEncoder":
+        """Learn the vocabulary and, for tf-idf, the inverse document frequencies."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        texts = column.drop_nulls().to_list()
+        vectorizer = CountVectorizer(max_features=self.max_words, stop_words="english")
+        try:
+            vectorizer.fit(texts)
+        except ValueError:  # scikit-learn's way to say: nothing but stop words, or no text at all
+            self.words_ = []
+        else:
+            self.words_ = sorted(vectorizer.vocabulary_)
+        if self.weighting == "tfidf":
+            frequency = np.diff(self._counts(column).tocsc().indptr)
+            self.idf_ = (np.log((1 + len(texts)) / (1 + frequency)) + 1).tolist()
+        return self
+
+    def transform(self, column: pl.Series) -> csr_array:
+        """(n_items, n_words) CSR."""
+        counts = self._counts(column)
+        if self.weighting != "count":
+            counts.data[:] = 1
+        if self.weighting == "tfidf":
+            counts.data *= np.asarray(self.idf_, dtype=np.float32)[counts.indices]
+        return counts
+
+    def _counts(self, column: pl.Series) -> csr_array:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        if not self.words_:
+            return csr_array((len(column), 0), dtype=np.float32)
+        vectorizer = CountVectorizer(vocabulary=self.words_)
+        counts = csr_array(vectorizer.transform(column.fill_null("").to_list()), dtype=np.float32)
+        counts.sort_indices()
+        return counts
+
+    def state(self) -> dict[str, Any]:
+        """Options, words and their inverse document frequencies."""
+        return {
+            "max_words": self.max_words, "weighting": self.weighting, "words": self.words_, "idf": self.idf_,
+        }  # fmt: skip
+
+
+class NumberEncoder:
+    """A number in units of the field's range, so that 1 − |difference| is the similarity of two items."""
+
+    def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
+        self.low_ = low
+        self.high_ = high
+
+    def fit(self, column: pl.Series) -> "NumberEncoder":
+        """Learn the range."""
+        if column.drop_nulls().len():
+            self.low_, self.high_ = float(column.min()), float(column.max())  # type: ignore[arg-type]
+        return self
+
+    def transform(self, column: pl.Series) -> NDArray[np.float32]:
+        """(n_items,) float32, NaN where missing."""
+        scale = (self.high_ - self.low_) or 1.0
+        values = column.cast(pl.Float64).to_numpy().astype(np.float64)
+        return ((values - self.low_) / scale).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """The range."""
+        return {"low": self.low_, "high": self.high_}
+
+
+class VectorEncoder:
+    """Given vectors, as they are."""
+
+    def __init__(self, length: int = 0) -> None:
+        self.length_ = length
+
+    def fit(self, column: pl.Series) -> "VectorEncoder":
+        """Learn the length."""
+        self.length_ = int(column.list.len().max() or 0)  # type: ignore[arg-type]
+        return self
+
+    def transform(self, column: pl.Series) -> NDArray[np.float32]:
+        """(n_items, length) float32, zeros where missing. Raises ParameterError for another length."""
+        lengths = column.list.len().fill_null(0).to_numpy()
+        wrong = np.flatnonzero((lengths > 0) & (lengths != self.length_))
+        if len(wrong):
+            raise ParameterError(
+                f"field {column.name!r}, row {wrong[0] + 1}: a vector of length {lengths[wrong[0]]} "
+                f"where {self.length_} was learned"
+            )
+        vectors = np.zeros((len(column), self.length_), dtype=np.float32)
+        vectors[lengths > 0] = column.drop_nulls().explode().to_numpy().reshape(-1, self.length_)
+        return vectors
+
+    def state(self) -> dict[str, Any]:
+        """The length."""
+        return {"length": self.length_}
+
+
+ENCODERS: dict[Kind, type[Any]] = {
+    "categories": CategoryEncoder,
+    "text": TextEncoder,
+    "number": NumberEncoder,
+    "vector": VectorEncoder,
+}
+
+
+def _sorted_csr(values: Any, rows: Any, columns: Any, shape: tuple[int, int]) -> csr_array:
+    matrix = csr_array((values.astype(np.float32), (np.asarray(rows), np.asarray(columns))), shape=shape)
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,221 @@
+"""All of an item table's similarities: one for each field, and their products for each pair (MARec, eq. 5)."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from isotherm.data.items import Items, Kind
+from isotherm.errors import ItemsError, ParameterError
+from isotherm.features.encoders import ENCODERS, Encoder, Vectors, Weighting
+from isotherm.features.similarity import similarity_index
+
+Term = tuple[str, ...]
+
+
+class EncodedItems:
+    """Item vectors by field, in the order of the items they came from."""
+
+    def __init__(self, vectors: Mapping[str, Vectors]) -> None:
+        self.vectors = dict(vectors)
+
+    def __len__(self) -> int:
+        return int(next(iter(self.vectors.values())).shape[0])
+
+    def take(self, rows: NDArray[Any]) -> "EncodedItems":
+        """The vectors of the items at ``rows``."""
+        return EncodedItems({name: vectors[rows] for name, vectors in self.vectors.items()})
+
+    @classmethod
+    def stacked(cls, parts: Sequence["EncodedItems"]) -> "EncodedItems":
+        """One after the other."""
+        vectors: dict[str, Vectors] = {}
+        for name in parts[0].vectors:
+            blocks = [part.vectors[name] for part in parts]
+            sparse = isinstance(blocks[0], csr_array)
+            vectors[name] = csr_array(vstack(blocks, format="csr")) if sparse else np.concatenate(blocks)
+        return cls(vectors)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays by name, for saving."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, vectors in self.vectors.items():
+            if isinstance(vectors, csr_array):
+                for part in ("data", "indices", "indptr"):
+                    arrays[f"{name}.{part}"] = getattr(vectors, part)
+                arrays[f"{name}.shape"] = np.array(vectors.shape)
+            else:
+                arrays[f"{name}.dense"] = vectors
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, fields: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> "EncodedItems":
+        """The inverse of ``arrays``."""
+        vectors: dict[str, Vectors] = {}
+        for name in fields:
+            if f"{name}.dense" in arrays:
+                vectors[name] = arrays[f"{name}.dense"]
+            else:
+                parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+                shape = arrays[f"{name}.shape"]
+                vectors[name] = csr_array(parts, shape=(int(shape[0]), int(shape[1])))
+        return cls(vectors)
+
+
+class MetadataSimilarity:
+    """Encoders for the fields of an item table, and the terms of eq. 5 that their similarities give.
+
+    fields: the fields to use, None for all.  shrinkage: δ of eq. 3.  second_order: products of pairs too.
+    min_count, max_words, text_weighting: options of the category and text encoders.
+    """
+
+    def __init__(
+        self,
+        *,
+        fields: Sequence[str] | None = None,
+        shrinkage: float = 20.0,
+        second_order: bool = True,
+        min_count: int = 2,
+        max_words: int = 2000,
+        text_weighting: Weighting = "count",
+    ) -> None:
+        if shrinkage < 0:
+            raise ParameterError(f"shrinkage must be >= 0, not {shrinkage}")
+        self.fields = fields
+        self.shrinkage = shrinkage
+        self.second_order = second_order
+        self._options: dict[Kind, dict[str, Any]] = {
+            "categories": {"min_count": min_count},
+            "text": {"max_words": max_words, "weighting": text_weighting},
+        }
+        self.kinds_: dict[str, Kind] = {}
+        self.encoders_: dict[str, Encoder] = {}
+
+    def fit(self, items: Items) -> "MetadataSimilarity":
+        """Learn the encoders' vocabularies and ranges. Fields without any value are left out."""
+        chosen = items if self.fields is None else items.only(self.fields)
+        missing = chosen.missing()
+        self.kinds_ = {name: kind for name, kind in chosen.kinds.items() if missing[name] < 1}
+        if not self.kinds_:
+            raise ItemsError(
+                "the item table has no field with a value; metadata is what a new item is known by"
+            )
+        self.encoders_ = {
+            name: ENCODERS[kind](**self._options.get(kind, {})).fit(items.column(name))
+            for name, kind in self.kinds_.items()
+        }
+        return self
+
+    @property
+    def terms(self) -> list[Term]:
+        """(field,) for each field, then (field, field) for each pair: the order of μ."""
+        single: list[Term] = [(name,) for name in self.kinds_]
+        return single + (list(combinations(self.kinds_, 2)) if self.second_order else [])
+
+    @property
+    def term_fields(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each term, the number of its first field and of its second one, -1 for none."""
+        number = {name: i for i, name in enumerate(self.kinds_)}
+        first = np.array([number[term[0]] for term in self.terms])
+        second = np.array([number[term[1]] if len(term) > 1 else -1 for term in self.terms])
+        return first, second
+
+    def encode(self, items: Items) -> EncodedItems:
+        """Vectors of ``items``. Raises ItemsError where a field is missing or of another kind."""
+        for name, kind in self.kinds_.items():
+            if name not in items.kinds:
+                raise ItemsError(
+                    f"field {name!r} is missing from the items; the model was fitted with "
+                    f"{', '.join(self.kinds_)} (a field may be empty, but it must be there)"
+                )
+            if items.kinds[name] != kind and items.missing()[name] < 1:
+                raise ItemsError(
+                    f"field {name!r} was {kind} when the model was fitted and is {items.kinds[name]} now; "
+                    f"declare its kind: {name}={kind}"
+                )
+        empty = [name for name, kind in self.kinds_.items() if items.kinds[name] != kind]
+        return EncodedItems(
+            {
+                name: encoder.transform(_nothing(name, self.kinds_[name], len(items)) if name in empty
+                                        else items.column(name))
+                for name, encoder in self.encoders_.items()
+            }
+        )  # fmt: skip
+
+    def index(self, catalogue: EncodedItems) -> "MetadataIndex":
+        """Ready to compare items with this catalogue."""
+        return MetadataIndex(self, catalogue)
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON from which ``from_state`` builds the fitted object again."""
+        return {
+            "fields": None if self.fields is None else list(self.fields),
+            "shrinkage": self.shrinkage,
+            "second_order": self.second_order,
+            "kinds": self.kinds_,
+            "encoders": {name: encoder.state() for name, encoder in self.encoders_.items()},
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "MetadataSimilarity":
+        """The inverse of ``state``."""
+        made = cls(fields=state["fields"], shrinkage=state["shrinkage"], second_order=state["second_order"])
+        made.kinds_ = dict(state["kinds"])
+        made.encoders_ = {
+            name: ENCODERS[kind](**state["encoders"][name]) for name, kind in made.kinds_.items()
+        }
+        return made
+
+
+class MetadataIndex:
+    """The catalogue that new and old items are compared with, field by field."""
+
+    def __init__(self, similarity: MetadataSimilarity, catalogue: EncodedItems) -> None:
+        self.catalogue = catalogue
+        self.term_fields = self._first, self._second = similarity.term_fields
+        self._indexes = {
+            name: similarity_index(vectors, similarity.shrinkage)
+            for name, vectors in catalogue.vectors.items()
+        }
+
+    def by_field(self, queries: EncodedItems, own_rows: NDArray[Any] | None = None) -> NDArray[np.float32]:
+        """G⁽ᵏ⁾ rows of the query items: (n_fields, n_queries, n_catalogue) float32.
+
+        own_rows: where each query stands in the catalogue, -1 for nowhere; its similarity to itself is 0.
+        """
+        rows = np.empty((len(self._indexes), len(queries), len(self.catalogue)), dtype=np.float32)
+        for field, (name, index) in zip(rows, self._indexes.items(), strict=True):
+            field[...] = index.to(queries.vectors[name])
+        if own_rows is not None:
+            itself = np.flatnonzero(own_rows >= 0)
+            rows[:, itself, own_rows[itself]] = 0.0
+        return rows
+
+    def by_term(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Every term of eq. 5, (n_terms, n_queries, n_catalogue), from the rows by field."""
+        terms = fields[self._first]
+        for t in np.flatnonzero(self._second >= 0):
+            terms[t] *= fields[self._second[t]]
+        return terms
+
+    def mixed(self, fields: NDArray[np.float32], importance: NDArray[np.float64]) -> NDArray[np.float32]:
+        """G = Σ μ_k G⁽ᵏ⁾ + Σ μ_kl G⁽ᵏ⁾∘G⁽ˡ⁾ (eq. 5), (n_queries, n_catalogue), from the rows by field."""
+        mixed = np.zeros(fields.shape[1:], dtype=np.float32)
+        for first, second, weight in zip(
+            self._first, self._second, importance.astype(np.float32), strict=True
+        ):
+            mixed += weight * (fields[first] if second < 0 else fields[first] * fields[second])
+        return mixed
+
+
+def _nothing(name: str, kind: Kind, n: int) -> Any:
+    """A column of ``n`` missing values of one kind."""
+    import polars as pl
+
+    if kind == "categories":
+        return pl.Series(name, [[]] * n, dtype=pl.List(pl.String))
+    types = {"text": pl.String(), "number": pl.Float64(), "vector": pl.List(pl.Float32)}
+    return pl.Series(name, [None] * n, dtype=types[kind])

@@ -1,0 +1,147 @@
+"""What in the metadata predicts clicks: the weighted least squares for μ (MARec, eq. 5), in item space.
+
+The literal fit regresses every cell x_uj on the cells of X·S_a, users × items each. Here the sums over all
+cells are ⟨S_a, C·S_b⟩ with the Gram matrix C, and only the clicked cells, whose weight differs, are visited:
+n_u² additions for a user of n_u clicks. Everything runs over bands of item rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.sparse import csr_array
+
+from isotherm.features.metadata import EncodedItems, MetadataIndex
+from isotherm.progress import stage
+from isotherm.threads import run_bands
+
+_LANES = 16  # terms are padded to whole vector registers
+_BAND_BYTES = 96 * 2**20
+
+
+@dataclass
+class NormalEquations:
+    """A μ = b of the weighted fit; the last row and column belong to the intercept. float64."""
+
+    matrix: NDArray[np.float64]
+    target: NDArray[np.float64]
+
+    def solve(self, non_negative: bool) -> NDArray[np.float64]:
+        """The n_terms weights μ, free or >= 0; the intercept is always free and is left out."""
+        matrix, target = self.matrix, self.target
+        centred = matrix[:-1, :-1] - np.outer(matrix[:-1, -1], matrix[-1, :-1]) / matrix[-1, -1]
+        aim = target[:-1] - matrix[:-1, -1] * target[-1] / matrix[-1, -1]
+        scale = np.sqrt(np.maximum(np.diag(centred), 0))
+        scale = np.divide(
+            1, scale, out=np.zeros_like(scale), where=scale > 1e-6 * np.sqrt(np.diag(matrix)[:-1])
+        )
+        centred = centred * np.outer(scale, scale)
+        values, vectors = np.linalg.eigh(centred)
+        kept = values > 1e-7 * values[-1]  # float32 sums cannot tell smaller directions from nothing
+        root = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+        right = (vectors[:, kept].T @ (aim * scale)) / np.sqrt(values[kept])
+        weights = nnls(root, right)[0] if non_negative else np.linalg.lstsq(root, right, rcond=None)[0]
+        return np.asarray(weights * scale)
+
+
+def normal_equations(
+    clicks: csr_array,
+    gram: NDArray[np.float32],
+    index: MetadataIndex,
+    columns: EncodedItems,
+    own_rows: NDArray[np.int64],
+    nonclick_weight: float,
+) -> NormalEquations:
+    """Sums of the regression of x_uj on the terms, over all users and the given columns.
+
+    clicks: (n_users, n_warm) CSR; gram: its Gram matrix; index: over the n_warm items.
+    columns: the items j whose cells count; own_rows: their place among the warm ones, -1 for never clicked.
+    nonclick_weight: weight of a cell without click; a clicked cell weighs 1.
+    """
+    first, second = index.term_fields
+    n_terms, n_warm = len(first), len(gram)
+    by_item = csr_array((np.arange(clicks.nnz), clicks.indices, clicks.indptr), shape=clicks.shape).tocsc()
+    totals = clicks.sum(axis=0).astype(np.float32)
+    every, every_sum = np.zeros((n_terms, n_terms)), np.zeros(n_terms)
+    lanes = -(-(n_terms + 1) // _LANES) * _LANES
+    clicked = np.zeros((lanes, lanes))
+    band = max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1)))
+    with stage("learn what the metadata is worth", len(columns)) as advance:
+        for start in range(0, len(columns), band):
+            rows = own_rows[start : start + band]
+            fields = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
+            terms = index.by_term(fields)
+            flat = terms.reshape(n_terms, -1)
+            reached = (terms.reshape(-1, n_warm) @ gram).reshape(n_terms, -1)  # S_b·C, band of rows
+            every += flat @ reached.T
+            every_sum += (terms @ totals).sum(axis=1, dtype=np.float64)
+            clicked += sum(
+                run_bands(
+                    _clicked_cells, len(rows), rows, fields, first, second, lanes,
+                    by_item.indptr, by_item.indices, by_item.data, clicks.indptr, clicks.indices, clicks.data,
+                )
+            )  # fmt: skip
+            advance(len(rows))
+    return _assembled(every, every_sum, clicked, clicks, len(columns), nonclick_weight)
+
+
+def _assembled(
+    every: NDArray[np.float64],
+    every_sum: NDArray[np.float64],
+    clicked: NDArray[np.float64],
+    clicks: csr_array,
+    n_columns: int,
+    nonclick_weight: float,
+) -> NormalEquations:
+    """Cells weigh w₀, and the clicked ones 1 − w₀ more."""
+    n_terms, more = len(every), 1 - nonclick_weight
+    matrix, target = np.empty((n_terms + 1, n_terms + 1)), np.empty(n_terms + 1)
+    matrix[:-1, :-1] = nonclick_weight * (every + every.T) / 2 + more * clicked[:n_terms, :n_terms]
+    # the lane behind the terms holds the ones of the intercept; row and column differ by the factor x_uj
+    matrix[:-1, -1] = matrix[-1, :-1] = nonclick_weight * every_sum + more * clicked[n_terms, :n_terms]
+    matrix[-1, -1] = nonclick_weight * clicks.shape[0] * n_columns + more * clicks.nnz
+    target[:-1], target[-1] = clicked[:n_terms, n_terms], clicks.sum(dtype=np.float64)
+    return NormalEquations(matrix, target)
+
+
+@njit(nogil=True, cache=True)
+def _clicked_cells(  # type: ignore[no-untyped-def]
+    begin, end, own_rows, fields, first, second, lanes,
+    item_starts, item_users, item_places, starts, items, weights,
+):  # fmt: skip
+    """Sums over the clicked cells of a band of items: of s_a·s_b, of s_a·x_uj (column n), of s_a (row n)."""
+    n_terms, n_warm = len(first), fields.shape[2]
+    sums = np.zeros((lanes, lanes))
+    similarity = np.zeros((n_warm, lanes), np.float32)  # all terms of one item pair side by side
+    cell = np.zeros(lanes, np.float32)
+    for r in range(begin, end):
+        j = own_rows[r]
+        if j < 0:
+            continue
+        for t in range(n_terms):
+            one = fields[first[t], r]
+            if second[t] < 0:
+                for i in range(n_warm):
+                    similarity[i, t] = one[i]
+            else:
+                other = fields[second[t], r]
+                for i in range(n_warm):
+                    similarity[i, t] = one[i] * other[i]
+        for c in range(item_starts[j], item_starts[j + 1]):
+            cell[:] = 0
+            user = item_users[c]
+            for p in range(starts[user], starts[user + 1]):
+                weight, row = weights[p], similarity[items[p]]
+                for lane in range(0, lanes, _LANES):
+                    part, add = cell[lane : lane + _LANES], row[lane : lane + _LANES]
+                    for t in range(_LANES):
+                        part[t] += weight * add[t]
+            clicked = weights[item_places[c]]
+            for a in range(n_terms):
+                for b in range(n_terms):
+                    sums[a, b] += cell[a] * cell[b]
+                sums[a, n_terms] += cell[a] * clicked
+                sums[n_terms, a] += cell[a]
+    return sums

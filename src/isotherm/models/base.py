@@ -1,0 +1,208 @@
+"""The model contract: fit, recommend, recommend_for, score, similar_items, explain, add_items, save."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data import IdMap, Interactions, Items
+from isotherm.data.interactions import row_blocks
+from isotherm.errors import NotFittedError, ParameterError, UnsupportedError
+from isotherm.models.parameters import shown, whole
+from isotherm.progress import stage
+from isotherm.ranking.topk import hide, top_k
+
+_SCORE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a user is shown an item: exact additive shares of its score, largest first.
+
+    by_item: item_id, share — from each item of the user's history.
+    by_field: field, share — for an item known by its metadata only; None for one with clicks of its own.
+    """
+
+    user: Any
+    item: Any
+    score: float
+    by_item: pl.DataFrame
+    by_field: pl.DataFrame | None = None
+
+
+class Recommender(ABC):
+    """What every model does.
+
+    A subclass learns in ``_fit`` and scores in ``score``; ids, histories, ranking and frames are done here.
+    Hyper-parameters are the keyword arguments of ``__init__``; learned state ends in ``_``.
+    """
+
+    name: ClassVar[str]
+    #: whether fit needs an item table
+    needs_items: ClassVar[bool] = False
+
+    users_: IdMap
+    items_: IdMap
+    clicks_: csr_array  #: (n_users, n_items) what each user clicked, as fitted
+
+    def fit(self, clicks: Interactions, items: Items | None = None) -> Self:
+        """Learn from clicks and, where the model uses it, item metadata. Returns self.
+
+        The catalogue is the items of ``clicks`` and then those that only ``items`` holds.
+        Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent.
+        """
+        if not clicks.n_clicks:
+            raise ParameterError(f"{self.name}: 0 clicks to fit on")
+        if items is None:
+            if self.needs_items:
+                raise ParameterError(f"{self.name} needs an item table: fit(clicks, items), or --items")
+        else:
+            items.of(clicks.items)  # raises where a clicked item has no row
+            catalogue = clicks.items.union(items.ids)
+            items, clicks = items.of(catalogue), clicks.among(clicks.users, catalogue)
+        self.users_, self.items_, self.clicks_ = clicks.users, clicks.items, clicks.matrix
+        with stage(f"fit {self.name}"):
+            self._fit(clicks, items)
+        return self
+
+    @abstractmethod
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        """Learn; ``items``, if given, is in the order of the columns of ``clicks``."""
+
+    @abstractmethod
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Scores (n_users, n_items) float32 for a block of histories in CSR; higher is better."""
+
+    @property
+    def n_items(self) -> int:
+        """Items of the catalogue, added ones included."""
+        return len(self._fitted().items_)
+
+    def recommend(
+        self,
+        users: Iterable[Any] | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: Iterable[Any] | None = None,
+    ) -> pl.DataFrame:
+        """The k best items for each fitted user: user_id, item_id, score (float32), rank (from 1).
+
+        users: ids, None for all.  candidates: the only item ids that may be shown, None for all.
+        A list is shorter than k where fewer items are left. Raises UnknownIdError.
+        """
+        self._fitted()
+        if users is None:
+            rows, ids = np.arange(len(self.users_)), self.users_.values
+        else:
+            rows = self.users_.known_rows(users if isinstance(users, pl.Series) else list(users), "user")
+            ids = self.users_.take(rows)
+        return self._ranked(self._histories(rows), ids, k, exclude_seen, candidates)
+
+    def recommend_for(
+        self,
+        histories: Sequence[Iterable[Any]],
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: Iterable[Any] | None = None,
+    ) -> pl.DataFrame:
+        """The same for users the model has not seen, by their histories (lists of item ids); user_id is 0, 1, ….
+
+        An empty history is answered with the popular items. Raises UnknownIdError.
+        """
+        self._fitted()
+        lists = [list(history) for history in histories]
+        columns = self.items_.known_rows([item for history in lists for item in history], "item")
+        lengths = [len(history) for history in lists]
+        block = csr_array(
+            (np.ones(len(columns), np.float32), columns.astype(np.int32), np.cumsum([0, *lengths])),
+            shape=(len(lists), self.n_items),
+        )
+        block.sum_duplicates()
+        block.data[:] = 1
+        return self._ranked(block, IdMap.numbered(len(lists)).values, k, exclude_seen, candidates)
+
+    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
+        """The k items nearest to ``item``: item_id, score, rank. What «near» is, the model says."""
+        raise UnsupportedError(f"{self.name} knows no similarity between items; item-knn, ease or marec do")
+
+    def explain(self, user: Any, item: Any) -> Explanation:
+        """Exact additive shares of the score of ``item`` for a fitted ``user``."""
+        raise UnsupportedError(f"{self.name} has no exact explanation of a score")
+
+    def add_items(self, items: Items) -> Self:
+        """Make new items recommendable from their metadata alone, without a refit. Returns self."""
+        raise UnsupportedError(f"{self.name} cannot add items without a refit; marec and content-knn can")
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What was learned: arrays by name, and plain JSON."""
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+
+    def save(self, path: Any) -> None:
+        """Write the model to the folder ``path``: JSON, safetensors, Parquet; whole or not at all."""
+        from isotherm.models.persistence import save
+
+        save(self._fitted(), path)
+
+    def __repr__(self) -> str:
+        return shown(self)
+
+    def _fitted(self) -> Self:
+        if not hasattr(self, "items_"):
+            raise NotFittedError(f"{self.name} is not fitted yet; call fit(clicks, items) first")
+        return self
+
+    def _histories(self, rows: NDArray[Any]) -> csr_array:
+        """Click histories of the fitted users at ``rows``, over the catalogue as it is now."""
+        block = self.clicks_[rows]
+        return csr_array((block.data, block.indices, block.indptr), shape=(len(rows), self.n_items))
+
+    def _ranked(
+        self,
+        histories: csr_array,
+        ids: pl.Series,
+        k: int,
+        exclude_seen: bool,
+        candidates: Iterable[Any] | None,
+    ) -> pl.DataFrame:
+        k = min(whole("k", k, 1), self.n_items)
+        allowed = None
+        if candidates is not None:
+            allowed = np.zeros(self.n_items, dtype=bool)
+            allowed[self.items_.known_rows(candidates, "item")] = True
+        popular = np.bincount(self.clicks_.indices, minlength=self.n_items).astype(np.float32)
+        tops = []
+        size = block_size(self.n_items)
+        with stage("recommend", histories.shape[0]) as advance:
+            for block in row_blocks(histories, size):
+                scores = self.score(block)
+                scores[np.diff(block.indptr) == 0] = popular
+                if exclude_seen:
+                    hide(scores, block)
+                tops.append(top_k(scores, k, allowed))
+                advance(block.shape[0])
+        columns = np.concatenate([columns for columns, _ in tops]) if tops else np.empty((0, k), np.int32)
+        best = np.concatenate([scores for _, scores in tops]) if tops else np.empty((0, k), np.float32)
+        shown_at = columns >= 0
+        rows, ranks = np.nonzero(shown_at)
+        return pl.DataFrame(
+            {
+                "user_id": ids.gather(rows),
+                "item_id": self.items_.take(columns[shown_at]),
+                "score": best[shown_at],
+                "rank": (ranks + 1).astype(np.int32),
+            }
+        )
+
+
+def block_size(n_items: int) -> int:
+    """Users to score at one time, so that their dense scores stay within 64 MiB."""
+    return int(np.clip(_SCORE_BYTES // (4 * max(n_items, 1)), 32, 4096))

@@ -1,0 +1,41 @@
+"""Helpers for models that keep a catalogue: growing it, narrowing to its clicked part, saving its parts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data import IdMap, Items
+from isotherm.data.ids import listed
+from isotherm.errors import ItemsError
+
+
+def grown(catalogue: IdMap, items: Items) -> IdMap:
+    """The catalogue and then the new items. Raises ItemsError for items that it holds already."""
+    known = catalogue.rows(items.ids.values) >= 0
+    if known.any():
+        twice = items.ids.values.filter(pl.Series(known)).to_list()
+        raise ItemsError(f"the model knows {len(twice)} of these items already: {listed(twice)}")
+    return catalogue.union(items.ids)
+
+
+def narrowed(user_items: csr_array, columns: NDArray[Any]) -> csr_array:
+    """Only ``columns`` (ascending) of a CSR matrix, renumbered from 0."""
+    if len(columns) == user_items.shape[1]:
+        return user_items
+    place = np.full(user_items.shape[1], -1, dtype=np.int32)
+    place[columns] = np.arange(len(columns), dtype=np.int32)
+    kept = place[user_items.indices] >= 0
+    starts = np.concatenate([[0], np.cumsum(kept)])[user_items.indptr]
+    return csr_array(
+        (user_items.data[kept], place[user_items.indices[kept]], starts.astype(user_items.indptr.dtype)),
+        shape=(user_items.shape[0], len(columns)),
+    )
+
+
+def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

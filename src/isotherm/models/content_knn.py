@@ -1,0 +1,97 @@
+"""Nearest neighbours on metadata: the plain baseline for brand-new items."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack, vstack
+
+from isotherm.data import Interactions, Items
+from isotherm.features.encoders import Weighting
+from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.models.catalogue import grown, part
+from isotherm.models.item_item import ItemItem, SparseWeights
+from isotherm.models.neighbours import nearest, stacked
+from isotherm.models.parameters import at_least, one_of, whole
+
+_BAND = 512
+
+
+class ContentKNN(ItemItem):
+    """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
+
+    neighbours: how many clicked items may speak for an item.  The other options are those of
+    MetadataSimilarity.
+    """
+
+    name: ClassVar[str] = "content-knn"
+    needs_items: ClassVar[bool] = True
+
+    weights_: SparseWeights
+    similarity_: MetadataSimilarity
+    encoded_: EncodedItems
+
+    def __init__(
+        self,
+        *,
+        neighbours: int = 100,
+        fields: Sequence[str] | None = None,
+        shrinkage: float = 20.0,
+        min_count: int = 2,
+        max_words: int = 2000,
+        text_weighting: Weighting = "count",
+    ) -> None:
+        self.neighbours = whole("neighbours", neighbours, 1)
+        self.fields = [fields] if isinstance(fields, str) else fields
+        self.shrinkage = at_least("shrinkage", shrinkage, 0)
+        self.min_count = whole("min_count", min_count, 1)
+        self.max_words = whole("max_words", max_words, 1)
+        self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        assert items is not None
+        self.similarity_ = MetadataSimilarity(
+            fields=self.fields,
+            shrinkage=self.shrinkage,
+            second_order=False,
+            min_count=self.min_count,
+            max_words=self.max_words,
+            text_weighting=self.text_weighting,
+        ).fit(items)
+        self.encoded_ = self.similarity_.encode(items)
+        index = self.similarity_.index(self.encoded_)
+        bands = [
+            self._nearest(index, self.encoded_.take(rows), rows)
+            for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND))
+        ]
+        self.weights_ = SparseWeights(stacked(bands))
+
+    def _nearest(
+        self, index: MetadataIndex, queries: EncodedItems, own_rows: NDArray[Any] | None
+    ) -> csr_array:
+        return nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
+
+    def add_items(self, items: Items) -> Self:
+        """New items get neighbours among the known ones; the known ones keep theirs."""
+        self.items_ = grown(self._fitted().items_, items)
+        queries = self.similarity_.encode(items)
+        columns = self._nearest(self.similarity_.index(self.encoded_), queries, None).T
+        old, new = self.weights_.matrix.shape[0], len(items)
+        wide = hstack([self.weights_.matrix, columns], format="csr")
+        nothing = csr_array((new, old + new), dtype=np.float32)
+        self.weights_ = SparseWeights(csr_array(vstack([wide, nothing], format="csr")))
+        self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
+        return self
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Weights, item vectors and encoders."""
+        arrays = {f"weights/{name}": array for name, array in self.weights_.arrays().items()}
+        arrays |= {f"encoded/{name}": array for name, array in self.encoded_.arrays().items()}
+        return arrays, {"similarity": self.similarity_.state()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+        self.similarity_ = MetadataSimilarity.from_state(document["similarity"])
+        self.weights_ = SparseWeights.from_arrays(part(arrays, "weights/"))
+        self.encoded_ = EncodedItems.from_arrays(list(self.similarity_.kinds_), part(arrays, "encoded/"))

@@ -1,0 +1,208 @@
+"""Models that are one matrix of item-item weights: score = history · weights, and so explain themselves."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.models.base import Explanation, Recommender
+from isotherm.ranking.topk import top_k
+from isotherm.threads import run_bands, thread_count
+
+_TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
+
+
+class Weights(Protocol):
+    """Item-item weights, (n_items, n_items): row = clicked item, column = scored item."""
+
+    def scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """user_items · weights, dense float32."""
+
+    def column(self, item: int) -> NDArray[np.float32]:
+        """What each clicked item gives to the score of ``item``, (n_items,)."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays by name, for saving."""
+
+
+class SparseWeights:
+    """Weights as CSR: for neighbourhood models."""
+
+    def __init__(self, matrix: csr_array) -> None:
+        self.matrix = matrix
+
+    def scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """user_items · weights, dense float32."""
+        return np.asarray((user_items @ self.matrix).toarray(), dtype=np.float32)
+
+    def column(self, item: int) -> NDArray[np.float32]:
+        """What each clicked item gives to the score of ``item``, (n_items,)."""
+        return np.asarray(self.matrix[:, [item]].toarray(), dtype=np.float32).ravel()
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays by name."""
+        return {part: getattr(self.matrix, part) for part in ("data", "indices", "indptr")}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "SparseWeights":
+        """The inverse of ``arrays``."""
+        n = len(arrays["indptr"]) - 1
+        return cls(csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(n, n)))
+
+
+class DenseWeights:
+    """Weights from ``rows`` (item columns with clicks) to groups of columns, each group one dense array.
+
+    rows: (n_rows,) item columns.  groups: (columns, weights (n_rows, n_columns) float32) pairs; an item in
+    no group scores 0, an item in no row gives nothing.
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        rows: NDArray[np.int64],
+        groups: list[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    ) -> None:
+        self.n_items = n_items
+        self.rows = rows
+        self.groups = groups
+        self._row_of = np.full(n_items, -1, dtype=np.int32)
+        self._row_of[rows] = np.arange(len(rows), dtype=np.int32)
+
+    def appended(
+        self, n_items: int, columns: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> "DenseWeights":
+        """The same with more columns over a catalogue grown to ``n_items``.
+
+        The fitted groups are shared, not copied; small groups behind them are merged as they double, so
+        that adding items one by one copies each only a few times and leaves few groups to read.
+        """
+        groups = list(self.groups)
+        while len(groups) > 2 and len(groups[-1][0]) <= len(columns):
+            last_columns, last_weights = groups.pop()
+            columns = np.concatenate([last_columns, columns])
+            weights = np.concatenate([last_weights, weights], axis=1)
+        return DenseWeights(n_items, self.rows, [*groups, (columns, weights)])
+
+    def scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """user_items · weights, dense float32."""
+        out = np.zeros((user_items.shape[0], self.n_items), dtype=np.float32)
+        for columns, weights in self.groups:
+            add_products(user_items, self._row_of, weights, columns, out)
+        return out
+
+    def column(self, item: int) -> NDArray[np.float32]:
+        """What each clicked item gives to the score of ``item``, (n_items,)."""
+        column = np.zeros(self.n_items, dtype=np.float32)
+        for columns, weights in self.groups:
+            for place in np.flatnonzero(columns == item):
+                column[self.rows] = weights[:, place]
+        return column
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays by name."""
+        arrays: dict[str, NDArray[Any]] = {"rows": self.rows, "n_items": np.array([self.n_items])}
+        for number, (columns, weights) in enumerate(self.groups):
+            arrays[f"columns.{number}"] = columns
+            arrays[f"weights.{number}"] = np.ascontiguousarray(weights)
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "DenseWeights":
+        """The inverse of ``arrays``."""
+        numbers = range(sum(name.startswith("columns.") for name in arrays))
+        groups = [(arrays[f"columns.{i}"], arrays[f"weights.{i}"]) for i in numbers]
+        return cls(int(arrays["n_items"][0]), arrays["rows"], groups)
+
+
+class ItemItem(Recommender):
+    """Base of the models whose whole knowledge is ``weights_``."""
+
+    weights_: Weights
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """user_items · weights_, (n_users, n_items) float32."""
+        return self._fitted().weights_.scores(user_items)
+
+    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
+        """The items whose clicks speak most for ``item``: the largest weights of its column."""
+        column = int(self._fitted().items_.known_rows([item], "item")[0])
+        scores = self.weights_.column(column)[None, :].copy()
+        scores[:, column] = -np.inf
+        columns, best = top_k(scores, min(k, self.n_items))
+        shown = columns[0] >= 0
+        ranks = np.arange(1, shown.sum() + 1, dtype=np.int32)
+        return pl.DataFrame(
+            {"item_id": self.items_.take(columns[0][shown]), "score": best[0][shown], "rank": ranks}
+        )
+
+    def explain(self, user: Any, item: Any) -> Explanation:
+        """Exact additive shares of the score of ``item`` for a fitted ``user``."""
+        row = self._fitted().users_.known_rows([user], "user")
+        column = int(self.items_.known_rows([item], "item")[0])
+        history = self._histories(row)
+        shares = history.data * self.weights_.column(column)[history.indices]
+        order = np.argsort(-shares, kind="stable")
+        by_item = pl.DataFrame({"item_id": self.items_.take(history.indices[order]), "share": shares[order]})
+        return Explanation(user, item, float(shares.sum()), by_item, self._by_field(history, column))
+
+    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
+        """Shares of the score by metadata field; None where the score does not come from metadata."""
+        return None
+
+
+def add_products(
+    user_items: csr_array,
+    row_of: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    columns: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None:
+    """out[:, columns] = user_items · weights, where the weights' row of item i is row_of[i] (-1: none).
+
+    Bandwidth is the floor: each click reads one row of the weights, a tile of columns at a time.
+    """
+    tiles = -(-len(columns) // _TILE)
+    n_users = user_items.shape[0]
+    bands = 1 if n_users >= 64 else min(tiles, 4 * thread_count())  # few users: share out the columns
+    edges = [tiles * b // bands * _TILE for b in range(bands)] + [len(columns)]
+    arguments = (user_items.indptr, user_items.indices, user_items.data, row_of, weights, columns, out)
+    if bands == 1:
+        run_bands(_product_rows, n_users, 0, len(columns), *arguments, smallest=8)
+        return
+    run_bands(_product_columns, bands, np.array(edges), *arguments)
+
+
+@njit(nogil=True, cache=True)
+def _product_rows(  # type: ignore[no-untyped-def]
+    first, last, left, right, starts, items, values, row_of, weights, columns, out
+):
+    sums = np.empty(_TILE, np.float32)
+    for start in range(left, right, _TILE):
+        width = min(_TILE, right - start)
+        for u in range(first, last):
+            total = sums[:width]
+            total[:] = 0
+            for p in range(starts[u], starts[u + 1]):
+                r = row_of[items[p]]
+                if r >= 0:
+                    value, row = values[p], weights[r, start : start + width]
+                    for c in range(width):
+                        total[c] += value * row[c]
+            for c in range(width):
+                out[u, columns[start + c]] = total[c]
+
+
+@njit(nogil=True, cache=True)
+def _product_columns(  # type: ignore[no-untyped-def]
+    first, last, edges, starts, items, values, row_of, weights, columns, out
+):
+    for band in range(first, last):
+        _product_rows(
+            0, len(starts) - 1, edges[band], edges[band + 1],
+            starts, items, values, row_of, weights, columns, out,
+        )  # fmt: skip

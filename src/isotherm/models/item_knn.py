@@ -1,0 +1,49 @@
+"""Item-based nearest neighbours on clicks: shrunk cosine between the click vectors of items."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isotherm.data import Interactions, Items
+from isotherm.features.similarity import SparseCosine
+from isotherm.models.item_item import ItemItem, SparseWeights
+from isotherm.models.neighbours import nearest, stacked
+from isotherm.models.parameters import at_least, whole
+
+_BAND = 1024
+
+
+class ItemKNN(ItemItem):
+    """Scores an item by its similarity to the clicked ones.
+
+    neighbours: how many clicked items may speak for an item.  shrinkage: added to the product of norms.
+    """
+
+    name: ClassVar[str] = "item-knn"
+
+    weights_: SparseWeights
+
+    def __init__(self, *, neighbours: int = 100, shrinkage: float = 20.0) -> None:
+        self.neighbours = whole("neighbours", neighbours, 1)
+        self.shrinkage = at_least("shrinkage", shrinkage, 0)
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        vectors = clicks.matrix.T.tocsr()
+        index = SparseCosine(vectors, self.shrinkage)
+        bands = []
+        for first in range(0, clicks.n_items, _BAND):
+            band = index.to(vectors[first : first + _BAND])
+            own = np.arange(len(band))
+            band[own, first + own] = 0
+            bands.append(nearest(band, self.neighbours))
+        self.weights_ = SparseWeights(stacked(bands))
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The weights."""
+        return self.weights_.arrays(), {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+        self.weights_ = SparseWeights.from_arrays(arrays)

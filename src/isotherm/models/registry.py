@@ -1,0 +1,23 @@
+"""Every model by its name. A new model is one file and one line here."""
+
+from importlib import import_module
+from typing import Any
+
+from isotherm.errors import ParameterError
+
+REGISTRY: dict[str, str] = {
+    "popularity": "isotherm.models.popularity:Popularity",
+    "item-knn": "isotherm.models.item_knn:ItemKNN",
+    "content-knn": "isotherm.models.content_knn:ContentKNN",
+    "ease": "isotherm.models.ease:EASE",
+    "marec": "isotherm.models.marec:MARec",
+}
+
+
+def model_class(name: str) -> type[Any]:
+    """The class behind a registry name. Raises ParameterError that lists the names."""
+    if name not in REGISTRY:
+        raise ParameterError(f"there is no model {name!r}; the models are {', '.join(REGISTRY)}")
+    module, _, attribute = REGISTRY[name].partition(":")
+    found: type[Any] = getattr(import_module(module), attribute)
+    return found

@@ -1,0 +1,87 @@
+"""Says what a long job is doing: bars on a terminal, plain lines elsewhere, nothing where not wanted.
+
+Models and evaluation call ``stage``; who watches is chosen once, by ``watch_with``.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal, Protocol
+
+Advance = Callable[[int], None]
+
+
+class Watcher(Protocol):
+    """What shows a stage while it runs."""
+
+    def begin(self, title: str, total: int | None) -> Advance:
+        """Show a new stage; the returned function is told how many steps were just done."""
+
+    def end(self, title: str, seconds: float) -> None:
+        """The stage is over."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, title: str, total: int | None) -> Advance:
+        return lambda steps: None
+
+    def end(self, title: str, seconds: float) -> None:
+        return None
+
+
+class Lines:
+    """One plain line for each finished stage: for logs and pipes."""
+
+    def begin(self, title: str, total: int | None) -> Advance:
+        return lambda steps: None
+
+    def end(self, title: str, seconds: float) -> None:
+        print(f"{title} ({seconds:.1f} s)", file=sys.stderr, flush=True)
+
+
+class Bars:
+    """A bar for the running stage on a terminal, then one line for it."""
+
+    def begin(self, title: str, total: int | None) -> Advance:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._progress = Progress(console=Console(stderr=True), transient=True)
+        self._progress.start()
+        task = self._progress.add_task(title, total=total)
+        return lambda steps: self._progress.advance(task, steps)
+
+    def end(self, title: str, seconds: float) -> None:
+        self._progress.stop()
+        Lines().end(title, seconds)
+
+
+_watcher: ContextVar[Watcher | None] = ContextVar("isotherm_watcher", default=None)
+_depth: ContextVar[int] = ContextVar("isotherm_stage_depth", default=0)
+
+
+def watch_with(how: Literal["auto", "silent"]) -> None:
+    """Choose the watcher: bars or lines by what stderr is ("auto"), or nothing ("silent")."""
+    _watcher.set(Silent() if how == "silent" else Bars() if sys.stderr.isatty() else Lines())
+
+
+@contextmanager
+def stage(title: str, total: int | None = None) -> Iterator[Advance]:
+    """Show ``title`` while the block runs. A stage inside a stage is not shown: one thing at a time.
+
+    In a library call on a terminal the default is a bar; off a terminal it is silence.
+    """
+    watcher = _watcher.get() or (Bars() if sys.stderr.isatty() else Silent())
+    if _depth.get():
+        watcher = Silent()
+    token = _depth.set(_depth.get() + 1)
+    started = time.perf_counter()
+    try:
+        yield watcher.begin(title, total)
+    finally:
+        _depth.reset(token)
+        watcher.end(title, time.perf_counter() - started)

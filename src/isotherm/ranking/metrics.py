@@ -1,0 +1,104 @@
+"""Ranking metrics: pure functions on hits, one value a user, and on lists, one value a model.
+
+hits: (n_users, k_max) bool, true where the item at that rank is one of the user's targets.
+n_targets: (n_users,) how many targets each user has, at least 1.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.threads import run_bands
+
+Hits = NDArray[np.bool_]
+Counts = NDArray[np.int64]
+PerUser = NDArray[np.float64]
+
+
+def rank_hits(columns: NDArray[np.int32], targets: csr_array) -> Hits:
+    """Which recommended columns (n_users, k; -1 for none) are targets (n_users × n_items, sorted CSR)."""
+    hits = np.zeros(columns.shape, dtype=np.bool_)
+    run_bands(_mark_hits, len(columns), columns, targets.indptr, targets.indices, hits, smallest=256)
+    return hits
+
+
+def hit_rate(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+    """hr@k: hits in the top k / min(k, targets) (MARec; the Recall@k of the VAE papers)."""
+    return hits[:, :k].sum(axis=1) / np.minimum(k, n_targets)
+
+
+def recall(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+    """recall@k: hits in the top k / targets."""
+    return hits[:, :k].sum(axis=1) / n_targets
+
+
+def ndcg(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+    """ndcg@k with binary gains 1 / log2(rank + 1); the ideal list is cut at min(k, targets)."""
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    ideal = np.cumsum(gains)[np.minimum(k, n_targets) - 1]
+    return hits[:, :k] @ gains[: hits.shape[1]] / ideal
+
+
+def reciprocal_rank(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+    """mrr@k: 1 / rank of the first hit in the top k, 0 without one."""
+    first = hits[:, :k].argmax(axis=1)
+    return np.where(hits[:, :k].any(axis=1), 1 / (first + 1), 0.0)
+
+
+def average_precision(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+    """map@k: precision at each hit's rank, summed, / min(k, targets)."""
+    top = hits[:, :k]
+    precision = np.cumsum(top, axis=1) / np.arange(1, top.shape[1] + 1)
+    return (precision * top).sum(axis=1) / np.minimum(k, n_targets)
+
+
+USER_METRICS: dict[str, Callable[[Hits, Counts, int], PerUser]] = {
+    "hr": hit_rate,
+    "ndcg": ndcg,
+    "recall": recall,
+    "mrr": reciprocal_rank,
+    "map": average_precision,
+}
+
+
+def self_information(item_clicks: Counts, n_users: int) -> PerUser:
+    """-log2 of the share of users who clicked each item, one click added so that new items stay finite."""
+    return -np.log2((item_clicks + 1) / (n_users + 1))
+
+
+def novelty(columns: NDArray[np.int32], information: PerUser) -> PerUser:
+    """Mean self-information (bits) of each user's list; higher means less obvious items."""
+    shown = columns >= 0
+    values = np.where(shown, information[columns], 0.0)
+    return values.sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
+
+
+def exposure(columns: NDArray[np.int32], n_items: int) -> Counts:
+    """How many lists hold each item, (n_items,)."""
+    return np.bincount(columns[columns >= 0], minlength=n_items)
+
+
+def coverage(counts: Counts) -> float:
+    """Share of the candidates that stand in at least one list."""
+    return float((counts > 0).mean())
+
+
+def gini(counts: Counts) -> float:
+    """Gini index of the candidates' exposure: 0 all alike, near 1 a few items take all."""
+    n, total = len(counts), counts.sum()
+    if not total:
+        return 0.0
+    return float((2 * np.arange(1, n + 1) - n - 1) @ np.sort(counts) / (n * total))
+
+
+@njit(nogil=True, cache=True)
+def _mark_hits(first, last, columns, starts, items, hits):  # type: ignore[no-untyped-def]
+    for u in range(first, last):
+        mine = items[starts[u] : starts[u + 1]]
+        for rank in range(columns.shape[1]):
+            column = columns[u, rank]
+            place = np.searchsorted(mine, column)
+            hits[u, rank] = place < len(mine) and mine[place] == column
