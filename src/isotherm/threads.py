@@ -39,7 +39,5 @@ def run_bands(kernel: Callable[..., Any], n: int, *arguments: Any, smallest: int
     if bands < 2:
         return [kernel(0, n, *arguments)]
     edges = [n * b // bands for b in range(bands + 1)]
-    jobs = [
-        _pool(os.getpid()).submit(kernel, a, b, *arguments) for a, b in itertools.pairwise(edges)
-    ]
+    jobs = [_pool(os.getpid()).submit(kernel, a, b, *arguments) for a, b in itertools.pairwise(edges)]
     return [job.result() for job in jobs]

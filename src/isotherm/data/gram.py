@@ -22,7 +22,7 @@ def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32) -> 
     """
     total = np.zeros((n_items, n_items), dtype=dtype)
     for block in blocks:
-        # where each click stands in the CSR, item by item: from there on lie the columns right of the diagonal
+        # where each click stands in the CSR, item by item: from there on lie the columns past the diagonal
         place = csr_array((np.arange(block.nnz), block.indices, block.indptr), shape=block.shape).tocsc()
         run_bands(
             _add_upper_rows, n_items,

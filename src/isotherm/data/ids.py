@@ -42,7 +42,7 @@ class IdMap:
         return found["row"].fill_null(-1).to_numpy()
 
     def known_rows(self, ids: pl.Series | Iterable[Any], what: str) -> NDArray[np.int64]:
-        """Row of each id. Raises UnknownIdError that names the ones nobody knows; ``what`` is user or item."""
+        """Row of each id. Raises UnknownIdError that names the unknown; ``what`` is user or item."""
         ids = ids if isinstance(ids, pl.Series) else list(ids)
         rows = self.rows(ids)
         if (rows < 0).any():

@@ -105,7 +105,7 @@ class Items:
 
     def missing(self) -> dict[str, float]:
         """Share of items with no value, for each field."""
-        return {name: float(_is_missing(self._table[name]).mean() or 0.0) for name in self.kinds}  # type: ignore[arg-type]
+        return {name: float(_is_missing(self._table[name]).to_numpy().mean()) for name in self.kinds}
 
     def take(self, rows: NDArray[Any]) -> "Items":
         """The items at ``rows``, in this order."""
@@ -131,7 +131,8 @@ class Items:
         if len(missing):
             raise ItemsError(
                 f"{len(missing)} item_ids in clicks are missing from items: "
-                f"{listed(ids.take(missing).to_list())}; add their rows (fields may be empty) or drop their clicks"
+                f"{listed(ids.take(missing).to_list())}; "
+                "add their rows (fields may be empty) or drop their clicks"
             )
         return self.take(rows)
 
@@ -148,7 +149,7 @@ def inferred_kind(column: pl.Series) -> Kind:
     """
     dtype = column.dtype
     if isinstance(dtype, pl.List | pl.Array):
-        return "vector" if dtype.inner.is_float() else "categories"  # type: ignore[union-attr]
+        return "vector" if dtype.inner.is_float() else "categories"
     if dtype == pl.Boolean or isinstance(dtype, pl.Categorical | pl.Enum):
         return "categories"
     if dtype.is_numeric() or dtype.is_temporal():
@@ -236,7 +237,7 @@ def _vector(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
         row = int(uneven.arg_max() or 0)
         raise ItemsError(
             f"{place}, row {row + 1} (item {ids.values[row]!r}): a vector of length {lengths[row]} "
-            f"where the others have {usual.min()}; all must be of one length (or missing)"
+            f"where the others have {usual.min()!r}; all must be of one length (or missing)"
         )
     vectors = column.cast(pl.List(pl.Float32), strict=False)
     bad = vectors.list.eval(pl.element().is_null() | ~pl.element().is_finite()).list.any().fill_null(False)

@@ -37,7 +37,7 @@ class Split:
     @property
     def cold(self) -> NDArray[np.bool_]:
         """(n_items,) true for the items that no train row clicks."""
-        return self.train.item_clicks() == 0
+        return np.asarray(self.train.item_clicks() == 0)
 
     def describe(self) -> dict[str, Any]:
         """Counts and settings, as evaluate's JSON holds them."""

@@ -96,7 +96,7 @@ def _read(path: Path, error: type[IsothermError]) -> pl.DataFrame:
 
 
 def _read_json_lines(path: Path, error: type[IsothermError]) -> pl.DataFrame:
-    text = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     try:
         return pl.read_ndjson(text, infer_schema_length=None)
     except pl.exceptions.PolarsError:

@@ -3,7 +3,7 @@
 A missing value becomes a zero vector (NaN for numbers): it is similar to nothing.
 """
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from isotherm.data.items import Kind
 from isotherm.errors import ParameterError
 
-Vectors = csr_array | NDArray[np.float32]
+Vectors: TypeAlias = csr_array | NDArray[np.float32]
 Weighting = Literal["count", "binary", "tfidf"]
 
 

@@ -1,4 +1,4 @@
-"""All of an item table's similarities: one for each field, and their products for each pair (MARec, eq. 5)."""
+"""All similarities of an item table: one for each field, their products for each pair (MARec, eq. 5)."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

@@ -74,9 +74,10 @@ class DenseCosine:
 
     def to(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_queries, n_catalogue)."""
-        products = queries @ self._vectors.T
+        similarity: NDArray[np.float32] = queries @ self._vectors.T
         scale = np.outer(_norms(queries), self._norms) + self._shrinkage
-        return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+        similarity[scale == 0] = 0  # a zero vector is similar to nothing
+        return np.divide(similarity, scale, out=similarity, where=scale > 0)
 
 
 class Closeness:
@@ -87,8 +88,9 @@ class Closeness:
 
     def to(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_queries, n_catalogue)."""
-        closeness = 1 - np.abs(queries[:, None] - self._values[None, :])
-        return np.maximum(np.nan_to_num(closeness, copy=False, nan=0.0), 0, dtype=np.float32)
+        closeness: NDArray[np.float32] = 1 - np.abs(queries[:, None] - self._values[None, :])
+        np.nan_to_num(closeness, copy=False, nan=0.0)
+        return np.maximum(closeness, 0, out=closeness)
 
 
 def _norms(vectors: Vectors) -> NDArray[np.float32]:

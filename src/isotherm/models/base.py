@@ -110,7 +110,7 @@ class Recommender(ABC):
         exclude_seen: bool = True,
         candidates: Iterable[Any] | None = None,
     ) -> pl.DataFrame:
-        """The same for users the model has not seen, by their histories (lists of item ids); user_id is 0, 1, ….
+        """The same for unseen users, by their histories (lists of item ids); user_id is 0, 1, ….
 
         An empty history is answered with the popular items. Raises UnknownIdError.
         """

@@ -3,6 +3,9 @@
 Some warm items are hidden whole and play new ones, and some clicks of the others are hidden too; then β is
 what ranks both best in one list over all candidates. Warm scores do not depend on β and cold ones are
 proportional to it, so one top-k list of each kind answers for every β at once.
+
+A cold score is a sum over the history, so it is lower where clicks and items are hidden. What carries over
+is the level of cold scores beside warm ones: it is learned on the hidden part and met again with all clicks.
 """
 
 from collections.abc import Callable
@@ -19,40 +22,45 @@ from isotherm.progress import stage
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import hide, top_k
 
-PSEUDO_COLD_SHARE = 0.2
-HIDDEN_CLICKS_SHARE = 0.1
+HIDDEN_SHARE = 0.2  # of items, and of the other items' clicks: hidden clicks of both kinds count alike
 _K = 10
 _MOST_USERS = 20_000
 _GRID = 161
 _DECADES = 2.0
 
-Columns = Callable[[NDArray[Any], NDArray[Any], csr_array], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Lists = tuple[NDArray[Any], NDArray[np.float32], NDArray[Any], NDArray[np.float32]]
+Part = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def best_beta(user_items: csr_array, columns: Columns, seed: int) -> float:
+def best_beta(
+    user_items: csr_array,
+    fitted: Callable[[NDArray[Any]], Part],
+    refitted: Callable[[NDArray[Any], NDArray[Any], csr_array], Part],
+    seed: int,
+) -> float:
     """The β with the best ndcg@10 over all candidates.
 
     user_items: (n_users, n_items) CSR, every item clicked.
-    columns: (kept items, hidden items, clicks on the kept ones) -> the warm weights (n_kept, n_kept) and
-    the hidden items' columns (n_kept, n_hidden) at β = 1.
+    fitted: (hidden items) -> the weights (n_items, n_items) with all clicks, and the hidden items' columns
+    (n_items, n_hidden) at β = 1, as if nobody had clicked them.
+    refitted: (kept items, hidden items, clicks on the kept ones) -> the same without the hidden clicks.
     """
     rng = np.random.default_rng(seed)
     n_items = user_items.shape[1]
-    hidden = np.sort(rng.permutation(n_items)[: max(1, round(PSEUDO_COLD_SHARE * n_items))])
-    held = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_CLICKS_SHARE)
+    hidden = np.sort(rng.permutation(n_items)[: max(1, round(HIDDEN_SHARE * n_items))])
+    held = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_SHARE)
     train, targets = _only(user_items, ~held), _only(user_items, held)
     kept = np.flatnonzero(np.bincount(train.indices, minlength=n_items))
-    if not len(kept):
+    tested = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(targets.indptr) > 0))
+    if not len(tested):
         return 1.0
+    if len(tested) > _MOST_USERS:
+        tested = np.sort(rng.choice(tested, _MOST_USERS, replace=False))
     with stage("choose beta on pseudo-cold items"):
-        weights, cold_columns = columns(kept, hidden, narrowed(train, kept))
-        tested = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(targets.indptr) > 0))
-        if len(tested) > _MOST_USERS:
-            tested = np.sort(rng.choice(tested, _MOST_USERS, replace=False))
-        if not len(tested):
-            return 1.0
-        lists = _lists(narrowed(train[tested], kept), kept, hidden, weights, cold_columns)
-        return _best(lists, targets[tested])
+        part = refitted(kept, hidden, narrowed(train, kept))
+        lists = _lists(narrowed(train[tested], kept), kept, hidden, *part)
+        loudness = _best(lists, targets[tested])
+        return loudness * _level(_lists(user_items[tested], np.arange(n_items), hidden, *fitted(hidden)))
 
 
 def _lists(
@@ -61,7 +69,7 @@ def _lists(
     hidden: NDArray[Any],
     weights: NDArray[np.float32],
     cold_columns: NDArray[np.float32],
-) -> tuple[NDArray[Any], NDArray[np.float32], NDArray[Any], NDArray[np.float32]]:
+) -> Lists:
     """The k best warm and the k best cold items of each user, with their scores at β = 1."""
     from isotherm.models.item_item import DenseWeights
 
@@ -75,28 +83,34 @@ def _lists(
         warm_scores = warm_map.scores(block)
         hide(warm_scores, block)
         warm_best, warm_top = top_k(warm_scores, min(_K, len(kept)))
-        cold_best, cold_top = top_k(cold_map.scores(block)[:, : len(hidden)], min(_K, len(hidden)))
+        cold_scores = np.ascontiguousarray(cold_map.scores(block)[:, : len(hidden)])
+        cold_best, cold_top = top_k(cold_scores, min(_K, len(hidden)))
         parts.append((np.where(warm_best < 0, -1, kept[warm_best]), warm_top, hidden[cold_best], cold_top))
     merged = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return merged[0], merged[1], merged[2], merged[3]
 
 
-def _best(
-    lists: tuple[NDArray[Any], NDArray[np.float32], NDArray[Any], NDArray[np.float32]], targets: csr_array
-) -> float:
+def _level(lists: Lists) -> float:
+    """How high the best warm items score beside the best cold ones at β = 1."""
+    _, warm_top, _, cold_top = lists
+    warm, cold = (float(np.median(np.abs(top[:, 0]))) for top in (warm_top, cold_top))
+    return max(warm, 1e-12) / max(cold, 1e-12)
+
+
+def _best(lists: Lists, targets: csr_array) -> float:
+    """The best β in units of the level of ``lists``."""
     warm_columns, warm_top, cold_columns, cold_top = lists
-    level = np.median(np.abs(warm_top[:, 0])) / max(float(np.median(np.abs(cold_top[:, 0]))), 1e-12)
     candidates = np.concatenate([warm_columns, cold_columns], axis=1).astype(np.int32)
     hits = rank_hits(candidates, targets)
     n_targets = np.diff(targets.indptr)
-    betas = max(float(level), 1e-12) * np.logspace(-_DECADES, _DECADES, _GRID)
+    grid, level = np.logspace(-_DECADES, _DECADES, _GRID), _level(lists)
     quality = []
-    for beta in betas:
-        scores = np.concatenate([warm_top, np.float32(beta) * cold_top], axis=1)
+    for loudness in grid:
+        scores = np.concatenate([warm_top, np.float32(loudness * level) * cold_top], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :_K]
         quality.append(ndcg(np.take_along_axis(hits, order, axis=1), n_targets, _K).mean())
     best = np.flatnonzero(np.asarray(quality) >= max(quality) * (1 - 1e-3))
-    return float(betas[best[len(best) // 2]])  # the middle of the plateau, not its luckiest point
+    return float(grid[best[len(best) // 2]])  # the middle of the plateau, not its luckiest point
 
 
 def _only(user_items: csr_array, kept: NDArray[np.bool_]) -> csr_array:

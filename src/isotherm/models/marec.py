@@ -130,7 +130,7 @@ class MARec(ItemItem):
         weights, inverse_diagonal = self.backbone.solve(user_items, product)
         if learn:
             self.beta_ = (
-                self._learned_beta(user_items, encoded.take(warm))
+                self._learned_beta(user_items, encoded.take(warm), weights, inverse_diagonal)
                 if self.beta == "auto"
                 else float(self.beta)
             )
@@ -179,16 +179,23 @@ class MARec(ItemItem):
         columns = self._operator.columns(self._similarities(queries))
         return np.ascontiguousarray(np.float32(self.alpha * self.beta_) * columns.T)
 
-    def _learned_beta(self, user_items: csr_array, encoded: EncodedItems) -> float:
+    def _learned_beta(
+        self, user_items: csr_array, encoded: EncodedItems, weights: NDArray[Any], diagonal: NDArray[Any]
+    ) -> float:
         """β that ranks pseudo-cold items best among all: see ``calibration``."""
 
-        def columns(kept: NDArray[Any], hidden: NDArray[Any], train: csr_array) -> tuple[Any, Any]:
-            weights, diagonal = self.backbone.solve(train)
-            rows = self._similarities(encoded.take(hidden), index=self.similarity_.index(encoded.take(kept)))
+        def fitted(hidden: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             operator = AlignmentOperator.plain(weights, diagonal, self.backbone.l2)
-            return weights, operator.columns(rows).T
+            return weights, operator.columns(self._similarities(encoded.take(hidden), hidden)).T
 
-        return best_beta(user_items, columns, self.seed) / self.alpha
+        def refitted(
+            kept: NDArray[Any], hidden: NDArray[Any], train: csr_array
+        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            part = self.backbone.solve(train)
+            rows = self._similarities(encoded.take(hidden), index=self.similarity_.index(encoded.take(kept)))
+            return part[0], AlignmentOperator.plain(*part, self.backbone.l2).columns(rows).T
+
+        return best_beta(user_items, fitted, refitted, self.seed) / self.alpha
 
     def add_items(self, items: Items) -> Self:
         """New items get the columns that a refit would give them, from metadata alone. Returns self.

@@ -65,7 +65,7 @@ class AlignmentOperator:
         picked = similarities[:, self.rare]
         if len(self.rare):  # gᵀQ = gᵀP + (gᵀL)Q_S, and Q is symmetric; then (I − L·E_S)(g − λQg)
             solved += (similarities @ self.rare_update) @ self.rare_inverse
-        smoothed = similarities - np.float32(self.l2) * solved
+        smoothed: NDArray[np.float32] = similarities - np.float32(self.l2) * solved
         if len(self.rare):
             picked = picked - np.float32(self.l2) * solved[:, self.rare]
             smoothed -= picked @ self.rare_update.T

@@ -92,10 +92,10 @@ def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
 
 def _value(text: str) -> Any:
     """JSON where it is JSON; none, a comma list, or the text itself elsewhere."""
+    words = {"none": None, "true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
     try:
         return json.loads(text)
     except ValueError:
-        pass
-    if text.lower() in ("none", "true", "false"):
-        return {"none": None, "true": True, "false": False}[text.lower()]
-    return [_value(part) for part in text.split(",")] if "," in text else text
+        return [_value(part) for part in text.split(",")] if "," in text else text

@@ -27,19 +27,19 @@ def rank_hits(columns: NDArray[np.int32], targets: csr_array) -> Hits:
 
 def hit_rate(hits: Hits, n_targets: Counts, k: int) -> PerUser:
     """hr@k: hits in the top k / min(k, targets) (MARec; the Recall@k of the VAE papers)."""
-    return hits[:, :k].sum(axis=1) / np.minimum(k, n_targets)
+    return np.asarray(hits[:, :k].sum(axis=1) / np.minimum(k, n_targets))
 
 
 def recall(hits: Hits, n_targets: Counts, k: int) -> PerUser:
     """recall@k: hits in the top k / targets."""
-    return hits[:, :k].sum(axis=1) / n_targets
+    return np.asarray(hits[:, :k].sum(axis=1) / n_targets)
 
 
 def ndcg(hits: Hits, n_targets: Counts, k: int) -> PerUser:
     """ndcg@k with binary gains 1 / log2(rank + 1); the ideal list is cut at min(k, targets)."""
     gains = 1 / np.log2(np.arange(2, k + 2))
     ideal = np.cumsum(gains)[np.minimum(k, n_targets) - 1]
-    return hits[:, :k] @ gains[: hits.shape[1]] / ideal
+    return np.asarray(hits[:, :k] @ gains[: hits.shape[1]] / ideal)
 
 
 def reciprocal_rank(hits: Hits, n_targets: Counts, k: int) -> PerUser:
@@ -52,7 +52,7 @@ def average_precision(hits: Hits, n_targets: Counts, k: int) -> PerUser:
     """map@k: precision at each hit's rank, summed, / min(k, targets)."""
     top = hits[:, :k]
     precision = np.cumsum(top, axis=1) / np.arange(1, top.shape[1] + 1)
-    return (precision * top).sum(axis=1) / np.minimum(k, n_targets)
+    return np.asarray((precision * top).sum(axis=1) / np.minimum(k, n_targets))
 
 
 USER_METRICS: dict[str, Callable[[Hits, Counts, int], PerUser]] = {
@@ -73,7 +73,7 @@ def novelty(columns: NDArray[np.int32], information: PerUser) -> PerUser:
     """Mean self-information (bits) of each user's list; higher means less obvious items."""
     shown = columns >= 0
     values = np.where(shown, information[columns], 0.0)
-    return values.sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
+    return np.asarray(values.sum(axis=1) / np.maximum(shown.sum(axis=1), 1))
 
 
 def exposure(columns: NDArray[np.int32], n_items: int) -> Counts:

@@ -1,0 +1,162 @@
+"""Saves and loads any model: a folder with a JSON manifest, safetensors for arrays, Parquet for ids.
+
+The manifest names the other files, and each of them carries the beginning of its SHA-256 in its name. A save
+writes new files beside the old ones and then replaces the manifest in one step; until then the old model is
+whole. Loading reads data only: the class comes from the registry, never from the folder.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_array
+
+from isotherm import __version__
+from isotherm.data import IdMap
+from isotherm.errors import ModelFolderError, ParameterError
+from isotherm.files import write_atomically
+from isotherm.models.base import Recommender
+from isotherm.models.catalogue import part
+from isotherm.models.parameters import hyperparameters
+from isotherm.models.registry import REGISTRY, model_class
+from isotherm.progress import stage
+
+FORMAT = 1
+MANIFEST = "model.json"
+_CLICKS = ("data", "indices", "indptr")
+
+
+def save(model: Recommender, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model to the folder ``path``, whole or not at all; an old model there is replaced.
+
+    Raises ModelFolderError where ``path`` is a file.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise ModelFolderError(f"{folder}: is a file; a model is saved to a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays, document = model.state()
+    arrays = {f"model/{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays |= {f"clicks/{name}": getattr(model.clicks_, name) for name in _CLICKS}
+    with stage(f"save {model.name}"):
+        files = {
+            "arrays": _write(folder, "arrays", ".safetensors", lambda file: save_file(arrays, file)),
+            "users": _write(folder, "users", ".parquet", _ids_writer(model.users_)),
+            "items": _write(folder, "items", ".parquet", _ids_writer(model.items_)),
+        }
+        manifest = {
+            "format": FORMAT,
+            "isotherm": __version__,
+            **_described(model),
+            "clicks": list(model.clicks_.shape),
+            "files": files,
+            "state": document,
+        }
+        text = json.dumps(manifest, indent=1, allow_nan=False)
+        write_atomically(folder / MANIFEST, lambda file: file.write_text(text, encoding="utf-8"))
+        _remove_others(folder, set(files.values()))
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """The model that ``save`` wrote to the folder ``path``.
+
+    Raises ModelFolderError where there is none, it is damaged, or a newer isotherm wrote it.
+    """
+    folder = Path(path)
+    manifest = _manifest(folder)
+    try:
+        model = _built(manifest)
+        files = {name: _whole(folder, file) for name, file in manifest["files"].items()}
+        arrays = load_file(files["arrays"])
+        clicks = part(arrays, "clicks/")
+        model.users_, model.items_ = _ids(files["users"]), _ids(files["items"])
+        model.clicks_ = csr_array(tuple(clicks[name] for name in _CLICKS), shape=tuple(manifest["clicks"]))
+        model.restore(part(arrays, "model/"), manifest["state"])
+    except (KeyError, TypeError, ValueError, SafetensorError, pl.exceptions.PolarsError) as cause:
+        raise ModelFolderError(
+            f"{folder}: the saved model is damaged ({type(cause).__name__}: {cause}); save or copy it again"
+        ) from cause
+    return model
+
+
+def _described(model: Any) -> dict[str, Any]:
+    """Registry name and hyper-parameters; a model among them is described the same way."""
+    parameters = {
+        name: _described(value) if hasattr(type(value), "name") else value
+        for name, value in hyperparameters(model).items()
+    }
+    return {"model": model.name, "parameters": parameters}
+
+
+def _built(description: dict[str, Any]) -> Any:
+    if description["model"] not in REGISTRY:
+        raise ParameterError(f"there is no model {description['model']!r} in this isotherm")
+    parameters = {
+        name: _built(value) if isinstance(value, dict) else value
+        for name, value in description["parameters"].items()
+    }
+    return model_class(description["model"])(**parameters)
+
+
+def _ids_writer(ids: IdMap) -> Callable[[Path], object]:
+    return lambda file: ids.values.to_frame().write_parquet(file)
+
+
+def _ids(file: Path) -> IdMap:
+    return IdMap(pl.read_parquet(file)["id"])
+
+
+def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
+    """Write one file of the model and name it by its content."""
+    fresh = write_atomically(folder / f"{name}.new{suffix}", write)
+    final = f"{name}-{_digest(fresh)}{suffix}"
+    os.replace(fresh, folder / final)
+    return final
+
+
+def _digest(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove what older or interrupted saves left."""
+    for kind in ("arrays[-.]*.safetensors", "users[-.]*.parquet", "items[-.]*.parquet"):
+        for file in folder.glob(kind):
+            if file.name not in kept:
+                file.unlink(missing_ok=True)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise ModelFolderError(f"{folder}: holds no saved model (no {MANIFEST})")
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        version = int(manifest["format"])
+    except (KeyError, TypeError, ValueError) as cause:
+        raise ModelFolderError(
+            f"{file}: is damaged ({type(cause).__name__}: {cause}); save or copy it again"
+        ) from cause
+    if version > FORMAT:
+        raise ModelFolderError(
+            f"{folder}: was written in format {version} by isotherm {manifest.get('isotherm', '?')}; "
+            f"this is isotherm {__version__}, which reads up to format {FORMAT}: upgrade it"
+        )
+    return dict(manifest)
+
+
+def _whole(folder: Path, name: str) -> Path:
+    file = folder / name
+    if Path(name).name != name or not file.is_file():
+        raise ModelFolderError(f"{file}: this file of the saved model is missing; save or copy it again")
+    if not Path(name).stem.endswith(f"-{_digest(file)}"):
+        raise ModelFolderError(f"{file}: is damaged (its content changed); save or copy the model again")
+    return file
