@@ -77,7 +77,8 @@ class DenseCosine:
         similarity: NDArray[np.float32] = queries @ self._vectors.T
         scale = np.outer(_norms(queries), self._norms) + self._shrinkage
         similarity[scale == 0] = 0  # a zero vector is similar to nothing
-        return np.divide(similarity, scale, out=similarity, where=scale > 0)
+        np.divide(similarity, scale, out=similarity, where=scale > 0)
+        return similarity
 
 
 class Closeness:

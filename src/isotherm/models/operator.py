@@ -74,7 +74,7 @@ class AlignmentOperator:
     def smoothed_history(self, clicked: NDArray[np.float32]) -> NDArray[np.float32]:
         """Oᵀ·x for one user's clicks x (n,): a cold item's score is αβ times its product with g."""
         solved = self.diagonal * (clicked - self._times_weights(clicked[None, :])[0])  # Pᵀx
-        smoothed = clicked - np.float32(self.l2) * solved
+        smoothed: NDArray[np.float32] = clicked - np.float32(self.l2) * solved
         smoothed[self.rare] -= clicked @ self.rare_update
         return smoothed
 

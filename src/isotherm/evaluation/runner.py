@@ -1,0 +1,242 @@
+"""Fits models on a split and asks three questions of each: how well does it rank cold items among cold ones,
+warm among warm ones, and all among all?
+
+One pass over user blocks a model: score, hide what was seen, keep the top k, mark the hits. No users × items
+array ever exists.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data import Items, Split
+from isotherm.data.interactions import row_blocks
+from isotherm.errors import ParameterError
+from isotherm.evaluation.bootstrap import Comparison, Interval, holm, intervals, paired_p
+from isotherm.files import write_atomically
+from isotherm.models.base import Recommender, block_size
+from isotherm.progress import stage
+from isotherm.ranking.metrics import (
+    USER_METRICS,
+    coverage,
+    exposure,
+    gini,
+    novelty,
+    rank_hits,
+    self_information,
+)
+from isotherm.ranking.topk import hide, top_k
+
+Metrics = dict[str, Interval | float]
+
+
+@dataclass(frozen=True)
+class CandidateSet:
+    """Candidates and targets both restricted to the same items."""
+
+    name: str
+    items: NDArray[np.bool_]  #: (n_items,)
+    targets: csr_array  #: (n_users, n_items) of the users with a target here
+    rows: NDArray[np.int64]  #: (n_users,) their rows among the test users
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model did: seconds to fit and to rank, and its metrics by candidate set."""
+
+    parameters: str
+    seconds: float
+    rank_seconds: float
+    metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number a list set
+    per_user: dict[str, dict[str, NDArray[np.float64]]]  #: candidate set -> metric -> one value a user
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models side by side on one split."""
+
+    split: dict[str, Any]
+    models: dict[str, ModelResult]
+    comparisons: list[Comparison]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``evaluate --json`` writes it: {"split": …, "models": {name: {"seconds": …, "all": {…}}}}."""
+        models = {
+            name: {
+                "parameters": result.parameters,
+                "seconds": result.seconds,
+                "rank_seconds": result.rank_seconds,
+                **{
+                    candidates: {metric: _plain(value) for metric, value in metrics.items()}
+                    for candidates, metrics in result.metrics.items()
+                },
+            }
+            for name, result in self.models.items()
+        }
+        return {
+            "split": self.split,
+            "models": models,
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+        }
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write ``to_dict`` whole or not at all."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+    def to_frame(self) -> pl.DataFrame:
+        """model, candidates, metric, mean, low, high; no interval for metrics of whole sets of lists."""
+        rows = [
+            {"model": name, "candidates": candidates, "metric": metric, **_plain(value)}
+            for name, result in self.models.items()
+            for candidates, metrics in result.metrics.items()
+            for metric, value in metrics.items()
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def evaluate(
+    split: Split,
+    models: Mapping[str, Recommender] | Iterable[tuple[str, Recommender]],
+    items: Items | None = None,
+    ks: Sequence[int] = (10,),
+    seed: int = 0,
+) -> Evaluation:
+    """Fit each model on ``split.train`` and rank for each test user.
+
+    models: name -> unfitted model; a generator of pairs is taken one at a time, so that one model is in
+    memory.  items: the item table; only the items of the split are used.  ks: list lengths.
+    seed: for the bootstrap. The models are left fitted.
+    """
+    ks = sorted(set(ks))
+    if not ks or ks[0] < 1:
+        raise ParameterError(f"k must be whole numbers >= 1, not {ks}")
+    known = None if items is None else items.of(split.train.items)
+    sets = candidate_sets(split)
+    results: dict[str, ModelResult] = {}
+    for name, model in models.items() if isinstance(models, Mapping) else models:
+        started = time.perf_counter()
+        model.fit(split.train, known)
+        fitted = time.perf_counter()
+        lists = ranked_lists(model, split, sets, ks[-1])
+        ranked = time.perf_counter()
+        metrics, per_user = _measured(lists, split, sets, ks, seed)
+        results[name] = ModelResult(repr(model), fitted - started, ranked - fitted, metrics, per_user)
+        del model
+    description = split.describe() | {
+        "candidates": {s.name: {"items": int(s.items.sum()), "users": len(s.rows)} for s in sets}
+    }
+    return Evaluation(description, results, _compared(results, ks[0], seed))
+
+
+def candidate_sets(split: Split) -> list[CandidateSet]:
+    """all and, where some item is cold, cold and warm; a set without targets is left out."""
+    cold = split.cold
+    masks = {"all": np.ones_like(cold)}
+    if cold.any():
+        masks |= {"cold": cold, "warm": ~cold}
+    sets = []
+    for name, mask in masks.items():
+        inside = mask[split.targets.indices]
+        starts = np.concatenate([[0], np.cumsum(inside)])[split.targets.indptr]
+        targets = csr_array(
+            (split.targets.data[inside], split.targets.indices[inside], starts), shape=split.targets.shape
+        )
+        rows = np.flatnonzero(np.diff(starts))
+        if len(rows):
+            sets.append(CandidateSet(name, mask, targets[rows], rows))
+    return sets
+
+
+def ranked_lists(
+    model: Recommender, split: Split, sets: Sequence[CandidateSet], k: int
+) -> dict[str, NDArray[np.int32]]:
+    """The k best columns of each set for its users, (n_users, k) int32, -1 where fewer are left."""
+    histories = split.histories.matrix
+    n_users, n_items = histories.shape
+    lists = {s.name: np.full((n_users, min(k, n_items)), -1, dtype=np.int32) for s in sets}
+    first = 0
+    with stage(f"rank with {model.name}", n_users) as advance:
+        for block in row_blocks(histories, block_size(n_items)):
+            scores = model.score(block)
+            if np.isnan(scores).any():
+                raise ParameterError(f"{model!r} gave a score that is not a number")
+            rows = slice(first, first + block.shape[0])
+            hide(scores, block)
+            for s in sets:
+                lists[s.name][rows] = (
+                    top_k(scores, min(k, n_items), s.items)[0]
+                    if split.negatives is None
+                    else _among_negatives(scores, split, s, rows, min(k, n_items))
+                )
+            advance(block.shape[0])
+            first += block.shape[0]
+    return {s.name: lists[s.name][s.rows] for s in sets}
+
+
+def _among_negatives(
+    scores: NDArray[np.float32], split: Split, candidates: CandidateSet, rows: slice, k: int
+) -> NDArray[np.int32]:
+    """The k best of each user's target and sampled negatives; ties go to the lower column, as elsewhere."""
+    assert split.negatives is not None
+    target = split.targets.indices[split.targets.indptr[:-1][rows]]
+    columns = np.sort(np.column_stack([target, split.negatives[rows]]), axis=1)
+    sampled = np.take_along_axis(scores, columns, axis=1)
+    sampled[~candidates.items[columns]] = -np.inf
+    places, _ = top_k(sampled, min(k, columns.shape[1]))
+    lists = np.full((len(columns), k), -1, dtype=np.int32)
+    found = np.take_along_axis(columns, np.maximum(places, 0), axis=1)
+    lists[:, : places.shape[1]] = np.where(places >= 0, found, -1)
+    return lists
+
+
+def _measured(
+    lists: Mapping[str, NDArray[np.int32]],
+    split: Split,
+    sets: Sequence[CandidateSet],
+    ks: Sequence[int],
+    seed: int,
+) -> tuple[dict[str, Metrics], dict[str, dict[str, NDArray[np.float64]]]]:
+    train_users = int((np.diff(split.train.matrix.indptr) > 0).sum())
+    information = self_information(split.train.item_clicks(), train_users)
+    metrics: dict[str, Metrics] = {}
+    per_user: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for s in sets:
+        columns = lists[s.name]
+        hits, n_targets = rank_hits(columns, s.targets), np.diff(s.targets.indptr)
+        values = {f"{name}@{k}": of(hits, n_targets, k) for k in ks for name, of in USER_METRICS.items()}
+        values |= {f"novelty@{k}": novelty(columns[:, :k], information) for k in ks}
+        metrics[s.name] = dict(
+            zip(values, intervals(np.column_stack(list(values.values())), seed), strict=True)
+        )
+        for k in ks:
+            shown = exposure(columns[:, :k], split.train.n_items)[s.items]
+            metrics[s.name] |= {f"coverage@{k}": coverage(shown), f"gini@{k}": gini(shown)}
+        per_user[s.name] = values
+    return metrics, per_user
+
+
+def _compared(results: Mapping[str, ModelResult], k: int, seed: int) -> list[Comparison]:
+    """Every pair of models on hr@k and ndcg@k of every candidate set."""
+    rows = []
+    for first, second in combinations(results, 2):
+        for candidates, values in results[first].per_user.items():
+            for metric in (f"hr@{k}", f"ndcg@{k}"):
+                differences = values[metric] - results[second].per_user[candidates][metric]
+                difference = intervals(differences[:, None], seed)[0]
+                rows.append((candidates, metric, first, second, difference, paired_p(differences)))
+    corrected = holm([row[-1] for row in rows])
+    return [Comparison(*row, p_holm) for row, p_holm in zip(rows, corrected, strict=True)]
+
+
+def _plain(value: Interval | float) -> dict[str, float]:
+    return asdict(value) if isinstance(value, Interval) else {"mean": value}
