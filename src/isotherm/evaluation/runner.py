@@ -115,7 +115,7 @@ def evaluate(
 
     models: name -> unfitted model; a generator of pairs is taken one at a time, so that one model is in
     memory.  items: the item table; only the items of the split are used.  ks: list lengths.
-    seed: for the bootstrap. The models are left fitted.
+    seed: for the bootstrap and for lots among equal scores. The models are left fitted.
     """
     ks = sorted(set(ks))
     if not ks or ks[0] < 1:
@@ -127,7 +127,7 @@ def evaluate(
         started = time.perf_counter()
         model.fit(split.train, known)
         fitted = time.perf_counter()
-        lists = ranked_lists(model, split, sets, ks[-1])
+        lists = ranked_lists(model, split, sets, ks[-1], seed)
         ranked = time.perf_counter()
         metrics, per_user = _measured(lists, split, sets, ks, seed)
         results[name] = ModelResult(repr(model), fitted - started, ranked - fitted, metrics, per_user)
@@ -158,11 +158,16 @@ def candidate_sets(split: Split) -> list[CandidateSet]:
 
 
 def ranked_lists(
-    model: Recommender, split: Split, sets: Sequence[CandidateSet], k: int
+    model: Recommender, split: Split, sets: Sequence[CandidateSet], k: int, seed: int = 0
 ) -> dict[str, NDArray[np.int32]]:
-    """The k best columns of each set for its users, (n_users, k) int32, -1 where fewer are left."""
+    """The k best columns of each set for its users, (n_users, k) int32, -1 where fewer are left.
+
+    Among equal scores lots are drawn, user by user: item ids often follow popularity, and a model that
+    knows nothing of new items must not profit from their order.
+    """
     histories = split.histories.matrix
     n_users, n_items = histories.shape
+    tie_seeds = np.random.default_rng(seed).integers(2**63, size=n_users, dtype=np.uint64)
     lists = {s.name: np.full((n_users, min(k, n_items)), -1, dtype=np.int32) for s in sets}
     first = 0
     with stage(f"rank with {model.name}", n_users) as advance:
@@ -174,9 +179,9 @@ def ranked_lists(
             hide(scores, block)
             for s in sets:
                 lists[s.name][rows] = (
-                    top_k(scores, min(k, n_items), s.items)[0]
+                    top_k(scores, min(k, n_items), s.items, tie_seeds[rows])[0]
                     if split.negatives is None
-                    else _among_negatives(scores, split, s, rows, min(k, n_items))
+                    else _among_negatives(scores, split, s, rows, min(k, n_items), tie_seeds[rows])
                 )
             advance(block.shape[0])
             first += block.shape[0]
@@ -184,15 +189,20 @@ def ranked_lists(
 
 
 def _among_negatives(
-    scores: NDArray[np.float32], split: Split, candidates: CandidateSet, rows: slice, k: int
+    scores: NDArray[np.float32],
+    split: Split,
+    candidates: CandidateSet,
+    rows: slice,
+    k: int,
+    tie_seeds: NDArray[np.uint64],
 ) -> NDArray[np.int32]:
-    """The k best of each user's target and sampled negatives; ties go to the lower column, as elsewhere."""
+    """The k best of each user's target and sampled negatives."""
     assert split.negatives is not None
     target = split.targets.indices[split.targets.indptr[:-1][rows]]
-    columns = np.sort(np.column_stack([target, split.negatives[rows]]), axis=1)
+    columns = np.column_stack([target, split.negatives[rows]])
     sampled = np.take_along_axis(scores, columns, axis=1)
     sampled[~candidates.items[columns]] = -np.inf
-    places, _ = top_k(sampled, min(k, columns.shape[1]))
+    places, _ = top_k(sampled, min(k, columns.shape[1]), None, tie_seeds)
     lists = np.full((len(columns), k), -1, dtype=np.int32)
     found = np.take_along_axis(columns, np.maximum(places, 0), axis=1)
     lists[:, : places.shape[1]] = np.where(places >= 0, found, -1)

@@ -1,0 +1,149 @@
+"""isotherm evaluate"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.cli.results import show_evaluation
+from isotherm.errors import ParameterError
+
+_PROTOCOLS = "cold-items, mixed, strong, leave-one-out or temporal"
+
+
+def evaluate(
+    interactions: o.InteractionsFile = None,
+    train: Annotated[Path | None, typer.Option(help="Your own split: clicks to learn from.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Your own split: clicks to find.")] = None,
+    valid: Annotated[Path | None, typer.Option(help="Your own split: clicks for early stopping.")] = None,
+    items: o.ItemsFile = None,
+    protocol: Annotated[str | None, typer.Option(help=f"{_PROTOCOLS}.")] = None,
+    holdout: Annotated[float, typer.Option(help="Share of items, users or clicks to hide.")] = 0.2,
+    warm_holdout: Annotated[float, typer.Option(help="mixed: share of the other clicks to hide.")] = 0.1,
+    fold_in: Annotated[float, typer.Option(help="strong: share of a user's clicks that is history.")] = 0.8,
+    negatives: Annotated[int, typer.Option(help="leave-one-out: sampled negatives; 0 ranks all items.")] = 0,
+    seed: Annotated[int, typer.Option(help="For the split and the intervals.")] = 0,
+    models: Annotated[str, typer.Option(help="Registry names, comma-separated.")] = "popularity,ease",
+    settings: o.Setting = None,
+    k: Annotated[str, typer.Option("-k", help="List lengths, comma-separated.")] = "10",
+    json: Annotated[Path | None, typer.Option(help="Write all figures here as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page here.")] = None,
+    kinds: o.Kinds = None,
+    user_column: o.UserColumn = "user_id",
+    item_column: o.ItemColumn = "item_id",
+    rating_column: o.RatingColumn = "rating",
+    timestamp_column: o.TimestampColumn = "timestamp",
+    weight_column: o.WeightColumn = "weight",
+    min_rating: o.MinRating = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Compare models on cold, warm and all candidates, with intervals.
+
+    Example: isotherm evaluate --interactions clicks.parquet --items items.parquet --protocol mixed
+    --models popularity,content-knn,ease,marec --set marec.backbone.l2=100 -k 10,25 --json out.json
+    """
+    from isotherm.evaluation import evaluate as run
+
+    ks = _lengths(k)
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    built = _Built(names, settings or [])
+    for path, suffixes in ((json, (".json",)), (report, (".html", ".htm"))):
+        o.check_writable(path, suffixes)
+    o.begin(quiet)
+    log_columns = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
+
+    def read(path: Path) -> Any:
+        return o.read_clicks(path, log_columns, min_rating, quiet)
+
+    chosen = {"holdout": holdout, "warm_holdout": warm_holdout, "fold_in": fold_in, "negatives": negatives}
+    split = _split(read, interactions, train, test, valid, protocol, seed, chosen)
+    for reason, n in split.dropped.items():
+        o.note(f"left out: {n:,} {reason}", quiet)
+    result = run(split, built.pairs(), o.read_items(items, item_column, kinds, quiet), ks, seed)
+    if json is not None:
+        result.write_json(json)
+    if report is not None:
+        from isotherm.report import Report
+
+        source = str(interactions if interactions is not None else train)
+        title = f"{', '.join(names)} on {Path(source).name}"
+        Report(title, source, result, ks[0], built.highlight(result, ks[0])).write(report)
+    show_evaluation(result, ks)
+
+
+class _Built:
+    """The models of one evaluation: checked before any work, built one at a time."""
+
+    def __init__(self, names: list[str], settings: list[str]) -> None:
+        from isotherm.models.parameters import build, parse_settings
+        from isotherm.models.registry import model_class
+
+        if not names or len(set(names)) < len(names):
+            raise ParameterError("--models takes distinct registry names, comma-separated")
+        self._classes = {name: model_class(name) for name in names}
+        self._settings: dict[str, dict[str, Any]] = {name: {} for name in names}
+        for dotted, value in parse_settings(settings).items():
+            name, _, rest = dotted.partition(".")
+            if name not in self._classes or not rest:
+                raise ParameterError(
+                    f"--set {dotted}: in evaluate a setting begins with a model's name, like "
+                    f"{names[0]}.…; the models are {', '.join(names)}"
+                )
+            self._settings[name][rest] = value
+        self._build = build
+        for _ in self.pairs():
+            pass
+
+    def pairs(self) -> Iterator[tuple[str, Any]]:
+        """Name and a fresh model, one after the other, so that one is in memory."""
+        for name, wanted in self._classes.items():
+            yield name, self._build(wanted, self._settings[name])
+
+    def highlight(self, result: Any, k: int) -> str:
+        """The model that ranks all candidates best."""
+        return max(self._classes, key=lambda name: result.models[name].metrics["all"][f"ndcg@{k}"].mean)
+
+
+def _lengths(text: str) -> list[int]:
+    try:
+        ks = sorted({int(part) for part in text.split(",")})
+    except ValueError as cause:
+        raise ParameterError(f"-k takes whole numbers, comma-separated, not {text!r}") from cause
+    if ks[0] < 1:
+        raise ParameterError(f"-k must be at least 1, not {ks[0]}")
+    return ks
+
+
+def _split(
+    read: Any,
+    interactions: Path | None,
+    train: Path | None,
+    test: Path | None,
+    valid: Path | None,
+    protocol: str | None,
+    seed: int,
+    chosen: dict[str, Any],
+) -> Any:
+    """A split made by a protocol, or the user's own."""
+    from isotherm.data.splits import SPLITS, given
+
+    if (interactions is None) == (train is None and test is None):
+        raise ParameterError("evaluate needs either --interactions with --protocol, or --train with --test")
+    if interactions is None:
+        if train is None or test is None:
+            raise ParameterError("--train and --test go together")
+        if protocol not in (None, "strong"):
+            raise ParameterError(
+                f"--train and --test are a split already; --protocol {protocol} does not apply"
+            )
+        logs = (read(train), read(test), None if valid is None else read(valid))
+        return given(*logs, strong=protocol == "strong", seed=seed, fold_in=chosen["fold_in"])
+    if protocol not in SPLITS:
+        raise ParameterError(f"--protocol must be one of {', '.join(SPLITS)}, not {protocol!r}")
+    if valid is not None:
+        raise ParameterError("--valid goes with --train and --test")
+    own = {"mixed": "warm_holdout", "strong": "fold_in", "leave-one-out": "negatives"}.get(protocol)
+    extra = {own: chosen[own]} if own else {}
+    return SPLITS[protocol](read(interactions), holdout=chosen["holdout"], seed=seed, **extra)

@@ -1,0 +1,52 @@
+"""The command line: one file a command; bad input ends in one clear line."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from isotherm import __version__
+from isotherm.cli.datasets import datasets
+from isotherm.cli.demo import demo
+from isotherm.cli.evaluate import evaluate
+from isotherm.cli.fit import fit
+from isotherm.cli.recommend import recommend
+from isotherm.errors import IsothermError
+
+app = typer.Typer(
+    name="isotherm",
+    help="Recommend brand-new items as well as well-known ones.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (demo, fit, recommend, evaluate):
+    app.command()(command)
+app.add_typer(datasets, name="datasets")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"isotherm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Recommend brand-new items as well as well-known ones, from clicks and item metadata."""
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except IsothermError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or ''}: {error.strerror or error}")
+    except MemoryError:
+        sys.exit("error: out of memory; the closed forms need several times items² × 4 bytes")

@@ -1,0 +1,94 @@
+"""Options that several commands share, and what they read."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isotherm.errors import ParameterError
+
+InteractionsFile = Annotated[
+    Path | None,
+    typer.Option("--interactions", help="Click log: Parquet (file, folder, glob), CSV(.gz) or JSONL."),
+]
+ItemsFile = Annotated[Path | None, typer.Option("--items", help="Item table with metadata, one row an item.")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="FIELD=KIND",
+        help="Kind of an item field: categories, text, number or vector; may be repeated. Else inferred.",
+    ),
+]
+UserColumn = Annotated[str, typer.Option(help="Column of user ids.")]
+ItemColumn = Annotated[str, typer.Option(help="Column of item ids, in clicks and in items.")]
+RatingColumn = Annotated[str, typer.Option(help="Column of ratings, for --min-rating.")]
+TimestampColumn = Annotated[str, typer.Option(help="Column of times, for leave-one-out and temporal.")]
+WeightColumn = Annotated[str, typer.Option(help="Column of click weights.")]
+MinRating = Annotated[float | None, typer.Option(help="Only ratings of at least this count as clicks.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
+
+
+def begin(quiet: bool) -> None:
+    """Choose who watches the long stages."""
+    from isotherm.progress import watch_with
+
+    watch_with("silent" if quiet else "auto")
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """A line for the person at the terminal, on stderr: results alone go to stdout."""
+    if not quiet:
+        typer.echo(text, err=True)
+
+
+def columns(user: str, item: str, rating: str, timestamp: str, weight: str) -> Any:
+    """The names of the click log's columns."""
+    from isotherm.data import Columns
+
+    return Columns(user=user, item=item, rating=rating, timestamp=timestamp, weight=weight)
+
+
+def read_clicks(path: Path, names: Any, min_rating: float | None, quiet: bool) -> Any:
+    """The click log, and a note of what reading it did."""
+    from isotherm.data import Interactions
+
+    clicks = Interactions.read(path, columns=names, min_rating=min_rating)
+    done = [f"{n:,} {what.replace('_', ' ')}" for what, n in clicks.notes.items() if n and what != "rows"]
+    note(f"{path}: {clicks!r}" + (f"; {', '.join(done)}" if done else ""), quiet)
+    return clicks
+
+
+def read_items(path: Path | None, item_column: str, kinds: list[str] | None, quiet: bool) -> Any:
+    """The item table, or None; a note tells the kinds."""
+    if path is None:
+        if kinds:
+            raise ParameterError("--kind needs --items")
+        return None
+    from isotherm.data import Items
+
+    declared: dict[str, Any] = {}
+    for kind in kinds or []:
+        name, equals, value = kind.partition("=")
+        if not equals:
+            raise ParameterError(f"--kind takes field=kind, not {kind!r}")
+        declared[name.strip()] = value.strip()
+    items = Items.read(path, declared, item_column=item_column)
+    missing = {name: share for name, share in items.missing().items() if share >= 0.005}
+    gaps = "; no value: " + ", ".join(f"{name} {share:.0%}" for name, share in missing.items())
+    note(f"{path}: {items!r}" + (gaps if missing else ""), quiet)
+    return items
+
+
+def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
+    """Find out before the work whether its result can be written."""
+    if path is None:
+        return
+    if suffixes and not path.name.endswith(suffixes):
+        raise ParameterError(f"{path}: a file ending in {', '.join(suffixes)} is needed")
+    if path.is_dir():
+        raise ParameterError(f"{path}: is a folder; name a file")
+    path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,35 @@
+"""Results on a terminal."""
+
+from typing import Any
+
+_SETS = ("cold", "warm", "all")
+
+
+def show_evaluation(evaluation: Any, ks: list[int]) -> None:
+    """The table of evaluate and demo: candidate sets × models, means with 95% intervals, seconds to fit."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    metrics = [f"{name}@{k}" for k in ks for name in ("hr", "ndcg")]
+    console = Console()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, highlight=False)
+    table.add_column("candidates")
+    table.add_column("model")
+    for metric in metrics:
+        table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column("fit, s", justify="right")
+    for candidates in _SETS:
+        tested = {name: result for name, result in evaluation.models.items() if candidates in result.metrics}
+        for number, (name, result) in enumerate(tested.items()):
+            values = [result.metrics[candidates][metric] for metric in metrics]
+            table.add_row(
+                candidates if number == 0 else "",
+                name,
+                *(f"{v.mean:.4f} [dim]\\[{v.low:.4f}, {v.high:.4f}][/dim]" for v in values),
+                f"{result.seconds:.2f}",
+                end_section=number == len(tested) - 1,
+            )
+    if not console.is_terminal:
+        console = Console(width=40 + 26 * len(metrics))
+    console.print(table)

@@ -1,0 +1,89 @@
+"""Figures as SVG text, drawn without a browser or a network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from isotherm.evaluation import Evaluation
+
+_INK, _BAR = "#1c2430", "#7f9cb8"
+_FONT = "Helvetica, Arial, sans-serif"
+
+
+def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) -> str:
+    """Bars with 95% intervals: one column a candidate set, one row a metric, one bar a model."""
+    import altair as alt
+
+    rows = evaluation.to_frame().filter(pl.col("metric").is_in(metrics))
+    models = list(evaluation.models)
+    sets = [s for s in ("cold", "warm", "all") if s in rows["candidates"]]
+    y = alt.Y("model:N", sort=models, title=None)
+    base = alt.Chart(_inline(rows))
+    bars = base.mark_bar(size=16, cornerRadiusEnd=2).encode(
+        x=alt.X("mean:Q", title=None, axis=alt.Axis(tickCount=4, grid=True)),
+        y=y,
+        color=alt.condition(alt.datum.model == highlight, alt.value("#d1495b"), alt.value(_BAR)),
+    )
+    whiskers = base.mark_rule(color=_INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q", y=y)
+    labels = base.mark_text(align="left", dx=5, color=_INK, fontSize=11).encode(
+        x="high:Q", y=y, text=alt.Text("mean:Q", format=".3f")
+    )
+    chart = (
+        alt.layer(bars, whiskers, labels)
+        .properties(width=200, height=24 * len(models))
+        .facet(
+            column=alt.Column(
+                "candidates:N", sort=sets, title=None, header=_header("datum.value + ' candidates'")
+            ),
+            row=alt.Row("metric:N", sort=list(metrics), title=None, header=_header("datum.value", "left")),
+        )
+    )
+    return _svg(chart)
+
+
+def importance_bars(importance: pl.DataFrame) -> str:
+    """Learned weight μ of each metadata field and pair, largest first."""
+    import altair as alt
+
+    rows = importance.select(
+        term=pl.when(pl.col("with").is_null())
+        .then(pl.col("field"))
+        .otherwise(pl.format("{} × {}", "field", "with")),
+        weight="weight",
+    ).sort(pl.col("weight").abs(), descending=True)
+    chart = (
+        alt.Chart(_inline(rows))
+        .mark_bar(size=14, cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("weight:Q", title="learned weight μ"),
+            y=alt.Y("term:N", sort=rows["term"].to_list(), title=None),
+            color=alt.condition(alt.datum.weight > 0, alt.value("#d1495b"), alt.value(_BAR)),
+        )
+        .properties(width=420, height=22 * rows.height)
+    )
+    return _svg(chart)
+
+
+def _inline(rows: pl.DataFrame) -> Any:
+    import altair as alt
+
+    return alt.Data(values=rows.to_dicts())  # type: ignore[no-untyped-call]
+
+
+def _header(expression: str, orient: str = "top") -> Any:
+    import altair as alt
+
+    left: dict[str, Any] = {"labelAngle": 0, "labelAlign": "left"} if orient == "left" else {}
+    return alt.Header(labelExpr=expression, labelFontSize=13, labelFontWeight="bold", labelColor=_INK, **left)
+
+
+def _svg(chart: Any) -> str:
+    import vl_convert
+
+    styled = (
+        chart.configure(font=_FONT)
+        .configure_view(stroke=None)
+        .configure_axis(labelColor=_INK, titleColor=_INK, gridColor="#e3e7ec", domain=False, labelLimit=260)
+    )
+    return str(vl_convert.vegalite_to_svg(styled.to_dict()))

@@ -1,0 +1,124 @@
+"""One self-contained HTML page: no script, no network, figures inline."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from isotherm import __version__
+from isotherm.evaluation import Evaluation, Interval
+from isotherm.files import write_atomically
+from isotherm.report.examples import ExampleUser
+from isotherm.report.figures import importance_bars, metric_bars
+
+_SETS = {
+    "cold": "new items among new items",
+    "warm": "known items among known items",
+    "all": "everything in one list",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report shows.
+
+    highlight: the model that the page is about.  importance: MARec's learned weights, or None.
+    """
+
+    title: str
+    source: str
+    evaluation: Evaluation
+    k: int
+    highlight: str
+    examples: Sequence[ExampleUser] = field(default_factory=list)
+    importance: Any = None
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the page whole or not at all."""
+        page = self.html()
+        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
+
+    def html(self) -> str:
+        """The page."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("isotherm.report"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        metrics = [f"hr@{self.k}", f"ndcg@{self.k}"]
+        return environment.get_template("report.html").render(
+            report=self,
+            version=__version__,
+            split=self.evaluation.split,
+            metrics=metrics,
+            rows=self._rows(metrics),
+            sets=_SETS,
+            verdict=self._verdict(metrics[0]),
+            bars=metric_bars(self.evaluation, metrics, self.highlight),
+            importance=None if self.importance is None else importance_bars(self.importance),
+            comparisons=self._comparisons(),
+        )
+
+    def _rows(self, metrics: list[str]) -> list[dict[str, Any]]:
+        """Table rows, set by set; the best value of a column is marked."""
+        rows = []
+        for candidates in _SETS:
+            tested = {
+                name: result.metrics[candidates]
+                for name, result in self.evaluation.models.items()
+                if candidates in result.metrics
+            }
+            best = {metric: max((_mean(values[metric]) for values in tested.values()), default=0.0)
+                    for metric in metrics}  # fmt: skip
+            rows += [
+                {
+                    "candidates": candidates,
+                    "first": number == 0,
+                    "count": len(tested),
+                    "model": name,
+                    "cells": [(values[metric], _mean(values[metric]) == best[metric]) for metric in metrics],
+                    "seconds": self.evaluation.models[name].seconds,
+                }
+                for number, (name, values) in enumerate(tested.items())
+            ]
+        return rows
+
+    def _verdict(self, metric: str) -> str:
+        """The result in one sentence a set, from the paired comparisons."""
+        sentences = []
+        for candidates, words in _SETS.items():
+            scores = {
+                name: _mean(result.metrics[candidates][metric])
+                for name, result in self.evaluation.models.items()
+                if candidates in result.metrics
+            }
+            if scores:
+                best = max(scores, key=lambda name: scores[name])
+                sentences.append(f"{words}: {best} leads with {metric} {scores[best]:.3f}")
+        return "; ".join(sentences) + "."
+
+    def _comparisons(self) -> list[Any]:
+        """Comparisons of the highlighted model with each other one, seen from its side."""
+        rows = []
+        for c in self.evaluation.comparisons:
+            if self.highlight not in (c.first, c.second) or not c.metric.startswith("hr@"):
+                continue
+            d, mine = c.difference, c.first == self.highlight
+            rows.append(
+                {
+                    "candidates": c.candidates,
+                    "other": c.second if mine else c.first,
+                    "difference": d if mine else Interval(-d.mean, -d.high, -d.low),
+                    "p": c.p_holm,
+                }
+            )
+        order = list(_SETS)
+        return sorted(rows, key=lambda row: order.index(str(row["candidates"])))
+
+
+def _mean(value: Interval | float) -> float:
+    return value.mean if isinstance(value, Interval) else value
