@@ -31,7 +31,7 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
     )
     chart = (
         alt.layer(bars, whiskers, labels)
-        .properties(width=200, height=24 * len(models))
+        .properties(width=245, height=24 * len(models))
         .facet(
             column=alt.Column(
                 "candidates:N", sort=sets, title=None, header=_header("datum.value + ' candidates'")
@@ -60,7 +60,7 @@ def importance_bars(importance: pl.DataFrame) -> str:
             y=alt.Y("term:N", sort=rows["term"].to_list(), title=None),
             color=alt.condition(alt.datum.weight > 0, alt.value("#d1495b"), alt.value(_BAR)),
         )
-        .properties(width=420, height=22 * rows.height)
+        .properties(width=560, height=22 * rows.height)
     )
     return _svg(chart)
 

@@ -97,9 +97,12 @@ class Report:
                 if candidates in result.metrics
             }
             if scores:
-                best = max(scores, key=lambda name: scores[name])
-                sentences.append(f"{words}: {best} leads with {metric} {scores[best]:.3f}")
-        return "; ".join(sentences) + "."
+                top = max(scores.values())
+                best = [name for name, score in scores.items() if score == top]
+                verb = "leads" if len(best) == 1 else "lead"
+                sentences.append(f"{words}: {' and '.join(best)} {verb} with {metric} {top:.3f}")
+        text = "; ".join(sentences) + "."
+        return text[:1].upper() + text[1:]
 
     def _comparisons(self) -> list[Any]:
         """Comparisons of the highlighted model with each other one, seen from its side."""
@@ -112,7 +115,7 @@ class Report:
                 {
                     "candidates": c.candidates,
                     "other": c.second if mine else c.first,
-                    "difference": d if mine else Interval(-d.mean, -d.high, -d.low),
+                    "difference": d if mine else Interval(0 - d.mean, 0 - d.high, 0 - d.low),
                     "p": c.p_holm,
                 }
             )

@@ -1,0 +1,104 @@
+"""Item tables: inferred and declared kinds, missing values, and clear errors."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from isotherm import Items
+from isotherm.data import IdMap
+from isotherm.data.items import inferred_kind
+from isotherm.errors import ItemsError
+
+LONG = [f"a story about number {n} and more" for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([["a"], ["b", "c"]], "categories"),
+        ([[0.1, 0.2], [0.3, 0.4]], "vector"),
+        ([1, 2], "number"),
+        (["1.5", "2"], "number"),
+        (["a|b", "c"], "categories"),
+        (["red", "blue"] * 20, "categories"),
+        (LONG, "text"),
+        ([True, False], "categories"),
+        ([None, None], "text"),
+    ],
+)
+def test_kinds_are_inferred(values, kind):
+    dtype = pl.String if values == [None, None] else None
+    assert inferred_kind(pl.Series("x", values, dtype=dtype)) == kind
+
+
+def test_declared_kinds_win_and_delimited_strings_are_split():
+    frame = pl.DataFrame({"item_id": [1, 2], "tags": ["a; b", None], "code": [7, 8], "clip": ["1,2", "[3 4]"]})
+    items = Items.from_frame(frame, kinds={"tags": "categories", "code": "categories", "clip": "vector"})
+    assert items.column("tags").to_list() == [["a", "b"], []]
+    assert items.column("code").to_list() == [["7"], ["8"]]
+    assert items.column("clip").to_list() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_missing_values_are_counted():
+    frame = pl.DataFrame(
+        {"item_id": [1, 2], "year": [None, 1.0], "plot": ["", "x"], "tags": [[], ["a"]], "clip": [None, [0.5]]}
+    )
+    items = Items.from_frame(frame, kinds={"plot": "text", "tags": "categories"})
+    assert items.missing() == {"year": 0.5, "plot": 0.5, "tags": 0.5, "clip": 0.5}
+
+
+def test_formats_read_alike(tmp_path):
+    frame = pl.DataFrame({"item_id": [1, 2, 3], "genre": ["a|b", "a", "b"], "year": [1990.0, None, 2001.0]})
+    frame.write_csv(tmp_path / "items.csv")
+    frame.write_ndjson(tmp_path / "items.jsonl")
+    frame.write_parquet(tmp_path / "items.parquet")
+    expected = Items.from_frame(frame).to_frame()
+    for name in ("items.csv", "items.jsonl", "items.parquet"):
+        assert Items.read(tmp_path / name).to_frame().equals(expected), name
+
+
+BAD = [
+    ({"id": [1]}, None, "column 'item_id' is missing; the columns are id"),
+    ({"item_id": [1, None]}, None, r"column 'item_id', row 2: no value"),
+    ({"item_id": [1, 2, 1]}, None, r"item 1 stands in rows 1, 3; keep one row an item"),
+    ({"item_id": [1], "x": ["a"]}, {"x": "tags"}, "kind 'tags' is not one of categories, text, number, vector"),
+    ({"item_id": [1], "x": ["a"]}, {"y": "text"}, "column 'y' is missing"),
+    ({"item_id": [1, 2], "x": ["1", "old"]}, {"x": "number"}, r"'x', row 2 \(item 2\): 'old' is not a finite"),
+    ({"item_id": [1, 2], "x": [1.0, float("inf")]}, None, r"'x', row 2 \(item 2\): inf is not a finite"),
+    (
+        {"item_id": [1, 2, 3], "v": [[1.0, 2.0], [1.0], [3.0, 4.0]]},
+        None,
+        r"'v', row 2 \(item 2\): a vector of length 1 where the others have 2",
+    ),
+    ({"item_id": [1, 2], "v": [[1.0], [float("nan")]]}, None, r"'v', row 2 \(item 2\): the vector holds a value"),
+    ({"item_id": [1], "v": [3]}, {"v": "vector"}, "a vector column holds lists of numbers, not Int64"),
+    ({"item_id": [], "x": []}, None, "the item table has no rows"),
+]
+
+
+@pytest.mark.parametrize(("data", "kinds", "words"), BAD)
+def test_bad_tables_name_the_column_the_row_and_the_item(data, kinds, words):
+    with pytest.raises(ItemsError, match=words):
+        Items.from_frame(pl.DataFrame(data), kinds=kinds)
+
+
+def test_bad_files_name_the_file(tmp_path):
+    (tmp_path / "items.csv").write_text("item_id,year\n1,1990\n2,soon\n3,1\n")
+    with pytest.raises(ItemsError, match=r"items.csv: column 'year', row 2 \(item 2\): 'soon'"):
+        Items.read(tmp_path / "items.csv", kinds={"year": "number"})
+
+
+def test_items_of_a_catalogue_are_in_its_order():
+    items = Items.from_frame(pl.DataFrame({"item_id": [1, 2, 3], "x": [10.0, 20.0, 30.0]}))
+    assert items.of(IdMap(pl.Series([3, 1]))).column("x").to_list() == [30.0, 10.0]
+    with pytest.raises(ItemsError, match="2 item_ids in clicks are missing from items: 7, 8; add their rows"):
+        items.of(IdMap(pl.Series([7, 1, 8])))
+    with pytest.raises(ItemsError, match="give clicks and items ids of one type"):
+        items.of(IdMap(pl.Series(["a"])))
+
+
+def test_take_and_only():
+    items = Items.from_frame(pl.DataFrame({"item_id": [1, 2], "x": [1.0, 2.0], "y": [["a"], ["b"]]}))
+    assert items.take(np.array([1])).only(["y"]).to_frame().to_dicts() == [{"item_id": 2, "y": ["b"]}]
+    with pytest.raises(ItemsError, match="there is no field 'z'; the fields are x, y"):
+        items.only(["z"])

@@ -1,0 +1,147 @@
+"""Splits: nothing leaks, everything is seeded, and what was dropped is said."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isotherm import Interactions
+from isotherm.data import splits
+from isotherm.errors import SplitError
+from tests.conftest import random_clicks
+
+
+def log(seed=0, n_users=40, n_items=25):
+    x = random_clicks(np.random.default_rng(seed), n_users, n_items)
+    users, items = np.nonzero(x)
+    times = np.random.default_rng(seed + 1).permutation(len(users))
+    return Interactions.from_frame(pl.DataFrame({"user_id": users, "item_id": items, "timestamp": times}))
+
+
+def pairs(matrix, users):
+    return set(zip(users.take(np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))), matrix.indices, strict=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from(list(splits.SPLITS)))
+def test_train_and_targets_share_no_click_and_lose_none_unsaid(seed, protocol):
+    clicks = log(seed)
+    split = splits.SPLITS[protocol](clicks, seed=seed)
+    train, targets = pairs(split.train.matrix, split.train.users), pairs(split.targets, split.histories.users)
+    history = pairs(split.histories.matrix, split.histories.users)
+    everything = pairs(clicks.matrix, clicks.users)
+    assert not targets & train
+    assert not targets & history
+    assert targets | train | history <= everything
+    lost = len(everything) - len(targets | train | history)
+    assert lost <= sum(split.dropped.values())
+    assert (np.diff(split.targets.indptr) > 0).all()
+    assert (np.diff(split.histories.matrix.indptr) > 0).all()
+    assert split.train.items.values.equals(clicks.items.values)
+
+
+@pytest.mark.parametrize("protocol", list(splits.SPLITS))
+def test_same_seed_same_split_other_seed_another(protocol):
+    clicks = log()
+    make = splits.SPLITS[protocol]
+    one, again, other = make(clicks, seed=1), make(clicks, seed=1), make(clicks, seed=2)
+    assert one.describe() == again.describe()
+    assert (one.targets != again.targets).nnz == 0
+    if protocol not in ("temporal", "leave-one-out"):  # times leave nothing to chance
+        assert one.targets.shape != other.targets.shape or (one.targets != other.targets).nnz
+
+
+def test_cold_items_hides_whole_items():
+    split = splits.cold_items(log(), holdout=0.2, seed=3)
+    assert split.cold.sum() == 5
+    assert split.cold[split.targets.indices].all()
+    assert not split.cold[split.train.matrix.indices].any()
+
+
+def test_mixed_hides_whole_items_and_a_share_of_the_other_clicks():
+    split = splits.mixed(log(n_users=400), holdout=0.2, seed=3)
+    warm = ~split.cold[split.targets.indices]
+    assert warm.sum() / (warm.sum() + split.train.n_clicks) == pytest.approx(0.1, abs=0.02)
+    assert split.cold.sum() == 5
+
+
+def test_strong_holds_out_users_and_folds_in_four_fifths():
+    split = splits.strong(log(n_users=200), holdout=0.25, seed=0)
+    assert split.histories.n_users + split.dropped.get("held-out users with a single click", 0) == 50
+    train_users = np.flatnonzero(np.diff(split.train.matrix.indptr))
+    assert not set(split.train.users.take(train_users)) & set(split.histories.users.values)
+    history, target = np.diff(split.histories.matrix.indptr), np.diff(split.targets.indptr)
+    np.testing.assert_array_equal(history, np.clip(np.rint(0.8 * (history + target)), 1, history + target - 1))
+
+
+def test_leave_one_out_hides_the_last_click_of_each_user():
+    clicks = Interactions.from_frame(
+        pl.DataFrame({"user_id": [1, 1, 1, 2, 2, 3], "item_id": [5, 6, 7, 5, 6, 7], "timestamp": [3, 9, 1, 4, 2, 1]})
+    )
+    split = splits.leave_one_out(clicks)
+    assert split.targets.toarray().tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert split.dropped == {"users with a single click": 1}
+
+
+def test_negatives_were_never_clicked_and_are_distinct():
+    clicks = log()
+    split = splits.leave_one_out(clicks, negatives=4, seed=1)
+    clicked = clicks.matrix.toarray()[clicks.users.rows(split.histories.users.values)] > 0
+    for row, negatives in enumerate(split.negatives):
+        assert len(set(negatives)) == 4
+        assert not clicked[row, negatives].any()
+    with pytest.raises(SplitError, match="ask for fewer than 25 negatives"):
+        splits.leave_one_out(clicks, negatives=25)
+
+
+def test_temporal_trains_on_the_past_only():
+    clicks = log()
+    split = splits.temporal(clicks, holdout=0.3)
+    cut = int(split.settings["cut"])
+    assert split.train.timestamps.max() < cut
+    hidden = clicks.n_clicks - split.train.n_clicks
+    assert hidden / clicks.n_clicks == pytest.approx(0.3, abs=0.02)
+    with pytest.raises(SplitError, match="needs timestamps; name their column with --timestamp-column"):
+        splits.temporal(Interactions.from_csr(np.eye(3)))
+
+
+def frame(rows):
+    return Interactions.from_frame(pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row"))
+
+
+def test_given_split_unites_users_and_items_and_knows_cold_ones():
+    split = splits.given(frame([(1, 10), (1, 11), (2, 10)]), frame([(1, 12), (2, 11), (2, 10), (3, 10)]))
+    assert split.train.items.values.to_list() == [10, 11, 12]
+    assert split.cold.tolist() == [False, False, True]
+    assert split.histories.users.values.to_list() == [1, 2]
+    assert split.targets.toarray().tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert split.dropped == {
+        "users with no train click": 1,
+        "test clicks of users with no train click": 1,
+        "test clicks that train holds too": 1,
+    }
+
+
+def test_given_split_of_unseen_users_folds_in():
+    train, test = frame([(1, 10), (1, 11)]), frame([(8, 10), (8, 11), (9, 10), (9, 11)])
+    split = splits.given(train, test)
+    assert split.protocol == "strong"
+    assert split.histories.users.values.to_list() == [8, 9]
+    assert np.diff(split.targets.indptr).tolist() == [1, 1]
+    forced = splits.given(train, frame([(1, 10), (8, 10), (8, 11)]), strong=True)
+    assert forced.dropped == {"test users that train holds": 1}
+
+
+@pytest.mark.parametrize("holdout", [0, 1, -0.1, 1.5])
+def test_impossible_holdouts_are_refused(holdout):
+    for protocol in ("cold-items", "mixed", "strong", "temporal"):
+        with pytest.raises(SplitError, match="holdout must be between 0 and 1"):
+            splits.SPLITS[protocol](log(), holdout=holdout)
+
+
+def test_split_that_leaves_nothing_is_refused():
+    with pytest.raises(SplitError, match="leaves none on one side"):
+        splits.cold_items(frame([(1, 1), (2, 1)]), holdout=0.2)
+    with pytest.raises(SplitError, match="no user with both a history and a hidden click"):
+        splits.leave_one_out(frame([(1, 1), (2, 2)]))

@@ -1,0 +1,210 @@
+"""What every model of the registry promises."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.sparse import csr_array
+
+import isotherm
+from isotherm import Interactions, Items
+from isotherm.errors import (
+    IsothermError,
+    NotFittedError,
+    ParameterError,
+    UnknownIdError,
+    UnsupportedError,
+)
+from isotherm.models.registry import REGISTRY, model_class
+
+PERSONAL = [name for name in REGISTRY if name != "popularity"]
+ADDING = ["content-knn", "marec"]
+EXPLAINING = ["item-knn", "content-knn", "ease", "marec"]
+
+
+@pytest.fixture(params=list(REGISTRY))
+def model(request):
+    return model_class(request.param)()
+
+
+@pytest.fixture
+def fitted(model, clicks, items):
+    return model.fit(clicks, items)
+
+
+def checkerboard():
+    """Even users click even items, odd users odd ones; each misses exactly one, which must come first."""
+    x = np.equal.outer(np.arange(40) % 2, np.arange(20) % 2).astype(np.float32)
+    held_out = [(user, 2 * ((user // 2) % 10) + user % 2) for user in range(40)]
+    for user, item in held_out:
+        x[user, item] = 0
+    kinds = [["even"] if item % 2 == 0 else ["odd"] for item in range(20)]
+    table = pl.DataFrame({"item_id": np.arange(20), "parity": kinds})
+    return csr_array(x), Items.from_frame(table), held_out
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_checkerboard_answer_comes_first(name):
+    x, items, held_out = checkerboard()
+    lists = model_class(name)().fit(Interactions.from_csr(x), items).recommend(k=1)
+    assert lists["item_id"].to_list() == [item for _, item in held_out]
+
+
+def test_frame_has_the_contract_columns_and_the_users_own_ids(fitted, clicks):
+    lists = fitted.recommend(k=4)
+    assert lists.columns == ["user_id", "item_id", "score", "rank"]
+    assert lists["score"].dtype == pl.Float32
+    assert lists["user_id"].unique(maintain_order=True).to_list() == clicks.users.values.to_list()
+    assert lists.height == 4 * clicks.n_users
+    assert lists.filter(pl.col("user_id") == "u03")["rank"].to_list() == [1, 2, 3, 4]
+    by_user = lists.group_by("user_id").agg(pl.col("score").diff().drop_nulls().max().alias("rise"))
+    assert by_user["rise"].max() <= 0
+
+
+def test_seen_items_are_left_out_unless_wanted(fitted, clicks):
+    seen = clicks.to_frame().select("user_id", "item_id")
+    assert fitted.recommend(k=30).join(seen, on=["user_id", "item_id"]).height == 0
+    assert fitted.recommend(k=30, exclude_seen=False).join(seen, on=["user_id", "item_id"]).height == seen.height
+
+
+def test_k_larger_than_the_catalogue_gives_what_there_is(fitted, clicks):
+    one = clicks.users.values[0]
+    history = int(np.diff(clicks.matrix.indptr)[0])
+    assert fitted.recommend([one], k=10_000).height == fitted.n_items - history
+
+
+def test_candidates_are_the_only_items_shown(fitted):
+    assert set(fitted.recommend(k=30, candidates=["i01", "i28"])["item_id"]) <= {"i01", "i28"}
+
+
+def test_save_and_load_answer_alike(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = isotherm.load(tmp_path / "model")
+    assert repr(loaded) == repr(fitted)
+    assert loaded.recommend(k=30).equals(fitted.recommend(k=30))
+    histories = [["i00", "i07"], [], ["i12"]]
+    assert loaded.recommend_for(histories, k=5).equals(fitted.recommend_for(histories, k=5))
+
+
+def test_same_seed_same_result(model, clicks, items):
+    again = type(model)().fit(clicks, items)
+    assert again.recommend(k=30).equals(model.fit(clicks, items).recommend(k=30))
+
+
+def test_fold_in_of_a_known_history_answers_as_for_its_user(fitted, clicks):
+    row = clicks.matrix[[5]]
+    history = clicks.items.take(row.indices).to_list()
+    known = fitted.recommend(["u05"], k=5)
+    folded = fitted.recommend_for([history], k=5)
+    assert folded["item_id"].to_list() == known["item_id"].to_list()
+    np.testing.assert_allclose(folded["score"], known["score"], rtol=1e-5)
+    assert folded["user_id"].to_list() == [0] * 5
+
+
+def test_empty_history_is_answered_with_popular_items(fitted, clicks):
+    popular = clicks.item_clicks()
+    first = fitted.recommend_for([[]], k=3)
+    assert first["score"].to_list() == sorted(popular.tolist(), reverse=True)[:3]
+
+
+def test_histories_may_repeat_an_item(fitted):
+    once = fitted.recommend_for([["i03", "i04"]], k=5)
+    assert fitted.recommend_for([["i03", "i04", "i03"]], k=5).equals(once)
+
+
+def test_unknown_ids_are_named(fitted):
+    with pytest.raises(UnknownIdError, match="1 unknown user id: 'nobody'; the model knows 60 users"):
+        fitted.recommend(["u01", "nobody"])
+    with pytest.raises(UnknownIdError, match="2 unknown item ids: 'x', 'y'"):
+        fitted.recommend_for([["i00", "x"], ["y"]])
+    with pytest.raises(UnknownIdError, match="unknown item id"):
+        fitted.recommend(candidates=["nothing"])
+
+
+def test_single_user_and_single_click(model):
+    clicks = Interactions.from_csr(csr_array(np.array([[1.0, 0.0, 0.0]])))
+    items = Items.from_frame(pl.DataFrame({"item_id": [0, 1, 2], "genre": [["a"], ["a"], ["b"]]}))
+    lists = model.fit(clicks, items).recommend(k=2)
+    assert lists["item_id"].to_list() in ([1, 2], [2, 1])
+    assert lists["score"].is_finite().all()
+
+
+def test_items_that_nobody_clicked_are_in_the_catalogue(fitted):
+    assert fitted.n_items == 30
+    assert set(fitted.recommend(k=30)["item_id"]) >= {"i25", "i26", "i27", "i28", "i29"}
+
+
+def test_scores_of_a_block_are_finite_float32(fitted, clicks):
+    block = csr_array((clicks.matrix.data, clicks.matrix.indices, clicks.matrix.indptr), shape=(60, 30))
+    scores = fitted.score(block)
+    assert scores.shape == (60, 30)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(fitted.score(block[:7]), scores[:7], rtol=1e-4, atol=1e-6)
+
+
+def test_before_fit_every_question_is_refused(model, tmp_path):
+    for ask in (
+        lambda: model.recommend(),
+        lambda: model.recommend_for([[]]),
+        lambda: model.score(csr_array((1, 3))),
+        lambda: model.save(tmp_path / "m"),
+    ):
+        with pytest.raises(NotFittedError, match=r"not fitted yet; call fit\(clicks, items\) first"):
+            ask()
+    assert not list(tmp_path.iterdir())
+
+
+def test_explanations_add_up_or_are_refused(fitted):
+    if fitted.name not in EXPLAINING:
+        with pytest.raises(UnsupportedError, match="no exact explanation"):
+            fitted.explain("u01", "i01")
+        return
+    score = fitted.recommend(["u01"], k=30, exclude_seen=False).filter(pl.col("item_id") == "i04")["score"].item()
+    explained = fitted.explain("u01", "i04")
+    assert explained.score == pytest.approx(score, rel=1e-4, abs=1e-6)
+    assert explained.by_item["share"].sum() == pytest.approx(score, rel=1e-4, abs=1e-6)
+    assert explained.by_item["share"].is_sorted(descending=True)
+
+
+def test_similar_items_never_name_the_item_itself(fitted):
+    if fitted.name not in EXPLAINING:
+        with pytest.raises(UnsupportedError, match="knows no similarity"):
+            fitted.similar_items("i01")
+        return
+    near = fitted.similar_items("i01", k=5)
+    assert near.columns == ["item_id", "score", "rank"]
+    assert "i01" not in near["item_id"]
+    assert near["score"].is_sorted(descending=True)
+
+
+def test_new_items_can_be_recommended_at_once_or_are_refused(fitted, item_frame, tmp_path):
+    new = Items.from_frame(item_frame.head(2).with_columns(item_id=pl.Series(["n1", "n2"])), kinds={"plot": "text"})
+    if fitted.name not in ADDING:
+        with pytest.raises(UnsupportedError, match="cannot add items without a refit"):
+            fitted.add_items(new)
+        return
+    before = fitted.recommend(k=30, candidates=[f"i{n:02}" for n in range(30)])
+    fitted.add_items(new)
+    assert fitted.recommend(k=30, candidates=[f"i{n:02}" for n in range(30)]).equals(before)
+    shown = fitted.recommend(k=2, candidates=["n1", "n2"])
+    assert shown.height == 2 * 60
+    assert (shown["score"] != 0).any()
+    assert fitted.recommend_for([["n1", "i00"]], k=3).height == 3
+    fitted.save(tmp_path / "m")
+    assert isotherm.load(tmp_path / "m").recommend(k=2, candidates=["n1", "n2"]).equals(shown)
+
+
+def test_item_table_is_checked(model, clicks, items):
+    with pytest.raises(IsothermError, match="1 item_ids in clicks are missing from items: 'i00'"):
+        model.fit(clicks, items.take(np.arange(1, 30)))
+    if model.needs_items:
+        with pytest.raises(ParameterError, match="needs an item table"):
+            model.fit(clicks)
+    else:
+        assert model.fit(clicks).n_items == 25
+
+
+def test_missing_fields_are_no_obstacle(model, clicks, item_frame):
+    sparse = item_frame.with_columns(genres=pl.when(pl.int_range(30) % 2 == 0).then(pl.col("genres")))
+    items = Items.from_frame(sparse.drop("clip"), kinds={"plot": "text"})
+    assert model.fit(clicks, items).recommend(k=30)["score"].is_finite().all()
