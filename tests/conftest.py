@@ -34,10 +34,10 @@ def item_frame():
     return pl.DataFrame(
         {
             "item_id": [f"i{n:02}" for n in range(N_ITEMS)],
-            "genres": [list(rng.choice(genres, size=rng.integers(1, 4), replace=False)) for _ in range(N_ITEMS)],
-            "plot": [
-                None if n % 11 == 3 else " ".join(rng.choice(words, size=6)) for n in range(N_ITEMS)
+            "genres": [
+                list(rng.choice(genres, size=rng.integers(1, 4), replace=False)) for _ in range(N_ITEMS)
             ],
+            "plot": [None if n % 11 == 3 else " ".join(rng.choice(words, size=6)) for n in range(N_ITEMS)],
             "year": [None if n % 13 == 5 else float(rng.integers(1950, 2020)) for n in range(N_ITEMS)],
             "clip": [rng.standard_normal(4).tolist() for _ in range(N_ITEMS)],
         },

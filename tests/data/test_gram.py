@@ -14,7 +14,9 @@ from isotherm.data.interactions import row_blocks
 @given(st.integers(0, 1000), st.integers(1, 90), st.integers(1, 60), st.integers(1, 40), st.booleans())
 def test_gram_equals_dense_product(seed, n_users, n_items, rows, weighted):
     rng = np.random.default_rng(seed)
-    x = (rng.random((n_users, n_items)) < 0.2) * (rng.uniform(0.5, 2, (n_users, n_items)) if weighted else 1.0)
+    x = (rng.random((n_users, n_items)) < 0.2) * (
+        rng.uniform(0.5, 2, (n_users, n_items)) if weighted else 1.0
+    )
     matrix = csr_array(x.astype(np.float32))
     product = gram(row_blocks(matrix, rows), n_items)
     assert product.dtype == np.float32

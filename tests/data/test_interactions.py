@@ -48,7 +48,9 @@ def test_every_format_reads_alike(tmp_path):
         assert clicks.timestamps.to_list() == [1, 2, 5, 9]
 
 
-@pytest.mark.parametrize("convert", [lambda f: f, lambda f: f.lazy(), lambda f: f.to_pandas(), lambda f: f.to_arrow()])
+@pytest.mark.parametrize(
+    "convert", [lambda f: f, lambda f: f.lazy(), lambda f: f.to_pandas(), lambda f: f.to_arrow()]
+)
 def test_every_frame_reads_alike(convert):
     clicks = Interactions.from_frame(convert(LOG))
     np.testing.assert_array_equal(clicks.matrix.toarray(), [[1, 1, 0], [0, 0, 1], [1, 0, 0]])
@@ -152,9 +154,18 @@ BAD = [
     ({"user_id": [1, None], "item_id": [1, 2]}, r"column 'user_id', row 2: no value \(null\) in 1 of 2 rows"),
     ({"user_id": [1, 2], "item_id": [1.0, float("nan")]}, r"column 'item_id', row 2: NaN is no id"),
     ({"user_id": [1], "item_id": [[1]]}, r"column 'item_id': List\(Int64\) cannot be an id"),
-    ({"user_id": [1, 2], "item_id": [1, 2], "weight": [1.0, float("nan")]}, r"'weight', row 2: nan is not a finite"),
-    ({"user_id": [1, 2], "item_id": [1, 2], "weight": [float("inf"), 1]}, r"'weight', row 1: inf is not a finite"),
-    ({"user_id": [1, 2], "item_id": [1, 2], "weight": [1.0, 0.0]}, r"'weight', row 2: a weight must be above 0"),
+    (
+        {"user_id": [1, 2], "item_id": [1, 2], "weight": [1.0, float("nan")]},
+        r"'weight', row 2: nan is not a finite",
+    ),
+    (
+        {"user_id": [1, 2], "item_id": [1, 2], "weight": [float("inf"), 1]},
+        r"'weight', row 1: inf is not a finite",
+    ),
+    (
+        {"user_id": [1, 2], "item_id": [1, 2], "weight": [1.0, 0.0]},
+        r"'weight', row 2: a weight must be above 0",
+    ),
     ({"user_id": [1, 2], "item_id": [1, 2], "weight": ["1", "x"]}, r"'weight', row 2: 'x' is not a finite"),
     ({"user_id": [1], "item_id": [1], "rating": ["good"]}, r"'rating', row 1: 'good' is not a finite"),
     ({"user_id": [], "item_id": []}, r"0 clicks"),
@@ -187,11 +198,23 @@ def test_bad_files_name_the_file(tmp_path):
         (tmp_path / "absent.csv", r"absent.csv: no such file or folder"),
         (bad_file(tmp_path, "zero.csv", b""), r"zero.csv: the file is empty \(0 bytes\)"),
         (bad_file(tmp_path, "head.csv", b"user_id,item_id\n"), r"head.csv: has no rows"),
-        (bad_file(tmp_path, "half.parquet", whole[: len(whole) // 2]), r"half.parquet: cannot be read as parquet"),
+        (
+            bad_file(tmp_path, "half.parquet", whole[: len(whole) // 2]),
+            r"half.parquet: cannot be read as parquet",
+        ),
         (bad_file(tmp_path, "log.xlsx", b"PK"), r"log.xlsx: unknown kind of file; one of .parquet"),
-        (bad_file(tmp_path, "log.jsonl", b'{"user_id":1,"item_id":2}\n{"user\n'), r"log.jsonl, row 2: not a JSON"),
-        (bad_file(tmp_path, "cut.csv.gz", gzip.compress(b"user_id,item_id\n1,2\n")[:-9]), r"cut.csv.gz: cannot be"),
-        (bad_file(tmp_path, "nul.csv", b"user_id,item_id\n1,2\n,3\n"), r"nul.csv: column 'user_id', row 2: no value"),
+        (
+            bad_file(tmp_path, "log.jsonl", b'{"user_id":1,"item_id":2}\n{"user\n'),
+            r"log.jsonl, row 2: not a JSON",
+        ),
+        (
+            bad_file(tmp_path, "cut.csv.gz", gzip.compress(b"user_id,item_id\n1,2\n")[:-9]),
+            r"cut.csv.gz: cannot be",
+        ),
+        (
+            bad_file(tmp_path, "nul.csv", b"user_id,item_id\n1,2\n,3\n"),
+            r"nul.csv: column 'user_id', row 2: no value",
+        ),
         (tmp_path / "no*.parquet", r"no file matches this pattern"),
     ]
     for source, words in cases:

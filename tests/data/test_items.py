@@ -32,7 +32,9 @@ def test_kinds_are_inferred(values, kind):
 
 
 def test_declared_kinds_win_and_delimited_strings_are_split():
-    frame = pl.DataFrame({"item_id": [1, 2], "tags": ["a; b", None], "code": [7, 8], "clip": ["1,2", "[3 4]"]})
+    frame = pl.DataFrame(
+        {"item_id": [1, 2], "tags": ["a; b", None], "code": [7, 8], "clip": ["1,2", "[3 4]"]}
+    )
     items = Items.from_frame(frame, kinds={"tags": "categories", "code": "categories", "clip": "vector"})
     assert items.column("tags").to_list() == [["a", "b"], []]
     assert items.column("code").to_list() == [["7"], ["8"]]
@@ -41,7 +43,13 @@ def test_declared_kinds_win_and_delimited_strings_are_split():
 
 def test_missing_values_are_counted():
     frame = pl.DataFrame(
-        {"item_id": [1, 2], "year": [None, 1.0], "plot": ["", "x"], "tags": [[], ["a"]], "clip": [None, [0.5]]}
+        {
+            "item_id": [1, 2],
+            "year": [None, 1.0],
+            "plot": ["", "x"],
+            "tags": [[], ["a"]],
+            "clip": [None, [0.5]],
+        }
     )
     items = Items.from_frame(frame, kinds={"plot": "text", "tags": "categories"})
     assert items.missing() == {"year": 0.5, "plot": 0.5, "tags": 0.5, "clip": 0.5}
@@ -61,16 +69,28 @@ BAD = [
     ({"id": [1]}, None, "column 'item_id' is missing; the columns are id"),
     ({"item_id": [1, None]}, None, r"column 'item_id', row 2: no value"),
     ({"item_id": [1, 2, 1]}, None, r"item 1 stands in rows 1, 3; keep one row an item"),
-    ({"item_id": [1], "x": ["a"]}, {"x": "tags"}, "kind 'tags' is not one of categories, text, number, vector"),
+    (
+        {"item_id": [1], "x": ["a"]},
+        {"x": "tags"},
+        "kind 'tags' is not one of categories, text, number, vector",
+    ),
     ({"item_id": [1], "x": ["a"]}, {"y": "text"}, "column 'y' is missing"),
-    ({"item_id": [1, 2], "x": ["1", "old"]}, {"x": "number"}, r"'x', row 2 \(item 2\): 'old' is not a finite"),
+    (
+        {"item_id": [1, 2], "x": ["1", "old"]},
+        {"x": "number"},
+        r"'x', row 2 \(item 2\): 'old' is not a finite",
+    ),
     ({"item_id": [1, 2], "x": [1.0, float("inf")]}, None, r"'x', row 2 \(item 2\): inf is not a finite"),
     (
         {"item_id": [1, 2, 3], "v": [[1.0, 2.0], [1.0], [3.0, 4.0]]},
         None,
         r"'v', row 2 \(item 2\): a vector of length 1 where the others have 2",
     ),
-    ({"item_id": [1, 2], "v": [[1.0], [float("nan")]]}, None, r"'v', row 2 \(item 2\): the vector holds a value"),
+    (
+        {"item_id": [1, 2], "v": [[1.0], [float("nan")]]},
+        None,
+        r"'v', row 2 \(item 2\): the vector holds a value",
+    ),
     ({"item_id": [1], "v": [3]}, {"v": "vector"}, "a vector column holds lists of numbers, not Int64"),
     ({"item_id": [], "x": []}, None, "the item table has no rows"),
 ]

@@ -20,7 +20,13 @@ def log(seed=0, n_users=40, n_items=25):
 
 
 def pairs(matrix, users):
-    return set(zip(users.take(np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))), matrix.indices, strict=True))
+    return set(
+        zip(
+            users.take(np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))),
+            matrix.indices,
+            strict=True,
+        )
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -72,12 +78,16 @@ def test_strong_holds_out_users_and_folds_in_four_fifths():
     train_users = np.flatnonzero(np.diff(split.train.matrix.indptr))
     assert not set(split.train.users.take(train_users)) & set(split.histories.users.values)
     history, target = np.diff(split.histories.matrix.indptr), np.diff(split.targets.indptr)
-    np.testing.assert_array_equal(history, np.clip(np.rint(0.8 * (history + target)), 1, history + target - 1))
+    np.testing.assert_array_equal(
+        history, np.clip(np.rint(0.8 * (history + target)), 1, history + target - 1)
+    )
 
 
 def test_leave_one_out_hides_the_last_click_of_each_user():
     clicks = Interactions.from_frame(
-        pl.DataFrame({"user_id": [1, 1, 1, 2, 2, 3], "item_id": [5, 6, 7, 5, 6, 7], "timestamp": [3, 9, 1, 4, 2, 1]})
+        pl.DataFrame(
+            {"user_id": [1, 1, 1, 2, 2, 3], "item_id": [5, 6, 7, 5, 6, 7], "timestamp": [3, 9, 1, 4, 2, 1]}
+        )
     )
     split = splits.leave_one_out(clicks)
     assert split.targets.toarray().tolist() == [[0, 1, 0], [1, 0, 0]]

@@ -63,7 +63,9 @@ def test_frame_has_the_contract_columns_and_the_users_own_ids(fitted, clicks):
 def test_seen_items_are_left_out_unless_wanted(fitted, clicks):
     seen = clicks.to_frame().select("user_id", "item_id")
     assert fitted.recommend(k=30).join(seen, on=["user_id", "item_id"]).height == 0
-    assert fitted.recommend(k=30, exclude_seen=False).join(seen, on=["user_id", "item_id"]).height == seen.height
+    assert (
+        fitted.recommend(k=30, exclude_seen=False).join(seen, on=["user_id", "item_id"]).height == seen.height
+    )
 
 
 def test_k_larger_than_the_catalogue_gives_what_there_is(fitted, clicks):
@@ -159,7 +161,9 @@ def test_explanations_add_up_or_are_refused(fitted):
         with pytest.raises(UnsupportedError, match="no exact explanation"):
             fitted.explain("u01", "i01")
         return
-    score = fitted.recommend(["u01"], k=30, exclude_seen=False).filter(pl.col("item_id") == "i04")["score"].item()
+    score = (
+        fitted.recommend(["u01"], k=30, exclude_seen=False).filter(pl.col("item_id") == "i04")["score"].item()
+    )
     explained = fitted.explain("u01", "i04")
     assert explained.score == pytest.approx(score, rel=1e-4, abs=1e-6)
     assert explained.by_item["share"].sum() == pytest.approx(score, rel=1e-4, abs=1e-6)
@@ -178,7 +182,9 @@ def test_similar_items_never_name_the_item_itself(fitted):
 
 
 def test_new_items_can_be_recommended_at_once_or_are_refused(fitted, item_frame, tmp_path):
-    new = Items.from_frame(item_frame.head(2).with_columns(item_id=pl.Series(["n1", "n2"])), kinds={"plot": "text"})
+    new = Items.from_frame(
+        item_frame.head(2).with_columns(item_id=pl.Series(["n1", "n2"])), kinds={"plot": "text"}
+    )
     if fitted.name not in ADDING:
         with pytest.raises(UnsupportedError, match="cannot add items without a refit"):
             fitted.add_items(new)

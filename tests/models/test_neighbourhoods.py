@@ -31,12 +31,16 @@ def test_item_knn_keeps_only_the_nearest():
 
 def test_content_knn_adds_up_the_fields():
     items = Items.from_frame(
-        pl.DataFrame({"item_id": [0, 1, 2], "genre": [["a"], ["a", "b"], ["b"]], "year": [2000.0, 2010.0, 2020.0]})
+        pl.DataFrame(
+            {"item_id": [0, 1, 2], "genre": [["a"], ["a", "b"], ["b"]], "year": [2000.0, 2010.0, 2020.0]}
+        )
     )
     model = ContentKNN(shrinkage=1.0).fit(Interactions.from_csr(X), items)
     weights = model.score(csr_array(np.eye(3, dtype=np.float32)))
     expected = 1 / (np.sqrt(2) + 1) + 0.5
-    np.testing.assert_allclose(weights, [[0, expected, 0], [expected, 0, expected], [0, expected, 0]], rtol=1e-5)
+    np.testing.assert_allclose(
+        weights, [[0, expected, 0], [expected, 0, expected], [0, expected, 0]], rtol=1e-5
+    )
 
 
 def test_popularity_counts_clicks():

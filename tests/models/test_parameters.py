@@ -46,5 +46,7 @@ def test_a_setting_needs_a_name_and_a_value(text):
 
 
 def test_unknown_model_lists_the_registry():
-    with pytest.raises(ParameterError, match="no model 'ese'; the models are popularity, item-knn, content-knn, ease"):
+    with pytest.raises(
+        ParameterError, match="no model 'ese'; the models are popularity, item-knn, content-knn, ease"
+    ):
         model_class("ese")

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -106,7 +105,9 @@ def test_newer_format_asks_for_an_upgrade(saved):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(manifest | {"format": 2, "isotherm": "9.9"}))
-    with pytest.raises(ModelFolderError, match=r"format 2 by isotherm 9.9; .* reads up to format 1: upgrade it"):
+    with pytest.raises(
+        ModelFolderError, match=r"format 2 by isotherm 9.9; .* reads up to format 1: upgrade it"
+    ):
         isotherm.load(folder)
 
 

@@ -36,13 +36,30 @@ def eq5_terms(similarities, second_order):
 
 def weighted_least_squares(x, terms, columns, nonclick_weight, non_negative=False):
     """μ of the regression of every cell x_uj, j in columns, on the cells of X·G_t, with an intercept."""
-    predictors = np.stack([(x @ g)[:, columns].ravel() for g in terms] + [np.ones(x[:, columns].size)], axis=1)
+    predictors = np.stack(
+        [(x @ g)[:, columns].ravel() for g in terms] + [np.ones(x[:, columns].size)], axis=1
+    )
     target = x[:, columns].ravel()
     root = np.sqrt(np.where(target > 0, 1.0, nonclick_weight))[:, None]
     if not non_negative:
         return np.linalg.lstsq(predictors * root, target * root[:, 0], rcond=None)[0][:-1]
     signed = np.column_stack([predictors, -np.ones(len(target))])  # a free intercept: the difference of two
     return nnls(signed * root, target * root[:, 0])[0][:-2]
+
+
+def weighted_loss(mu, predictors, target, weight):
+    """Weighted squared error with the best intercept for this μ."""
+    error = target - predictors @ mu
+    return float(weight @ (error - weight @ error / weight.sum()) ** 2)
+
+
+def condition(predictors, weight):
+    """Condition number of the centred, scaled, weighted regression."""
+    centred = predictors - weight @ predictors / weight.sum()
+    scale = np.sqrt(weight @ centred**2)
+    if (scale == 0).any():
+        return np.inf
+    return float(np.linalg.cond((centred / scale).T * weight @ (centred / scale)))
 
 
 def eq6_strengths(counts, threshold, beta):

@@ -46,7 +46,7 @@ def recommend(
     o.begin(quiet)
     loaded = load(model)
     if new_items is not None:
-        loaded.add_items(Items.read(new_items, item_column=item_column))
+        loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
     chosen = None if users is None else _ids(users, user_column, InteractionsError)
     allowed = None if candidates is None else _ids(candidates, item_column, ItemsError)
     lists = loaded.recommend(chosen, k, exclude_seen=not include_seen, candidates=allowed)

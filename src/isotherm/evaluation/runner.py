@@ -173,7 +173,7 @@ def ranked_lists(
     with stage(f"rank with {model.name}", n_users) as advance:
         for block in row_blocks(histories, block_size(n_items)):
             scores = model.score(block)
-            if np.isnan(scores).any():
+            if np.isnan(scores.sum()):
                 raise ParameterError(f"{model!r} gave a score that is not a number")
             rows = slice(first, first + block.shape[0])
             hide(scores, block)

@@ -19,6 +19,7 @@ from isotherm.threads import run_bands
 
 _LANES = 16  # terms are padded to whole vector registers
 _BAND_BYTES = 96 * 2**20
+_LEAST_EIGENVALUE = 1e-7
 
 
 @dataclass
@@ -39,9 +40,10 @@ class NormalEquations:
         )
         centred = centred * np.outer(scale, scale)
         values, vectors = np.linalg.eigh(centred)
-        kept = values > 1e-7 * values[-1]  # float32 sums cannot tell smaller directions from nothing
-        root = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
-        right = (vectors[:, kept].T @ (aim * scale)) / np.sqrt(values[kept])
+        # float32 sums cannot tell directions below this from nothing: held, so that no weight runs away there
+        stiffness = np.sqrt(np.maximum(values, _LEAST_EIGENVALUE * max(values[-1], 1e-300)))
+        root = stiffness[:, None] * vectors.T
+        right = (vectors.T @ (aim * scale)) / stiffness
         weights = nnls(root, right)[0] if non_negative else np.linalg.lstsq(root, right, rcond=None)[0]
         return np.asarray(weights * scale)
 

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.interactions import row_blocks
+from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, UnsupportedError
 from isotherm.models.parameters import shown, whole
 from isotherm.progress import stage
@@ -82,6 +83,11 @@ class Recommender(ABC):
     def n_items(self) -> int:
         """Items of the catalogue, added ones included."""
         return len(self._fitted().items_)
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use: what a table for ``add_items`` should be read with."""
+        return {}
 
     def recommend(
         self,

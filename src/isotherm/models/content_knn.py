@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 
 from isotherm.data import Interactions, Items
+from isotherm.data.items import Kind
 from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.catalogue import grown, part
@@ -71,6 +72,11 @@ class ContentKNN(ItemItem):
         self, index: MetadataIndex, queries: EncodedItems, own_rows: NDArray[Any] | None
     ) -> csr_array:
         return nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use."""
+        return dict(self._fitted().similarity_.kinds_)
 
     def add_items(self, items: Items) -> Self:
         """New items get neighbours among the known ones; the known ones keep theirs."""

@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 from isotherm.data import Interactions, Items
 from isotherm.data.gram import gram
 from isotherm.data.interactions import row_blocks
+from isotherm.data.items import Kind
 from isotherm.errors import ParameterError
 from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
@@ -196,6 +197,11 @@ class MARec(ItemItem):
             return part[0], AlignmentOperator.plain(*part, self.backbone.l2).columns(rows).T
 
         return best_beta(user_items, fitted, refitted, self.seed) / self.alpha
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use."""
+        return dict(self._fitted().similarity_.kinds_)
 
     def add_items(self, items: Items) -> Self:
         """New items get the columns that a refit would give them, from metadata alone. Returns self.

@@ -1,0 +1,46 @@
+"""Intervals and tests, checked by simulation."""
+
+import numpy as np
+import pytest
+
+from isotherm.evaluation.bootstrap import holm, intervals, paired_p
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_interval_covers_the_true_mean_about_95_times_in_100(skewed):
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(400):
+        values = rng.random(300) < 0.1 if skewed else rng.random(300)
+        low_high = intervals(values[:, None].astype(float), seed=trial)[0]
+        covered += low_high.low <= (0.1 if skewed else 0.5) <= low_high.high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_interval_is_seeded_and_holds_its_mean():
+    values = np.random.default_rng(1).random((50, 2))
+    one, again, other = intervals(values, 3), intervals(values, 3), intervals(values, 4)
+    assert one == again != other
+    for column, interval in zip(values.T, one, strict=True):
+        assert interval.mean == pytest.approx(column.mean())
+        assert interval.low <= interval.mean <= interval.high
+
+
+def test_single_user_has_a_point_for_an_interval():
+    interval = intervals(np.array([[0.25]]))[0]
+    assert (interval.low, interval.mean, interval.high) == (0.25, 0.25, 0.25)
+
+
+def test_paired_test_rejects_at_its_level():
+    rng = np.random.default_rng(2)
+    rejected = np.mean([paired_p(rng.standard_normal(80)) < 0.05 for _ in range(1000)])
+    assert 0.03 <= rejected <= 0.07
+    assert paired_p(rng.standard_normal(80) + 1) < 1e-6
+    assert paired_p(np.zeros(9)) == 1.0
+    assert paired_p(np.full(9, 0.5)) == 0.0
+
+
+def test_holm_steps_down():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []

@@ -1,0 +1,148 @@
+"""Evaluation on a case small enough to follow by hand, and its promises."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm import EASE, Interactions, MARec, Popularity, evaluate
+from isotherm.data import splits
+from isotherm.errors import ParameterError
+from isotherm.models.base import Recommender
+
+
+class Fixed(Recommender):
+    """Scores items by a given row, the same for everybody."""
+
+    name = "fixed"
+
+    def __init__(self, *, row=()):
+        self.row = row
+
+    def _fit(self, clicks, items):
+        """Nothing to learn."""
+
+    def score(self, user_items):
+        """The given row."""
+        return np.tile(np.asarray(self.row, dtype=np.float32), (user_items.shape[0], 1))
+
+    def state(self):
+        """None."""
+        return {}, {}
+
+    def restore(self, arrays, document):
+        """None."""
+
+
+@pytest.fixture
+def split():
+    train = pl.DataFrame({"user_id": [1, 1, 2, 3], "item_id": [10, 11, 11, 12]})
+    test = pl.DataFrame({"user_id": [1, 1, 2, 3], "item_id": [12, 13, 14, 10]})
+    return splits.given(Interactions.from_frame(train), Interactions.from_frame(test))
+
+
+def test_three_candidate_sets_by_hand(split):
+    """Items 10, 11, 12 are warm and 13, 14 cold; the order of scores is 14, 10, 13, 12, 11."""
+    result = evaluate(split, {"fixed": Fixed(row=[4, 1, 2, 3, 5])}, ks=[2]).to_dict()["models"]["fixed"]
+    # user 1 sees 14 13 12, of 12 and 13: one hit at rank 2; user 2 14 first; user 3 14, then 10
+    assert result["all"]["hr@2"]["mean"] == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert result["all"]["recall@2"]["mean"] == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert result["all"]["mrr@2"]["mean"] == pytest.approx((1 / 2 + 1 + 1 / 2) / 3)
+    # among cold ones 14 13: user 1 finds 13 second, user 2 14 first; user 3 has no cold target
+    assert result["cold"]["mrr@2"]["mean"] == pytest.approx((1 / 2 + 1) / 2)
+    assert result["cold"]["coverage@2"]["mean"] == 1.0
+    # among warm ones: user 1 has only 12 left, user 3 10 first
+    assert result["warm"]["mrr@2"]["mean"] == 1.0
+    assert set(result["warm"]["ndcg@2"]) == {"mean", "low", "high"}
+
+
+def test_json_form(split, tmp_path):
+    evaluation = evaluate(split, {"a": Popularity(), "b": Fixed(row=[1, 2, 3, 4, 5])}, ks=[1, 2])
+    evaluation.write_json(tmp_path / "out.json")
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert set(document) == {"split", "models", "comparisons"}
+    assert document["split"]["candidates"] == {
+        "all": {"items": 5, "users": 3}, "cold": {"items": 2, "users": 2}, "warm": {"items": 3, "users": 2},
+    }  # fmt: skip
+    assert set(document["models"]["a"]) >= {"seconds", "all", "cold", "warm"}
+    names = {
+        f"{m}@{k}"
+        for m in ("hr", "ndcg", "recall", "mrr", "map", "novelty", "coverage", "gini")
+        for k in (1, 2)
+    }
+    assert set(document["models"]["a"]["all"]) == names
+    assert {c["candidates"] for c in document["comparisons"]} == {"all", "cold", "warm"}
+
+
+def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
+    split = splits.strong(clicks, seed=1)
+    assert not split.cold.any()
+    result = evaluate(split, {"ease": EASE()})
+    assert list(result.models["ease"].metrics) == ["all"]
+
+
+def test_block_size_changes_nothing(clicks, items, monkeypatch):
+    split = splits.mixed(clicks, seed=0)
+    whole = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]
+    monkeypatch.setattr("isotherm.evaluation.runner.block_size", lambda n: 7)
+    blocks = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]
+    for candidates in ("all", "cold", "warm"):
+        assert whole[candidates] == blocks[candidates]
+
+
+def test_model_that_knows_nothing_of_new_items_ranks_them_by_lot():
+    """Targets are the items with the lowest ids; a model of equal scores must find k / n of them."""
+    n_users, n_items, n_cold = 3000, 120, 100
+    x = np.zeros((n_users, n_items))
+    x[:, 100:] = np.random.default_rng(0).random((n_users, 20)) < 0.5
+    x[:, 100] = 1
+    test = np.zeros_like(x)
+    test[:, 0] = 1
+    split = splits.given(
+        Interactions.from_csr(csr_array(x)),
+        Interactions.from_csr(csr_array(test), item_ids=np.arange(n_items)),
+    )
+    assert split.cold.sum() == n_cold
+    result = evaluate(split, {"popularity": Popularity()}, ks=[10])
+    assert result.models["popularity"].metrics["cold"]["hr@10"].mean == pytest.approx(0.1, abs=0.02)
+
+
+def test_sampled_negatives_are_the_only_rivals(clicks):
+    split = splits.leave_one_out(clicks, negatives=3, seed=0)
+    best_target = np.zeros(clicks.n_items)
+    result = evaluate(split, {"fixed": Fixed(row=best_target)}, ks=[1, 4])
+    metrics = result.models["fixed"].metrics["all"]
+    assert metrics["hr@4"].mean == 1.0  # four candidates, so every target is among the best four
+    assert metrics["hr@1"].mean == pytest.approx(0.25, abs=0.2)
+
+
+def test_comparisons_are_paired_and_corrected(clicks):
+    split = splits.strong(clicks, holdout=0.5, seed=1)
+    same = evaluate(split, {"a": EASE(), "b": EASE()}, ks=[5]).comparisons
+    assert all(c.difference.mean == 0 and c.p == 1.0 and c.p_holm == 1.0 for c in same)
+    different = evaluate(split, {"a": EASE(), "b": Fixed(row=np.zeros(25))}, ks=[5])
+    hr = next(c for c in different.comparisons if c.metric == "hr@5")
+    per_user = [different.models[name].per_user["all"]["hr@5"] for name in "ab"]
+    assert hr.difference.mean == pytest.approx((per_user[0] - per_user[1]).mean())
+    assert hr.p <= hr.p_holm <= 1
+
+
+def test_models_from_a_generator_are_taken_one_at_a_time(clicks):
+    alive = []
+
+    def pairs():
+        for number in range(3):
+            alive.append(number)
+            yield f"m{number}", EASE(l2=10.0 * (number + 1))
+
+    result = evaluate(splits.strong(clicks, seed=1), pairs(), ks=[5])
+    assert list(result.models) == ["m0", "m1", "m2"]
+
+
+def test_score_that_is_no_number_is_refused(split):
+    with pytest.raises(ParameterError, match="gave a score that is not a number"):
+        evaluate(split, {"fixed": Fixed(row=[np.nan] * 5)})
+    with pytest.raises(ParameterError, match="k must be whole numbers >= 1"):
+        evaluate(split, {"fixed": Fixed(row=[1] * 5)}, ks=[0])

@@ -1,0 +1,70 @@
+"""The report page: self-contained, complete, and true to the evaluation."""
+
+import re
+
+import pytest
+
+from isotherm import EASE, MARec, Popularity, evaluate
+from isotherm.data import splits
+from isotherm.report import Report, example_users
+from isotherm.report.examples import title_of
+
+
+@pytest.fixture
+def made(clicks, items):
+    split = splits.mixed(clicks, seed=0)
+    models = {"popularity": Popularity(), "ease": EASE(), "marec": MARec(beta=2.0)}
+    evaluation = evaluate(split, models, items, ks=[5])
+    return split, models["marec"], evaluation
+
+
+def test_page_holds_table_figures_examples_and_protocol(made, items, tmp_path):
+    split, model, evaluation = made
+    examples = example_users(model, split, items, users=3, k=2)
+    report = Report("A <title>", "test data", evaluation, 5, "marec", examples, model.importance())
+    report.write(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 2
+    assert "A &lt;title&gt;" in page
+    assert page.count('<section class="user">') == 3
+    mean = evaluation.models["marec"].metrics["cold"]["hr@5"].mean
+    assert f"{mean:.4f}" in page
+    assert "Protocol <b>mixed</b>, holdout 0.2, warm_holdout 0.1, seed 0" in page
+
+
+def test_page_needs_nothing_from_outside(made):
+    _, _, evaluation = made
+    page = Report("t", "s", evaluation, 5, "marec").html()
+    assert not re.findall(r"<script|<link|<img|src=|@import|url\((?!#)", page)
+    addresses = set(re.findall(r"https?://[^\"' <]+", page))
+    assert all(address.startswith("http://www.w3.org/") for address in addresses)  # SVG name spaces
+
+
+def test_examples_show_cold_items_with_reasons_that_are_shares(made, items):
+    split, model, _ = made
+    cold = set(split.train.items.take(split.cold.nonzero()[0]))
+    for example in example_users(model, split, items, users=5, k=3):
+        assert example.shown
+        for item in example.shown:
+            assert item.title in cold
+            assert 0 <= sum(reason.share for reason in item.by_item) <= 1 + 1e-9
+            assert all(reason.share > 0 for reason in item.by_field)
+
+
+def test_examples_mark_hidden_clicks(made, items):
+    split, model, _ = made
+    for example in example_users(model, split, items, users=8, k=3):
+        row = split.histories.users.rows([example.user])[0]
+        targets = split.targets.indices[split.targets.indptr[row] : split.targets.indptr[row + 1]]
+        hidden = set(split.train.items.take(targets))
+        assert [item.clicked for item in example.shown] == [item.title in hidden for item in example.shown]
+
+
+def test_title_falls_back_to_the_id(items):
+    assert title_of(items, "i03") == "i03"
+
+
+def test_page_without_cold_items(clicks, items):
+    evaluation = evaluate(splits.strong(clicks, seed=1), {"ease": EASE()}, ks=[5])
+    page = Report("t", "s", evaluation, 5, "ease").html()
+    assert "Everything in one list: ease leads" in page

@@ -1,0 +1,63 @@
+"""The house keeps its own rules: imports run one way, the core imports fast, nothing is pickled."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
+FLOORS = [{"data"}, {"features", "ranking"}, {"models"}, {"evaluation"}, {"report"}, {"cli"}]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+HEAVY = ("numpy", "scipy", "numba", "polars", "pandas", "pyarrow", "sklearn", "altair", "typer", "jinja2")
+
+
+def modules():
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def imports(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("file", modules(), ids=lambda file: str(file.relative_to(SOURCE)))
+def test_imports_run_one_way(file):
+    room = file.relative_to(SOURCE).parts[0]
+    for name in imports(file):
+        parts = name.split(".")
+        assert "pickle" not in parts
+        if room in LEVEL and parts[0] == "isotherm" and len(parts) > 1:
+            assert LEVEL.get(parts[1], -1) <= LEVEL[room], f"{file.name} imports {name}"
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import sys, isotherm; print([m for m in {HEAVY!r} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_help_loads_nothing_heavy_but_the_command_line():
+    code = f"""
+import sys
+from isotherm.cli.main import run
+sys.argv = ["isotherm", "--help"]
+try:
+    run()
+except SystemExit:
+    print([m for m in {HEAVY!r} if m in sys.modules and m != "typer"], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_every_export_is_there():
+    import isotherm
+
+    for name in isotherm.__all__:
+        assert getattr(isotherm, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        isotherm.Nothing  # noqa: B018
