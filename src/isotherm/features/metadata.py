@@ -194,11 +194,16 @@ class MetadataIndex:
             rows[:, itself, own_rows[itself]] = 0.0
         return rows
 
-    def by_term(self, fields: NDArray[np.float32]) -> NDArray[np.float32]:
+    def by_term(
+        self, fields: NDArray[np.float32], out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Every term of eq. 5, (n_terms, n_queries, n_catalogue), from the rows by field."""
-        terms = fields[self._first]
-        for t in np.flatnonzero(self._second >= 0):
-            terms[t] *= fields[self._second[t]]
+        terms = np.empty((len(self._first), *fields.shape[1:]), np.float32) if out is None else out
+        for term, first, second in zip(terms, self._first, self._second, strict=True):
+            if second < 0:
+                term[...] = fields[first]
+            else:
+                np.multiply(fields[first], fields[second], out=term)
         return terms
 
     def mixed(self, fields: NDArray[np.float32], importance: NDArray[np.float64]) -> NDArray[np.float32]:

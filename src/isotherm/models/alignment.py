@@ -1,8 +1,8 @@
 """What in the metadata predicts clicks: the weighted least squares for μ (MARec, eq. 5), in item space.
 
 The literal fit regresses every cell x_uj on the cells of X·S_a, users × items each. Here the sums over all
-cells are ⟨S_a, C·S_b⟩ with the Gram matrix C, and only the clicked cells, whose weight differs, are visited:
-n_u² additions for a user of n_u clicks. Everything runs over bands of item rows.
+cells are ⟨S_a, C·S_b⟩ = ⟨S_a·L, S_b·L⟩ with the Gram matrix C = L·Lᵀ, and only the clicked cells, whose weight
+differs, are visited: n_u² additions for a user of n_u clicks. Everything runs over bands of item rows.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.linalg import blas, lapack
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
 from isotherm.features.metadata import EncodedItems, MetadataIndex
+from isotherm.models.item_item import add_products
 from isotherm.progress import stage
 from isotherm.threads import run_bands
 
 _LANES = 16  # terms are padded to whole vector registers
-_BAND_BYTES = 96 * 2**20
+_BAND_BYTES = 256 * 2**20
 _LEAST_EIGENVALUE = 1e-7
+_SPARSE = 0.05  # share of nonzeros below which gathering rows of the Gram matrix beats the whole product
 
 
 @dataclass
@@ -66,27 +69,55 @@ def normal_equations(
     n_terms, n_warm = len(first), len(gram)
     by_item = csr_array((np.arange(clicks.nnz), clicks.indices, clicks.indptr), shape=clicks.shape).tocsc()
     totals = clicks.sum(axis=0).astype(np.float32)
+    factor, lift = _factor(gram)
     every, every_sum = np.zeros((n_terms, n_terms)), np.zeros(n_terms)
-    lanes = -(-(n_terms + 1) // _LANES) * _LANES
-    clicked = np.zeros((lanes, lanes))
-    band = max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1)))
+    groups = -(-(n_terms + 1) // _LANES)
+    clicked = np.zeros((groups * _LANES, groups * _LANES))
+    band = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
+    room = np.empty(n_terms * band * n_warm, dtype=np.float32)
     with stage("learn what the metadata is worth", len(columns)) as advance:
         for start in range(0, len(columns), band):
             rows = own_rows[start : start + band]
             fields = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
-            terms = index.by_term(fields)
-            flat = terms.reshape(n_terms, -1)
-            reached = (terms.reshape(-1, n_warm) @ gram).reshape(n_terms, -1)  # S_b·C, band of rows
-            every += flat @ reached.T
+            terms = index.by_term(
+                fields, room[: fields[0].size * n_terms].reshape(n_terms, *fields.shape[1:])
+            )
             every_sum += (terms @ totals).sum(axis=1, dtype=np.float64)
+            flat = terms.reshape(n_terms, -1)
+            every -= lift * (flat @ flat.T)
+            flat = _times_factor(terms, factor).reshape(
+                n_terms, -1
+            )  # in place: terms are not needed any more
+            every += flat @ flat.T
             clicked += sum(
                 run_bands(
-                    _clicked_cells, len(rows), rows, fields, first, second, lanes,
+                    _clicked_cells, len(rows), rows, fields, first, second, groups,
                     by_item.indptr, by_item.indices, by_item.data, clicks.indptr, clicks.indices, clicks.data,
                 )
             )  # fmt: skip
             advance(len(rows))
     return _assembled(every, every_sum, clicked, clicks, len(columns), nonclick_weight)
+
+
+def _factor(gram: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]:
+    """Lower L with L·Lᵀ = C + lift·I; the lift is what float32 needs to factorize any Gram matrix."""
+    lift = np.float32(1e-5) * np.trace(gram)
+    lifted = gram.copy()
+    lifted.flat[:: len(gram) + 1] += lift
+    factor, _ = lapack.spotrf(lifted.T, lower=False, clean=True, overwrite_a=True)
+    return factor.T, lift
+
+
+def _times_factor(terms: NDArray[np.float32], factor: NDArray[np.float32]) -> NDArray[np.float32]:
+    """terms · L, (n_terms, n_rows, n_warm), in place; rare features make many terms sparse, and those cheap."""
+    every = np.arange(len(factor))
+    for term in terms:
+        if np.count_nonzero(term) > _SPARSE * term.size:
+            # in BLAS's column order this is Lᵀ · termᵀ, half the flops of a full product
+            blas.strmm(1.0, factor.T, term.T, lower=0, overwrite_b=1)
+        else:
+            add_products(csr_array(term), every.astype(np.int32), factor, every, term)
+    return terms
 
 
 def _assembled(
@@ -110,36 +141,37 @@ def _assembled(
 
 @njit(nogil=True, cache=True)
 def _clicked_cells(  # type: ignore[no-untyped-def]
-    begin, end, own_rows, fields, first, second, lanes,
+    begin, end, own_rows, fields, first, second, groups,
     item_starts, item_users, item_places, starts, items, weights,
 ):  # fmt: skip
     """Sums over the clicked cells of a band of items: of s_a·s_b, of s_a·x_uj (column n), of s_a (row n)."""
     n_terms, n_warm = len(first), fields.shape[2]
-    sums = np.zeros((lanes, lanes))
-    similarity = np.zeros((n_warm, lanes), np.float32)  # all terms of one item pair side by side
-    cell = np.zeros(lanes, np.float32)
+    sums = np.zeros((groups * _LANES, groups * _LANES))
+    # all terms of one item pair side by side, a vector register's worth at a time
+    similarity = np.zeros((groups, n_warm, _LANES), np.float32)
+    cell, part = np.zeros(groups * _LANES, np.float32), np.zeros(_LANES, np.float32)
     for r in range(begin, end):
         j = own_rows[r]
         if j < 0:
             continue
         for t in range(n_terms):
-            one = fields[first[t], r]
+            one, lane = fields[first[t], r], similarity[t // _LANES, :, t % _LANES]
             if second[t] < 0:
                 for i in range(n_warm):
-                    similarity[i, t] = one[i]
+                    lane[i] = one[i]
             else:
                 other = fields[second[t], r]
                 for i in range(n_warm):
-                    similarity[i, t] = one[i] * other[i]
+                    lane[i] = one[i] * other[i]
         for c in range(item_starts[j], item_starts[j + 1]):
-            cell[:] = 0
             user = item_users[c]
-            for p in range(starts[user], starts[user + 1]):
-                weight, row = weights[p], similarity[items[p]]
-                for lane in range(0, lanes, _LANES):
-                    part, add = cell[lane : lane + _LANES], row[lane : lane + _LANES]
+            for g in range(groups):
+                part[:] = 0
+                for p in range(starts[user], starts[user + 1]):
+                    weight, i = weights[p], items[p]
                     for t in range(_LANES):
-                        part[t] += weight * add[t]
+                        part[t] += weight * similarity[g, i, t]
+                cell[g * _LANES : (g + 1) * _LANES] = part
             clicked = weights[item_places[c]]
             for a in range(n_terms):
                 for b in range(n_terms):

@@ -24,7 +24,7 @@ from isotherm.ranking.topk import hide, top_k
 
 HIDDEN_SHARE = 0.2  # of items, and of the other items' clicks: hidden clicks of both kinds count alike
 _K = 10
-_MOST_USERS = 20_000
+_MOST_USERS = 10_000
 _GRID = 161
 _DECADES = 2.0
 
