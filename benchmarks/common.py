@@ -3,6 +3,9 @@
 import json
 import multiprocessing
 import os
+
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")  # as the command line does
+
 import platform
 import statistics
 import sys

@@ -142,7 +142,7 @@ def test_models_from_a_generator_are_taken_one_at_a_time(clicks):
 
 
 def test_score_that_is_no_number_is_refused(split):
-    with pytest.raises(ParameterError, match="gave a score that is not a number"):
+    with pytest.raises(ParameterError, match="a score is not a number"):
         evaluate(split, {"fixed": Fixed(row=[np.nan] * 5)})
     with pytest.raises(ParameterError, match="k must be whole numbers >= 1"):
         evaluate(split, {"fixed": Fixed(row=[1] * 5)}, ks=[0])

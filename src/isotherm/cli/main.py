@@ -1,5 +1,6 @@
 """The command line: one file a command; bad input ends in one clear line."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from isotherm.cli.evaluate import evaluate
 from isotherm.cli.fit import fit
 from isotherm.cli.recommend import recommend
 from isotherm.errors import IsothermError
+
+# Idle BLAS threads sleep after 2^16 cycles: ours take turns with them and need their cores.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
 
 app = typer.Typer(
     name="isotherm",

@@ -45,7 +45,8 @@ def intervals(values: NDArray[np.float64], seed: int = 0) -> list[Interval]:
     n_users = len(values)
     rng = np.random.default_rng(seed)
     size = max(1, round(SHARE * n_users))
-    draws = np.array([values[rng.integers(n_users, size=size)].mean(axis=0) for _ in range(DRAWS)])
+    counts = (np.bincount(rng.integers(n_users, size=size), minlength=n_users) for _ in range(DRAWS))
+    draws = np.array([drawn @ values / size for drawn in counts])
     means = values.mean(axis=0)
     spread = (draws - means) * np.sqrt(size / n_users)
     tail = (1 - LEVEL) / 2

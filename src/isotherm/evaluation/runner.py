@@ -34,7 +34,7 @@ from isotherm.ranking.metrics import (
     rank_hits,
     self_information,
 )
-from isotherm.ranking.topk import hide, top_k
+from isotherm.ranking.topk import hide, top_k_each
 
 Metrics = dict[str, Interval | float]
 
@@ -168,45 +168,36 @@ def ranked_lists(
     histories = split.histories.matrix
     n_users, n_items = histories.shape
     tie_seeds = np.random.default_rng(seed).integers(2**63, size=n_users, dtype=np.uint64)
-    lists = {s.name: np.full((n_users, min(k, n_items)), -1, dtype=np.int32) for s in sets}
+    k = min(k, n_items)
+    lists = {s.name: np.empty((n_users, k), dtype=np.int32) for s in sets}
     first = 0
     with stage(f"rank with {model.name}", n_users) as advance:
         for block in row_blocks(histories, block_size(n_items)):
             scores = model.score(block)
-            if np.isnan(scores.sum()):
-                raise ParameterError(f"{model!r} gave a score that is not a number")
-            rows = slice(first, first + block.shape[0])
             hide(scores, block)
-            for s in sets:
-                lists[s.name][rows] = (
-                    top_k(scores, min(k, n_items), s.items, tie_seeds[rows])[0]
-                    if split.negatives is None
-                    else _among_negatives(scores, split, s, rows, min(k, n_items), tie_seeds[rows])
-                )
+            rows = slice(first, first + block.shape[0])
+            if split.negatives is not None:
+                scores = _only_sampled(scores, split, split.negatives, rows)
+            try:
+                tops = top_k_each(scores, k, [s.items for s in sets], tie_seeds[rows])
+            except ValueError as cause:
+                raise ParameterError(f"{model!r}: {cause}") from cause
+            for s, (columns, _) in zip(sets, tops, strict=True):
+                lists[s.name][rows] = columns
             advance(block.shape[0])
             first += block.shape[0]
     return {s.name: lists[s.name][s.rows] for s in sets}
 
 
-def _among_negatives(
-    scores: NDArray[np.float32],
-    split: Split,
-    candidates: CandidateSet,
-    rows: slice,
-    k: int,
-    tie_seeds: NDArray[np.uint64],
-) -> NDArray[np.int32]:
-    """The k best of each user's target and sampled negatives."""
-    assert split.negatives is not None
+def _only_sampled(
+    scores: NDArray[np.float32], split: Split, negatives: NDArray[np.int64], rows: slice
+) -> NDArray[np.float32]:
+    """The scores of each user's target and sampled negatives; -inf elsewhere."""
     target = split.targets.indices[split.targets.indptr[:-1][rows]]
-    columns = np.column_stack([target, split.negatives[rows]])
-    sampled = np.take_along_axis(scores, columns, axis=1)
-    sampled[~candidates.items[columns]] = -np.inf
-    places, _ = top_k(sampled, min(k, columns.shape[1]), None, tie_seeds)
-    lists = np.full((len(columns), k), -1, dtype=np.int32)
-    found = np.take_along_axis(columns, np.maximum(places, 0), axis=1)
-    lists[:, : places.shape[1]] = np.where(places >= 0, found, -1)
-    return lists
+    columns = np.column_stack([target, negatives[rows]])
+    sampled = np.full_like(scores, -np.inf)
+    np.put_along_axis(sampled, columns, np.take_along_axis(scores, columns, axis=1), axis=1)
+    return sampled
 
 
 def _measured(

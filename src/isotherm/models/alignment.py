@@ -1,8 +1,8 @@
 """What in the metadata predicts clicks: the weighted least squares for μ (MARec, eq. 5), in item space.
 
 The literal fit regresses every cell x_uj on the cells of X·S_a, users × items each. Here the sums over all
-cells are ⟨S_a, C·S_b⟩ = ⟨S_a·L, S_b·L⟩ with the Gram matrix C = L·Lᵀ, and only the clicked cells, whose weight
-differs, are visited: n_u² additions for a user of n_u clicks. Everything runs over bands of item rows.
+cells are ⟨S_a, C·S_b⟩ = ⟨S_a·L, S_b·L⟩ with the Gram matrix C = L·Lᵀ, and only the clicked cells, whose
+weight differs, are visited: n_u² additions for a user of n_u clicks. Everything runs over bands of item rows.
 """
 
 from dataclasses import dataclass
@@ -109,7 +109,7 @@ def _factor(gram: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]
 
 
 def _times_factor(terms: NDArray[np.float32], factor: NDArray[np.float32]) -> NDArray[np.float32]:
-    """terms · L, (n_terms, n_rows, n_warm), in place; rare features make many terms sparse, and those cheap."""
+    """terms · L, (n_terms, n_rows, n_warm), in place; rare features make terms sparse, and those cheap."""
     every = np.arange(len(factor))
     for term in terms:
         if np.count_nonzero(term) > _SPARSE * term.size:

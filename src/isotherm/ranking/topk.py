@@ -1,9 +1,12 @@
 """The k best items of each row of scores, on all cores.
 
-One pass at memory speed: 64 scores at a time are compared with the worst score kept so far, and only a
-chunk that beats it is looked at one by one. Ties go to the lower column, or to a seeded lot where the order
-of columns must not help anybody; results never depend on threads.
+One pass at memory speed finds the largest score of every chunk of columns. The k-th largest of these bounds
+the k-th best score from below, so only the few chunks that reach it are looked at one score at a time. Ties
+go to the lower column, or to a seeded lot where the order of columns must not help anybody; results never
+depend on threads.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
@@ -13,6 +16,10 @@ from scipy.sparse import csr_array
 from isotherm.threads import run_bands
 
 _CHUNK = 64
+_SIGNLESS = np.int32(0x7FFFFFFF)
+_ONE = np.int32(1)
+
+TopK = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 
 def top_k(
@@ -20,24 +27,39 @@ def top_k(
     k: int,
     candidates: NDArray[np.bool_] | None = None,
     tie_seeds: NDArray[np.uint64] | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+) -> TopK:
     """Columns and scores of the k best items a row, best first.
 
     scores: (n_rows, n_items) float32; -inf means «never».  candidates: (n_items,) flags, None for all.
     tie_seeds: (n_rows,) one seed a row, from which lots are drawn among equal scores; None for the lower
     column first.
     Returns int32 and float32 arrays (n_rows, k); where fewer than k can be shown, column -1, score -inf.
+    Raises ValueError where a score is not a number.
     """
+    return top_k_each(scores, k, [candidates], tie_seeds)[0]
+
+
+def top_k_each(
+    scores: NDArray[np.float32],
+    k: int,
+    candidate_sets: Sequence[NDArray[np.bool_] | None],
+    tie_seeds: NDArray[np.uint64] | None = None,
+) -> list[TopK]:
+    """``top_k`` for several sets of candidates while each row of scores is at hand."""
     n_rows, n_items = scores.shape
-    penalty = np.zeros(n_items, dtype=np.float32)
-    if candidates is not None:
-        penalty[~candidates] = -np.inf
-    columns = np.full((n_rows, k), -1, dtype=np.int32)
-    best = np.full((n_rows, k), -np.inf, dtype=np.float32)
+    caps = np.full((len(candidate_sets), n_items), _SIGNLESS, dtype=np.int32)
+    for cap, candidates in zip(caps, candidate_sets, strict=True):
+        if candidates is not None:
+            cap[~candidates] = _NEVER
+    columns = np.full((len(candidate_sets), n_rows, k), -1, dtype=np.int32)
+    best = np.full((len(candidate_sets), n_rows, k), -np.inf, dtype=np.float32)
     drawn = tie_seeds is not None
     seeds = np.zeros(n_rows, dtype=np.uint64) if tie_seeds is None else tie_seeds
-    run_bands(_top_k_rows, n_rows, scores, penalty, drawn, seeds, columns, best)
-    return columns, best
+    scores = np.ascontiguousarray(scores, dtype=np.float32)
+    bits = scores.view(np.int32)
+    if sum(run_bands(_top_k_rows, n_rows, scores, bits, caps, drawn, seeds, columns, best)):
+        raise ValueError("a score is not a number (NaN)")
+    return list(zip(columns, best, strict=True))
 
 
 def hide(scores: NDArray[np.float32], seen: csr_array) -> None:
@@ -53,71 +75,100 @@ def _hide_rows(first, last, scores, starts, items):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _any_from(chunk, penalty, least):  # type: ignore[no-untyped-def]
-    reached = np.int32(0)  # a sum of flags over a slice of known length compiles to vector compares
+def _key(bits):  # type: ignore[no-untyped-def]
+    """A whole number in the order of the float32 with these bits: compilers vectorize its maximum."""
+    # each step is cast back to 32 bits: numba would widen it, and halve what a vector holds
+    key = np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & _SIGNLESS))
+    return np.int32(key + np.int32(key == np.int32(-1)))  # -0.0 is as good as 0.0
+
+
+_NEVER = np.int32(-0x7F800001)  # the key of -inf
+_INFINITE = np.int32(0x7F800000)
+
+
+@njit(nogil=True, cache=True)
+def _not_numbers(bits):  # type: ignore[no-untyped-def]
+    strange = np.int32(0)
+    for c in range(len(bits)):
+        strange += np.int32((bits[c] & _SIGNLESS) > _INFINITE)
+    return strange
+
+
+@njit(nogil=True, cache=True)
+def _largest(bits, cap):  # type: ignore[no-untyped-def]
+    top = _NEVER
     for c in range(_CHUNK):
-        reached += np.int32(chunk[c] + penalty[c] >= least)
-    return reached > 0
+        top = max(top, min(_key(bits[c]), cap[c]))
+    return top
+
+
+@njit(nogil=True, cache=True)
+def _top_k_rows(first, last, scores, bits, caps, drawn, seeds, columns, best):  # type: ignore[no-untyped-def]
+    n_items, k = scores.shape[1], columns.shape[2]
+    room = max(4 * k, _CHUNK)
+    found, codes = np.empty(room, np.int32), np.empty(room, np.uint64)
+    whole = n_items // _CHUNK
+    largest = np.empty(whole, np.int32)
+    strange = 0
+    for u in range(first, last):
+        row = bits[u]
+        strange += _not_numbers(row)
+        for s in range(len(caps)):
+            cap = caps[s]
+            for chunk in range(whole):
+                inside = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
+                largest[chunk] = _largest(row[inside], cap[inside])
+            least = _NEVER + _ONE
+            if whole >= k:
+                least = max(least, np.partition(largest, whole - k)[whole - k])
+            size = 0
+            for chunk in range(whole + 1):
+                if chunk < whole and largest[chunk] < least:
+                    continue
+                for c in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n_items)):
+                    key = min(_key(row[c]), cap[c])
+                    if key >= least:
+                        if size == room:
+                            worst = _keep_best(found, codes, size, k)
+                            least = worst if drawn else worst + _ONE  # a later column's lot may win a tie
+                            size = k
+                            if key < least:
+                                continue
+                        found[size] = c
+                        codes[size] = _code(key, _lot(seeds[u], c) if drawn else c)
+                        size += 1
+            if size > k:
+                _keep_best(found, codes, size, k)
+                size = k
+            order = np.argsort(codes[:size])
+            for rank in range(size):
+                columns[s, u, rank] = found[order[rank]]
+                best[s, u, rank] = scores[u, found[order[rank]]]
+    return strange
 
 
 @njit(nogil=True, cache=True)
 def _lot(seed, column):  # type: ignore[no-untyped-def]
-    """A number that looks random, the same for the same seed and column (splitmix64)."""
+    """32 bits that look random, the same for the same seed and column (splitmix64)."""
     z = seed + np.uint64(column + 1) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return z >> np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
-def _top_k_rows(first, last, scores, penalty, drawn, seeds, columns, best):  # type: ignore[no-untyped-def]
-    n_items, k = scores.shape[1], columns.shape[1]
-    room = max(4 * k, _CHUNK)
-    found, found_scores = np.empty(room, np.int32), np.empty(room, np.float32)
-    lots = np.empty(room, np.uint64)  # among equal scores the lowest lot goes first
-    smallest = np.nextafter(np.float32(-np.inf), np.float32(0))
-    for u in range(first, last):
-        row = scores[u]
-        size, least = 0, smallest
-        for start in range(0, n_items, _CHUNK):
-            stop = start + _CHUNK
-            if stop <= n_items and not _any_from(row[start:stop], penalty[start:stop], least):
-                continue
-            for c in range(start, min(stop, n_items)):
-                score = row[c] + penalty[c]
-                if score >= least:
-                    if size == room:
-                        worst = _keep_best(found, found_scores, lots, size, k)
-                        # a later column loses every tie, but its lot may win one
-                        least = worst if drawn else np.nextafter(worst, np.float32(np.inf))
-                        size = k
-                        if score < least:
-                            continue
-                    found[size], found_scores[size] = c, score
-                    lots[size] = _lot(seeds[u], c) if drawn else np.uint64(c)
-                    size += 1
-        if size > k:
-            _keep_best(found, found_scores, lots, size, k)
-            size = k
-        by_lot = np.argsort(lots[:size])
-        order = by_lot[np.argsort(-found_scores[by_lot], kind="mergesort")]
-        for rank in range(size):
-            columns[u, rank] = found[order[rank]]
-            best[u, rank] = found_scores[order[rank]]
+def _code(key, lot):  # type: ignore[no-untyped-def]
+    """The order of the answer in one whole number: higher keys first, then lower lots."""
+    return (np.uint64(np.int64(_INFINITE) - np.int64(key)) << np.uint64(32)) | np.uint64(lot)
 
 
 @njit(nogil=True, cache=True)
-def _keep_best(found, scores, lots, size, k):  # type: ignore[no-untyped-def]
-    """Move the k best to the front; return the worst score among them."""
-    worst = np.partition(scores[:size], size - k)[size - k]
-    above = 0
-    for i in range(size):
-        above += scores[i] > worst
-    tied = lots[:size][scores[:size] == worst]
-    last_lot = np.partition(tied, k - above - 1)[k - above - 1]
+def _keep_best(found, codes, size, k):  # type: ignore[no-untyped-def]
+    """Move the k best to the front; return the worst key among them."""
+    last = np.partition(codes[:size], k - 1)[k - 1]
     kept = 0
     for i in range(size):
-        if scores[i] > worst or (scores[i] == worst and lots[i] <= last_lot):
-            found[kept], scores[kept], lots[kept] = found[i], scores[i], lots[i]
+        if codes[i] <= last and kept < k:
+            found[kept], codes[kept] = found[i], codes[i]
             kept += 1
-    return worst
+    return np.int32(np.int64(_INFINITE) - np.int64(last >> np.uint64(32)))
