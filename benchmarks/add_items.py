@@ -1,4 +1,4 @@
-"""A new item's column at 20,000 items: dense similarities against one pass over the weights; few neighbours."""
+"""A new item at 20,000 items: dense similarities against one pass over the weights, and few neighbours."""
 
 import numpy as np
 import polars as pl

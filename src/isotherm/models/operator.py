@@ -1,28 +1,31 @@
 """The operator O = P·C of MARec's eq. 9 on warm items: metadata similarities in, weight columns out.
 
-Kept as the weights Θ = I − P·diag(P)⁻¹ themselves, diag(P), and two thin matrices for rare items, so that
-applying O reads Θ once: bandwidth is the floor, and only the rows of the neighbours are read where few are.
+Kept as the weights Θ = I − P·diag(P)⁻¹ themselves, diag(P), and one thin matrix for rare items. Applying O to
+similarities g reads the columns of Θ where g is not zero: one pass over Θ at most (bandwidth is the floor),
+and almost nothing for an item with few neighbours.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.item_item import add_products
+from isotherm.threads import run_bands
 
-_SPARSE = 0.1  # below this share of neighbours, gathering rows beats the whole product
+_SPARSE = 0.02  # share of nonzeros below which picking columns beats the whole product
 _BAND = 1024
 
 
 @dataclass
 class AlignmentOperator:
-    """O = I − λP − L·E_S.
+    """O = I − λP − L·E_S, where P = (I − Θ)·diag(p) and E_S picks the rows S.
 
-    weights: Θ (n, n), zero diagonal.  diagonal: diag(P) (n,).  rare: the rows S (s,).
-    rare_update: L (n, s).  rare_inverse: Q_S (s, n), rows of Q = (C + λI)⁻¹.  All float32.
+    weights: Θ (n, n), zero diagonal.  diagonal: p = diag(P) (n,).  rare: the rows S (s,).
+    rare_update: L (n, s).  All float32.
     """
 
     weights: NDArray[np.float32]
@@ -30,16 +33,14 @@ class AlignmentOperator:
     diagonal: NDArray[np.float32]
     rare: NDArray[np.int64]
     rare_update: NDArray[np.float32]
-    rare_inverse: NDArray[np.float32]
 
     @classmethod
     def plain(
         cls, weights: NDArray[np.float32], diagonal: NDArray[np.float32], l2: float
     ) -> "AlignmentOperator":
-        """Without rare items: P = Q, and O = I − λQ."""
+        """Without rare items: P = Q = (C + λI)⁻¹, and O = I − λQ."""
         n = len(diagonal)
-        nothing = np.empty((n, 0), dtype=np.float32)
-        return cls(weights, l2, diagonal, np.empty(0, dtype=np.int64), nothing, nothing.T)
+        return cls(weights, l2, diagonal, np.empty(0, dtype=np.int64), np.empty((n, 0), dtype=np.float32))
 
     def with_rare(self, rare: NDArray[np.int64], aligned: NDArray[np.float32]) -> "AlignmentOperator":
         """The operator and weights once the rare columns are aligned; Θ is changed in place (Woodbury).
@@ -57,40 +58,49 @@ class AlignmentOperator:
         diagonal = np.diag(inverse).copy()
         weights = np.multiply(inverse, -1 / diagonal, out=inverse)
         np.fill_diagonal(weights, 0)
-        return AlignmentOperator(weights, self.l2, diagonal, rare, update, rare_inverse)
+        return AlignmentOperator(weights, self.l2, diagonal, rare, update)
 
     def columns(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
         """(O·g)ᵀ for each row gᵀ of ``similarities`` (m, n), as rows (m, n)."""
-        solved = (similarities - self._times_weights(similarities)) * self.diagonal  # gᵀP
-        picked = similarities[:, self.rare]
-        if len(self.rare):  # gᵀQ = gᵀP + (gᵀL)Q_S, and Q is symmetric; then (I − L·E_S)(g − λQg)
-            solved += (similarities @ self.rare_update) @ self.rare_inverse
-        smoothed: NDArray[np.float32] = similarities - np.float32(self.l2) * solved
+        scaled = similarities * (np.float32(self.l2) * self.diagonal)
+        smoothed: NDArray[np.float32] = similarities - scaled
+        if np.count_nonzero(scaled) > _SPARSE * scaled.size:
+            smoothed += scaled @ self.weights.T
+        else:
+            picked = csr_array(scaled)
+            run_bands(
+                _add_picked_columns, len(self.weights),
+                picked.indptr, picked.indices, picked.data, self.weights, smoothed, smallest=256,
+            )  # fmt: skip
         if len(self.rare):
-            picked = picked - np.float32(self.l2) * solved[:, self.rare]
-            smoothed -= picked @ self.rare_update.T
+            rare, update = similarities[:, self.rare], self.rare_update
+            near = np.flatnonzero(rare.any(axis=0))
+            if len(near) < _SPARSE * len(self.rare):
+                rare, update = rare[:, near], update[:, near]
+            smoothed -= rare @ update.T
         return smoothed
 
     def smoothed_history(self, clicked: NDArray[np.float32]) -> NDArray[np.float32]:
         """Oᵀ·x for one user's clicks x (n,): a cold item's score is αβ times its product with g."""
-        solved = self.diagonal * (clicked - self._times_weights(clicked[None, :])[0])  # Pᵀx
+        every, products = np.arange(len(clicked)), np.zeros((1, len(clicked)), dtype=np.float32)
+        add_products(csr_array(clicked[None, :]), every.astype(np.int32), self.weights, every, products)
+        solved = self.diagonal * (clicked - products[0])  # Pᵀx
         smoothed: NDArray[np.float32] = clicked - np.float32(self.l2) * solved
         smoothed[self.rare] -= clicked @ self.rare_update
         return smoothed
 
-    def _times_weights(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        if np.count_nonzero(rows) > _SPARSE * rows.size:
-            return rows @ self.weights
-        out = np.zeros_like(rows)
-        every = np.arange(rows.shape[1])
-        add_products(csr_array(rows), every.astype(np.int32), self.weights, every, out)
-        return out
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What the weights do not hold, for saving."""
-        return {
-            "diagonal": self.diagonal,
-            "rare": self.rare,
-            "rare_update": self.rare_update,
-            "rare_inverse": np.ascontiguousarray(self.rare_inverse),
-        }
+        return {"diagonal": self.diagonal, "rare": self.rare, "rare_update": self.rare_update}
+
+
+@njit(nogil=True, cache=True)
+def _add_picked_columns(first, last, starts, columns, values, weights, out):  # type: ignore[no-untyped-def]
+    """out[m, i] += Σ_c values[m, c]·weights[i, c]: only the columns with a value are read."""
+    for i in range(first, last):
+        row = weights[i]
+        for m in range(len(starts) - 1):
+            total = np.float32(0)
+            for p in range(starts[m], starts[m + 1]):
+                total += values[p] * row[columns[p]]
+            out[m, i] += total

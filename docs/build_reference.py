@@ -1,0 +1,66 @@
+"""Writes docs/reference.md from docstrings and help texts, so that it says exactly what they say."""
+
+import inspect
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+import isotherm
+from isotherm.cli.fit import described
+from isotherm.cli.main import app
+from isotherm.evaluation import Evaluation
+from isotherm.models.base import Recommender
+from isotherm.models.registry import REGISTRY, model_class
+
+COMMANDS = ["demo", "fit", "recommend", "evaluate", "datasets list", "datasets info", "datasets get"]
+TARGET = Path(__file__).parent / "reference.md"
+CONTRACT = ["fit", "recommend", "recommend_for", "score", "similar_items", "explain", "add_items", "save"]
+
+
+def text() -> str:
+    """The whole page."""
+    parts = [
+        "# Reference",
+        "",
+        "Written by `make docs` from docstrings and help texts.",
+        "",
+        "## Command line",
+        "",
+    ]
+    for command in COMMANDS:
+        shown = CliRunner().invoke(
+            app, [*command.split(), "--help"], terminal_width=100, prog_name="isotherm"
+        )
+        help_text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
+        parts += [f"### isotherm {command}", "", "```", help_text, "```", ""]
+    parts += ["## Models", "", "### The contract", ""]
+    parts += [_function(Recommender, name) for name in CONTRACT]
+    for name in REGISTRY:
+        parts += [f"### {name}", "", "```", described(model_class(name)), "```", ""]
+    parts += ["## Data", ""]
+    for owner, names in (
+        (isotherm.Interactions, ["read", "from_frame", "from_csr"]),
+        (isotherm.Items, ["read", "from_frame"]),
+    ):
+        parts += [f"### {owner.__name__}", "", inspect.getdoc(owner) or "", ""]
+        parts += [_function(owner, name) for name in names]
+    parts += ["## Evaluation", "", _function(isotherm, "evaluate")]
+    parts += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame")]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _function(owner: object, name: str) -> str:
+    function = getattr(owner, name)
+    prefix = "" if inspect.ismodule(owner) else f"{owner.__name__}."
+    signature = re.sub(r"isotherm\.[a-z_.]+\.", "", str(inspect.signature(function)))
+    signature = (
+        signature.replace("collections.abc.", "")
+        .replace("polars.dataframe.frame.", "pl.")
+        .replace("typing.", "")
+    )
+    return f"**`{prefix}{name}{signature}`**\n\n{inspect.getdoc(function)}\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text(), encoding="utf-8")
