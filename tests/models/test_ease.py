@@ -29,14 +29,14 @@ def test_weighted_clicks_enter_the_gram_matrix():
     np.testing.assert_allclose(scores, x @ eq8_weights(x, 5.0), atol=1e-4)
 
 
-@pytest.mark.parametrize("largest", [100, 16, 7])
+@pytest.mark.parametrize(("largest", "block"), [(100, 1), (32, 33), (16, 11), (16, 8), (7, 1)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_inverse_in_place_with_and_without_blocks(largest, dtype):
+def test_inverse_in_place_with_and_without_blocks(largest, block, dtype):
     rng = np.random.default_rng(0)
     a = rng.standard_normal((33, 50))
     matrix = (a @ a.T + 10 * np.eye(33)).astype(dtype)
     expected = np.linalg.inv(matrix.astype(np.float64))
-    invert_in_place(matrix, largest)
+    invert_in_place(matrix, largest, block)
     np.testing.assert_allclose(matrix, expected, atol=1e-5 if dtype == np.float32 else 1e-12)
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-4, atol=1e-9)
 

@@ -8,44 +8,64 @@ from scipy.linalg import lapack
 
 from isotherm.data.gram import mirror_upper
 
-#: Largest order whose square fits LAPACK's 32-bit indices.
-LAPACK_LIMIT = 46_340
+#: Largest order for one LAPACK call. 32-bit indices would end at 46,340, but OpenBLAS's threaded Cholesky
+#: overruns its buffers and crashes long before, on few cores between 22,000 and 28,000.
+LAPACK_LIMIT = 16_384
+_BLOCK = 4_096
 
 
 class NotPositiveDefiniteError(ArithmeticError):
     """The factorization met a pivot that is not positive (in this precision)."""
 
 
-def invert_in_place(matrix: NDArray[Any], largest: int = LAPACK_LIMIT) -> None:
+def invert_in_place(matrix: NDArray[Any], largest: int = LAPACK_LIMIT, block: int = _BLOCK) -> None:
     """Replace a symmetric positive definite (n, n) matrix, C order, float32 or float64, by its inverse.
 
-    n³ flops and no second matrix up to order ``largest``; past it, the same by 2 × 2 blocks (Schur
-    complement) with temporaries of n² / 4 entries each, three at most at one time.
+    n³ flops and no second matrix; past order ``largest`` by blocks, with a few (n, block) arrays beside it.
     Raises NotPositiveDefiniteError; the matrix is then spoilt.
     """
+    if len(matrix) <= largest:
+        _invert_by_cholesky(matrix)
+    else:
+        _invert_by_sweeps(matrix, block)
+    mirror_upper(matrix)
+
+
+def _invert_by_cholesky(matrix: NDArray[Any]) -> None:
+    """The upper triangle of the inverse, in place."""
+    potrf, potri = lapack.get_lapack_funcs(("potrf", "potri"), (matrix,))
+    # matrix.T is the same memory in LAPACK's order: its lower triangle is our upper one
+    factor, trouble = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    if trouble:
+        raise NotPositiveDefiniteError(f"pivot {trouble} of {len(matrix)} is not positive")
+    inverse, _ = potri(factor, lower=True, overwrite_c=True)
+    if not np.shares_memory(inverse, matrix):
+        matrix.T[...] = inverse
+
+
+def _invert_by_sweeps(matrix: NDArray[Any], block: int) -> None:
+    """The same by sweeping block after block of pivots (Goodnight 1979); only the upper triangle is kept.
+
+    A sweep of the pivots K turns A_KK into −A_KK⁻¹, A_KR into A_KK⁻¹·A_KR and A_RR into its Schur
+    complement; after all sweeps −A⁻¹ is left.
+    """
     n = len(matrix)
-    if n <= largest:
-        potrf, potri = lapack.get_lapack_funcs(("potrf", "potri"), (matrix,))
-        # matrix.T is the same memory in LAPACK's order: its lower triangle is our upper one
-        factor, trouble = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
-        if trouble:
-            raise NotPositiveDefiniteError(f"pivot {trouble} of {n} is not positive")
-        inverse, _ = potri(factor, lower=True, overwrite_c=True)
-        if not np.shares_memory(inverse, matrix):
-            matrix.T[...] = inverse
-        mirror_upper(matrix)
-        return
-    half = n // 2
-    corner = matrix[:half, :half].copy()
-    invert_in_place(corner, largest)
-    matrix[:half, :half] = corner
-    carried = corner @ matrix[:half, half:]  # A⁻¹B
-    del corner
-    schur = matrix[half:, half:] - matrix[half:, :half] @ carried
-    invert_in_place(schur, largest)
-    matrix[half:, half:] = schur
-    np.matmul(carried, schur, out=(right := np.empty_like(carried)))
-    del schur
-    matrix[:half, :half] += right @ carried.T
-    np.negative(right, out=matrix[:half, half:])
-    matrix[half:, :half] = matrix[:half, half:].T
+    for first in range(0, n, block):
+        last = min(first + block, n)
+        pivot = matrix[first:last, first:last].copy()
+        _invert_by_cholesky(pivot)
+        mirror_upper(pivot)
+        row = np.concatenate([matrix[:first, first:last].T, matrix[first:last, last:]], axis=1)
+        scaled = pivot @ row
+        for left in range(0, n, block):
+            right = min(left + block, n)
+            if right <= first:
+                matrix[:right, left:right] -= row[:, :right].T @ scaled[:, left:right]
+            elif left >= last:  # ``row`` has no columns for the pivots themselves
+                part = scaled[:, left - (last - first) : right - (last - first)]
+                matrix[:first, left:right] -= row[:, :first].T @ part
+                matrix[last:right, left:right] -= row[:, first : right - (last - first)].T @ part
+        matrix[:first, first:last] = scaled[:, :first].T
+        matrix[first:last, last:] = scaled[:, first:]
+        matrix[first:last, first:last] = -pivot
+    np.negative(matrix, out=matrix)
