@@ -59,8 +59,14 @@ class IdMap:
 
     def union(self, other: "IdMap") -> "IdMap":
         """These ids in their order, then those of ``other`` that are new."""
-        new = other.values.filter(pl.Series(self.rows(other.values) < 0))
-        return IdMap(pl.concat([self.values, new.cast(self.values.dtype)])) if len(new) else self
+        new = np.flatnonzero(self.rows(other.values) < 0)
+        return self.appended(IdMap(other.take(new))) if len(new) else self
+
+    def appended(self, new: "IdMap") -> "IdMap":
+        """These ids, then all of ``new``, which must hold none of them."""
+        longer = IdMap.__new__(IdMap)  # both parts are known to be unique: no second look at all ids
+        longer.values = pl.concat([self.values, new.values.cast(self.values.dtype)])
+        return longer
 
     def _in_own_type(self, ids: pl.Series | Iterable[Any]) -> pl.Series:
         own = self.values.dtype

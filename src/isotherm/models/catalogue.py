@@ -19,7 +19,7 @@ def grown(catalogue: IdMap, items: Items) -> IdMap:
     if known.any():
         twice = items.ids.values.filter(pl.Series(known)).to_list()
         raise ItemsError(f"the model knows {len(twice)} of these items already: {listed(twice)}")
-    return catalogue.union(items.ids)
+    return catalogue.appended(items.ids)
 
 
 def narrowed(user_items: csr_array, columns: NDArray[Any]) -> csr_array:

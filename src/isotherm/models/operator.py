@@ -18,6 +18,7 @@ from isotherm.threads import run_bands
 
 _SPARSE = 0.02  # share of nonzeros below which picking columns beats the whole product
 _BAND = 1024
+_ROWS = 64
 
 
 @dataclass
@@ -96,11 +97,20 @@ class AlignmentOperator:
 
 @njit(nogil=True, cache=True)
 def _add_picked_columns(first, last, starts, columns, values, weights, out):  # type: ignore[no-untyped-def]
-    """out[m, i] += Σ_c values[m, c]·weights[i, c]: only the columns with a value are read."""
-    for i in range(first, last):
-        row = weights[i]
+    """out[m, i] += Σ_c values[m, c]·weights[i, c]: only the columns with a value are read.
+
+    Each read is a cache line of its own, so several rows go side by side: their reads do not wait for each
+    other.
+    """
+    flat, width = weights.ravel(), weights.shape[1]
+    sums = np.empty(_ROWS, np.float32)
+    for top in range(first, last, _ROWS):
+        rows = min(_ROWS, last - top)
         for m in range(len(starts) - 1):
-            total = np.float32(0)
+            sums[:] = 0
             for p in range(starts[m], starts[m + 1]):
-                total += values[p] * row[columns[p]]
-            out[m, i] += total
+                value, place = values[p], top * width + columns[p]
+                for i in range(rows):
+                    sums[i] += value * flat[place + i * width]
+            for i in range(rows):
+                out[m, top + i] += sums[i]
