@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from isotherm import __version__
 from isotherm.cli.datasets import datasets
 from isotherm.cli.demo import demo
 from isotherm.cli.evaluate import evaluate
 from isotherm.cli.fit import fit
 from isotherm.cli.recommend import recommend
 from isotherm.errors import IsothermError
+from isotherm.version import __version__
 
 # Idle BLAS threads sleep after 2^16 cycles: ours take turns with them and need their cores.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")

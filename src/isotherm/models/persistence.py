@@ -18,22 +18,21 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array
 
-from isotherm import __version__
 from isotherm.data import IdMap
 from isotherm.errors import ModelFolderError, ParameterError
 from isotherm.files import write_atomically
-from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.parameters import hyperparameters
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
+from isotherm.version import __version__
 
 FORMAT = 1
 MANIFEST = "model.json"
 _CLICKS = ("data", "indices", "indptr")
 
 
-def save(model: Recommender, path: str | os.PathLike[str]) -> None:
+def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to the folder ``path``, whole or not at all; an old model there is replaced.
 
     Raises ModelFolderError where ``path`` is a file.

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isotherm import __version__
 from isotherm.evaluation import Evaluation, Interval
 from isotherm.files import write_atomically
 from isotherm.report.examples import ExampleUser
 from isotherm.report.figures import importance_bars, metric_bars
+from isotherm.version import __version__
 
 _SETS = {
     "cold": "new items among new items",
