@@ -66,7 +66,7 @@ def test_everything_a_page_shows_can_be_run(page, cache, tmp_path):
 
 
 def test_real_figures_stay_where_they_are(cache, tmp_path):
-    """Golden figures of hr@10, measured with isotherm 0.1.0; the tolerance is for other processors' rounding."""
+    """Golden figures of hr@10, measured with isotherm 0.1.0; the tolerance is for other processors."""
     from isotherm import EASE, ContentKNN, MARec, Popularity, evaluate
     from isotherm.data.splits import mixed
 
