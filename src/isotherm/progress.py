@@ -19,8 +19,8 @@ class Watcher(Protocol):
     def begin(self, title: str, total: int | None) -> Advance:
         """Show a new stage; the returned function is told how many steps were just done."""
 
-    def end(self, title: str, seconds: float) -> None:
-        """The stage is over."""
+    def end(self, title: str, seconds: float | None) -> None:
+        """The stage is over; no seconds: it failed."""
 
 
 class Silent:
@@ -29,7 +29,7 @@ class Silent:
     def begin(self, title: str, total: int | None) -> Advance:
         return lambda steps: None
 
-    def end(self, title: str, seconds: float) -> None:
+    def end(self, title: str, seconds: float | None) -> None:
         return None
 
 
@@ -39,8 +39,9 @@ class Lines:
     def begin(self, title: str, total: int | None) -> Advance:
         return lambda steps: None
 
-    def end(self, title: str, seconds: float) -> None:
-        print(f"{title} ({seconds:.1f} s)", file=sys.stderr, flush=True)
+    def end(self, title: str, seconds: float | None) -> None:
+        if seconds is not None:
+            print(f"{title} ({seconds:.1f} s)", file=sys.stderr, flush=True)
 
 
 class Bars:
@@ -55,7 +56,7 @@ class Bars:
         task = self._progress.add_task(title, total=total)
         return lambda steps: self._progress.advance(task, steps)
 
-    def end(self, title: str, seconds: float) -> None:
+    def end(self, title: str, seconds: float | None) -> None:
         self._progress.stop()
         Lines().end(title, seconds)
 
@@ -79,9 +80,10 @@ def stage(title: str, total: int | None = None) -> Iterator[Advance]:
     if _depth.get():
         watcher = Silent()
     token = _depth.set(_depth.get() + 1)
-    started = time.perf_counter()
+    started, seconds = time.perf_counter(), None
     try:
         yield watcher.begin(title, total)
+        seconds = time.perf_counter() - started
     finally:
         _depth.reset(token)
-        watcher.end(title, time.perf_counter() - started)
+        watcher.end(title, seconds)

@@ -129,6 +129,13 @@ def test_ids_of_any_type_are_kept(ids):
     assert sorted(clicks.to_frame()["item_id"].to_list()) == sorted(ids.to_list())
 
 
+@pytest.mark.parametrize("ids", [["2", "x"], ["1", "2", "+3"], ["1", "1.5"], ["9" * 30, "1"], ["1", " 2"]])
+def test_text_ids_that_are_not_all_whole_numbers_stay_text(ids):
+    clicks = Interactions.from_frame(pl.DataFrame({"user_id": ids, "item_id": ids}))
+    assert clicks.items.values.to_list() == sorted(ids)
+    assert clicks.n_clicks == len(ids)
+
+
 def test_text_ids_with_leading_zeros_stay_text(tmp_path):
     (tmp_path / "log.csv").write_text("user_id,item_id\n1,007\n2,010\n")
     clicks = Interactions.read(tmp_path / "log.csv")

@@ -12,10 +12,9 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
     from rich.table import Table
 
     metrics = [f"{name}@{k}" for k in ks for name in ("hr", "ndcg")]
-    console = Console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, highlight=False)
-    table.add_column("candidates")
-    table.add_column("model")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("candidates", no_wrap=True)
+    table.add_column("model", no_wrap=True)
     for metric in metrics:
         table.add_column(metric, justify="right", no_wrap=True)
     table.add_column("fit, s", justify="right")
@@ -30,6 +29,5 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
                 f"{result.seconds:.2f}",
                 end_section=number == len(tested) - 1,
             )
-    if not console.is_terminal:
-        console = Console(width=40 + 26 * len(metrics))
-    console.print(table)
+    needed = Console(width=10_000).measure(table).maximum  # figures are never cut, however narrow the terminal
+    Console(width=max(Console().width, needed)).print(table)

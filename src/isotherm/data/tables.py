@@ -56,7 +56,7 @@ def typed_text(column: pl.Series) -> pl.Series:
     if column.dtype != pl.String:
         return column
     numbers = column.cast(pl.Int64, strict=False)
-    same = (numbers.cast(pl.String) == column) | column.is_null()
+    same = numbers.cast(pl.String).eq_missing(column)  # what is no number became null and differs
     return numbers if same.all() and numbers.null_count() < len(numbers) else column
 
 
