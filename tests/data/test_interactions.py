@@ -232,6 +232,33 @@ def test_bad_files_name_the_file(tmp_path):
         Interactions.read(tmp_path / "bare")
 
 
+@pytest.mark.parametrize(
+    ("times", "order"),
+    [
+        (["2020-01-02", "2020-01-01"], [1, 0]),
+        (["2020-01-01T10:00:00Z", "2020-01-01T09:00:00Z"], [1, 0]),
+        (["2020-01-01 10:00:00", "2020-01-01 10:00:01"], [0, 1]),
+        (["12", "3"], [1, 0]),
+        (["1.5", "2"], [0, 1]),
+    ],
+)
+def test_timestamps_may_be_numbers_or_dates_in_text(times, order):
+    log = pl.DataFrame({"user_id": [1, 1], "item_id": [1, 2], "timestamp": times})
+    assert np.argsort(Interactions.from_frame(log).timestamps.to_physical()).tolist() == order
+
+
+@pytest.mark.parametrize("times", [["2020-01-02", "yesterday"], ["12", "soon"], ["never", "never"]])
+def test_text_that_is_no_time_is_refused(times):
+    log = pl.DataFrame({"user_id": [1, 1], "item_id": [1, 2], "timestamp": times})
+    with pytest.raises(InteractionsError, match=r"'timestamp', row \d: '.*' is neither a number nor a date"):
+        Interactions.from_frame(log)
+
+
+def test_pandas_column_of_mixed_types_is_refused():
+    with pytest.raises(InteractionsError, match="a column of mixed types"):
+        Interactions.from_frame(pd.DataFrame({"user_id": [1, "a"], "item_id": [1, 2]}))
+
+
 def test_files_of_one_folder_must_agree(tmp_path):
     pl.DataFrame({"user_id": [1], "item_id": [2]}).write_parquet(tmp_path / "a.parquet")
     pl.DataFrame({"user_id": [1], "item_id": [2], "timestamp": [3]}).write_parquet(tmp_path / "b.parquet")

@@ -1,5 +1,7 @@
 """Item tables: inferred and declared kinds, missing values, and clear errors."""
 
+from datetime import date, time, timedelta
+
 import numpy as np
 import polars as pl
 import pytest
@@ -93,6 +95,7 @@ BAD = [
     ),
     ({"item_id": [1], "v": [3]}, {"v": "vector"}, "a vector column holds lists of numbers, not Int64"),
     ({"item_id": [], "x": []}, None, "the item table has no rows"),
+    ({"item_id": [1], "x": [[["a"]]]}, None, r"'x': List\(List\(String\)\) holds no plain values"),
 ]
 
 
@@ -100,6 +103,23 @@ BAD = [
 def test_bad_tables_name_the_column_the_row_and_the_item(data, kinds, words):
     with pytest.raises(ItemsError, match=words):
         Items.from_frame(pl.DataFrame(data), kinds=kinds)
+
+
+def test_dates_durations_and_times_of_day_are_numbers():
+    day, hour = timedelta(days=1), time(1)
+    frame = pl.DataFrame(
+        {
+            "item_id": [1, 2],
+            "born": [date(2020, 1, 1), date(2020, 1, 3)],
+            "runs": [day, 3 * day],
+            "at": [hour, None],
+        }
+    )
+    items = Items.from_frame(frame)
+    assert set(items.kinds.values()) == {"number"}
+    assert np.diff(items.column("born").to_numpy()) == [2]
+    assert items.column("runs")[1] == 3 * items.column("runs")[0]
+    assert items.missing()["at"] == 0.5
 
 
 def test_bad_files_name_the_file(tmp_path):

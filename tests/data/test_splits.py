@@ -133,6 +133,11 @@ def test_given_split_unites_users_and_items_and_knows_cold_ones():
     }
 
 
+def test_given_logs_need_ids_of_one_type():
+    with pytest.raises(SplitError, match="train, test and valid need ids of one type each"):
+        splits.given(frame([(1, 10)]), frame([("ann", 10)]))
+
+
 def test_given_split_of_unseen_users_folds_in():
     train, test = frame([(1, 10), (1, 11)]), frame([(8, 10), (8, 11), (9, 10), (9, 11)])
     split = splits.given(train, test)

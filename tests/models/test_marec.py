@@ -184,6 +184,14 @@ def test_learned_beta_lifts_predictable_cold_items():
     assert model.recommend([0], k=10)["item_id"].is_in(list(range(32, 40))).any()
 
 
+@pytest.mark.parametrize("n_items", [1, 2, 3])
+def test_learned_beta_survives_the_smallest_logs(n_items):
+    items = Items.from_frame(pl.DataFrame({"item_id": np.arange(4), "genre": [["a"], ["a"], ["a"], ["a"]]}))
+    model = MARec().fit(Interactions.from_csr(np.ones((3, n_items))), items)
+    assert np.isfinite(model.beta_)
+    assert model.recommend(k=4)["score"].is_finite().all()
+
+
 def test_constructor_says_what_is_wrong():
     for options, words in (
         ({"beta": 0}, "beta must be above 0"),

@@ -29,5 +29,7 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
                 f"{result.seconds:.2f}",
                 end_section=number == len(tested) - 1,
             )
-    needed = Console(width=10_000).measure(table).maximum  # figures are never cut, however narrow the terminal
+    needed = (
+        Console(width=10_000).measure(table).maximum
+    )  # figures are never cut, however narrow the terminal
     Console(width=max(Console().width, needed)).print(table)

@@ -68,7 +68,7 @@ class Interactions:
         cls, frame: Any, *, columns: Columns | None = None, min_rating: float | None = None
     ) -> "Interactions":
         """The same from a polars, pandas or Arrow frame."""
-        checked = _checked(as_frame(frame), "", columns or Columns(), min_rating)
+        checked = _checked(as_frame(frame, InteractionsError), "", columns or Columns(), min_rating)
         return cls._from_checked(checked, "the frame", min_rating)
 
     @classmethod
@@ -270,11 +270,31 @@ def _id(column: pl.Series, where: str) -> pl.Series:
 
 def _time(column: pl.Series, where: str) -> pl.Series:
     if column.dtype == pl.String:
-        whole = typed_text(column)
-        return whole if whole.dtype != pl.String else _number(column, where)
+        return _text_time(column, where)
     if column.dtype.is_temporal() or column.dtype.is_integer():
         return column
     return _number(column, where)
+
+
+def _text_time(column: pl.Series, where: str) -> pl.Series:
+    """Numbers, or dates and times in one ISO-like format."""
+    numbers = column.cast(pl.Float64, strict=False)
+    if not numbers.null_count():
+        return _number(typed_text(column), where)
+    best = numbers
+    for parse in (column.str.to_datetime, column.str.to_date):
+        try:
+            times = parse(strict=False)
+        except pl.exceptions.PolarsError:  # no known format at all
+            continue
+        best = min(best, times, key=pl.Series.null_count)
+    if best.null_count():
+        bad = best.is_null()
+        raise InteractionsError(
+            f"{where}column {column.name!r}, {_first(bad)}: {column.filter(bad)[0]!r} is neither a number "
+            "nor a date in the format of the others, such as 2026-01-31 or 2026-01-31T23:59:00"
+        )
+    return best
 
 
 def _number(column: pl.Series, where: str) -> pl.Series:

@@ -59,7 +59,7 @@ class Items:
         fields: Sequence[str] | None = None,
     ) -> "Items":
         """The same from a polars, pandas or Arrow frame."""
-        return cls._from_frame(as_frame(frame), kinds, item_column, fields, "")
+        return cls._from_frame(as_frame(frame, ItemsError), kinds, item_column, fields, "")
 
     @classmethod
     def _from_frame(
@@ -189,6 +189,8 @@ def _is_missing(column: pl.Series) -> pl.Series:
 def _categories(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
+    if isinstance(column.dtype, pl.List) and column.dtype.inner.is_nested():
+        raise ItemsError(f"{place}: {column.dtype} holds no plain values; give a list of texts or numbers")
     if not isinstance(column.dtype, pl.List):
         text = column.cast(pl.String)
         joined = [s for s in "|;," if text.str.contains(s, literal=True).any()]
@@ -207,8 +209,10 @@ def _text(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
 
 
 def _number(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
-    if column.dtype.is_temporal():
+    if column.dtype in (pl.Date, pl.Datetime):
         column = column.cast(pl.Datetime("ms")).dt.epoch("d")
+    elif column.dtype.is_temporal():  # a duration, or a time of day
+        column = column.to_physical()
     numbers = column.cast(pl.Float64, strict=False)
     numbers = numbers.fill_nan(None) if column.dtype.is_float() else numbers
     bad = (numbers.is_null() & column.is_not_null() & ~_nan(column)) | numbers.is_infinite().fill_null(False)

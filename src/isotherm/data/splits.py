@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.interactions import Interactions
-from isotherm.errors import SplitError
+from isotherm.errors import SplitError, UnknownIdError
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +124,11 @@ def given(
     """
     logs = [log for log in (train, test, valid) if log is not None]
     users, items = logs[0].users, logs[0].items
-    for log in logs[1:]:
-        users, items = users.union(log.users), items.union(log.items)
+    try:
+        for log in logs[1:]:
+            users, items = users.union(log.users), items.union(log.items)
+    except UnknownIdError as cause:
+        raise SplitError(f"train, test and valid need ids of one type each: {cause}") from cause
     train, test = train.among(users, items), test.among(users, items)
     valid = None if valid is None else valid.among(users, items)
     known, tested = np.diff(train.matrix.indptr) > 0, np.diff(test.matrix.indptr) > 0

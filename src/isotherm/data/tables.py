@@ -35,15 +35,21 @@ def read_tables(source: Source, error: type[IsothermError]) -> Iterator[tuple[st
         yield str(path), frame
 
 
-def as_frame(table: Any) -> pl.DataFrame:
-    """A polars frame from a polars, pandas or Arrow one. Raises TypeError for anything else."""
+def as_frame(table: Any, error: type[IsothermError]) -> pl.DataFrame:
+    """A polars frame from a polars, pandas or Arrow one.
+
+    Raises TypeError for anything else, ``error`` where a column mixes types.
+    """
     if isinstance(table, pl.DataFrame):
         return table
     if isinstance(table, pl.LazyFrame):
         return table.collect()
     kind = f"{type(table).__module__}.{type(table).__name__}"
     if kind.startswith("pandas."):
-        return pl.from_pandas(table, nan_to_null=False)
+        try:
+            return pl.from_pandas(table, nan_to_null=False)
+        except (TypeError, ValueError) as cause:  # what Arrow raises for a column of mixed objects
+            raise error(f"the frame holds a column of mixed types ({cause}); give each column one") from cause
     if hasattr(table, "__arrow_c_stream__") or kind.startswith("pyarrow."):
         frame = pl.from_arrow(table)
         if isinstance(frame, pl.DataFrame):

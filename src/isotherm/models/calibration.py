@@ -93,7 +93,10 @@ def _lists(
 def _level(lists: Lists) -> float:
     """How high the best warm items score beside the best cold ones at β = 1."""
     _, warm_top, _, cold_top = lists
-    warm, cold = (float(np.median(np.abs(top[:, 0]))) for top in (warm_top, cold_top))
+    both = np.isfinite(warm_top[:, 0]) & np.isfinite(cold_top[:, 0])  # some users have seen every warm item
+    if not both.any():
+        return 1.0
+    warm, cold = (float(np.median(np.abs(top[both, 0]))) for top in (warm_top, cold_top))
     return max(warm, 1e-12) / max(cold, 1e-12)
 
 
