@@ -53,6 +53,10 @@ class IdMap:
             )
         return rows
 
+    def known(self, ids: pl.Series | Iterable[Any]) -> pl.Series:
+        """Those of ``ids`` that are here; made for few ids and many here."""
+        return self.values.filter(self.values.is_in(self._in_own_type(ids).implode()))
+
     def take(self, rows: NDArray[Any]) -> pl.Series:
         """The ids that stand at ``rows``."""
         return self.values.gather(rows)

@@ -45,14 +45,19 @@ class CategoryEncoder:
 
     def transform(self, column: pl.Series) -> csr_array:
         """(n_items, n_values) CSR of ones; unknown values are left out."""
-        pairs = pl.DataFrame({"value": column.list.unique()}).with_row_index("row").explode("value")
-        known = pl.DataFrame(
-            {"value": pl.Series(self.values_, dtype=pl.String), "feature": np.arange(len(self.values_))}
+        shape = (len(column), len(self.values_))
+        if not self.values_:
+            return csr_array(shape, dtype=np.float32)
+        lengths = column.list.len().fill_null(0).to_numpy()
+        values = column.filter(pl.Series(lengths > 0)).explode()
+        codes = values.cast(pl.Enum(self.values_), strict=False).to_physical()
+        rows = np.repeat(np.arange(len(column)), lengths)[codes.is_not_null().to_numpy()]
+        matrix = csr_array(
+            (np.ones(len(rows), np.float32), (rows, codes.drop_nulls().to_numpy())), shape=shape
         )
-        pairs = pairs.join(known, on="value", how="inner")
-        return _sorted_csr(
-            np.ones(pairs.height), pairs["row"], pairs["feature"], (len(column), len(self.values_))
-        )
+        matrix.sum_duplicates()  # sorts, too
+        matrix.data[:] = 1
+        return matrix
 
     def state(self) -> dict[str, Any]:
         """Options and learned values."""
@@ -178,9 +183,3 @@ ENCODERS: dict[Kind, type[Any]] = {
     "number": NumberEncoder,
     "vector": VectorEncoder,
 }
-
-
-def _sorted_csr(values: Any, rows: Any, columns: Any, shape: tuple[int, int]) -> csr_array:
-    matrix = csr_array((values.astype(np.float32), (np.asarray(rows), np.asarray(columns))), shape=shape)
-    matrix.sort_indices()
-    return matrix

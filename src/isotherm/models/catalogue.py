@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -15,9 +14,8 @@ from isotherm.errors import ItemsError
 
 def grown(catalogue: IdMap, items: Items) -> IdMap:
     """The catalogue and then the new items. Raises ItemsError for items that it holds already."""
-    known = catalogue.rows(items.ids.values) >= 0
-    if known.any():
-        twice = items.ids.values.filter(pl.Series(known)).to_list()
+    twice = catalogue.known(items.ids.values).to_list()
+    if twice:
         raise ItemsError(f"the model knows {len(twice)} of these items already: {listed(twice)}")
     return catalogue.appended(items.ids)
 
