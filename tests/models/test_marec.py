@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from isotherm import EASE, Interactions, Items, MARec
+from isotherm import EASE, Interactions, Items, MARec, evaluate
+from isotherm.data.splits import mixed
 from isotherm.errors import ItemsError, ParameterError
 from tests.conftest import random_clicks
 from tests.reference import marec as reference
@@ -182,6 +183,23 @@ def test_learned_beta_lifts_predictable_cold_items():
     shown = model.recommend([0], k=8, candidates=list(range(32, 40)))
     assert [int(item) % 2 for item in shown["item_id"]] == [0, 0, 0, 0, 1, 1, 1, 1]
     assert model.recommend([0], k=10)["item_id"].is_in(list(range(32, 40))).any()
+
+
+def test_learned_beta_is_about_the_best_one_on_items_it_never_saw():
+    rng = np.random.default_rng(11)
+    genre = rng.integers(4, size=120)
+    taste = rng.dirichlet(np.full(4, 0.4), size=300)
+    x = (rng.random((300, 120)) < 0.5 * taste[:, genre]).astype(float)
+    x[np.arange(300), rng.integers(120, size=300)] = 1
+    items = Items.from_frame(pl.DataFrame({"item_id": np.arange(120), "genre": [[str(g)] for g in genre]}))
+    split = mixed(Interactions.from_csr(x), warm_holdout=0.2, seed=0)
+    betas = ["auto", *np.logspace(-3, 4, 22)]
+    models = {str(beta): MARec(backbone=EASE(l2=50.0), beta=beta) for beta in betas}
+    result = evaluate(split, models, items)
+    quality = {name: one.metrics["all"]["ndcg@10"].mean for name, one in result.models.items()}
+    learned = quality.pop("auto")
+    assert learned > 0.97 * max(quality.values())
+    assert learned > 1.05 * min(quality.values())
 
 
 @pytest.mark.parametrize("n_items", [1, 2, 3])
