@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from isotherm import EASE, Interactions
 from isotherm.errors import ParameterError
-from isotherm.models.solve import NotPositiveDefiniteError, invert_in_place
+from isotherm.models.solve import NotPositiveDefiniteError, factorize_in_place, invert_in_place
 from tests.conftest import random_clicks
 from tests.reference.ease import eq8_weights
 
@@ -41,7 +41,19 @@ def test_inverse_in_place_with_and_without_blocks(largest, block, dtype):
     np.testing.assert_allclose(matrix, matrix.T, rtol=1e-4, atol=1e-9)
 
 
+@pytest.mark.parametrize(("largest", "block"), [(100, 1), (32, 33), (16, 11), (16, 8), (7, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_factor_in_place_with_and_without_blocks(largest, block, dtype):
+    a = np.random.default_rng(0).standard_normal((33, 50))
+    matrix = (a @ a.T + 10 * np.eye(33)).astype(dtype)
+    expected = np.linalg.cholesky(matrix.astype(np.float64))
+    factorize_in_place(matrix, largest, block)
+    np.testing.assert_allclose(matrix, expected, atol=1e-4 if dtype == np.float32 else 1e-11)
+
+
 def test_indefinite_matrix_is_refused():
+    with pytest.raises(NotPositiveDefiniteError, match="pivot 2 of 2"):
+        factorize_in_place(np.array([[1.0, 2.0], [2.0, 1.0]]))
     with pytest.raises(NotPositiveDefiniteError, match="pivot 2 of 2"):
         invert_in_place(np.array([[1.0, 2.0], [2.0, 1.0]]))
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.linalg import blas, lapack
+from scipy.linalg import blas
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
 from isotherm.features.metadata import EncodedItems, MetadataIndex
 from isotherm.models.item_item import add_products
+from isotherm.models.solve import factorize_in_place
 from isotherm.progress import stage
 from isotherm.threads import run_bands
 
@@ -85,9 +86,7 @@ def normal_equations(
             every_sum += (terms @ totals).sum(axis=1, dtype=np.float64)
             flat = terms.reshape(n_terms, -1)
             every -= lift * (flat @ flat.T)
-            flat = _times_factor(terms, factor).reshape(
-                n_terms, -1
-            )  # in place: terms are not needed any more
+            _times_factor(terms, factor)  # in place, and so is ``flat``
             every += flat @ flat.T
             clicked += sum(
                 run_bands(
@@ -102,13 +101,13 @@ def normal_equations(
 def _factor(gram: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]:
     """Lower L with L·Lᵀ = C + lift·I; the lift is what float32 needs to factorize any Gram matrix."""
     lift = np.float32(1e-5) * np.trace(gram)
-    lifted = gram.copy()
-    lifted.flat[:: len(gram) + 1] += lift
-    factor, _ = lapack.spotrf(lifted.T, lower=False, clean=True, overwrite_a=True)
-    return factor.T, lift
+    factor = gram.copy()
+    factor.flat[:: len(gram) + 1] += lift
+    factorize_in_place(factor)
+    return factor, lift
 
 
-def _times_factor(terms: NDArray[np.float32], factor: NDArray[np.float32]) -> NDArray[np.float32]:
+def _times_factor(terms: NDArray[np.float32], factor: NDArray[np.float32]) -> None:
     """terms · L, (n_terms, n_rows, n_warm), in place; rare features make terms sparse, and those cheap."""
     every = np.arange(len(factor))
     for term in terms:
@@ -117,7 +116,6 @@ def _times_factor(terms: NDArray[np.float32], factor: NDArray[np.float32]) -> ND
             blas.strmm(1.0, factor.T, term.T, lower=0, overwrite_b=1)
         else:
             add_products(csr_array(term), every.astype(np.int32), factor, every, term)
-    return terms
 
 
 def _assembled(

@@ -1,10 +1,10 @@
-"""Inverts a symmetric positive definite matrix in place: Cholesky (potrf), then the inverse (potri)."""
+"""Inverts or factorizes a symmetric positive definite matrix in place: Cholesky (potrf), inverse (potri)."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from isotherm.data.gram import mirror_upper
 
@@ -29,6 +29,40 @@ def invert_in_place(matrix: NDArray[Any], largest: int = LAPACK_LIMIT, block: in
     else:
         _invert_by_sweeps(matrix, block)
     mirror_upper(matrix)
+
+
+def factorize_in_place(matrix: NDArray[Any], largest: int = LAPACK_LIMIT, block: int = _BLOCK) -> None:
+    """Replace a symmetric positive definite (n, n) matrix, C order, by L, lower, with L·Lᵀ = matrix.
+
+    n³ / 3 flops; past order ``largest`` by blocks of columns.
+    Raises NotPositiveDefiniteError; the matrix is then spoilt.
+    """
+    n = len(matrix)
+    width = n if n <= largest else block
+    for first in range(0, n, width):
+        last = min(first + width, n)
+        _potrf(matrix[first:last, first:last])
+        (trsm,) = blas.get_blas_funcs(("trsm",), (matrix,))
+        pivot = np.asfortranarray(matrix[first:last, first:last])
+        for top in range(last, n, width):
+            rows = slice(top, min(top + width, n))
+            panel = np.asfortranarray(matrix[rows, first:last])
+            matrix[rows, first:last] = trsm(1.0, pivot, panel, side=1, lower=1, trans_a=1, overwrite_b=1)
+        for left in range(last, n, width):
+            columns = matrix[left : left + width, first:last]
+            matrix[left:, left : left + width] -= matrix[left:, first:last] @ columns.T
+        matrix[first:last, last:] = 0
+
+
+def _potrf(matrix: NDArray[Any]) -> None:
+    """L in place of one block, zeros above its diagonal."""
+    (potrf,) = lapack.get_lapack_funcs(("potrf",), (matrix,))
+    # matrix.T is the same memory in LAPACK's order: its upper triangle is our lower one
+    factor, trouble = potrf(matrix.T, lower=False, clean=True, overwrite_a=True)
+    if trouble:
+        raise NotPositiveDefiniteError(f"pivot {trouble} of {len(matrix)} is not positive")
+    if not np.shares_memory(factor, matrix):
+        matrix.T[...] = factor
 
 
 def _invert_by_cholesky(matrix: NDArray[Any]) -> None:
