@@ -1,5 +1,6 @@
-"""Writes files whole or not at all."""
+"""Writes files whole or not at all, and tells whether they still are."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,3 +22,9 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -152,15 +152,7 @@ class Interactions:
 
     def keep(self, clicks: NDArray[np.bool_]) -> "Interactions":
         """The same users and items with only the clicks where ``clicks`` (one flag an entry) is true."""
-        kept = np.concatenate([[0], np.cumsum(clicks)])
-        matrix = csr_array(
-            (
-                self.matrix.data[clicks],
-                self.matrix.indices[clicks],
-                kept[self.matrix.indptr].astype(self.matrix.indptr.dtype),
-            ),
-            shape=self.matrix.shape,
-        )
+        matrix = with_entries(self.matrix, clicks)
         times = None if self.timestamps is None else self.timestamps.filter(pl.Series(clicks))
         return replace(self, matrix=matrix, timestamps=times, notes={})
 
@@ -211,6 +203,12 @@ def row_blocks(matrix: csr_array, rows: int) -> Iterator[csr_array]:
             (matrix.data[entries], matrix.indices[entries], starts - starts[0]),
             shape=(len(starts) - 1, matrix.shape[1]),
         )
+
+
+def with_entries(matrix: csr_array, kept: NDArray[np.bool_]) -> csr_array:
+    """A CSR matrix of the same shape with only the stored entries where ``kept`` (one flag each) is true."""
+    starts = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr].astype(matrix.indptr.dtype)
+    return csr_array((matrix.data[kept], matrix.indices[kept], starts), shape=matrix.shape)
 
 
 def _starts(lengths: NDArray[Any]) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Items, Split
-from isotherm.data.interactions import row_blocks
+from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import Comparison, Interval, holm, intervals, paired_p
 from isotherm.files import write_atomically
@@ -146,12 +146,8 @@ def candidate_sets(split: Split) -> list[CandidateSet]:
         masks |= {"cold": cold, "warm": ~cold}
     sets = []
     for name, mask in masks.items():
-        inside = mask[split.targets.indices]
-        starts = np.concatenate([[0], np.cumsum(inside)])[split.targets.indptr]
-        targets = csr_array(
-            (split.targets.data[inside], split.targets.indices[inside], starts), shape=split.targets.shape
-        )
-        rows = np.flatnonzero(np.diff(starts))
+        targets = with_entries(split.targets, mask[split.targets.indices])
+        rows = np.flatnonzero(np.diff(targets.indptr))
         if len(rows):
             sets.append(CandidateSet(name, mask, targets[rows], rows))
     return sets

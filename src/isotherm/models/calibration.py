@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.data.interactions import row_blocks
+from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.models.base import block_size
 from isotherm.models.catalogue import narrowed
 from isotherm.progress import stage
@@ -49,7 +49,7 @@ def best_beta(
     n_items = user_items.shape[1]
     hidden = np.sort(rng.permutation(n_items)[: max(1, round(HIDDEN_SHARE * n_items))])
     held = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_SHARE)
-    train, targets = _only(user_items, ~held), _only(user_items, held)
+    train, targets = with_entries(user_items, ~held), with_entries(user_items, held)
     kept = np.flatnonzero(np.bincount(train.indices, minlength=n_items))
     tested = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(targets.indptr) > 0))
     if not len(tested):
@@ -114,8 +114,3 @@ def _best(lists: Lists, targets: csr_array) -> float:
         quality.append(ndcg(np.take_along_axis(hits, order, axis=1), n_targets, _K).mean())
     best = np.flatnonzero(np.asarray(quality) >= max(quality) * (1 - 1e-3))
     return float(grid[best[len(best) // 2]])  # the middle of the plateau, not its luckiest point
-
-
-def _only(user_items: csr_array, kept: NDArray[np.bool_]) -> csr_array:
-    starts = np.concatenate([[0], np.cumsum(kept)])[user_items.indptr]
-    return csr_array((user_items.data[kept], user_items.indices[kept], starts), shape=user_items.shape)

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Items
 from isotherm.data.ids import listed
+from isotherm.data.interactions import with_entries
 from isotherm.errors import ItemsError
 
 
@@ -26,12 +27,8 @@ def narrowed(user_items: csr_array, columns: NDArray[Any]) -> csr_array:
         return user_items
     place = np.full(user_items.shape[1], -1, dtype=np.int32)
     place[columns] = np.arange(len(columns), dtype=np.int32)
-    kept = place[user_items.indices] >= 0
-    starts = np.concatenate([[0], np.cumsum(kept)])[user_items.indptr]
-    return csr_array(
-        (user_items.data[kept], place[user_items.indices[kept]], starts.astype(user_items.indptr.dtype)),
-        shape=(user_items.shape[0], len(columns)),
-    )
+    kept = with_entries(user_items, place[user_items.indices] >= 0)
+    return csr_array((kept.data, place[kept.indices], kept.indptr), shape=(kept.shape[0], len(columns)))
 
 
 def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -5,7 +5,6 @@ writes new files beside the old ones and then replaces the manifest in one step;
 whole. Loading reads data only: the class comes from the registry, never from the folder.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
 from isotherm.errors import ModelFolderError, ParameterError
-from isotherm.files import write_atomically
+from isotherm.files import sha256, write_atomically
 from isotherm.models.catalogue import part
 from isotherm.models.parameters import hyperparameters
 from isotherm.models.registry import REGISTRY, model_class
@@ -29,6 +28,7 @@ from isotherm.version import __version__
 
 FORMAT = 1
 MANIFEST = "model.json"
+_DIGITS = 16  # of a file's SHA-256, in its name
 _CLICKS = ("data", "indices", "indptr")
 
 
@@ -115,14 +115,9 @@ def _ids(file: Path) -> IdMap:
 def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
     """Write one file of the model and name it by its content."""
     fresh = write_atomically(folder / f"{name}.new{suffix}", write)
-    final = f"{name}-{_digest(fresh)}{suffix}"
+    final = f"{name}-{sha256(fresh)[:_DIGITS]}{suffix}"
     os.replace(fresh, folder / final)
     return final
-
-
-def _digest(file: Path) -> str:
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
@@ -156,6 +151,6 @@ def _whole(folder: Path, name: str) -> Path:
     file = folder / name
     if Path(name).name != name or not file.is_file():
         raise ModelFolderError(f"{file}: this file of the saved model is missing; save or copy it again")
-    if not Path(name).stem.endswith(f"-{_digest(file)}"):
+    if not Path(name).stem.endswith(f"-{sha256(file)[:_DIGITS]}"):
         raise ModelFolderError(f"{file}: is damaged (its content changed); save or copy the model again")
     return file

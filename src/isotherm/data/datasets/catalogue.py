@@ -4,12 +4,13 @@ Sources are tried in order: the cache folder, then each source's own way. Every 
 SHA-256 before it is read, and the tables by their counts after.
 """
 
-import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ import polars as pl
 from isotherm.data.interactions import Interactions
 from isotherm.data.items import Items, Kind
 from isotherm.errors import DatasetError
+from isotherm.files import sha256, write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -129,23 +131,18 @@ def cache_folder() -> Path:
 
 def problem_with(folder: Path, files: Mapping[str, str]) -> str | None:
     """What is wrong with these files, or None where each is there with its SHA-256."""
-    for name, sha256 in files.items():
-        file = folder / name
-        if not file.is_file():
+    for name, known in files.items():
+        if not (folder / name).is_file():
             return f"holds no {name}"
-        with open(file, "rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-                return f"{name} is not the known file (another SHA-256)"
+        if sha256(folder / name) != known:
+            return f"{name} is not the known file (another SHA-256)"
     return None
 
 
 def _keep(fetched: Path, files: Mapping[str, str], folder: Path) -> None:
     """Copy checked files to the cache; a folder that cannot be written only costs the next run a fetch."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name in files:
-            part = folder / f".{name}.{os.getpid()}.part"
-            part.write_bytes((fetched / name).read_bytes())
-            os.replace(part, folder / name)
+            write_atomically(folder / name, partial(shutil.copyfile, fetched / name))
     except OSError as cause:
         _log.warning("%s cannot be written (%s): the data is fetched again next time", folder, cause)
