@@ -45,3 +45,7 @@ class ModelFolderError(IsothermError, OSError):
 
 class DatasetError(IsothermError, OSError):
     """A public data set that no source could provide."""
+
+
+class TrainingError(IsothermError, RuntimeError):
+    """Training that cannot go on: a loss that is not a number, a checkpoint that does not fit."""

@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+DIGITS = 16  # of a file's SHA-256, in its name
+
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
@@ -28,3 +30,16 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def named_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
+    """Let ``write`` fill a file in ``folder`` and name it by its content: NAME-<16 digits of SHA-256>SUFFIX."""
+    fresh = write_atomically(folder / f"{name}.new{suffix}", write)
+    final = f"{name}-{sha256(fresh)[:DIGITS]}{suffix}"
+    os.replace(fresh, folder / final)
+    return final
+
+
+def is_whole(file: Path) -> bool:
+    """Whether the content of a file that ``named_by_content`` wrote is still what its name says."""
+    return file.is_file() and file.stem.endswith(f"-{sha256(file)[:DIGITS]}")

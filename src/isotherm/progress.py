@@ -19,6 +19,9 @@ class Watcher(Protocol):
     def begin(self, title: str, total: int | None) -> Advance:
         """Show a new stage; the returned function is told how many steps were just done."""
 
+    def tell(self, text: str) -> None:
+        """How far the running stage is, in words."""
+
     def end(self, title: str, seconds: float | None) -> None:
         """The stage is over; no seconds: it failed."""
 
@@ -29,15 +32,24 @@ class Silent:
     def begin(self, title: str, total: int | None) -> Advance:
         return lambda steps: None
 
+    def tell(self, text: str) -> None:
+        return None
+
     def end(self, title: str, seconds: float | None) -> None:
         return None
 
 
 class Lines:
-    """One plain line for each finished stage: for logs and pipes."""
+    """One plain line for each finished stage, and for a long one a line now and then: for logs and pipes."""
 
     def begin(self, title: str, total: int | None) -> Advance:
+        self._title, self._told = title, time.monotonic()
         return lambda steps: None
+
+    def tell(self, text: str) -> None:
+        if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            print(f"{self._title}: {text}", file=sys.stderr, flush=True)
 
     def end(self, title: str, seconds: float | None) -> None:
         if seconds is not None:
@@ -53,16 +65,21 @@ class Bars:
 
         self._progress = Progress(console=Console(stderr=True), transient=True)
         self._progress.start()
-        task = self._progress.add_task(title, total=total)
-        return lambda steps: self._progress.advance(task, steps)
+        self._title, self._task = title, self._progress.add_task(title, total=total)
+        return lambda steps: self._progress.advance(self._task, steps)
+
+    def tell(self, text: str) -> None:
+        self._progress.update(self._task, description=f"{self._title}: {text}")
 
     def end(self, title: str, seconds: float | None) -> None:
         self._progress.stop()
         Lines().end(title, seconds)
 
 
+_SECONDS_BETWEEN_LINES = 10
 _watcher: ContextVar[Watcher | None] = ContextVar("isotherm_watcher", default=None)
 _depth: ContextVar[int] = ContextVar("isotherm_stage_depth", default=0)
+_running: ContextVar[Watcher | None] = ContextVar("isotherm_running", default=None)
 
 
 def watch_with(how: Literal["auto", "silent"]) -> None:
@@ -80,10 +97,19 @@ def stage(title: str, total: int | None = None) -> Iterator[Advance]:
     if _depth.get():
         watcher = Silent()
     token = _depth.set(_depth.get() + 1)
+    shown = _running.set(_running.get() or watcher)
     started, seconds = time.perf_counter(), None
     try:
         yield watcher.begin(title, total)
         seconds = time.perf_counter() - started
     finally:
         _depth.reset(token)
+        _running.reset(shown)
         watcher.end(title, seconds)
+
+
+def tell(text: str) -> None:
+    """Say in words how far the running stage is: an epoch, its losses, its pace."""
+    watcher = _running.get()
+    if watcher is not None:
+        watcher.tell(text)

@@ -4,9 +4,18 @@ import inspect
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from isotherm.errors import ParameterError
+
+
+class Part:
+    """A group of hyper-parameters of a model, with a name that a setting can choose it by."""
+
+    name: ClassVar[str]
+
+    def __repr__(self) -> str:
+        return shown(self)
 
 
 def hyperparameters(model: object) -> dict[str, Any]:
@@ -70,6 +79,7 @@ def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
     Raises ParameterError that lists the names the model knows.
     """
     known = inspect.signature(model_class).parameters
+    choices = part_choices(model_class)
     plain: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():
@@ -81,13 +91,25 @@ def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
         if dot:
             nested.setdefault(head, {})[rest] = value
         else:
-            plain[head] = value
+            plain[head] = _chosen(choices[head], name, value) if head in choices else value
     for head, inner in nested.items():
         part = plain.get(head, getattr(model_class(**plain), head))
         if not hasattr(type(part), "name"):
             raise ParameterError(f"{model_class.name}: {head} has no settings of its own")
         plain[head] = build(type(part), {**hyperparameters(part), **inner})
     return model_class(**plain)
+
+
+def part_choices(model_class: type[Any]) -> Mapping[str, Mapping[str, type[Any]]]:
+    """Hyper-parameter -> name -> class, for those that are chosen by name: ``mask=bernoulli``."""
+    return getattr(model_class, "parts", {})
+
+
+def _chosen(choices: Mapping[str, type[Any]], setting: str, value: Any) -> Any:
+    name = "none" if value is None else value
+    if name not in choices:
+        raise ParameterError(f"{setting} must be one of {', '.join(choices)}, not {value!r}")
+    return choices[name]()
 
 
 def _value(text: str) -> Any:

@@ -19,16 +19,15 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
 from isotherm.errors import ModelFolderError, ParameterError
-from isotherm.files import sha256, write_atomically
+from isotherm.files import is_whole, named_by_content, write_atomically
 from isotherm.models.catalogue import part
-from isotherm.models.parameters import hyperparameters
+from isotherm.models.parameters import hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
 from isotherm.version import __version__
 
 FORMAT = 1
 MANIFEST = "model.json"
-_DIGITS = 16  # of a file's SHA-256, in its name
 _CLICKS = ("data", "indices", "indptr")
 
 
@@ -46,9 +45,11 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     arrays |= {f"clicks/{name}": getattr(model.clicks_, name) for name in _CLICKS}
     with stage(f"save {model.name}"):
         files = {
-            "arrays": _write(folder, "arrays", ".safetensors", lambda file: save_file(arrays, file)),
-            "users": _write(folder, "users", ".parquet", _ids_writer(model.users_)),
-            "items": _write(folder, "items", ".parquet", _ids_writer(model.items_)),
+            "arrays": named_by_content(
+                folder, "arrays", ".safetensors", lambda file: save_file(arrays, file)
+            ),
+            "users": named_by_content(folder, "users", ".parquet", _ids_writer(model.users_)),
+            "items": named_by_content(folder, "items", ".parquet", _ids_writer(model.items_)),
         }
         manifest = {
             "format": FORMAT,
@@ -97,11 +98,16 @@ def _described(model: Any) -> dict[str, Any]:
 def _built(description: dict[str, Any]) -> Any:
     if description["model"] not in REGISTRY:
         raise ParameterError(f"there is no model {description['model']!r} in this isotherm")
-    parameters = {
-        name: _built(value) if isinstance(value, dict) else value
-        for name, value in description["parameters"].items()
-    }
-    return model_class(description["model"])(**parameters)
+    made = model_class(description["model"])
+    return made(**{name: _value(made, name, value) for name, value in description["parameters"].items()})
+
+
+def _value(owner: type[Any], name: str, value: Any) -> Any:
+    """A hyper-parameter as it was: plain, a part of its owner, or a model."""
+    if not isinstance(value, dict):
+        return value
+    choices = part_choices(owner).get(name)
+    return _built(value) if choices is None else choices[value["model"]](**value["parameters"])
 
 
 def _ids_writer(ids: IdMap) -> Callable[[Path], object]:
@@ -110,14 +116,6 @@ def _ids_writer(ids: IdMap) -> Callable[[Path], object]:
 
 def _ids(file: Path) -> IdMap:
     return IdMap(pl.read_parquet(file)["id"])
-
-
-def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
-    """Write one file of the model and name it by its content."""
-    fresh = write_atomically(folder / f"{name}.new{suffix}", write)
-    final = f"{name}-{sha256(fresh)[:_DIGITS]}{suffix}"
-    os.replace(fresh, folder / final)
-    return final
 
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
@@ -151,6 +149,6 @@ def _whole(folder: Path, name: str) -> Path:
     file = folder / name
     if Path(name).name != name or not file.is_file():
         raise ModelFolderError(f"{file}: this file of the saved model is missing; save or copy it again")
-    if not Path(name).stem.endswith(f"-{sha256(file)[:_DIGITS]}"):
+    if not is_whole(file):
         raise ModelFolderError(f"{file}: is damaged (its content changed); save or copy the model again")
     return file

@@ -1,0 +1,154 @@
+"""What the three VAEs share: the model contract around a network, its training, and early stopping."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import nn
+
+from isotherm.data import Interactions, Items
+from isotherm.data.interactions import row_blocks, with_entries
+from isotherm.models.base import Recommender
+from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
+from isotherm.models.vae.batch import Batch
+from isotherm.models.vae.checkpoint import RunFolder
+from isotherm.models.vae.masking import Mask
+from isotherm.models.vae.networks import Network
+from isotherm.models.vae.objective import Term
+from isotherm.models.vae.scoring import logits
+from isotherm.models.vae.tables import ItemTable
+from isotherm.models.vae.training import Phase, Progress, Trainer, Training, fingerprint
+from isotherm.models.vae.validation import Validation, held_out
+
+
+class VAERecommender(Recommender):
+    """Base of the models whose knowledge is an encoder and a decoder.
+
+    Subclasses say what the network is and of which phases an epoch is made.
+    """
+
+    trains_in_steps: ClassVar[bool] = True
+
+    mask: Mask
+    anchors: ItemAnchors
+    training: Training
+    latent: int
+    seed: int
+
+    network_: Network
+    anchors_: NDArray[np.float32] | None  #: (n_items, latent) e_i, or None where anchors are off
+    progress_: Progress  #: how the training went: epochs, best metric
+
+    def fit(
+        self,
+        clicks: Interactions,
+        items: Items | None = None,
+        valid: Interactions | None = None,
+        run: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Learn from clicks. Returns self.
+
+        items: only for anchors from metadata.  valid: clicks for early stopping; of users that ``clicks``
+        knows they are what to find, of other users four fifths are history and the rest is to find.
+        run: folder for checkpoints and the log; a run that was cut off there goes on where it was.
+        Raises TrainingError where the loss is no longer a number, or ``run`` holds another run.
+        """
+        self._valid, self._run = valid, run
+        try:
+            return super().fit(clicks, items)
+        finally:
+            del self._valid, self._run
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        matrix = clicks.matrix
+        shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
+        if self._valid is not None:
+            validation = Validation.given(clicks, self._valid, self.seed)
+        else:
+            train, validation = held_out(matrix, self.training.valid_share, self.seed)
+            if shares is not None:
+                shares = shares[np.repeat(train, np.diff(matrix.indptr))]
+            matrix = with_entries(matrix, np.repeat(train, np.diff(matrix.indptr)))
+        network = self._network(clicks.n_items)
+        beside: dict[str, nn.Module] = {}
+        terms: list[Term] = []
+        if shares is not None:
+            table = ItemTable(clicks.n_items, self.latent)
+            start = self.anchors.initial(matrix, items, self.latent, self.seed)
+            table.weight.data.copy_(torch.from_numpy(start))
+            beside["anchors"] = table
+            lazily = self.training.sampled(clicks.n_items) > 0
+            terms.append(AnchorTerm(self.anchors, table, torch.from_numpy(shares), lazily))
+        phases = self._phases(network, beside, terms)
+        name, k = self.training.measured_by()
+        trainer = Trainer(
+            self.name,
+            self.training,
+            network,
+            beside,
+            phases,
+            self.mask,
+            matrix,
+            self.seed,
+            None if validation is None else lambda: validation.measure(network, name, k),
+        )
+        folder = None if self._run is None else RunFolder(self._run)
+        self.progress_ = trainer.run(folder, fingerprint(repr(self), matrix) if folder else "")
+        self.network_ = network.to("cpu").eval().requires_grad_(False)
+        self.anchors_ = None
+        if "anchors" in beside:
+            found = beside["anchors"].cpu().weight.detach().numpy()
+            self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
+
+    def _network(self, n_items: int) -> Network:
+        """A fresh network, seeded."""
+        raise NotImplementedError
+
+    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
+        """The passes of an epoch.  beside: where a subclass may put modules to keep.  anchors: their terms."""
+        raise NotImplementedError
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
+        return logits(self._fitted().network_, user_items)
+
+    def posterior(self, user_items: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
+        means, logvars = [], []
+        with torch.no_grad():
+            for block in row_blocks(user_items, 4096):
+                mean, logvar = self._fitted().network_.encode(Batch.of(block))
+                means.append(mean.numpy())
+                logvars.append(None if logvar is None else logvar.numpy())
+        variances = None if logvars[0] is None else np.concatenate(logvars)
+        return np.concatenate(means), variances
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The network's weights and the anchors."""
+        arrays = {f"network.{name}": array.numpy() for name, array in self.network_.state_dict().items()}
+        if self.anchors_ is not None:
+            arrays["anchors"] = self.anchors_
+        p = self.progress_
+        return arrays, {
+            "epoch": p.epoch,
+            "best_epoch": p.best_epoch,
+            "best": p.best if p.best_epoch else None,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+        network = self._network(len(self.items_))
+        found = {
+            name.removeprefix("network."): torch.from_numpy(array)
+            for name, array in arrays.items()
+            if name.startswith("network.")
+        }
+        network.load_state_dict(found)
+        self.network_ = network.eval().requires_grad_(False)
+        self.anchors_ = arrays.get("anchors")
+        best = -np.inf if document["best"] is None else document["best"]
+        self.progress_ = Progress(document["epoch"], best=best, best_epoch=document["best_epoch"])

@@ -1,0 +1,83 @@
+"""The folder of one training run: a checkpoint to go on from after a crash, and a log of one JSON object a line.
+
+A checkpoint is safetensors named by its own SHA-256 and a JSON file that names it and is replaced in one step: a
+kill at any moment leaves the last whole one.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from isotherm.errors import TrainingError
+from isotherm.files import is_whole, named_by_content, write_atomically
+
+MANIFEST = "checkpoint.json"
+LOG = "run.jsonl"
+
+
+class RunFolder:
+    """Where a run keeps its checkpoint and its log."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise TrainingError(f"{self.path}: is a file; a run is kept in a folder")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append one line: time, event, facts."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **facts})
+        with open(self.path / LOG, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def save(self, arrays: dict[str, Tensor], document: dict[str, Any]) -> None:
+        """Replace the checkpoint, whole or not at all."""
+        whole = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
+        name = named_by_content(self.path, "checkpoint", ".safetensors", lambda file: save_file(whole, file))
+        text = json.dumps({**document, "file": name}, indent=1)
+        write_atomically(self.path / MANIFEST, lambda file: file.write_text(text, encoding="utf-8"))
+        for file in self.path.glob("checkpoint[-.]*.safetensors"):
+            if file.name != name:
+                file.unlink(missing_ok=True)
+
+    def load(self, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The checkpoint, or None where there is none.
+
+        Raises TrainingError where it is damaged, or of a fit with other settings or clicks.
+        """
+        manifest = self.path / MANIFEST
+        if not manifest.is_file():
+            return None
+        try:
+            document = json.loads(manifest.read_text(encoding="utf-8"))
+            file = self.path / document["file"]
+            if not is_whole(file):
+                raise ValueError("its content changed")
+            arrays = load_file(file)
+        except (KeyError, ValueError, OSError, SafetensorError) as cause:
+            raise TrainingError(
+                f"{manifest}: the checkpoint is damaged ({cause}); remove the folder to train from the start"
+            ) from cause
+        if document["fingerprint"] != fingerprint:
+            raise TrainingError(
+                f"{self.path}: holds a checkpoint of a fit with other settings, clicks or seed; "
+                "name another folder for this run, or remove that one"
+            )
+        return arrays, document
+
+
+def with_prefix(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The arrays under ``prefix``/."""
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of ``with_prefix``."""
+    start = f"{prefix}/"
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}

@@ -1,0 +1,139 @@
+"""Compiled steps over item-wide weights on a CPU: sums of rows, and Adam in the pass that makes the gradient.
+
+A plain step writes the gradient of the first and the last layer (items × hidden each) and reads it again. Here a
+row's gradient exists in the cache only: it is made, Adam (Kingma & Ba 2015, algorithm 1) takes it, and the bfloat16
+copy that the matrix products read is renewed in the same pass. The first moment is kept in bfloat16.
+"""
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+
+@intrinsic
+def _bits(context, value):  # type: ignore[no-untyped-def]
+    """The bits of a float32."""
+
+    def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.uint32(types.float32), code
+
+
+@intrinsic
+def _float(context, bits):  # type: ignore[no-untyped-def]
+    """The float32 of these bits."""
+
+    def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.uint32), code
+
+
+@njit(nogil=True, inline="always")
+def _wide(half):  # type: ignore[no-untyped-def]
+    """float32 of a bfloat16's bits."""
+    return _float(types.uint32(half) << types.uint32(16))
+
+
+@njit(nogil=True, inline="always")
+def _half(value):  # type: ignore[no-untyped-def]
+    """The nearest bfloat16's bits, ties to even."""
+    bits = _bits(value)
+    odd = (bits >> types.uint32(16)) & types.uint32(1)
+    return types.uint16((bits + types.uint32(0x7FFF) + odd) >> types.uint32(16))
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
+def bag_rows(first, last, starts, items, values, weight, out):  # type: ignore[no-untyped-def]
+    """out[u] = Σ over u's clicks of value · weight[item]."""
+    width = weight.shape[1]
+    for u in range(first, last):
+        total = out[u]
+        total[:] = 0
+        for p in range(starts[u], starts[u + 1]):
+            value, row = values[p], weight[items[p]]
+            for c in range(width):
+                total[c] += value * row[c]
+
+
+@njit(nogil=True, inline="always")
+def _adam(weight, moment, square, half, gradient, rate, scale, epsilon, beta1, beta2, kept):  # type: ignore[no-untyped-def]
+    one = types.float32(1)
+    for c in range(len(weight)):
+        g = gradient[c]
+        m = beta1 * _wide(moment[c]) + (one - beta1) * g
+        v = beta2 * square[c] + (one - beta2) * g * g
+        moment[c] = _half(m)
+        square[c] = v
+        w = kept * weight[c] - rate * m / (math.sqrt(v) * scale + epsilon)
+        weight[c] = w
+        half[c] = _half(w)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
+def adam_tile(  # type: ignore[no-untyped-def]
+    first, last, rows, gradients, weight, moment, square, half, rate, scale, epsilon, beta1, beta2, kept
+):
+    """Adam on weight[rows[t]] with the bfloat16 gradient gradients[t]."""
+    width = weight.shape[1]
+    gradient = np.empty(width, np.float32)
+    for t in range(first, last):
+        r = rows[t]
+        for c in range(width):
+            gradient[c] = _wide(gradients[t, c])
+        _adam(
+            weight[r], moment[r], square[r], half[r], gradient,
+            rate, scale, epsilon, beta1, beta2, kept,
+        )  # fmt: skip
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
+def adam_bag(  # type: ignore[no-untyped-def]
+    first, last, items, starts, users, values, above, pull,
+    weight, moment, square, half, rate, scale, epsilon, beta1, beta2, kept, every,
+):  # fmt: skip
+    """Adam where a row's gradient is Σ over its clicks of value · (above[user] + 2 · pull[user] · weight).
+
+    every: rows first … last - 1 are all items, clicked or not; else they are places in ``items``.
+    """
+    width = weight.shape[1]
+    gradient = np.empty(width, np.float32)
+    place = 0
+    if every:
+        place = _first_at_least(items, first)
+    for t in range(first, last):
+        r = t if every else items[t]
+        if not every:
+            place = t
+        gradient[:] = 0
+        if place < len(items) and items[place] == r:
+            inward = types.float32(0)
+            for p in range(starts[place], starts[place + 1]):
+                value, row = values[p], above[users[p]]
+                inward += value * pull[users[p]]
+                for c in range(width):
+                    gradient[c] += value * row[c]
+            if inward != 0:
+                for c in range(width):
+                    gradient[c] += 2 * inward * weight[r, c]
+            place += 1
+        _adam(
+            weight[r], moment[r], square[r], half[r], gradient,
+            rate, scale, epsilon, beta1, beta2, kept,
+        )  # fmt: skip
+
+
+@njit(nogil=True, inline="always")
+def _first_at_least(items, wanted):  # type: ignore[no-untyped-def]
+    low, high = 0, len(items)
+    while low < high:
+        middle = (low + high) // 2
+        if items[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low

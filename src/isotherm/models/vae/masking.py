@@ -1,0 +1,88 @@
+"""Input masking: which clicks the encoder sees. The target is always the clean vector (PIA, §2)."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from isotherm.errors import ParameterError
+from isotherm.models.parameters import Part, above, at_least
+
+
+class Mask(Part):
+    """A mask is the probability with which each item's click is kept, by epoch."""
+
+    def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
+        """(n_items,) float32 in [0, 1].  item_clicks: (n_items,) clicks in training.  epoch: from 0."""
+        raise NotImplementedError
+
+
+class Clean(Mask):
+    """No masking."""
+
+    name: ClassVar[str] = "none"
+
+    def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
+        """One."""
+        return torch.ones(len(item_clicks))
+
+
+class Bernoulli(Mask):
+    """Each click is kept with the same probability ρ, independently (PIA, §2).  keep: ρ in (0, 1]."""
+
+    name: ClassVar[str] = "bernoulli"
+
+    def __init__(self, *, keep: float = 0.5) -> None:
+        self.keep = _probability("mask.keep", keep)
+
+    def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
+        """ρ."""
+        return torch.full((len(item_clicks),), self.keep)
+
+
+class PopularityAware(Mask):
+    """Popular items are masked more: kept with probability ∝ clicks^−power, ``keep`` on average over clicks.
+
+    keep: mean over the clicks, in (0, 1].  power: 0 is Bernoulli; the larger, the rarer popular items are seen.
+    """
+
+    name: ClassVar[str] = "popularity"
+
+    def __init__(self, *, keep: float = 0.5, power: float = 0.25) -> None:
+        self.keep = _probability("mask.keep", keep)
+        self.power = at_least("mask.power", power, 0)
+
+    def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
+        """c · clicks^−power, at most 1, with c such that ``keep`` of all clicks are kept."""
+        clicks = item_clicks.double()
+        wish = clicks.clamp(min=1) ** -self.power
+        low, high = 0.0, float(1 / wish.min())
+        for _ in range(60):
+            middle = (low + high) / 2
+            kept = (clicks * (middle * wish).clamp(max=1)).sum() / clicks.sum()
+            low, high = (middle, high) if kept < self.keep else (low, middle)
+        return (high * wish).clamp(max=1).float()
+
+
+class Scheduled(Mask):
+    """Bernoulli whose ρ goes linearly from ``start`` to ``end`` over ``epochs`` epochs."""
+
+    name: ClassVar[str] = "scheduled"
+
+    def __init__(self, *, start: float = 1.0, end: float = 0.5, epochs: float = 20) -> None:
+        self.start, self.end = _probability("mask.start", start), _probability("mask.end", end)
+        self.epochs = above("mask.epochs", epochs, 0)
+
+    def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
+        """ρ of this epoch."""
+        keep = self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
+        return torch.full((len(item_clicks),), keep)
+
+
+MASKS: dict[str, type[Mask]] = {kind.name: kind for kind in (Clean, Bernoulli, PopularityAware, Scheduled)}
+
+
+def _probability(name: str, value: float) -> float:
+    if above(name, value, 0) > 1:
+        raise ParameterError(f"{name} must be at most 1, not {value!r}")
+    return float(value)

@@ -1,0 +1,52 @@
+"""Multi-DAE (Liang et al. 2018): the denoising autoencoder with a multinomial likelihood; with anchors (PIA)."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import nn
+
+from isotherm.models.parameters import whole
+from isotherm.models.vae import networks
+from isotherm.models.vae.anchors import ItemAnchors
+from isotherm.models.vae.base import VAERecommender
+from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.networks import Network
+from isotherm.models.vae.objective import Reconstruction, Term
+from isotherm.models.vae.training import Phase, Training
+
+
+class MultDAE(VAERecommender):
+    """Denoising autoencoder with a multinomial likelihood: reconstruction + λ_A · anchor; z is the mean.
+
+    Settings as multvae's, without a KL term. The anchor term is ‖z − ē‖² and the spread of the anchors.
+    """
+
+    name: ClassVar[str] = "multdae"
+    parts: ClassVar[dict[str, dict[str, type[Any]]]] = {
+        "mask": dict(MASKS),
+        "anchors": {"anchors": ItemAnchors},
+        "training": {"training": Training},
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 600,
+        latent: int = 200,
+        mask: Mask | None = None,
+        anchors: ItemAnchors | None = None,
+        training: Training | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.hidden = whole("hidden", hidden, 1)
+        self.latent = whole("latent", latent, 1)
+        self.mask = Bernoulli() if mask is None else mask
+        self.anchors = ItemAnchors() if anchors is None else anchors
+        self.training = Training() if training is None else training
+        self.seed = whole("seed", seed, 0)
+
+    def _network(self, n_items: int) -> Network:
+        return networks.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
+
+    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
+        return [Phase([Reconstruction(), *anchors])]

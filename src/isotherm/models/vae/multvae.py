@@ -1,0 +1,62 @@
+"""Multi-VAE (Liang et al. 2018): a multinomial likelihood, β-KL, masked input; with the anchors of PIA."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import nn
+
+from isotherm.models.parameters import at_least, whole
+from isotherm.models.vae import networks
+from isotherm.models.vae.anchors import ItemAnchors
+from isotherm.models.vae.base import VAERecommender
+from isotherm.models.vae.beta import BETAS, Annealed, Beta
+from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.networks import Network
+from isotherm.models.vae.objective import GaussianKL, Reconstruction, Term
+from isotherm.models.vae.training import Phase, Training
+
+
+class MultVAE(VAERecommender):
+    """Variational autoencoder with a multinomial likelihood: reconstruction + β · KL + λ_A · anchor.
+
+    hidden, latent: widths, items → hidden → latent → hidden → items.  mask: which clicks the encoder sees in
+    training: none, bernoulli, popularity, scheduled.  beta: weight of the KL term: constant, annealed,
+    per-click.  free_bits: nats a latent dimension below which KL is not paid for.  anchors: the anchor
+    regularizer of PIA; its weight 0 is the plain Multi-VAE.  training: epochs, batch size, early stopping,
+    device.  seed: of weights, order, masks and noise.
+    """
+
+    name: ClassVar[str] = "multvae"
+    parts: ClassVar[dict[str, dict[str, type[Any]]]] = {
+        "mask": dict(MASKS),
+        "beta": dict(BETAS),
+        "anchors": {"anchors": ItemAnchors},
+        "training": {"training": Training},
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 600,
+        latent: int = 200,
+        mask: Mask | None = None,
+        beta: Beta | None = None,
+        free_bits: float = 0.0,
+        anchors: ItemAnchors | None = None,
+        training: Training | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.hidden = whole("hidden", hidden, 1)
+        self.latent = whole("latent", latent, 1)
+        self.mask = Bernoulli() if mask is None else mask
+        self.beta = Annealed() if beta is None else beta
+        self.free_bits = at_least("free_bits", free_bits, 0)
+        self.anchors = ItemAnchors() if anchors is None else anchors
+        self.training = Training() if training is None else training
+        self.seed = whole("seed", seed, 0)
+
+    def _network(self, n_items: int) -> Network:
+        return networks.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
+
+    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
+        return [Phase([Reconstruction(), GaussianKL(self.beta, self.free_bits), *anchors])]

@@ -1,0 +1,69 @@
+"""RecVAE (Shenbin et al. 2020): composite prior, β by clicks, encoder and decoder in turns; with anchors (PIA)."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, ClassVar
+
+from torch import nn
+
+from isotherm.models.parameters import whole
+from isotherm.models.vae import networks
+from isotherm.models.vae.anchors import ItemAnchors
+from isotherm.models.vae.base import VAERecommender
+from isotherm.models.vae.beta import BETAS, Beta, PerClick
+from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.networks import Network
+from isotherm.models.vae.objective import CompositeKL, Reconstruction, Term
+from isotherm.models.vae.training import Phase, Training
+
+
+class RecVAE(VAERecommender):
+    """Multi-VAE with a deep encoder, a prior that remembers the last encoder, and alternating training.
+
+    An epoch is ``encoder_passes`` passes that train the encoder on masked clicks, then one that trains the decoder
+    on clean ones. Anchors are part of the encoder's passes. Other settings as multvae's.
+    """
+
+    name: ClassVar[str] = "recvae"
+    parts: ClassVar[dict[str, dict[str, type[Any]]]] = {
+        "mask": dict(MASKS),
+        "beta": dict(BETAS),
+        "anchors": {"anchors": ItemAnchors},
+        "training": {"training": Training},
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 600,
+        latent: int = 200,
+        mask: Mask | None = None,
+        beta: Beta | None = None,
+        encoder_passes: int = 3,
+        anchors: ItemAnchors | None = None,
+        training: Training | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.hidden = whole("hidden", hidden, 1)
+        self.latent = whole("latent", latent, 1)
+        self.mask = Bernoulli() if mask is None else mask
+        self.beta = PerClick() if beta is None else beta
+        self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
+        self.anchors = ItemAnchors() if anchors is None else anchors
+        self.training = Training() if training is None else training
+        self.seed = whole("seed", seed, 0)
+
+    def _network(self, n_items: int) -> Network:
+        return networks.RecVAE(n_items, self.hidden, self.latent, self.seed)
+
+    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
+        old = deepcopy(network).requires_grad_(False)
+        beside["old"] = old
+
+        def remember() -> None:
+            old.load_state_dict(network.state_dict())
+
+        encoder = Phase([Reconstruction(), CompositeKL(self.beta, old), *anchors], learns="encoder")
+        passes = [encoder] * (self.encoder_passes - 1)
+        passes.append(Phase(encoder.terms, learns="encoder", after=remember))
+        return [*passes, Phase([Reconstruction()], learns="decoder", masked=False)]

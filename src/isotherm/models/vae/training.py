@@ -1,0 +1,488 @@
+"""The training loop: batches of users straight from CSR, early stopping, checkpoints, exact resume.
+
+Every random number of a step comes from (seed, epoch, phase, batch) alone, so a run that goes on from a checkpoint
+is the run that was not stopped. With several processes (``torchrun``) each takes its share of every batch's users
+and gradients are summed.
+"""
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.distributed as distributed
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor, nn
+
+from isotherm.errors import ParameterError, TrainingError
+from isotherm.models.parameters import Part, above, at_least, one_of, whole
+from isotherm.models.vae.batch import Batch, gathered
+from isotherm.models.vae.checkpoint import RunFolder, under, with_prefix
+from isotherm.models.vae.masking import Mask
+from isotherm.models.vae.networks import Network
+from isotherm.models.vae.objective import Forward, Term, total
+from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
+from isotherm.progress import tell
+from isotherm.ranking.metrics import USER_METRICS
+
+_FULL_SOFTMAX = 100_000  # items up to which the softmax runs over all of them
+_SAMPLED = 10_000  # items that stand for all beyond
+
+
+class Training(Part):
+    """How a network is trained.
+
+    epochs: at most.  batch_size: users a step.  learning_rate, weight_decay (decoupled): of Adam.  clip: largest
+    norm of the whole gradient, or none (clipping needs the whole gradient in memory).  patience: validations
+    without a better ``metric`` after which training stops.  validate_every: epochs.  valid_share: users held out
+    for validation where fit is given none; fewer than 50 of them, and there is no validation: training runs all
+    epochs.  softmax_sample: items that stand for all in a step's softmax; 0: all; "auto": all up to 100,000.
+    precision: "bfloat16", "float32" or "auto" (bfloat16 where the processor multiplies in it).
+    device: "cpu", "cuda", "mps" or "auto".  checkpoint_minutes: between two checkpoints, where fit is given a run
+    folder.  tensorboard: write its event files there, too.
+    """
+
+    name: ClassVar[str] = "training"
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 200,
+        batch_size: int = 500,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        clip: float | None = None,
+        patience: int = 20,
+        validate_every: int = 1,
+        valid_share: float = 0.05,
+        metric: str = "ndcg@100",
+        softmax_sample: int | str = "auto",
+        precision: str = "auto",
+        device: str = "auto",
+        checkpoint_minutes: float = 10.0,
+        tensorboard: bool = False,
+    ) -> None:
+        self.epochs = whole("training.epochs", epochs, 1)
+        self.batch_size = whole("training.batch_size", batch_size, 1)
+        self.learning_rate = above("training.learning_rate", learning_rate, 0)
+        self.weight_decay = at_least("training.weight_decay", weight_decay, 0)
+        self.clip = None if clip is None else above("training.clip", clip, 0)
+        self.patience = whole("training.patience", patience, 1)
+        self.validate_every = whole("training.validate_every", validate_every, 1)
+        self.valid_share = at_least("training.valid_share", valid_share, 0)
+        if self.valid_share >= 1:
+            raise ParameterError(f"training.valid_share must be below 1, not {valid_share!r}")
+        self.metric = metric
+        _metric(metric)
+        self.softmax_sample = (
+            "auto" if softmax_sample == "auto" else whole("training.softmax_sample", softmax_sample, 0)
+        )
+        self.precision = one_of("training.precision", precision, ("auto", "bfloat16", "float32"))
+        self.device = one_of("training.device", device, ("auto", "cpu", "cuda", "mps"))
+        self.checkpoint_minutes = at_least("training.checkpoint_minutes", checkpoint_minutes, 0)
+        self.tensorboard = one_of("training.tensorboard", tensorboard, (True, False))
+
+    def measured_by(self) -> tuple[str, int]:
+        """Metric and list length of validation."""
+        return _metric(self.metric)
+
+    def sampled(self, n_items: int) -> int:
+        """Items to sample for the softmax of a catalogue; 0 is all of them."""
+        if self.softmax_sample == "auto":
+            return 0 if n_items <= _FULL_SOFTMAX else _SAMPLED
+        return 0 if int(self.softmax_sample) >= n_items else int(self.softmax_sample)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A pass over all users.
+
+    terms: the objective.  learns: "all", "encoder" or "decoder"; the rest is held.  masked: whether the encoder
+    sees masked clicks.  after: called when the pass is done.
+    """
+
+    terms: Sequence[Term]
+    learns: str = "all"
+    masked: bool = True
+    after: Callable[[], None] | None = None
+
+
+@dataclass
+class Progress:
+    """How far a run is; with the parameters, all that a resume needs."""
+
+    epoch: int = 0
+    phase: int = 0
+    batch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    users: int = 0
+    seconds: float = 0.0
+    best: float = -math.inf
+    best_epoch: int = 0
+    stale: int = 0
+    stopped: bool = False
+
+
+class Trainer:
+    """Trains a network (and the modules beside it) on a click matrix.
+
+    network: what is trained.  beside: other modules that learn or are kept, by name (anchors, an old encoder).
+    phases: the passes of one epoch.  validate: the metric of the network as it is, or None.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        settings: Training,
+        network: Network,
+        beside: dict[str, nn.Module],
+        phases: Sequence[Phase],
+        mask: Mask,
+        clicks: csr_array,
+        seed: int,
+        validate: Callable[[], float] | None,
+        targets: Sequence[csr_array] = (),
+    ) -> None:
+        self.model_name, self.settings, self.network, self.beside = model_name, settings, network, beside
+        self.phases, self.mask, self.clicks, self.seed, self.validate = phases, mask, clicks, seed, validate
+        self.targets = targets
+        self.rank, self.world = _processes()
+        self.device = chosen_device(settings.device)
+        self.dtype = chosen_precision(settings.precision, self.device)
+        self.users = np.flatnonzero(np.diff(clicks.indptr))
+        self.item_clicks = torch.from_numpy(np.bincount(clicks.indices, minlength=clicks.shape[1]))
+        self.sampled = settings.sampled(clicks.shape[1])
+        for module in (network, *beside.values()):
+            module.to(self.device)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+        self._prepare_optimiser()
+
+    def run(self, folder: RunFolder | None, fingerprint: str) -> Progress:
+        """Train until the epochs are done or validation no longer rises; the best network is left in place."""
+        resumed = self._resume(folder, fingerprint)
+        folder = folder if self.rank == 0 else None
+        facts = {
+            "model": self.model_name, "settings": repr(self.settings), "users": len(self.users),
+            "items": self.clicks.shape[1], "clicks": int(self.clicks.nnz), "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."), "processes": self.world,
+            "epoch": self.progress.epoch, "batch": self.progress.batch,
+        }  # fmt: skip
+        board = _board(folder, self.settings.tensorboard)
+        if folder:
+            folder.log("resume" if resumed else "start", **facts)
+        self._saved = time.monotonic()
+        while not self.progress.stopped and self.progress.epoch < self.settings.epochs:
+            self._epoch(folder, fingerprint)
+            self._close_epoch(folder, board)
+        if folder:
+            self._checkpoint(folder, fingerprint)
+            p = self.progress
+            folder.log("end", epoch=p.epoch, best_epoch=p.best_epoch, best=p.best if self.validate else None)
+        if self.best:
+            self._load_learned(self.best)
+        for table in self._tables():
+            table.adam = None
+        return self.progress
+
+    def _epoch(self, folder: RunFolder | None, fingerprint: str) -> None:
+        p = self.progress
+        while p.phase < len(self.phases):
+            phase = self.phases[p.phase]
+            self._hold(phase.learns)
+            order = self._rng(p.epoch, p.phase).permutation(self.users)
+            keep = self.mask.keep_probability(self.item_clicks, p.epoch)
+            n_batches = -(-len(order) // self.settings.batch_size)
+            while p.batch < n_batches:
+                started = time.perf_counter()
+                rows = order[p.batch * self.settings.batch_size :][: self.settings.batch_size]
+                moment = p.epoch + (p.phase + p.batch / n_batches) / len(self.phases)
+                self._step(phase, rows, keep, moment)
+                p.seconds += time.perf_counter() - started
+                p.users += len(rows)
+                p.batch += 1
+                self._tell()
+                if folder and time.monotonic() - self._saved >= 60 * self.settings.checkpoint_minutes:
+                    self._checkpoint(folder, fingerprint)
+            if phase.after:
+                phase.after()
+            p.phase, p.batch = p.phase + 1, 0
+        p.phase, p.epoch = 0, p.epoch + 1
+
+    def _step(self, phase: Phase, rows: NDArray[Any], keep: Tensor, moment: float) -> None:
+        """One step on the users at ``rows``; random numbers are drawn for all of them on every process."""
+        p = self.progress
+        generator = torch.Generator().manual_seed(int(self._rng(p.epoch, p.phase, p.batch).integers(2**62)))
+        part, places = gathered(self.clicks, rows)
+        clicks = Batch.of(part)
+        noise = torch.randn(len(rows), self.network.latent, generator=generator)
+        kept = torch.rand(len(clicks.items), generator=generator) < keep[clicks.items]
+        sample_seed = int(self._rng(p.epoch, p.phase, p.batch, 1).integers(2**62))
+        first, last = (len(rows) * r // self.world for r in (self.rank, self.rank + 1))
+        own = slice(int(clicks.starts[first]), int(clicks.starts[last]))
+        mine = clicks.users(first, last)
+        masked = mine.only(kept[own]) if phase.masked else mine
+        mine, masked = mine.to(self.device), masked.to(self.device)
+        targets = [mine]
+        targets += [Batch.of(gathered(t, rows[first:last])[0], self.device) for t in self.targets]
+        posterior = self.network.encode(masked)
+        z = posterior.sample(noise[first:last].to(self.device))
+        sample = None
+        if self.sampled:
+            sample = Sample(targets, self.sampled, torch.Generator().manual_seed(sample_seed))
+        found = log_likelihoods(
+            self.network.decode(z), self.network.last, self.network.last_bias, targets, self.dtype, sample
+        )
+        forward = Forward(
+            mine, masked, torch.from_numpy(places[own]).to(self.device), posterior, z, found, moment
+        )
+        losses, values = total(phase.terms, forward)
+        self._record(losses, values, rows, phase)
+        for parameter in self._learning:
+            parameter.grad = None
+        for table in self._tables():
+            if table.adam and not table.frozen:
+                table.adam.steps += 1
+        (losses.sum() / len(rows)).backward()
+        self._update()
+
+    def _record(self, losses: Tensor, values: dict[str, Tensor], rows: NDArray[Any], phase: Phase) -> None:
+        """Add up the batch's losses. Raises TrainingError where one is not finite, before any update."""
+        names = ["loss", *values]
+        sums = torch.stack([losses.detach().sum(), *(value.detach().sum() for value in values.values())])
+        if self.world > 1:
+            distributed.all_reduce(sums)
+        found = dict(zip(names, sums.tolist(), strict=True))
+        broken = [name for name in values if not math.isfinite(found[name])]
+        if broken or not math.isfinite(found["loss"]):
+            p = self.progress
+            raise TrainingError(
+                f"{self.model_name}: the loss is no longer a number in epoch {p.epoch + 1}, batch {p.batch + 1} "
+                f"(click rows {', '.join(map(str, rows[:3]))}, …): term {', '.join(broken) or 'weights'} is "
+                f"{found[broken[0]] if broken else found['loss']}; lower training.learning_rate "
+                f"(now {self.settings.learning_rate:g}) or set training.clip=1"
+            )
+        for name, value in found.items():
+            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
+        for name in found:
+            count = f"users of {name}"
+            self.progress.sums[count] = self.progress.sums.get(count, 0.0) + len(rows)
+
+    def _update(self) -> None:
+        if self.world > 1:
+            for parameter in self._learning:
+                if parameter.grad is not None:
+                    distributed.all_reduce(parameter.grad)
+        if self.settings.clip is not None:
+            nn.utils.clip_grad_norm_(self._learning, self.settings.clip)
+        self.optimiser.step()
+
+    def means(self) -> dict[str, float]:
+        """Mean of each loss term over the users of the running epoch."""
+        sums = self.progress.sums
+        return {
+            name: value / sums[f"users of {name}"]
+            for name, value in sums.items()
+            if not name.startswith("users of")
+        }
+
+    def _tell(self) -> None:
+        p, terms = self.progress, self.means()
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        best = f", best {self.settings.metric} {p.best:.4f}" if p.best > -math.inf else ""
+        tell(
+            f"epoch {p.epoch + 1} of {self.settings.epochs}: {shown}{best}, "
+            f"{p.users / max(p.seconds, 1e-9):,.0f} users/s"
+        )
+
+    def _close_epoch(self, folder: RunFolder | None, board: Any) -> None:
+        """Validate, log, keep the best, decide whether to go on."""
+        p = self.progress
+        facts: dict[str, Any] = {
+            **self.means(),
+            "users_per_second": round(p.users / max(p.seconds, 1e-9), 1),
+            "seconds": round(p.seconds, 3),
+        }
+        if self.validate and p.epoch % self.settings.validate_every == 0:
+            metric = facts[self.settings.metric] = self._measured()
+            if metric > p.best:
+                p.best, p.best_epoch, p.stale = metric, p.epoch, 0
+                self.best = {name: array.clone() for name, array in self._learned().items()}
+            else:
+                p.stale += 1
+                p.stopped = p.stale >= self.settings.patience
+        if folder:
+            folder.log("epoch", epoch=p.epoch, **facts)
+        if board:
+            for name, value in facts.items():
+                board.add_scalar(name, value, p.epoch)
+            board.flush()
+        p.sums, p.users, p.seconds = {}, 0, 0.0
+
+    def _measured(self) -> float:
+        assert self.validate is not None
+        self.network.eval()
+        with torch.no_grad():
+            metric = self.validate()
+        self.network.train()
+        if self.world > 1:
+            box = torch.tensor([metric], dtype=torch.float64)
+            if self.device.type == "cuda":
+                box = box.to(self.device)
+            distributed.broadcast(box, 0)
+            metric = float(box.item())
+        return metric
+
+    def _prepare_optimiser(self) -> None:
+        """Item tables update themselves within the backward pass where they can; Adam does the rest."""
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
+        in_place = self.device.type == "cpu" and self.world == 1 and self.settings.clip is None
+        for table in self._tables():
+            table.adam = InPlaceAdam(table, rate, decay) if in_place else None
+        modules = nn.ModuleDict({"network": self.network, **self._learners()})
+        self._names = [name for name, parameter in modules.named_parameters() if parameter.requires_grad]
+        self._learning = [dict(modules.named_parameters())[name] for name in self._names]
+        self.optimiser = torch.optim.AdamW(self._learning, lr=rate, weight_decay=decay, fused=True)
+
+    def _learners(self) -> dict[str, nn.Module]:
+        return {
+            name: module
+            for name, module in self.beside.items()
+            if any(parameter.requires_grad for parameter in module.parameters())
+            or isinstance(module, ItemTable)
+        }
+
+    def _tables(self) -> list[ItemTable]:
+        modules = [self.network, *self._learners().values()]
+        return [part for module in modules for part in module.modules() if isinstance(part, ItemTable)]
+
+    def _hold(self, learns: str) -> None:
+        """Freeze what this phase does not train."""
+        encoder = {id(parameter) for parameter in self.network.encoder_parameters()}
+        decoder = {id(parameter) for parameter in self.network.decoder_parameters()}
+        held = {"all": set(), "encoder": decoder, "decoder": encoder}[learns]
+        for parameter in self._learning:
+            parameter.requires_grad_(id(parameter) not in held)
+        for table in self._tables():
+            table.frozen = id(table.weight) in held
+
+    def _rng(self, *place: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *place])
+
+    def _learned(self) -> dict[str, Tensor]:
+        arrays = with_prefix("network", self.network.state_dict())
+        for name, module in self.beside.items():
+            arrays |= with_prefix(name, module.state_dict())
+        return arrays
+
+    def _load_learned(self, arrays: dict[str, Tensor]) -> None:
+        for name, module in {"network": self.network, **self.beside}.items():
+            module.load_state_dict(under(name, arrays))
+        for table in self._tables():
+            if table.adam:
+                table.adam.half.copy_(table.weight.data)
+
+    def _checkpoint(self, folder: RunFolder, fingerprint: str) -> None:
+        arrays = with_prefix("now", self._learned()) | with_prefix("best", self.best)
+        for name, parameter in zip(self._names, self._learning, strict=True):
+            arrays |= with_prefix(f"adam/{name}", self.optimiser.state.get(parameter, {}))
+        steps = []
+        for number, table in enumerate(self._tables()):
+            if table.adam:
+                arrays |= with_prefix(
+                    f"table/{number}", {"moment": table.adam.moment, "square": table.adam.square}
+                )
+                steps.append(table.adam.steps)
+        folder.save(
+            arrays, {"fingerprint": fingerprint, "progress": asdict(self.progress), "table_steps": steps}
+        )
+        self._saved = time.monotonic()
+
+    def _resume(self, folder: RunFolder | None, fingerprint: str) -> bool:
+        found = folder.load(fingerprint) if folder else None
+        if found is None:
+            return False
+        arrays, document = found
+        self.progress = Progress(**document["progress"])
+        self._load_learned(under("now", arrays))
+        self.best = {name: array.to(self.device) for name, array in under("best", arrays).items()}
+        for name, parameter in zip(self._names, self._learning, strict=True):
+            state = under(f"adam/{name}", arrays)
+            if state:
+                self.optimiser.state[parameter] = {
+                    key: array if key == "step" and self.device.type == "cpu" else array.to(self.device)
+                    for key, array in state.items()
+                }
+        for number, table in enumerate(self._tables()):
+            if table.adam:
+                state = under(f"table/{number}", arrays)
+                table.adam.moment.copy_(state["moment"])
+                table.adam.square.copy_(state["square"])
+                table.adam.steps = document["table_steps"][number]
+        return True
+
+
+def chosen_device(wanted: str) -> torch.device:
+    """The device of training. Raises ParameterError where it is not there."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if wanted == "auto":
+        wanted = "cuda" if cuda else "mps" if mps else "cpu"
+    if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
+        raise ParameterError(f"training.device={wanted}: this torch finds no such device; use auto or cpu")
+    if wanted == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device(wanted)
+
+
+def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """The type of the item-wide products: bfloat16 where the processor multiplies in it, else float32."""
+    if wanted == "auto":
+        fast = {
+            "cpu": getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False),
+            "cuda": torch.cuda.is_bf16_supported,
+        }.get(device.type, lambda: False)()
+        wanted = "bfloat16" if fast else "float32"
+    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+
+
+def fingerprint(described: str, clicks: csr_array) -> str:
+    """SHA-256 of the settings and the clicks: what a checkpoint belongs to."""
+    digest = hashlib.sha256(described.encode())
+    for part in (clicks.indptr, clicks.indices, clicks.data):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _metric(text: str) -> tuple[str, int]:
+    name, _, k = str(text).partition("@")
+    if name not in USER_METRICS or not k.isdigit() or int(k) < 1:
+        raise ParameterError(
+            f"training.metric must be one of {', '.join(USER_METRICS)} with @ and a length, like ndcg@100, "
+            f"not {text!r}"
+        )
+    return name, int(k)
+
+
+def _processes() -> tuple[int, int]:
+    """This process's rank and how many there are, as torch's launcher says."""
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world > 1 and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return int(os.environ.get("RANK", 0)), world
+
+
+def _board(folder: RunFolder | None, wanted: bool) -> Any:
+    """A TensorBoard writer in the run folder, where one is wanted."""
+    if not wanted or folder is None:
+        return None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as cause:
+        raise ParameterError("training.tensorboard=true needs the package tensorboard: install it") from cause
+    return SummaryWriter(folder.path)

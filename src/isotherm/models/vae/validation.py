@@ -1,0 +1,105 @@
+"""Early stopping's own ranking: histories, hidden clicks, and a metric of the network as it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data import Interactions
+from isotherm.data.interactions import row_blocks, with_entries
+from isotherm.errors import ParameterError
+from isotherm.models.base import block_size
+from isotherm.models.vae.networks import Network
+from isotherm.models.vae.scoring import logits
+from isotherm.ranking.metrics import USER_METRICS, rank_hits
+from isotherm.ranking.topk import hide, top_k
+
+_FOLD_IN = 0.8
+_FEWEST = 50  # users: below, a metric is too noisy to stop by
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Validation:
+    """histories, targets: (n_users, n_items) CSR, no empty row in either."""
+
+    histories: csr_array
+    targets: csr_array
+
+    @classmethod
+    def given(cls, clicks: Interactions, valid: Interactions, seed: int) -> "Validation":
+        """From clicks kept apart: users that train knows keep their train clicks as history.
+
+        Raises ParameterError where no user has both a history and something to find.
+        """
+        users = clicks.users.union(valid.users)
+        known = clicks.items.known(valid.items.values)
+        if len(known) < len(valid.items):
+            raise ParameterError(
+                f"{len(valid.items) - len(known)} items of the validation clicks are unknown to fit: "
+                "give an item table that holds them"
+            )
+        train = clicks.among(users, clicks.items).matrix
+        found = valid.among(users, clicks.items).matrix
+        rows = np.flatnonzero(np.diff(found.indptr))
+        histories, targets = train[rows], found[rows]
+        fresh = np.diff(histories.indptr) == 0
+        new_histories, new_targets = folded(targets, seed)
+        entries = fresh[_row_of(targets)]
+        histories = csr_array(histories + with_entries(new_histories, fresh[_row_of(new_histories)]))
+        targets = csr_array(
+            with_entries(targets, ~entries) + with_entries(new_targets, fresh[_row_of(new_targets)])
+        )
+        made = cls._whole(histories, targets)
+        if not made.targets.shape[0]:
+            raise ParameterError("validation clicks: no user has both a history and a click to find")
+        return made
+
+    @classmethod
+    def _whole(cls, histories: csr_array, targets: csr_array) -> "Validation":
+        whole = np.flatnonzero((np.diff(histories.indptr) > 0) & (np.diff(targets.indptr) > 0))
+        histories, targets = histories[whole], targets[whole]
+        histories.sort_indices()
+        targets.sort_indices()
+        return cls(histories, targets)
+
+    def measure(self, network: Network, metric: str, k: int) -> float:
+        """Mean of the metric over users, seen items hidden."""
+        k = min(k, self.targets.shape[1])
+        lists = []
+        for block in row_blocks(self.histories, block_size(self.targets.shape[1])):
+            scores = logits(network, block)
+            hide(scores, block)
+            lists.append(top_k(scores, k)[0])
+        hits = rank_hits(np.concatenate(lists), self.targets)
+        return float(USER_METRICS[metric](hits, np.diff(self.targets.indptr), k).mean())
+
+
+def held_out(matrix: csr_array, share: float, seed: int) -> tuple[NDArray[np.bool_], Validation | None]:
+    """(n_users,) who stays in training, and a validation on the others; all stay where they would be few."""
+    rng = np.random.default_rng([seed, 1])
+    users = np.flatnonzero(np.diff(matrix.indptr) > 1)
+    n = min(round(share * len(users)), _MOST)
+    stays = np.ones(matrix.shape[0], dtype=bool)
+    if n < _FEWEST:
+        return stays, None
+    chosen = np.sort(rng.permutation(users)[:n])
+    stays[chosen] = False
+    return stays, Validation._whole(*folded(matrix[chosen], seed))
+
+
+def folded(matrix: csr_array, seed: int) -> tuple[csr_array, csr_array]:
+    """Each user's clicks as history (four fifths, at random) and targets; one click alone is history."""
+    rng = np.random.default_rng([seed, 2])
+    rows, lengths = _row_of(matrix), np.diff(matrix.indptr)
+    order = np.lexsort([rng.random(matrix.nnz), rows])
+    position = np.empty(matrix.nnz, dtype=np.int64)
+    position[order] = np.arange(matrix.nnz) - matrix.indptr[:-1][rows]
+    known = np.clip(np.rint(_FOLD_IN * lengths), 1, np.maximum(lengths - 1, 1))
+    history = position < known[rows]
+    return with_entries(matrix, history), with_entries(matrix, ~history)
+
+
+def _row_of(matrix: csr_array) -> NDArray[np.int64]:
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
