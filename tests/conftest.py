@@ -1,5 +1,9 @@
 """Small clicks and items that many tests share."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads: test processes share the cores already
+
 import numpy as np
 import polars as pl
 import pytest

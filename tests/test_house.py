@@ -10,7 +10,19 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
 FLOORS = [{"data"}, {"features", "ranking"}, {"models"}, {"evaluation"}, {"report"}, {"cli"}]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = ("numpy", "scipy", "numba", "polars", "pandas", "pyarrow", "sklearn", "altair", "typer", "jinja2")
+HEAVY = (
+    "torch",
+    "numpy",
+    "scipy",
+    "numba",
+    "polars",
+    "pandas",
+    "pyarrow",
+    "sklearn",
+    "altair",
+    "typer",
+    "jinja2",
+)
 
 
 def modules():

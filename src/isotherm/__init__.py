@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from isotherm.models.marec import MARec as MARec
     from isotherm.models.persistence import load as load
     from isotherm.models.popularity import Popularity as Popularity
+    from isotherm.models.vae.anchors import ItemAnchors as ItemAnchors
+    from isotherm.models.vae.beta import Annealed as Annealed
+    from isotherm.models.vae.beta import Constant as Constant
+    from isotherm.models.vae.beta import PerClick as PerClick
+    from isotherm.models.vae.masking import Bernoulli as Bernoulli
+    from isotherm.models.vae.masking import Clean as Clean
+    from isotherm.models.vae.masking import PopularityAware as PopularityAware
+    from isotherm.models.vae.masking import Scheduled as Scheduled
+    from isotherm.models.vae.multdae import MultDAE as MultDAE
+    from isotherm.models.vae.multvae import MultVAE as MultVAE
+    from isotherm.models.vae.recvae import RecVAE as RecVAE
+    from isotherm.models.vae.training import Training as Training
 
 # Read on first use, so that ``import isotherm`` costs nothing.
 _EXPORTS = {
@@ -29,6 +41,18 @@ _EXPORTS = {
     "MARec": "isotherm.models.marec",
     "Popularity": "isotherm.models.popularity",
     "load": "isotherm.models.persistence",
+    "MultVAE": "isotherm.models.vae.multvae",
+    "MultDAE": "isotherm.models.vae.multdae",
+    "RecVAE": "isotherm.models.vae.recvae",
+    "ItemAnchors": "isotherm.models.vae.anchors",
+    "Training": "isotherm.models.vae.training",
+    "Annealed": "isotherm.models.vae.beta",
+    "Constant": "isotherm.models.vae.beta",
+    "PerClick": "isotherm.models.vae.beta",
+    "Bernoulli": "isotherm.models.vae.masking",
+    "Clean": "isotherm.models.vae.masking",
+    "PopularityAware": "isotherm.models.vae.masking",
+    "Scheduled": "isotherm.models.vae.masking",
 }
 
 __all__ = ["__version__", *_EXPORTS]

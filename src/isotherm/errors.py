@@ -49,3 +49,7 @@ class DatasetError(IsothermError, OSError):
 
 class TrainingError(IsothermError, RuntimeError):
     """Training that cannot go on: a loss that is not a number, a checkpoint that does not fit."""
+
+
+class MissingPackageError(IsothermError, ImportError):
+    """An optional part of isotherm whose packages are not installed."""

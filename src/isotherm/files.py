@@ -33,7 +33,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def named_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
-    """Let ``write`` fill a file in ``folder`` and name it by its content: NAME-<16 digits of SHA-256>SUFFIX."""
+    """Let ``write`` fill a file in ``folder``, named by its content: NAME-<16 digits of SHA-256>SUFFIX."""
     fresh = write_atomically(folder / f"{name}.new{suffix}", write)
     final = f"{name}-{sha256(fresh)[:DIGITS]}{suffix}"
     os.replace(fresh, folder / final)

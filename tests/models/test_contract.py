@@ -15,15 +15,23 @@ from isotherm.errors import (
     UnsupportedError,
 )
 from isotherm.models.registry import REGISTRY, model_class
+from isotherm.models.vae.training import Training
 
+SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=120)}
+SETTINGS = {"multvae": SMALL, "multdae": SMALL, "recvae": SMALL}
 PERSONAL = [name for name in REGISTRY if name != "popularity"]
 ADDING = ["content-knn", "marec"]
 EXPLAINING = ["item-knn", "content-knn", "ease", "marec"]
 
 
+def made(name):
+    """A model with its defaults, but for networks, which are small here."""
+    return model_class(name)(**SETTINGS.get(name, {}))
+
+
 @pytest.fixture(params=list(REGISTRY))
 def model(request):
-    return model_class(request.param)()
+    return made(request.param)
 
 
 @pytest.fixture
@@ -45,7 +53,7 @@ def checkerboard():
 @pytest.mark.parametrize("name", PERSONAL)
 def test_checkerboard_answer_comes_first(name):
     x, items, held_out = checkerboard()
-    lists = model_class(name)().fit(Interactions.from_csr(x), items).recommend(k=1)
+    lists = made(name).fit(Interactions.from_csr(x), items).recommend(k=1)
     assert lists["item_id"].to_list() == [item for _, item in held_out]
 
 
@@ -88,7 +96,7 @@ def test_save_and_load_answer_alike(fitted, tmp_path):
 
 
 def test_same_seed_same_result(model, clicks, items):
-    again = type(model)().fit(clicks, items)
+    again = made(model.name).fit(clicks, items)
     assert again.recommend(k=30).equals(model.fit(clicks, items).recommend(k=30))
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import isotherm
-from isotherm import EASE, Interactions
+from isotherm import EASE, Interactions, files
 from isotherm.errors import ModelFolderError
 from isotherm.models import persistence
 
@@ -47,7 +47,8 @@ def test_failure_while_saving_leaves_the_old_model_whole(saved, clicks, monkeypa
             raise OSError("no space left on device")
         return write(path, fill)
 
-    monkeypatch.setattr(persistence, "write_atomically", failing)
+    for module in (persistence, files):
+        monkeypatch.setattr(module, "write_atomically", failing)
     with pytest.raises(OSError, match="no space left"):
         EASE(l2=3.0).fit(clicks).save(folder)
     loaded = isotherm.load(folder)
@@ -60,6 +61,7 @@ def test_process_killed_while_saving_leaves_the_old_model_whole(saved):
     folder, model = saved
     code = f"""
 import os, isotherm
+from isotherm import files
 from isotherm.models import persistence
 model = isotherm.load({str(folder)!r})
 model.l2 = 3.0

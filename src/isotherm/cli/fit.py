@@ -1,6 +1,7 @@
 """isotherm fit"""
 
 import inspect
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,13 @@ def fit(
     model: Annotated[str, typer.Option(help="Registry name of the model.")] = "marec",
     settings: o.Setting = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the fitted model.")] = None,
+    valid: Annotated[
+        Path | None, typer.Option(help="Clicks for early stopping, for models that train in steps.")
+    ] = None,
+    training_run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder for checkpoints and the log; a run that was cut off goes on."),
+    ] = None,
     help_model: Annotated[bool, typer.Option("--help-model", help="Show the model's settings.")] = False,
     kinds: o.Kinds = None,
     user_column: o.UserColumn = "user_id",
@@ -43,28 +51,49 @@ def fit(
     if out.exists() and not out.is_dir():
         raise ParameterError(f"{out}: is a file; a model is saved to a folder")
     made = build(wanted, parse_settings(settings or []))
+    if not made.trains_in_steps and (valid or training_run):
+        raise ParameterError(f"--valid and --run are for models that train in steps; {model} does not")
     o.begin(quiet)
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
     clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    made.fit(clicks, o.read_items(items, item_column, kinds, quiet))
+    more = {}
+    if made.trains_in_steps:
+        watched = None if valid is None else o.read_clicks(valid, names, min_rating, quiet)
+        more = {"valid": watched, "run": training_run}
+    made.fit(clicks, o.read_items(items, item_column, kinds, quiet), **more)
+    if int(os.environ.get("RANK", 0)) > 0:  # under torch's launcher the first process alone saves
+        return
     made.save(out)
     o.note(f"{made!r}\nsaved to {out}", quiet)
 
 
 def described(wanted: type) -> str:
-    """A model's documentation and its settings with their defaults, dotted ones too."""
+    """A model's documentation and its settings with their defaults, dotted ones too, and its parts' words."""
+    from isotherm.models.parameters import part_choices
+
     lines = [inspect.cleandoc(wanted.__doc__ or ""), "", "settings (--set name=value):"]
     lines += [f"  {name} = {default!r}" for name, default in _settings(wanted, "")]
+    for name, named in part_choices(wanted).items():
+        for choice in named.values():
+            lines += ["", f"{name}={choice.name}:" if len(named) > 1 else f"{name}:"]
+            lines += [f"  {line}" for line in inspect.cleandoc(choice.__doc__ or "").splitlines()]
     return "\n".join(lines)
 
 
 def _settings(wanted: type, prefix: str) -> list[tuple[str, object]]:
-    from isotherm.models.parameters import hyperparameters
+    from isotherm.models.parameters import hyperparameters, part_choices
 
     found: list[tuple[str, object]] = []
+    choices = part_choices(wanted)
     for name, default in hyperparameters(wanted()).items():
-        if hasattr(type(default), "name"):
-            found += _settings(type(default), f"{prefix}{name}.")
-        else:
+        if not hasattr(type(default), "name"):
             found.append((prefix + name, default))
+            continue
+        named = choices.get(name, {})
+        if len(named) > 1:
+            found.append((prefix + name, default.name))
+        found += _settings(type(default), f"{prefix}{name}.")
+        for other in named.values():
+            if other is not type(default):
+                found += _settings(other, f"{prefix}{name}={other.name} {prefix}{name}.")
     return found

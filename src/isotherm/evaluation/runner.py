@@ -125,7 +125,8 @@ def evaluate(
     results: dict[str, ModelResult] = {}
     for name, model in models.items() if isinstance(models, Mapping) else models:
         started = time.perf_counter()
-        model.fit(split.train, known)
+        more = {"valid": split.valid} if model.trains_in_steps else {}
+        model.fit(split.train, known, **more)
         fitted = time.perf_counter()
         lists = ranked_lists(model, split, sets, ks[-1], seed)
         ranked = time.perf_counter()

@@ -46,6 +46,8 @@ class Recommender(ABC):
     name: ClassVar[str]
     #: whether fit needs an item table
     needs_items: ClassVar[bool] = False
+    #: whether fit takes ``valid`` (clicks for early stopping) and ``run`` (a folder for checkpoints)
+    trains_in_steps: ClassVar[bool] = False
 
     users_: IdMap
     items_: IdMap
@@ -66,9 +68,9 @@ class Recommender(ABC):
             items.of(clicks.items)  # raises where a clicked item has no row
             catalogue = clicks.items.union(items.ids)
             items, clicks = items.of(catalogue), clicks.among(clicks.users, catalogue)
-        self.users_, self.items_, self.clicks_ = clicks.users, clicks.items, clicks.matrix
         with stage(f"fit {self.name}"):
             self._fit(clicks, items)
+        self.users_, self.items_, self.clicks_ = clicks.users, clicks.items, clicks.matrix
         return self
 
     @abstractmethod

@@ -1,0 +1,8 @@
+"""Variational autoencoders: one file an idea — networks, objective, masking, beta, anchors, training."""
+
+from importlib.util import find_spec
+
+from isotherm.errors import MissingPackageError
+
+if find_spec("torch") is None:
+    raise MissingPackageError("multvae, multdae and recvae need torch: pip install 'isotherm[vae]'")

@@ -1,4 +1,4 @@
-"""The anchor regularizer, Personalized Item Alignment (PIA, §3): each user's posterior is pulled to its items.
+"""The anchor regularizer, Personalized Item Alignment (PIA, §3): a user's posterior is pulled to its items.
 
 L_A = Σ_i w_i E_{z~q} ‖z − e_i‖² with w_i = 1/|S_x| on the user's clean clicks, in closed form:
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
+from isotherm.features.encoders import Vectors
 from isotherm.features.metadata import MetadataSimilarity
 from isotherm.models.parameters import Part, above, at_least, one_of, whole
 from isotherm.models.vae.objective import Forward
@@ -34,11 +35,13 @@ class ItemAnchors(Part):
 
     weight: λ_A, 0 switches anchors off.  warmup: epochs over which λ_A grows linearly from 0.
     weighting: how a user's clicks share the centroid: "uniform" (the paper's), "inverse-popularity"
-    (∝ 1 / clicks of the item) or "recency" (halved every ``half_life`` days, from the user's last click; needs
-    timestamps).  centroids: "one" (the paper's), "nearest" (the ``nearest`` own anchors closest to μ) or "soft"
-    (w ∝ exp(−‖μ − e_i‖² / temperature)): several centroids for users of several tastes; which one pulls is
-    chosen without a gradient.  init: "random", "svd" (right singular vectors of the clicks, each shrunk by
-    σ²/(σ² + l2), the spectrum of EASE) or "metadata" (singular vectors of the item features).
+    (∝ 1 / clicks of the item) or "recency" (halved every ``half_life`` days before the user's last click;
+    needs timestamps; plain numbers are seconds).
+    centroids: "one" (the paper's), "nearest" (only the ``nearest`` own anchors closest to μ) or "soft"
+    (w ∝ exp(−‖μ − e_i‖² / temperature)): several centroids for users of several tastes; which of them pull is
+    chosen without a gradient.
+    init: "random", "svd" (right singular vectors of the clicks, each shrunk by √(σ²/(σ² + l2)), the spectrum
+    of EASE) or "metadata" (singular vectors of the item features).  scale: root mean square of the start.
     """
 
     name: ClassVar[str] = "anchors"
@@ -152,8 +155,8 @@ def cold_anchors(
 ) -> NDArray[np.float32]:
     """Anchors whose never-clicked items stand at the mean of the anchors of items like them, by metadata.
 
-    The weights are the positive smoothed similarities (MARec, eq. 3) summed over the fields; an item that shares
-    nothing with any clicked item gets the mean of all their anchors.
+    The weights are the positive smoothed similarities (MARec, eq. 3) summed over the fields; an item that
+    shares nothing with any clicked item gets the mean of all their anchors.
     """
     warm, cold = np.flatnonzero(item_clicks), np.flatnonzero(item_clicks == 0)
     if not len(cold):
@@ -172,9 +175,20 @@ def cold_anchors(
 
 
 def _features(items: Items) -> csr_array:
-    """All encoded fields side by side, each item's part of unit length."""
+    """All encoded fields side by side, each item's part of unit length; what is missing is zero."""
     encoded = MetadataSimilarity(second_order=False).fit(items).encode(items)
-    return csr_array(hstack([normalize(csr_array(part)) for part in encoded.vectors.values()], format="csr"))
+    return csr_array(hstack([normalize(_sparse(part)) for part in encoded.vectors.values()], format="csr"))
+
+
+def _sparse(vectors: Vectors) -> csr_array:
+    """Dense vectors as deviations from their mean, in standard deviations."""
+    if isinstance(vectors, csr_array):
+        return vectors
+    vectors = vectors.reshape(len(vectors), -1)
+    known = np.isfinite(vectors)
+    mean = vectors.mean(axis=0, where=known)
+    spread = vectors.std(axis=0, where=known)
+    return csr_array(np.where(known, (vectors - mean) / np.where(spread > 0, spread, 1), 0))
 
 
 def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> NDArray[np.float64]:

@@ -16,8 +16,8 @@ from isotherm.models.base import Recommender
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.checkpoint import RunFolder
-from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
+from isotherm.models.vae.masking import MASKS, Mask
+from isotherm.models.vae.networks import Network, normalised
 from isotherm.models.vae.objective import Term
 from isotherm.models.vae.scoring import logits
 from isotherm.models.vae.tables import ItemTable
@@ -32,6 +32,11 @@ class VAERecommender(Recommender):
     """
 
     trains_in_steps: ClassVar[bool] = True
+    parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {
+        "mask": MASKS,
+        "anchors": {"anchors": ItemAnchors},
+        "training": {"training": Training},
+    }
 
     mask: Mask
     anchors: ItemAnchors
@@ -66,6 +71,7 @@ class VAERecommender(Recommender):
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
+        validation: Validation | None
         if self._valid is not None:
             validation = Validation.given(clicks, self._valid, self.seed)
         else:
@@ -100,8 +106,8 @@ class VAERecommender(Recommender):
         self.progress_ = trainer.run(folder, fingerprint(repr(self), matrix) if folder else "")
         self.network_ = network.to("cpu").eval().requires_grad_(False)
         self.anchors_ = None
-        if "anchors" in beside:
-            found = beside["anchors"].cpu().weight.detach().numpy()
+        if shares is not None:
+            found = table.weight.detach().cpu().numpy()
             self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
 
     def _network(self, n_items: int) -> Network:
@@ -109,7 +115,7 @@ class VAERecommender(Recommender):
         raise NotImplementedError
 
     def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
-        """The passes of an epoch.  beside: where a subclass may put modules to keep.  anchors: their terms."""
+        """The passes of an epoch.  beside: a place for modules to keep.  anchors: the anchor term, if any."""
         raise NotImplementedError
 
     def score(self, user_items: csr_array) -> NDArray[np.float32]:
@@ -121,11 +127,11 @@ class VAERecommender(Recommender):
         means, logvars = [], []
         with torch.no_grad():
             for block in row_blocks(user_items, 4096):
-                mean, logvar = self._fitted().network_.encode(Batch.of(block))
+                mean, logvar = self._fitted().network_.encode(normalised(Batch.of(block)))
                 means.append(mean.numpy())
-                logvars.append(None if logvar is None else logvar.numpy())
-        variances = None if logvars[0] is None else np.concatenate(logvars)
-        return np.concatenate(means), variances
+                if logvar is not None:
+                    logvars.append(logvar.numpy())
+        return np.concatenate(means), np.concatenate(logvars) if logvars else None
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The network's weights and the anchors."""

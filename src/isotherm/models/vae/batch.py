@@ -94,7 +94,5 @@ def gathered(matrix: csr_array, rows: NDArray[Any]) -> tuple[csr_array, NDArray[
     lengths = np.diff(matrix.indptr)[rows]
     starts = np.concatenate([[0], np.cumsum(lengths)])
     places = np.repeat(matrix.indptr[:-1][rows] - starts[:-1], lengths) + np.arange(starts[-1])
-    part = csr_array(
-        (matrix.data[places], matrix.indices[places], starts), shape=(len(rows), matrix.shape[1])
-    )
-    return part, places
+    entries = (matrix.data[places], matrix.indices[places], starts)
+    return csr_array(entries, shape=(len(rows), matrix.shape[1])), places

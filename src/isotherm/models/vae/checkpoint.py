@@ -1,7 +1,7 @@
-"""The folder of one training run: a checkpoint to go on from after a crash, and a log of one JSON object a line.
+"""The folder of one training run: a checkpoint to go on from after a crash, and a JSONL log.
 
-A checkpoint is safetensors named by its own SHA-256 and a JSON file that names it and is replaced in one step: a
-kill at any moment leaves the last whole one.
+A checkpoint is safetensors named by its own SHA-256 and a JSON file that names it and is replaced in one
+step: a kill at any moment leaves the last whole one.
 """
 
 import json

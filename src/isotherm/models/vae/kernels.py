@@ -1,8 +1,9 @@
 """Compiled steps over item-wide weights on a CPU: sums of rows, and Adam in the pass that makes the gradient.
 
-A plain step writes the gradient of the first and the last layer (items × hidden each) and reads it again. Here a
-row's gradient exists in the cache only: it is made, Adam (Kingma & Ba 2015, algorithm 1) takes it, and the bfloat16
-copy that the matrix products read is renewed in the same pass. The first moment is kept in bfloat16.
+A plain step writes the gradient of the first and the last layer (items × hidden each) and reads it again.
+Here a row's gradient exists in the cache only: it is made, Adam (Kingma & Ba 2015, algorithm 1) takes it, and
+the bfloat16 copy that the matrix products read is renewed in the same pass. The first moment is kept in
+bfloat16.
 """
 
 import math
@@ -10,7 +11,7 @@ import math
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 
 @intrinsic
@@ -36,13 +37,25 @@ def _float(context, bits):  # type: ignore[no-untyped-def]
 @njit(nogil=True, inline="always")
 def _wide(half):  # type: ignore[no-untyped-def]
     """float32 of a bfloat16's bits."""
-    return _float(types.uint32(half) << types.uint32(16))
+    return _float(types.uint32(half) << types.uint32(16))  # type: ignore[call-arg]
+
+
+def _plain(value):  # type: ignore[no-untyped-def]
+    """float32 of a gradient, which is float32 or the bits of a bfloat16."""
+    raise NotImplementedError
+
+
+@overload(_plain, inline="always")
+def _plain_of_type(value):  # type: ignore[no-untyped-def]
+    if value == types.uint16:
+        return lambda value: _wide(value)
+    return lambda value: value
 
 
 @njit(nogil=True, inline="always")
 def _half(value):  # type: ignore[no-untyped-def]
     """The nearest bfloat16's bits, ties to even."""
-    bits = _bits(value)
+    bits = _bits(value)  # type: ignore[call-arg,var-annotated]
     odd = (bits >> types.uint32(16)) & types.uint32(1)
     return types.uint16((bits + types.uint32(0x7FFF) + odd) >> types.uint32(16))
 
@@ -61,7 +74,9 @@ def bag_rows(first, last, starts, items, values, weight, out):  # type: ignore[n
 
 
 @njit(nogil=True, inline="always")
-def _adam(weight, moment, square, half, gradient, rate, scale, epsilon, beta1, beta2, kept):  # type: ignore[no-untyped-def]
+def _adam(  # type: ignore[no-untyped-def]
+    weight, moment, square, half, gradient, rate, scale, epsilon, beta1, beta2, kept
+):
     one = types.float32(1)
     for c in range(len(weight)):
         g = gradient[c]
@@ -78,13 +93,13 @@ def _adam(weight, moment, square, half, gradient, rate, scale, epsilon, beta1, b
 def adam_tile(  # type: ignore[no-untyped-def]
     first, last, rows, gradients, weight, moment, square, half, rate, scale, epsilon, beta1, beta2, kept
 ):
-    """Adam on weight[rows[t]] with the bfloat16 gradient gradients[t]."""
+    """Adam on weight[rows[t]] with the gradient gradients[t], float32 or the bits of bfloat16."""
     width = weight.shape[1]
     gradient = np.empty(width, np.float32)
     for t in range(first, last):
         r = rows[t]
         for c in range(width):
-            gradient[c] = _wide(gradients[t, c])
+            gradient[c] = _plain(gradients[t, c])  # type: ignore[no-untyped-call]
         _adam(
             weight[r], moment[r], square[r], half[r], gradient,
             rate, scale, epsilon, beta1, beta2, kept,

@@ -43,7 +43,7 @@ class Bernoulli(Mask):
 class PopularityAware(Mask):
     """Popular items are masked more: kept with probability ∝ clicks^−power, ``keep`` on average over clicks.
 
-    keep: mean over the clicks, in (0, 1].  power: 0 is Bernoulli; the larger, the rarer popular items are seen.
+    keep: mean over the clicks, in (0, 1].  power: 0 is Bernoulli; larger: popular items are seen less.
     """
 
     name: ClassVar[str] = "popularity"

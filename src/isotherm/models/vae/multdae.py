@@ -1,7 +1,7 @@
-"""Multi-DAE (Liang et al. 2018): the denoising autoencoder with a multinomial likelihood; with anchors (PIA)."""
+"""Multi-DAE (Liang et al. 2018): the denoising autoencoder with a multinomial likelihood; anchors (PIA)."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
@@ -9,7 +9,7 @@ from isotherm.models.parameters import whole
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Reconstruction, Term
 from isotherm.models.vae.training import Phase, Training
@@ -22,11 +22,6 @@ class MultDAE(VAERecommender):
     """
 
     name: ClassVar[str] = "multdae"
-    parts: ClassVar[dict[str, dict[str, type[Any]]]] = {
-        "mask": dict(MASKS),
-        "anchors": {"anchors": ItemAnchors},
-        "training": {"training": Training},
-    }
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Multi-VAE (Liang et al. 2018): a multinomial likelihood, β-KL, masked input; with the anchors of PIA."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import nn
@@ -10,7 +10,7 @@ from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.beta import BETAS, Annealed, Beta
-from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import GaussianKL, Reconstruction, Term
 from isotherm.models.vae.training import Phase, Training
@@ -27,12 +27,7 @@ class MultVAE(VAERecommender):
     """
 
     name: ClassVar[str] = "multvae"
-    parts: ClassVar[dict[str, dict[str, type[Any]]]] = {
-        "mask": dict(MASKS),
-        "beta": dict(BETAS),
-        "anchors": {"anchors": ItemAnchors},
-        "training": {"training": Training},
-    }
+    parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {**VAERecommender.parts, "beta": BETAS}
 
     def __init__(
         self,

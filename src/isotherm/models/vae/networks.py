@@ -1,7 +1,7 @@
 """The networks: an encoder from clicks to a Gaussian posterior, a decoder from a latent point to item logits.
 
-Multi-VAE and Multi-DAE (Liang et al. 2018): items → hidden → latent → hidden → items, tanh, l2-normalised input.
-RecVAE (Shenbin et al. 2020): five dense layers with swish and layer normalisation; the decoder is one linear layer.
+Multi-VAE and Multi-DAE (Liang et al. 2018): items → hidden → latent → hidden → items, tanh, l2-normalised
+input. RecVAE (Shenbin et al. 2020): five dense layers with swish and layer normalisation; a linear decoder.
 """
 
 import math
@@ -39,8 +39,8 @@ class Network(nn.Module):
     last_bias: nn.Parameter
     latent: int
 
-    def encode(self, clicks: Batch) -> Posterior:
-        """Posterior of each user from (masked) clicks."""
+    def encode(self, inputs: Batch) -> Posterior:
+        """Posterior of each user from normalised, perhaps masked, clicks."""
         raise NotImplementedError
 
     def decode(self, z: Tensor) -> Tensor:
@@ -77,9 +77,9 @@ class MultiVAE(Network):
             for bias in (self.first_bias, self.head.bias, self.middle.bias, self.last_bias):
                 bias.normal_(0, 0.001, generator=generator)
 
-    def encode(self, clicks: Batch) -> Posterior:
+    def encode(self, inputs: Batch) -> Posterior:
         """Posterior of each user."""
-        hidden = torch.tanh(bag(self.first, normalised(clicks)) + self.first_bias)
+        hidden = torch.tanh(bag(self.first, inputs) + self.first_bias)
         if not self.variational:
             return Posterior(self.head(hidden), None)
         mean, logvar = self.head(hidden).chunk(2, dim=1)
@@ -116,9 +116,9 @@ class RecVAE(Network):
             for weight, fan_in in fans:
                 weight.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
 
-    def encode(self, clicks: Batch) -> Posterior:
+    def encode(self, inputs: Batch) -> Posterior:
         """Posterior of each user."""
-        before = bag(self.first, normalised(clicks)) + self.first_bias
+        before = bag(self.first, inputs) + self.first_bias
         hidden = self.norms[0](nn.functional.silu(before))
         total = hidden
         for layer, norm in zip(self.layers, list(self.norms)[1:], strict=True):
@@ -140,3 +140,12 @@ def normalised(clicks: Batch) -> Batch:
     """Each user's clicks divided by their Euclidean norm; an empty user stays empty."""
     norms = clicks.sums(clicks.values.square()).sqrt()
     return clicks.with_values(clicks.values / norms[clicks.rows])
+
+
+def masked(inputs: Batch, keep: Tensor, kept: Tensor) -> Batch:
+    """Normalised clicks of which only the ``kept`` stay, each divided by its probability of staying.
+
+    keep: (n_items,) probabilities.  kept: (n_clicks,) bool. So the first layer's mean over masks is what the
+    clean input gives it at inference (dropout as Liang et al. 2018 have it).
+    """
+    return inputs.with_values(inputs.values / keep[inputs.items]).only(kept)

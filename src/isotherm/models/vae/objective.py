@@ -1,7 +1,7 @@
 """The objective is a sum of named terms: reconstruction + β · KL + λ_A · anchor + …
 
-A term gives one value a user from one forward pass, and its weight. To add one, write a class with a ``name``, a
-``weight`` and a ``__call__``, and put it into the list that the model hands to the training loop.
+A term gives one value a user from one forward pass, and its weight. To add one, write a class with a
+``name``, a ``weight`` and a ``__call__``, and put it into the list that the model hands to the training loop.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.beta import Beta
-from isotherm.models.vae.networks import Network, Posterior
+from isotherm.models.vae.networks import Network, Posterior, normalised
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -23,13 +23,13 @@ _LOG_2PI = math.log(2 * math.pi)
 class Forward:
     """One forward pass: what the terms read.
 
-    clicks: clean.  masked: what the encoder saw.  places: of the clicks in the training matrix.
+    clicks: clean.  inputs: what the encoder saw.  places: of the clicks in the training matrix.
     z: (n_users, latent).  log_likelihoods: (n_users, n_targets), the clean clicks first.
     epoch: epochs done, with the fraction of the running one.
     """
 
     clicks: Batch
-    masked: Batch
+    inputs: Batch
     places: Tensor
     posterior: Posterior
     z: Tensor
@@ -64,7 +64,7 @@ class Reconstruction:
 
 
 class GaussianKL:
-    """KL(q ‖ N(0, I)) in closed form, with at least ``free_bits`` nats a latent dimension (Kingma et al. 2016)."""
+    """KL(q ‖ N(0, I)) in closed form, at least ``free_bits`` nats a latent dimension (Kingma et al. 2016)."""
 
     name = "kl"
 
@@ -104,7 +104,7 @@ class CompositeKL:
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""
         with torch.no_grad():
-            before = self.old.encode(forward.clicks)
+            before = self.old.encode(normalised(forward.clicks))
         zero = torch.zeros_like(forward.z)
         prior = torch.stack(
             [

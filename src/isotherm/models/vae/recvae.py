@@ -1,6 +1,6 @@
-"""RecVAE (Shenbin et al. 2020): composite prior, β by clicks, encoder and decoder in turns; with anchors (PIA)."""
+"""RecVAE (Shenbin et al. 2020): composite prior, β by clicks, alternating training; anchors (PIA)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.beta import BETAS, Beta, PerClick
-from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import CompositeKL, Reconstruction, Term
 from isotherm.models.vae.training import Phase, Training
@@ -20,17 +20,12 @@ from isotherm.models.vae.training import Phase, Training
 class RecVAE(VAERecommender):
     """Multi-VAE with a deep encoder, a prior that remembers the last encoder, and alternating training.
 
-    An epoch is ``encoder_passes`` passes that train the encoder on masked clicks, then one that trains the decoder
-    on clean ones. Anchors are part of the encoder's passes. Other settings as multvae's.
+    An epoch is ``encoder_passes`` passes that train the encoder on masked clicks, then one that trains the
+    decoder on clean ones. Anchors are part of the encoder's passes. Other settings as multvae's.
     """
 
     name: ClassVar[str] = "recvae"
-    parts: ClassVar[dict[str, dict[str, type[Any]]]] = {
-        "mask": dict(MASKS),
-        "beta": dict(BETAS),
-        "anchors": {"anchors": ItemAnchors},
-        "training": {"training": Training},
-    }
+    parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {**VAERecommender.parts, "beta": BETAS}
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.vae.batch import Batch
-from isotherm.models.vae.networks import Network
+from isotherm.models.vae.networks import Network, normalised
 
 
 @torch.no_grad()
@@ -16,9 +16,9 @@ def logits(network: Network, user_items: csr_array) -> NDArray[np.float32]:
     On a CPU the item-wide product goes through NumPy's BLAS, which is the faster one there.
     """
     weight = network.last.weight
-    hidden = network.decode(network.encode(Batch.of(user_items, weight.device)).mean)
+    hidden = network.decode(network.encode(normalised(Batch.of(user_items, weight.device))).mean)
     if weight.device.type != "cpu":
-        return torch.addmm(network.last_bias, hidden, weight.T).cpu().numpy()
-    scores = hidden.numpy() @ weight.detach().numpy().T
+        return np.asarray(torch.addmm(network.last_bias, hidden, weight.T).cpu())
+    scores: NDArray[np.float32] = hidden.numpy() @ weight.detach().numpy().T
     scores += network.last_bias.detach().numpy()
     return scores

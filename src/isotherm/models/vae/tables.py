@@ -1,7 +1,7 @@
 """Weights with one row an item — first layer, last layer, anchors — and the products that meet them.
 
-On one CPU process their Adam step happens within the backward pass (``InPlaceAdam``): no item-wide gradient is
-stored. Elsewhere autograd gathers a plain gradient, and any optimiser takes it.
+On one CPU process their Adam step happens within the backward pass (``InPlaceAdam``): no item-wide gradient
+is stored. Elsewhere autograd gathers a plain gradient, and any optimiser takes it.
 """
 
 import math
@@ -58,8 +58,9 @@ class InPlaceAdam:
         self.rate, self.decay, self.betas, self.steps = rate, decay, betas, 0
 
     def tile(self, rows: np.ndarray, gradients: Tensor) -> None:
-        """Take the bfloat16 gradients (n, width) of the weights at ``rows``."""
-        run_bands(adam_tile, len(rows), rows, _halves(gradients), *self._state(), smallest=64)
+        """Take the gradients (n, width), bfloat16 or float32, of the weights at ``rows``."""
+        values = _halves(gradients) if gradients.dtype == torch.bfloat16 else gradients.numpy()
+        run_bands(adam_tile, len(rows), rows, values, *self._state(), smallest=64)
 
     def bag(self, batch: Batch, above: Tensor, pull: Tensor, every: bool) -> None:
         """Take the gradient of Σ value · weight[item] and Σ value · ‖weight[item]‖², given theirs a user.
@@ -104,7 +105,11 @@ def bag_with_squares(
     total = nn.functional.embedding_bag(
         batch.items, weight, batch.starts[:-1], mode="sum", per_sample_weights=batch.values
     )
-    lengths = batch.sums(batch.values * torch.linalg.vecdot(weight, weight)[batch.items]) if squares else total[:, 0] * 0
+    lengths = (
+        batch.sums(batch.values * torch.linalg.vecdot(weight, weight)[batch.items])
+        if squares
+        else total[:, 0] * 0
+    )
     return total, lengths
 
 
@@ -122,7 +127,7 @@ class _Bag(torch.autograd.Function):
         return total, lengths
 
     @staticmethod
-    def backward(ctx: Any, above: Tensor, pull: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, above: Tensor, pull: Tensor) -> Any:
         ctx.table.adam.bag(ctx.batch, above.contiguous(), pull.contiguous(), not ctx.lazily)
         return None, None, None, None, None
 
@@ -144,10 +149,10 @@ def log_likelihoods(
 
 
 class Sample:
-    """Items that stand for all in a softmax: the batch's own targets and ``n`` more, uniform without repeats.
+    """Items that stand for all in a softmax: the batch's own targets and ``n`` more, uniform, none twice.
 
-    A sampled item that is no target of a user counts n_items/n times in that user's sum of exponentials: the sum
-    is unbiased for Σ_j exp(logit_j) over all items (importance sampling, Bengio & Senécal 2008).
+    A sampled item that is no target of a user counts n_items/n times in that user's sum of exponentials: the
+    sum is unbiased for Σ_j exp(logit_j) over all items (importance sampling, Bengio & Senécal 2008).
     """
 
     def __init__(self, targets: Sequence[Batch], n: int, generator: torch.Generator) -> None:
@@ -162,6 +167,11 @@ class Sample:
         self.items = wanted.nonzero()[:, 0]  #: (n_sampled,) ascending columns
         self.shift = torch.where(drawn[self.items], math.log(n_items / n), -math.inf)
         self._place = wanted.cumsum(0) - 1
+
+    def spread(self, gradients: Tensor) -> Tensor:
+        """Gradients of the sampled rows among all, zeros elsewhere."""
+        full = gradients.new_zeros((len(self._place), *gradients.shape[1:]))
+        return full.index_copy(0, self.items, gradients)
 
     def places(self, target: Batch) -> Tensor:
         """Where the target's items stand among the sampled ones."""
@@ -190,7 +200,7 @@ class _LogLikelihoods(torch.autograd.Function):
         return torch.stack(found, 1) - torch.stack(totals, 1)
 
     @staticmethod
-    def backward(ctx, above):  # type: ignore[no-untyped-def,override]
+    def backward(ctx, above):  # type: ignore[no-untyped-def]
         low, logits, normalizers = ctx.saved_tensors
         table, targets, places, dtype, sample = ctx.rest
         scale = -torch.stack([t.totals * above[:, k] for k, t in enumerate(targets)]).sum(0)
@@ -209,16 +219,11 @@ class _LogLikelihoods(torch.autograd.Function):
             every = np.arange(len(table.weight)) if sample is None else sample.items.numpy()
             for first in range(0, len(every), _TILE):
                 tile = logits[:, first : first + _TILE]
-                gradients = (tile.T @ low).to(torch.bfloat16)
-                table.adam.tile(every[first : first + _TILE], gradients)
+                table.adam.tile(every[first : first + _TILE], tile.T @ low)
             to_weight = None
         else:
             to_weight = (logits.T @ low).float()
         if sample is not None:
-            n_items = len(table.weight)
-            to_bias = torch.zeros(n_items, device=low.device).index_copy(0, rows, to_bias)
-            if to_weight is not None:
-                to_weight = torch.zeros(n_items, low.shape[1], device=low.device).index_copy(
-                    0, rows, to_weight
-                )
+            to_bias = sample.spread(to_bias)
+            to_weight = None if to_weight is None else sample.spread(to_weight)
         return to_hidden, to_weight, to_bias, None, None, None, None

@@ -1,13 +1,12 @@
 """The training loop: batches of users straight from CSR, early stopping, checkpoints, exact resume.
 
-Every random number of a step comes from (seed, epoch, phase, batch) alone, so a run that goes on from a checkpoint
-is the run that was not stopped. With several processes (``torchrun``) each takes its share of every batch's users
-and gradients are summed.
+Every random number of a step comes from (seed, epoch, phase, batch) alone, so a run that goes on from a
+checkpoint is the run that was not stopped. With several processes (``torchrun``) each takes its share of
+every batch's users and gradients are summed.
 """
 
 import hashlib
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,8 +23,9 @@ from isotherm.errors import ParameterError, TrainingError
 from isotherm.models.parameters import Part, above, at_least, one_of, whole
 from isotherm.models.vae.batch import Batch, gathered
 from isotherm.models.vae.checkpoint import RunFolder, under, with_prefix
+from isotherm.models.vae.devices import chosen_device, chosen_precision, processes
 from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
+from isotherm.models.vae.networks import Network, masked, normalised
 from isotherm.models.vae.objective import Forward, Term, total
 from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.progress import tell
@@ -38,14 +38,14 @@ _SAMPLED = 10_000  # items that stand for all beyond
 class Training(Part):
     """How a network is trained.
 
-    epochs: at most.  batch_size: users a step.  learning_rate, weight_decay (decoupled): of Adam.  clip: largest
-    norm of the whole gradient, or none (clipping needs the whole gradient in memory).  patience: validations
-    without a better ``metric`` after which training stops.  validate_every: epochs.  valid_share: users held out
-    for validation where fit is given none; fewer than 50 of them, and there is no validation: training runs all
-    epochs.  softmax_sample: items that stand for all in a step's softmax; 0: all; "auto": all up to 100,000.
-    precision: "bfloat16", "float32" or "auto" (bfloat16 where the processor multiplies in it).
-    device: "cpu", "cuda", "mps" or "auto".  checkpoint_minutes: between two checkpoints, where fit is given a run
-    folder.  tensorboard: write its event files there, too.
+    epochs: at most.  batch_size: users a step.  learning_rate, weight_decay (decoupled): of Adam. clip:
+    largest norm of the whole gradient, or none (clipping needs the whole gradient in memory). patience:
+    validations without a better ``metric`` after which training stops.  validate_every: epochs. valid_share:
+    users held out for validation where fit is given none; fewer than 50 of them, and there is no validation:
+    training runs all epochs.  softmax_sample: items that stand for all in a step's softmax; 0: all; "auto":
+    all up to 100,000.  precision: of the item-wide products: "bfloat16", "float32" or "auto" (bfloat16 where
+    the processor multiplies in it).  device: "cpu", "cuda", "mps" or "auto". checkpoint_minutes: between two
+    checkpoints, where fit is given a run folder.  tensorboard: write its event files there, too.
     """
 
     name: ClassVar[str] = "training"
@@ -103,8 +103,8 @@ class Training(Part):
 class Phase:
     """A pass over all users.
 
-    terms: the objective.  learns: "all", "encoder" or "decoder"; the rest is held.  masked: whether the encoder
-    sees masked clicks.  after: called when the pass is done.
+    terms: the objective.  learns: "all", "encoder" or "decoder"; the rest is held.  masked: whether the
+    encoder sees masked clicks.  after: called when the pass is done.
     """
 
     terms: Sequence[Term]
@@ -120,7 +120,7 @@ class Progress:
     epoch: int = 0
     phase: int = 0
     batch: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, list[float]] = field(default_factory=dict)  #: by term: sum over users, users
     users: int = 0
     seconds: float = 0.0
     best: float = -math.inf
@@ -132,8 +132,9 @@ class Progress:
 class Trainer:
     """Trains a network (and the modules beside it) on a click matrix.
 
-    network: what is trained.  beside: other modules that learn or are kept, by name (anchors, an old encoder).
-    phases: the passes of one epoch.  validate: the metric of the network as it is, or None.
+    network: what is trained.  beside: other modules that learn or are kept, by name (anchors, an old
+    encoder).  phases: the passes of one epoch.  validate: the metric of the network as it is, or None.
+    targets: CSR matrices of further soft targets; log-likelihoods of them follow the clicks' own.
     """
 
     def __init__(
@@ -152,7 +153,7 @@ class Trainer:
         self.model_name, self.settings, self.network, self.beside = model_name, settings, network, beside
         self.phases, self.mask, self.clicks, self.seed, self.validate = phases, mask, clicks, seed, validate
         self.targets = targets
-        self.rank, self.world = _processes()
+        self.rank, self.world = processes()
         self.device = chosen_device(settings.device)
         self.dtype = chosen_precision(settings.precision, self.device)
         self.users = np.flatnonzero(np.diff(clicks.indptr))
@@ -165,7 +166,7 @@ class Trainer:
         self._prepare_optimiser()
 
     def run(self, folder: RunFolder | None, fingerprint: str) -> Progress:
-        """Train until the epochs are done or validation no longer rises; the best network is left in place."""
+        """Train until the epochs are done or validation no longer rises; the best network stays in place."""
         resumed = self._resume(folder, fingerprint)
         folder = folder if self.rank == 0 else None
         facts = {
@@ -227,11 +228,13 @@ class Trainer:
         first, last = (len(rows) * r // self.world for r in (self.rank, self.rank + 1))
         own = slice(int(clicks.starts[first]), int(clicks.starts[last]))
         mine = clicks.users(first, last)
-        masked = mine.only(kept[own]) if phase.masked else mine
-        mine, masked = mine.to(self.device), masked.to(self.device)
+        inputs = normalised(mine)
+        if phase.masked:
+            inputs = masked(inputs, keep, kept[own])
+        mine, inputs = mine.to(self.device), inputs.to(self.device)
         targets = [mine]
         targets += [Batch.of(gathered(t, rows[first:last])[0], self.device) for t in self.targets]
-        posterior = self.network.encode(masked)
+        posterior = self.network.encode(inputs)
         z = posterior.sample(noise[first:last].to(self.device))
         sample = None
         if self.sampled:
@@ -240,7 +243,7 @@ class Trainer:
             self.network.decode(z), self.network.last, self.network.last_bias, targets, self.dtype, sample
         )
         forward = Forward(
-            mine, masked, torch.from_numpy(places[own]).to(self.device), posterior, z, found, moment
+            mine, inputs, torch.from_numpy(places[own]).to(self.device), posterior, z, found, moment
         )
         losses, values = total(phase.terms, forward)
         self._record(losses, values, rows, phase)
@@ -263,16 +266,14 @@ class Trainer:
         if broken or not math.isfinite(found["loss"]):
             p = self.progress
             raise TrainingError(
-                f"{self.model_name}: the loss is no longer a number in epoch {p.epoch + 1}, batch {p.batch + 1} "
-                f"(click rows {', '.join(map(str, rows[:3]))}, …): term {', '.join(broken) or 'weights'} is "
-                f"{found[broken[0]] if broken else found['loss']}; lower training.learning_rate "
-                f"(now {self.settings.learning_rate:g}) or set training.clip=1"
+                f"{self.model_name}: the loss is no longer a number in epoch {p.epoch + 1}, batch "
+                f"{p.batch + 1} (users at rows {', '.join(map(str, rows[:3]))}, …): the term "
+                f"{', '.join(broken) or 'sum'} is {found[broken[0]] if broken else found['loss']}; lower "
+                f"training.learning_rate (now {self.settings.learning_rate:g}) or set training.clip=1"
             )
         for name, value in found.items():
-            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
-        for name in found:
-            count = f"users of {name}"
-            self.progress.sums[count] = self.progress.sums.get(count, 0.0) + len(rows)
+            before, users = self.progress.sums.get(name, (0.0, 0))
+            self.progress.sums[name] = [before + value, users + len(rows)]
 
     def _update(self) -> None:
         if self.world > 1:
@@ -285,12 +286,7 @@ class Trainer:
 
     def means(self) -> dict[str, float]:
         """Mean of each loss term over the users of the running epoch."""
-        sums = self.progress.sums
-        return {
-            name: value / sums[f"users of {name}"]
-            for name, value in sums.items()
-            if not name.startswith("users of")
-        }
+        return {name: value / users for name, (value, users) in self.progress.sums.items()}
 
     def _tell(self) -> None:
         p, terms = self.progress, self.means()
@@ -366,7 +362,7 @@ class Trainer:
         """Freeze what this phase does not train."""
         encoder = {id(parameter) for parameter in self.network.encoder_parameters()}
         decoder = {id(parameter) for parameter in self.network.decoder_parameters()}
-        held = {"all": set(), "encoder": decoder, "decoder": encoder}[learns]
+        held = {"all": set[int](), "encoder": decoder, "decoder": encoder}[learns]
         for parameter in self._learning:
             parameter.requires_grad_(id(parameter) not in held)
         for table in self._tables():
@@ -428,29 +424,6 @@ class Trainer:
         return True
 
 
-def chosen_device(wanted: str) -> torch.device:
-    """The device of training. Raises ParameterError where it is not there."""
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if wanted == "auto":
-        wanted = "cuda" if cuda else "mps" if mps else "cpu"
-    if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
-        raise ParameterError(f"training.device={wanted}: this torch finds no such device; use auto or cpu")
-    if wanted == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device(wanted)
-
-
-def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """The type of the item-wide products: bfloat16 where the processor multiplies in it, else float32."""
-    if wanted == "auto":
-        fast = {
-            "cpu": getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False),
-            "cuda": torch.cuda.is_bf16_supported,
-        }.get(device.type, lambda: False)()
-        wanted = "bfloat16" if fast else "float32"
-    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-
-
 def fingerprint(described: str, clicks: csr_array) -> str:
     """SHA-256 of the settings and the clicks: what a checkpoint belongs to."""
     digest = hashlib.sha256(described.encode())
@@ -467,14 +440,6 @@ def _metric(text: str) -> tuple[str, int]:
             f"not {text!r}"
         )
     return name, int(k)
-
-
-def _processes() -> tuple[int, int]:
-    """This process's rank and how many there are, as torch's launcher says."""
-    world = int(os.environ.get("WORLD_SIZE", 1))
-    if world > 1 and not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return int(os.environ.get("RANK", 0)), world
 
 
 def _board(folder: RunFolder | None, wanted: bool) -> Any:

@@ -1,0 +1,52 @@
+"""The VAE objectives, slow and literal, on dense arrays: one formula a function, gradients by autograd."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
+    """Σ_j x_j log π_j (Liang et al. 2018, eq. 2), (n_users,)."""
+    return (torch.log_softmax(logits, dim=1) * x).sum(1)
+
+
+def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mean, diag exp logvar) ‖ N(0, I)) from the densities' definition, (n_users,)."""
+    q = torch.distributions.Normal(mean, torch.exp(0.5 * logvar))
+    return torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
+
+
+def anchor_loss(mean: Tensor, logvar: Tensor, anchors: Tensor, x: Tensor) -> Tensor:
+    """PIA, L_A: (1/|S_x|) Σ_{i∈S_x} E_{z~q} ‖z − e_i‖², item by item; E‖z − e‖² = ‖μ − e‖² + Σ σ²."""
+    out = []
+    for u in range(len(mean)):
+        items = x[u].nonzero()[:, 0]
+        each = [(mean[u] - anchors[i]).square().sum() + logvar[u].exp().sum() for i in items]
+        out.append(torch.stack(each).mean())
+    return torch.stack(out)
+
+
+def composite_kl(z: Tensor, mean: Tensor, logvar: Tensor, old_mean: Tensor, old_logvar: Tensor) -> Tensor:
+    """RecVAE, eq. 8: log q(z) − log p(z), p = 3/20 N(0, I) + 3/4 q_old + 1/10 N(0, e¹⁰ I) a dimension."""
+
+    def normal(m: Tensor, v: Tensor) -> Tensor:
+        return torch.exp(-((z - m) ** 2) / (2 * v)) / torch.sqrt(2 * math.pi * v)
+
+    one = torch.ones_like(z)
+    prior = (
+        0.15 * normal(0 * one, one)
+        + 0.75 * normal(old_mean, old_logvar.exp())
+        + 0.1 * normal(0 * one, math.exp(10) * one)
+    )
+    return (torch.log(normal(mean, logvar.exp())) - torch.log(prior)).sum(1)
+
+
+def adam(weight: Tensor, gradients: list[Tensor], rate: float, decay: float = 0.0) -> Tensor:
+    """Kingma & Ba 2015, algorithm 1, with decoupled decay, after these gradients."""
+    m, v, w = torch.zeros_like(weight), torch.zeros_like(weight), weight.clone()
+    for t, g in enumerate(gradients, start=1):
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g * g
+        w = w * (1 - rate * decay) - rate * (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
+    return w
