@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import operator
 import os
 
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")  # as the command line does
@@ -159,7 +160,8 @@ def report(name: str, rows: list[dict[str, Any]], **facts: Any) -> None:
 
 def _met(measured: float, target: str) -> bool:
     sign, bound = target.split()
-    return measured <= float(bound) if sign == "<=" else measured >= float(bound)
+    compare = {"<=": operator.le, ">=": operator.ge, ">": operator.gt}[sign]
+    return bool(compare(measured, float(bound)))
 
 
 def _processor() -> str:

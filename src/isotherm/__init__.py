@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from isotherm.models.vae.multdae import MultDAE as MultDAE
     from isotherm.models.vae.multvae import MultVAE as MultVAE
     from isotherm.models.vae.recvae import RecVAE as RecVAE
+    from isotherm.models.vae.skip import EASESkip as EASESkip
     from isotherm.models.vae.training import Training as Training
 
 # Read on first use, so that ``import isotherm`` costs nothing.
@@ -45,6 +46,7 @@ _EXPORTS = {
     "MultDAE": "isotherm.models.vae.multdae",
     "RecVAE": "isotherm.models.vae.recvae",
     "ItemAnchors": "isotherm.models.vae.anchors",
+    "EASESkip": "isotherm.models.vae.skip",
     "Training": "isotherm.models.vae.training",
     "Annealed": "isotherm.models.vae.beta",
     "Constant": "isotherm.models.vae.beta",

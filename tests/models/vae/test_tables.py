@@ -89,6 +89,7 @@ def test_many_steps_in_place_are_adams(x, batch):
         for step in range(1, 13):
             above = step * torch.randn(N_USERS, WIDTH, generator=generator)
             made.adam.steps = step
+            assert torch.equal(made.lowered(torch.bfloat16), made.weight.to(torch.bfloat16))
             (bag(made, batch) * above).sum().backward()
             gradients.append(x.T @ above)
         expected = reference.adam(start, gradients, 0.01, decay)

@@ -167,7 +167,7 @@ def test_early_stopping_keeps_the_best_network():
     assert p.stopped
     assert p.epoch == p.best_epoch + 5
     _, validation = held_out(model.clicks_, 0.3, 0)
-    assert validation.measure(model.network_, "ndcg", 100) == p.best
+    assert validation.measure(model.score, "ndcg", 100) == p.best
 
 
 def test_given_validation_clicks_are_used():

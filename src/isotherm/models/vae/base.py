@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import nn
 from isotherm.data import Interactions, Items
 from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.models.base import Recommender
+from isotherm.models.catalogue import part
+from isotherm.models.item_item import DenseWeights
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.checkpoint import RunFolder
@@ -20,6 +23,7 @@ from isotherm.models.vae.masking import MASKS, Mask
 from isotherm.models.vae.networks import Network, normalised
 from isotherm.models.vae.objective import Term
 from isotherm.models.vae.scoring import logits
+from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, Skip, candidate_scales
 from isotherm.models.vae.tables import ItemTable
 from isotherm.models.vae.training import Phase, Progress, Trainer, Training, fingerprint
 from isotherm.models.vae.validation import Validation, held_out
@@ -34,18 +38,21 @@ class VAERecommender(Recommender):
     trains_in_steps: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {
         "mask": MASKS,
+        "skip": SKIPS,
         "anchors": {"anchors": ItemAnchors},
         "training": {"training": Training},
     }
 
     mask: Mask
     anchors: ItemAnchors
+    skip: Skip
     training: Training
     latent: int
     seed: int
 
     network_: Network
     anchors_: NDArray[np.float32] | None  #: (n_items, latent) e_i, or None where anchors are off
+    skip_: LinearPath | None  #: the linear path beside the network
     progress_: Progress  #: how the training went: epochs, best metric
 
     def fit(
@@ -100,15 +107,31 @@ class VAERecommender(Recommender):
             self.mask,
             matrix,
             self.seed,
-            None if validation is None else lambda: validation.measure(network, name, k),
+            None if validation is None else lambda: validation.measure(partial(logits, network), name, k),
         )
         folder = None if self._run is None else RunFolder(self._run)
         self.progress_ = trainer.run(folder, fingerprint(repr(self), matrix) if folder else "")
         self.network_ = network.to("cpu").eval().requires_grad_(False)
+        self.skip_ = self._linear_path(matrix, validation)
         self.anchors_ = None
         if shares is not None:
             found = table.weight.detach().cpu().numpy()
             self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
+
+    def _linear_path(self, matrix: csr_array, validation: Validation | None) -> LinearPath | None:
+        """The skip path, its scale the one that ranks the validation users best."""
+        if not isinstance(self.skip, EASESkip):
+            return None
+        weights = self.skip.fitted(matrix)
+        paths = [LinearPath(weights, c) for c in candidate_scales(self.skip, validation is not None)]
+        if validation is None or len(paths) == 1:
+            return paths[0]
+        name, k = self.training.measured_by()
+
+        def ranked(path: LinearPath) -> float:
+            return validation.measure(lambda x: path.add_to(logits(self.network_, x), x), name, k)
+
+        return max(paths, key=ranked)
 
     def _network(self, n_items: int) -> Network:
         """A fresh network, seeded."""
@@ -120,7 +143,8 @@ class VAERecommender(Recommender):
 
     def score(self, user_items: csr_array) -> NDArray[np.float32]:
         """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
-        return logits(self._fitted().network_, user_items)
+        found = logits(self._fitted().network_, user_items)
+        return found if self.skip_ is None else self.skip_.add_to(found, user_items)
 
     def posterior(self, user_items: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
@@ -138,23 +162,27 @@ class VAERecommender(Recommender):
         arrays = {f"network.{name}": array.numpy() for name, array in self.network_.state_dict().items()}
         if self.anchors_ is not None:
             arrays["anchors"] = self.anchors_
+        if self.skip_ is not None:
+            arrays |= {f"skip.{name}": array for name, array in self.skip_.weights.arrays().items()}
         p = self.progress_
         return arrays, {
             "epoch": p.epoch,
             "best_epoch": p.best_epoch,
             "best": p.best if p.best_epoch else None,
+            "skip": None if self.skip_ is None else self.skip_.scale,
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
         """The inverse of ``state``."""
         network = self._network(len(self.items_))
-        found = {
-            name.removeprefix("network."): torch.from_numpy(array)
-            for name, array in arrays.items()
-            if name.startswith("network.")
-        }
-        network.load_state_dict(found)
+        network.load_state_dict(
+            {name: torch.from_numpy(array) for name, array in part(arrays, "network.").items()}
+        )
         self.network_ = network.eval().requires_grad_(False)
         self.anchors_ = arrays.get("anchors")
+        scale = document["skip"]
+        self.skip_ = (
+            None if scale is None else LinearPath(DenseWeights.from_arrays(part(arrays, "skip.")), scale)
+        )
         best = -np.inf if document["best"] is None else document["best"]
         self.progress_ = Progress(document["epoch"], best=best, best_epoch=document["best_epoch"])

@@ -75,7 +75,7 @@ def bag_rows(first, last, starts, items, values, weight, out):  # type: ignore[n
 
 @njit(nogil=True, inline="always")
 def _adam(  # type: ignore[no-untyped-def]
-    weight, moment, square, half, gradient, rate, scale, epsilon, beta1, beta2, kept
+    weight, moment, square, gradient, rate, scale, epsilon, beta1, beta2, kept
 ):
     one = types.float32(1)
     for c in range(len(weight)):
@@ -86,7 +86,13 @@ def _adam(  # type: ignore[no-untyped-def]
         square[c] = v
         w = kept * weight[c] - rate * m / (math.sqrt(v) * scale + epsilon)
         weight[c] = w
-        half[c] = _half(w)
+
+
+@njit(nogil=True, inline="always")
+def _renew(row, weight, half):  # type: ignore[no-untyped-def]
+    if len(half):
+        for c in range(weight.shape[1]):
+            half[row, c] = _half(weight[row, c])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
@@ -101,9 +107,9 @@ def adam_tile(  # type: ignore[no-untyped-def]
         for c in range(width):
             gradient[c] = _plain(gradients[t, c])  # type: ignore[no-untyped-call]
         _adam(
-            weight[r], moment[r], square[r], half[r], gradient,
-            rate, scale, epsilon, beta1, beta2, kept,
+            weight[r], moment[r], square[r], gradient, rate, scale, epsilon, beta1, beta2, kept,
         )  # fmt: skip
+        _renew(r, weight, half)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
@@ -137,9 +143,9 @@ def adam_bag(  # type: ignore[no-untyped-def]
                     gradient[c] += 2 * inward * weight[r, c]
             place += 1
         _adam(
-            weight[r], moment[r], square[r], half[r], gradient,
-            rate, scale, epsilon, beta1, beta2, kept,
+            weight[r], moment[r], square[r], gradient, rate, scale, epsilon, beta1, beta2, kept,
         )  # fmt: skip
+        _renew(r, weight, half)
 
 
 @njit(nogil=True, inline="always")

@@ -12,6 +12,7 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Reconstruction, Term
+from isotherm.models.vae.skip import NoSkip, Skip
 from isotherm.models.vae.training import Phase, Training
 
 
@@ -30,6 +31,7 @@ class MultDAE(VAERecommender):
         latent: int = 200,
         mask: Mask | None = None,
         anchors: ItemAnchors | None = None,
+        skip: Skip | None = None,
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
@@ -37,6 +39,7 @@ class MultDAE(VAERecommender):
         self.latent = whole("latent", latent, 1)
         self.mask = Bernoulli() if mask is None else mask
         self.anchors = ItemAnchors() if anchors is None else anchors
+        self.skip = NoSkip() if skip is None else skip
         self.training = Training() if training is None else training
         self.seed = whole("seed", seed, 0)
 

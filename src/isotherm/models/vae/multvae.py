@@ -13,6 +13,7 @@ from isotherm.models.vae.beta import BETAS, Annealed, Beta
 from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import GaussianKL, Reconstruction, Term
+from isotherm.models.vae.skip import NoSkip, Skip
 from isotherm.models.vae.training import Phase, Training
 
 
@@ -22,8 +23,8 @@ class MultVAE(VAERecommender):
     hidden, latent: widths, items → hidden → latent → hidden → items.  mask: which clicks the encoder sees in
     training: none, bernoulli, popularity, scheduled.  beta: weight of the KL term: constant, annealed,
     per-click.  free_bits: nats a latent dimension below which KL is not paid for.  anchors: the anchor
-    regularizer of PIA; its weight 0 is the plain Multi-VAE.  training: epochs, batch size, early stopping,
-    device.  seed: of weights, order, masks and noise.
+    regularizer of PIA; its weight 0 is the plain Multi-VAE.  skip: a linear path beside the network:
+    none, ease.  training: epochs, batch size, early stopping, device.  seed: of weights, order, masks, noise.
     """
 
     name: ClassVar[str] = "multvae"
@@ -38,6 +39,7 @@ class MultVAE(VAERecommender):
         beta: Beta | None = None,
         free_bits: float = 0.0,
         anchors: ItemAnchors | None = None,
+        skip: Skip | None = None,
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
@@ -47,6 +49,7 @@ class MultVAE(VAERecommender):
         self.beta = Annealed() if beta is None else beta
         self.free_bits = at_least("free_bits", free_bits, 0)
         self.anchors = ItemAnchors() if anchors is None else anchors
+        self.skip = NoSkip() if skip is None else skip
         self.training = Training() if training is None else training
         self.seed = whole("seed", seed, 0)
 

@@ -14,6 +14,7 @@ from isotherm.models.vae.beta import BETAS, Beta, PerClick
 from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import CompositeKL, Reconstruction, Term
+from isotherm.models.vae.skip import NoSkip, Skip
 from isotherm.models.vae.training import Phase, Training
 
 
@@ -36,6 +37,7 @@ class RecVAE(VAERecommender):
         beta: Beta | None = None,
         encoder_passes: int = 3,
         anchors: ItemAnchors | None = None,
+        skip: Skip | None = None,
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
@@ -45,6 +47,7 @@ class RecVAE(VAERecommender):
         self.beta = PerClick() if beta is None else beta
         self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
         self.anchors = ItemAnchors() if anchors is None else anchors
+        self.skip = NoSkip() if skip is None else skip
         self.training = Training() if training is None else training
         self.seed = whole("seed", seed, 0)
 

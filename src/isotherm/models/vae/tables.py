@@ -37,14 +37,15 @@ class ItemTable(nn.Module):
     def lowered(self, dtype: torch.dtype) -> Tensor:
         """The weights in the type of the products; a copy that is kept up to date where there is one."""
         if self.adam is not None and dtype == torch.bfloat16:
-            return self.adam.half
+            return self.adam.copied()
         return self.weight.detach().to(dtype)
 
 
 class InPlaceAdam:
     """Adam (Kingma & Ba 2015, algorithm 1) for one table, a row or a tile at a time; decoupled weight decay.
 
-    moment: bfloat16, square: float32, half: the weights in bfloat16. steps: updates begun.
+    moment: bfloat16, square: float32.  half: the weights in bfloat16, from the first time a product asks for
+    them; empty before.  steps: updates begun.
     """
 
     def __init__(
@@ -54,8 +55,19 @@ class InPlaceAdam:
         self.weight = table.weight.data
         self.moment = torch.zeros_like(self.weight, dtype=torch.bfloat16)
         self.square = torch.zeros_like(self.weight)
-        self.half = self.weight.to(torch.bfloat16)
+        self.half = torch.empty((0, self.weight.shape[1]), dtype=torch.bfloat16)
         self.rate, self.decay, self.betas, self.steps = rate, decay, betas, 0
+
+    def copied(self) -> Tensor:
+        """The weights in bfloat16, kept up to date from now on."""
+        if not len(self.half):
+            self.half = self.weight.to(torch.bfloat16)
+        return self.half
+
+    def renew(self) -> None:
+        """The weights were set from outside."""
+        if len(self.half):
+            self.half.copy_(self.weight)
 
     def tile(self, rows: np.ndarray, gradients: Tensor) -> None:
         """Take the gradients (n, width), bfloat16 or float32, of the weights at ``rows``."""

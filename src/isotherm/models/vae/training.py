@@ -204,7 +204,7 @@ class Trainer:
                 started = time.perf_counter()
                 rows = order[p.batch * self.settings.batch_size :][: self.settings.batch_size]
                 moment = p.epoch + (p.phase + p.batch / n_batches) / len(self.phases)
-                self._step(phase, rows, keep, moment)
+                self.step(phase, rows, keep, moment)
                 p.seconds += time.perf_counter() - started
                 p.users += len(rows)
                 p.batch += 1
@@ -216,7 +216,7 @@ class Trainer:
             p.phase, p.batch = p.phase + 1, 0
         p.phase, p.epoch = 0, p.epoch + 1
 
-    def _step(self, phase: Phase, rows: NDArray[Any], keep: Tensor, moment: float) -> None:
+    def step(self, phase: Phase, rows: NDArray[Any], keep: Tensor, moment: float) -> None:
         """One step on the users at ``rows``; random numbers are drawn for all of them on every process."""
         p = self.progress
         generator = torch.Generator().manual_seed(int(self._rng(p.epoch, p.phase, p.batch).integers(2**62)))
@@ -382,7 +382,7 @@ class Trainer:
             module.load_state_dict(under(name, arrays))
         for table in self._tables():
             if table.adam:
-                table.adam.half.copy_(table.weight.data)
+                table.adam.renew()
 
     def _checkpoint(self, folder: RunFolder, fingerprint: str) -> None:
         arrays = with_prefix("now", self._learned()) | with_prefix("best", self.best)

@@ -1,5 +1,6 @@
 """Early stopping's own ranking: histories, hidden clicks, and a metric of the network as it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,6 @@ from isotherm.data import Interactions
 from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.errors import ParameterError
 from isotherm.models.base import block_size
-from isotherm.models.vae.networks import Network
-from isotherm.models.vae.scoring import logits
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
 from isotherm.ranking.topk import hide, top_k
 
@@ -64,12 +63,12 @@ class Validation:
         targets.sort_indices()
         return cls(histories, targets)
 
-    def measure(self, network: Network, metric: str, k: int) -> float:
-        """Mean of the metric over users, seen items hidden."""
+    def measure(self, score: Callable[[csr_array], NDArray[np.float32]], metric: str, k: int) -> float:
+        """Mean of the metric over users, seen items hidden.  score: as a model's."""
         k = min(k, self.targets.shape[1])
         lists = []
         for block in row_blocks(self.histories, block_size(self.targets.shape[1])):
-            scores = logits(network, block)
+            scores = score(block)
             hide(scores, block)
             lists.append(top_k(scores, k)[0])
         hits = rank_hits(np.concatenate(lists), self.targets)
