@@ -259,3 +259,75 @@ def test_version():
     from isotherm import __version__
 
     assert invoke("--version").strip() == f"isotherm {__version__}"
+
+
+def test_a_vae_is_trained_logged_and_gone_on_with(folder):
+    clicks, items, run = folder / "clicks.parquet", folder / "items.parquet", folder / "run"
+    fit = ("fit", "--interactions", clicks, "--items", items, "--model", "multvae", "--run", run)
+    settings = ("--set", "anchors.weight=0.1", "--set", "hidden=16", "--set", "training.epochs=3")
+    invoke(*fit, *settings, "--out", folder / "model")
+    manifest = json.loads((folder / "model" / "model.json").read_text())
+    assert manifest["parameters"]["anchors"]["parameters"]["weight"] == 0.1
+    lines = [json.loads(line) for line in (run / "run.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "epoch", "end"]
+    assert "anchor" in lines[1]
+    invoke(*fit, *settings, "--out", folder / "again")
+    invoke("recommend", "--model", folder / "again", "--all", "-k", "3", "--out", folder / "recs.parquet")
+    assert pl.read_parquet(folder / "recs.parquet").height == 180
+    assert (folder / "again" / "items.parquet").is_file() is False  # named by content, like every file
+    with pytest.raises(IsothermError, match="other settings, clicks or seed"):
+        invoke(*fit, *settings, "--set", "seed=1", "--out", folder / "third")
+    assert not (folder / "third").exists()
+
+
+def test_run_and_valid_are_for_models_that_train_in_steps(folder):
+    fit = ("fit", "--interactions", folder / "clicks.parquet", "--model", "ease", "--out", folder / "model")
+    for option in (("--run", folder / "run"), ("--valid", folder / "clicks.parquet")):
+        with pytest.raises(IsothermError, match="for models that train in steps; ease does not"):
+            invoke(*fit, *option)
+    assert not (folder / "run").exists()
+
+
+def test_vaes_are_evaluated_with_settings_of_their_own(folder):
+    small = [
+        f"{name}.{setting}"
+        for name in ("multvae", "recvae")
+        for setting in ("hidden=16", "training.epochs=2")
+    ]
+    settings = [part for setting in [*small, "multvae.anchors.weight=0.1"] for part in ("--set", setting)]
+    invoke(
+        "evaluate", "--interactions", folder / "clicks.parquet", "--protocol", "strong", "--models",
+        "multvae,recvae", *settings, "--json", folder / "out.json",
+    )  # fmt: skip
+    models = json.loads((folder / "out.json").read_text())["models"]
+    assert "ItemAnchors(weight=0.1" in models["multvae"]["parameters"]
+    assert "ItemAnchors(weight=0.0" in models["recvae"]["parameters"]
+
+
+def test_help_model_tells_parts_and_their_choices():
+    shown = invoke("fit", "--model", "recvae", "--help-model")
+    for words in ("anchors.weight = 0.0", "mask = 'bernoulli'", "mask=popularity mask.power = 0.25",
+                  "beta = 'per-click'", "training.clip = None", "beta=annealed:", "skip=ease skip.l2 = 1000.0"):  # fmt: skip
+        assert words in shown
+
+
+def test_without_torch_the_other_models_work_and_vaes_say_what_is_missing(folder):
+    code = (
+        "import sys, importlib.util as u\n"
+        "find = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'torch' else find(name, *rest)\n"
+        "from isotherm.cli.main import run\n"
+        f"sys.argv = ['isotherm', 'fit', '--interactions', {str(folder / 'clicks.parquet')!r}, '--model', "
+        f"MODEL, '--out', {str(folder / 'm')!r}]\n"
+        "run()"
+    )
+    for model, message in (("multvae", "error: multvae, multdae and recvae need torch: pip install 'isotherm[vae]'"),
+                           ("ease", "")):  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace("MODEL", repr(model))],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == (1 if message else 0)
+        assert message in done.stderr

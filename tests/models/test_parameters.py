@@ -50,3 +50,38 @@ def test_unknown_model_lists_the_registry():
         ParameterError, match="no model 'ese'; the models are popularity, item-knn, content-knn, ease"
     ):
         model_class("ese")
+
+
+def test_parts_are_chosen_by_name_and_then_set():
+    model = build(
+        model_class("multvae"),
+        {"mask": "popularity", "mask.power": 0.5, "anchors.weight": 0.1, "beta": "constant", "skip": None},
+    )
+    assert (model.mask.name, model.mask.power, model.mask.keep) == ("popularity", 0.5, 0.5)
+    assert model.anchors.weight == 0.1
+    assert model.beta.value == 0.2
+    assert model.skip.name == "none"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"mask": "half"}, "mask must be one of none, bernoulli, popularity, scheduled, not 'half'"),
+        ({"mask.power": 1}, "bernoulli has no setting 'power'; it has keep"),
+        ({"beta": 0.3}, "beta must be one of constant, annealed, per-click, not 0.3"),
+        ({"anchors.weight": -1}, "anchors.weight must be a number >= 0"),
+        ({"training.metric": "auc"}, "training.metric must be one of hr, ndcg.*like ndcg@100, not 'auc'"),
+        ({"training.valid_share": 1.0}, "training.valid_share must be below 1"),
+        ({"training.device": "tpu"}, "training.device must be one of 'auto', 'cpu', 'cuda', 'mps'"),
+    ],
+)
+def test_impossible_parts_are_refused(settings, words):
+    with pytest.raises(ParameterError, match=words):
+        build(model_class("multvae"), settings)
+
+
+def test_a_part_of_another_kind_is_refused():
+    with pytest.raises(ParameterError, match="mask must be one of none"):
+        model_class("recvae")(mask=0.5)
+    with pytest.raises(ParameterError, match="anchors must be one of anchors, not Bernoulli"):
+        model_class("recvae")(anchors=model_class("recvae")().mask)

@@ -105,9 +105,17 @@ def part_choices(model_class: type[Any]) -> Mapping[str, Mapping[str, type[Any]]
     return getattr(model_class, "parts", {})
 
 
+def part_of(model: object, name: str, value: Any, default: type[Any]) -> Any:
+    """The part of a model that ``value`` is or names; ``default()`` for None. Raises ParameterError."""
+    if value is None:
+        return default()
+    choices = part_choices(type(model))[name]
+    return value if type(value) in choices.values() else _chosen(choices, name, value)
+
+
 def _chosen(choices: Mapping[str, type[Any]], setting: str, value: Any) -> Any:
     name = "none" if value is None else value
-    if name not in choices:
+    if not isinstance(name, str) or name not in choices:
         raise ParameterError(f"{setting} must be one of {', '.join(choices)}, not {value!r}")
     return choices[name]()
 

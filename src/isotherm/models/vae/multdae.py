@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from isotherm.models.parameters import whole
+from isotherm.models.parameters import part_of, whole
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
@@ -37,10 +37,10 @@ class MultDAE(VAERecommender):
     ) -> None:
         self.hidden = whole("hidden", hidden, 1)
         self.latent = whole("latent", latent, 1)
-        self.mask = Bernoulli() if mask is None else mask
-        self.anchors = ItemAnchors() if anchors is None else anchors
-        self.skip = NoSkip() if skip is None else skip
-        self.training = Training() if training is None else training
+        self.mask = part_of(self, "mask", mask, Bernoulli)
+        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
+        self.skip = part_of(self, "skip", skip, NoSkip)
+        self.training = part_of(self, "training", training, Training)
         self.seed = whole("seed", seed, 0)
 
     def _network(self, n_items: int) -> Network:

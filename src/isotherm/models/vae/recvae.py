@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from isotherm.models.parameters import whole
+from isotherm.models.parameters import part_of, whole
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
@@ -43,12 +43,12 @@ class RecVAE(VAERecommender):
     ) -> None:
         self.hidden = whole("hidden", hidden, 1)
         self.latent = whole("latent", latent, 1)
-        self.mask = Bernoulli() if mask is None else mask
-        self.beta = PerClick() if beta is None else beta
+        self.mask = part_of(self, "mask", mask, Bernoulli)
+        self.beta = part_of(self, "beta", beta, PerClick)
         self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
-        self.anchors = ItemAnchors() if anchors is None else anchors
-        self.skip = NoSkip() if skip is None else skip
-        self.training = Training() if training is None else training
+        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
+        self.skip = part_of(self, "skip", skip, NoSkip)
+        self.training = part_of(self, "training", training, Training)
         self.seed = whole("seed", seed, 0)
 
     def _network(self, n_items: int) -> Network:
