@@ -6,6 +6,7 @@ import operator
 import os
 
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")  # as the command line does
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import platform
 import statistics

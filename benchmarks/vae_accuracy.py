@@ -1,6 +1,6 @@
-"""Strong generalization on MovieLens-1M: what masking, anchors and a linear path give, five seeds, with intervals.
+"""Strong generalization on MovieLens-1M: what masking, anchors and a linear path give; five seeds, intervals.
 
-600 users are held out for early stopping and 600 for the test; of each, four fifths of the clicks are the history.
+600 users are held out for early stopping and 600 for the test; four fifths of their clicks are the history.
 Needs --data: a folder with interactions.parquet. Takes half an hour on two cores.
 """
 

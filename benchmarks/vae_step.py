@@ -5,10 +5,6 @@ memory (each in its own process, parameters and Adam's state included). The floo
 the last layer (3 × 2·B·H·I flops) at the rate at which this machine multiplies them in bfloat16.
 """
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 import numpy as np
 from common import interleaved, peak_memory, report, uniform_clicks
 

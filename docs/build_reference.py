@@ -12,6 +12,7 @@ from isotherm.cli.main import app
 from isotherm.evaluation import Evaluation
 from isotherm.models.base import Recommender
 from isotherm.models.registry import REGISTRY, model_class
+from isotherm.models.vae.base import VAERecommender
 
 COMMANDS = ["demo", "fit", "recommend", "evaluate", "datasets list", "datasets info", "datasets get"]
 TARGET = Path(__file__).parent / "reference.md"
@@ -38,7 +39,8 @@ def text() -> str:
     parts += [_function(Recommender, name) for name in CONTRACT]
     for name in REGISTRY:
         parts += [f"### {name}", "", "```", described(model_class(name)), "```", ""]
-    parts += ["## Data", ""]
+    parts += ["### What the VAEs' fit takes more", "", _function(VAERecommender, "fit")]
+    parts += [_function(VAERecommender, "posterior"), "## Data", ""]
     for owner, names in (
         (isotherm.Interactions, ["read", "from_frame", "from_csr"]),
         (isotherm.Items, ["read", "from_frame"]),

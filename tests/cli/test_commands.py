@@ -290,9 +290,7 @@ def test_run_and_valid_are_for_models_that_train_in_steps(folder):
 
 def test_vaes_are_evaluated_with_settings_of_their_own(folder):
     small = [
-        f"{name}.{setting}"
-        for name in ("multvae", "recvae")
-        for setting in ("hidden=16", "training.epochs=2")
+        f"{name}.{what}" for name in ("multvae", "recvae") for what in ("hidden=16", "training.epochs=2")
     ]
     settings = [part for setting in [*small, "multvae.anchors.weight=0.1"] for part in ("--set", setting)]
     invoke(
@@ -306,8 +304,10 @@ def test_vaes_are_evaluated_with_settings_of_their_own(folder):
 
 def test_help_model_tells_parts_and_their_choices():
     shown = invoke("fit", "--model", "recvae", "--help-model")
-    for words in ("anchors.weight = 0.0", "mask = 'bernoulli'", "mask=popularity mask.power = 0.25",
-                  "beta = 'per-click'", "training.clip = None", "beta=annealed:", "skip=ease skip.l2 = 1000.0"):  # fmt: skip
+    for words in (
+        "anchors.weight = 0.0", "mask = 'bernoulli'", "mask=popularity mask.power = 0.25",
+        "beta = 'per-click'", "training.clip = None", "beta=annealed:", "skip=ease skip.l2 = 1000.0",
+    ):  # fmt: skip
         assert words in shown
 
 
@@ -321,13 +321,9 @@ def test_without_torch_the_other_models_work_and_vaes_say_what_is_missing(folder
         f"MODEL, '--out', {str(folder / 'm')!r}]\n"
         "run()"
     )
-    for model, message in (("multvae", "error: multvae, multdae and recvae need torch: pip install 'isotherm[vae]'"),
-                           ("ease", "")):  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", code.replace("MODEL", repr(model))],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    missing = "error: multvae, multdae and recvae need torch: pip install 'isotherm[vae]'"
+    for model, message in (("multvae", missing), ("ease", "")):
+        command = [sys.executable, "-c", code.replace("MODEL", repr(model))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == (1 if message else 0)
         assert message in done.stderr

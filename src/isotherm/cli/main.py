@@ -16,6 +16,7 @@ from isotherm.version import __version__
 
 # Idle BLAS threads sleep after 2^16 cycles: ours take turns with them and need their cores.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's, too
 
 app = typer.Typer(
     name="isotherm",
