@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-BENCHMARKS = gram ease evaluation add_items marec_fit
+BENCHMARKS = gram ease evaluation add_items marec_fit vae_step vae_sampled
 
 .PHONY: run test lint docs bench clean
 

@@ -73,11 +73,11 @@ def our_step(anchors=0.0, seed=0):
         beside["anchors"] = ItemTable(N_ITEMS, LATENT)
         beside["anchors"].fill(0.1, torch.Generator().manual_seed(seed))
         weights = torch.full((clicks.nnz,), 1 / PER_USER)
-        terms.append(AnchorTerm(ItemAnchors(weight=anchors), beside["anchors"], weights, lazily=False))
+        terms.append(AnchorTerm(ItemAnchors(weight=anchors), beside["anchors"], weights))
     phase = Phase(terms)
     trainer = Trainer(
         "multvae", Training(batch_size=BATCH, learning_rate=RATE), network, beside, [phase], Bernoulli(),
-        clicks, seed, None,
+        clicks, np.arange(BATCH), seed, None,
     )  # fmt: skip
     rows, keep = np.arange(BATCH), torch.full((N_ITEMS,), 0.5)
 

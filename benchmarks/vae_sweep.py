@@ -21,9 +21,9 @@ import polars as pl
 from common import RESULTS, report
 from vae_accuracy import measured, strong_split
 
-from isotherm import Annealed, Bernoulli, Clean, Interactions, ItemAnchors, MultVAE, progress
+from isotherm import Annealed, Bernoulli, Interactions, ItemAnchors, MultVAE, progress
 
-ANCHORS, KEEPS, BETAS = (0.0, 0.3, 1.0, 3.0), (0.3, 0.5, 0.8, 1.0), (0.1, 0.2, 0.5)
+ANCHORS, KEEPS, BETAS = (0.0, 0.3, 1.0, 3.0), (0.3, 0.5, 0.8), (0.1, 0.2, 0.5)
 
 
 def cell(arguments: tuple[str, float, float, float]) -> dict[str, Any]:
@@ -31,16 +31,12 @@ def cell(arguments: tuple[str, float, float, float]) -> dict[str, Any]:
     folder, weight, keep, beta = arguments
     progress.watch_with("silent")
     split = strong_split(Interactions.read(Path(folder) / "interactions.parquet"), 0)
-    mask = Clean() if keep == 1 else Bernoulli(keep=keep)
-    model = MultVAE(mask=mask, beta=Annealed(cap=beta), anchors=ItemAnchors(weight=weight))
+    model = MultVAE(mask=Bernoulli(keep=keep), beta=Annealed(cap=beta), anchors=ItemAnchors(weight=weight))
     model.fit(split.train, valid=split.valid)
     found = measured(model, split)[0]["ndcg@100"].mean()
     print(f"λ_A {weight:g}  keep {keep:g}  β {beta:g}  {found:.4f}", flush=True)
-    p = model.progress_
-    return {
-        "anchors": weight, "keep": keep, "beta": beta, "valid": round(p.best, 4), "test": round(float(found), 4),
-        "epochs": p.best_epoch,
-    }  # fmt: skip
+    setting = {"anchors": weight, "keep": keep, "beta": beta, "epochs": model.progress_.best_epoch}
+    return setting | {"valid": round(model.progress_.best, 4), "test": round(float(found), 4)}
 
 
 def main() -> None:

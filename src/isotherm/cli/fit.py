@@ -53,6 +53,8 @@ def fit(
     made = build(wanted, parse_settings(settings or []))
     if not made.trains_in_steps and (valid or training_run):
         raise ParameterError(f"--valid and --run are for models that train in steps; {model} does not")
+    leads = int(os.environ.get("RANK", 0)) == 0  # under torch's launcher the first process speaks and saves
+    quiet = quiet or not leads
     o.begin(quiet)
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
     clicks = o.read_clicks(interactions, names, min_rating, quiet)
@@ -61,9 +63,8 @@ def fit(
         watched = None if valid is None else o.read_clicks(valid, names, min_rating, quiet)
         more = {"valid": watched, "run": training_run}
     made.fit(clicks, o.read_items(items, item_column, kinds, quiet), **more)
-    if int(os.environ.get("RANK", 0)) > 0:  # under torch's launcher the first process alone saves
-        return
-    made.save(out)
+    if leads:
+        made.save(out)
     o.note(f"{made!r}\nsaved to {out}", quiet)
 
 

@@ -23,7 +23,7 @@ def term(settings, clicks, seed=5):
     table = ItemTable(N_ITEMS, LATENT)
     table.fill(1.0, torch.Generator().manual_seed(seed))
     weights = settings.click_weights(Interactions.from_csr(clicks))
-    return AnchorTerm(settings, table, torch.from_numpy(weights), lazily=False)
+    return AnchorTerm(settings, table, torch.from_numpy(weights))
 
 
 def test_closed_form_is_the_literal_sum_with_its_gradients(x):  # noqa: F811
@@ -132,6 +132,8 @@ def test_a_cold_item_stands_among_the_items_like_it():
     np.testing.assert_allclose(placed[:3], anchors[:3])
     np.testing.assert_allclose(placed[3], [2, 0], atol=1e-6)
     np.testing.assert_allclose(placed[4], anchors[:3].mean(0), atol=1e-6)
+    bare = Items.from_frame(pl.DataFrame({"item_id": [0, 1, 2, 3, 4]}))
+    np.testing.assert_array_equal(cold_anchors(anchors, np.array([2, 2, 2, 0, 0]), bare), anchors)
 
 
 def test_anchors_cost_nothing_at_inference(clicks, items, tmp_path):

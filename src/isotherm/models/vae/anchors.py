@@ -105,8 +105,8 @@ class AnchorTerm:
 
     name = "anchor"
 
-    def __init__(self, settings: ItemAnchors, table: ItemTable, click_weights: Tensor, lazily: bool) -> None:
-        self.settings, self.table, self.click_weights, self.lazily = settings, table, click_weights, lazily
+    def __init__(self, settings: ItemAnchors, table: ItemTable, click_weights: Tensor) -> None:
+        self.settings, self.table, self.click_weights = settings, table, click_weights
 
     def weight(self, forward: Forward) -> float:
         """λ_A of this moment."""
@@ -119,7 +119,7 @@ class AnchorTerm:
         shares = forward.clicks.with_values(self.click_weights[forward.places])
         if self.settings.centroids != "one":
             shares = shares.with_values(self._chosen(mean, shares.values, forward))
-        centroid, squares = bag_with_squares(self.table, shares, self.lazily)
+        centroid, squares = bag_with_squares(self.table, shares)
         total = shares.sums(shares.values)  # 1, but for a user without clicks
         apart = total * mean.square().sum(1) - 2 * (mean * centroid).sum(1) + squares
         return apart if logvar is None else apart + total * logvar.exp().sum(1)
@@ -159,7 +159,7 @@ def cold_anchors(
     shares nothing with any clicked item gets the mean of all their anchors.
     """
     warm, cold = np.flatnonzero(item_clicks), np.flatnonzero(item_clicks == 0)
-    if not len(cold):
+    if not len(cold) or all(missing == 1 for missing in items.missing().values()):
         return anchors
     similarity = MetadataSimilarity(second_order=False).fit(items)
     encoded = similarity.encode(items)

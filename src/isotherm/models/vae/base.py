@@ -78,14 +78,9 @@ class VAERecommender(Recommender):
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
-        validation: Validation | None
+        stays, validation = held_out(matrix, self.training.valid_share, self.seed)
         if self._valid is not None:
-            validation = Validation.given(clicks, self._valid, self.seed)
-        else:
-            train, validation = held_out(matrix, self.training.valid_share, self.seed)
-            if shares is not None:
-                shares = shares[np.repeat(train, np.diff(matrix.indptr))]
-            matrix = with_entries(matrix, np.repeat(train, np.diff(matrix.indptr)))
+            stays[:], validation = True, Validation.given(clicks, self._valid, self.seed)
         network = self._network(clicks.n_items)
         beside: dict[str, nn.Module] = {}
         terms: list[Term] = []
@@ -94,8 +89,7 @@ class VAERecommender(Recommender):
             start = self.anchors.initial(matrix, items, self.latent, self.seed)
             table.weight.data.copy_(torch.from_numpy(start))
             beside["anchors"] = table
-            lazily = self.training.sampled(clicks.n_items) > 0
-            terms.append(AnchorTerm(self.anchors, table, torch.from_numpy(shares), lazily))
+            terms.append(AnchorTerm(self.anchors, table, torch.from_numpy(shares)))
         phases = self._phases(network, beside, terms)
         name, k = self.training.measured_by()
         trainer = Trainer(
@@ -106,23 +100,29 @@ class VAERecommender(Recommender):
             phases,
             self.mask,
             matrix,
+            np.flatnonzero(stays),
             self.seed,
             None if validation is None else lambda: validation.measure(partial(logits, network), name, k),
         )
-        folder = None if self._run is None else RunFolder(self._run)
-        self.progress_ = trainer.run(folder, fingerprint(repr(self), matrix) if folder else "")
+        folder, belongs = None if self._run is None else RunFolder(self._run), ""
+        if folder:
+            watched = [] if validation is None else [validation.histories, validation.targets]
+            belongs = fingerprint(repr(self), matrix, *watched)
+        self.progress_ = trainer.run(folder, belongs)
         self.network_ = network.to("cpu").eval().requires_grad_(False)
-        self.skip_ = self._linear_path(matrix, validation)
+        self.skip_ = self._linear_path(matrix, stays, validation)
         self.anchors_ = None
         if shares is not None:
             found = table.weight.detach().cpu().numpy()
             self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
 
-    def _linear_path(self, matrix: csr_array, validation: Validation | None) -> LinearPath | None:
+    def _linear_path(
+        self, matrix: csr_array, stays: NDArray[np.bool_], validation: Validation | None
+    ) -> LinearPath | None:
         """The skip path, its scale the one that ranks the validation users best."""
         if not isinstance(self.skip, EASESkip):
             return None
-        weights = self.skip.fitted(matrix)
+        weights = self.skip.fitted(with_entries(matrix, np.repeat(stays, np.diff(matrix.indptr))))
         paths = [LinearPath(weights, c) for c in candidate_scales(self.skip, validation is not None)]
         if validation is None or len(paths) == 1:
             return paths[0]

@@ -21,13 +21,18 @@ _USERS = 32  # rows of logits that are widened to float32 at one time
 
 
 class ItemTable(nn.Module):
-    """weight: (n_items, width) float32.  adam: set where updates happen within the backward pass."""
+    """weight: (n_items, width) float32.
+
+    adam: set where updates happen within the backward pass.  frozen: the weights are held for now.
+    lazily: rows without a click in the batch rest, where Adam would move them by their momentum; large
+    catalogues need it, as a step must not touch every item.
+    """
 
     def __init__(self, n_items: int, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(n_items, width))
         self.adam: InPlaceAdam | None = None
-        self.frozen = False
+        self.frozen = self.lazily = False
 
     def fill(self, bound: float, generator: torch.Generator) -> None:
         """Uniform in ±bound."""
@@ -100,19 +105,17 @@ def _halves(values: Tensor) -> np.ndarray:
     return values.view(torch.int16).numpy().view(np.uint16)
 
 
-def bag(table: ItemTable, batch: Batch, lazily: bool = False) -> Tensor:
-    """Σ value · weight[item] of each user, (n_users, width).  lazily: only clicked rows are updated."""
-    return bag_with_squares(table, batch, lazily, squares=False)[0]
+def bag(table: ItemTable, batch: Batch) -> Tensor:
+    """Σ value · weight[item] of each user, (n_users, width)."""
+    return bag_with_squares(table, batch, squares=False)[0]
 
 
-def bag_with_squares(
-    table: ItemTable, batch: Batch, lazily: bool = False, squares: bool = True
-) -> tuple[Tensor, Tensor]:
+def bag_with_squares(table: ItemTable, batch: Batch, squares: bool = True) -> tuple[Tensor, Tensor]:
     """Σ value · weight[item], (n_users, width), and Σ value · ‖weight[item]‖², (n_users,)."""
     if table.adam is not None:
         # the key gives autograd something to differentiate by: the weights themselves are not in its graph
         key = torch.zeros(1, requires_grad=torch.is_grad_enabled() and not table.frozen)
-        return _Bag.apply(key, table, batch, lazily, squares)  # type: ignore[no-any-return,no-untyped-call]
+        return _Bag.apply(key, table, batch, squares)  # type: ignore[no-any-return,no-untyped-call]
     weight = table.weight.detach() if table.frozen else table.weight
     total = nn.functional.embedding_bag(
         batch.items, weight, batch.starts[:-1], mode="sum", per_sample_weights=batch.values
@@ -127,12 +130,12 @@ def bag_with_squares(
 
 class _Bag(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, key: Tensor, table: ItemTable, batch: Batch, lazily: bool, squares: bool) -> Any:
+    def forward(ctx: Any, key: Tensor, table: ItemTable, batch: Batch, squares: bool) -> Any:
         weight = table.weight.detach()
         total = torch.empty(batch.n_users, weight.shape[1])
         clicks = (batch.starts.numpy(), batch.items.numpy(), batch.values.numpy())
         run_bands(bag_rows, batch.n_users, *clicks, weight.numpy(), total.numpy(), smallest=8)
-        ctx.table, ctx.batch, ctx.lazily = table, batch, lazily
+        ctx.table, ctx.batch = table, batch
         lengths = torch.zeros(batch.n_users)
         if squares:
             lengths = batch.sums(batch.values * torch.linalg.vecdot(weight, weight)[batch.items])
@@ -140,8 +143,8 @@ class _Bag(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, above: Tensor, pull: Tensor) -> Any:
-        ctx.table.adam.bag(ctx.batch, above.contiguous(), pull.contiguous(), not ctx.lazily)
-        return None, None, None, None, None
+        ctx.table.adam.bag(ctx.batch, above.contiguous(), pull.contiguous(), not ctx.table.lazily)
+        return None, None, None, None
 
 
 def log_likelihoods(

@@ -133,8 +133,9 @@ class Trainer:
     """Trains a network (and the modules beside it) on a click matrix.
 
     network: what is trained.  beside: other modules that learn or are kept, by name (anchors, an old
-    encoder).  phases: the passes of one epoch.  validate: the metric of the network as it is, or None.
-    targets: CSR matrices of further soft targets; log-likelihoods of them follow the clicks' own.
+    encoder).  phases: the passes of one epoch.  users: rows of ``clicks`` to train on.
+    validate: the metric of the network as it is, or None.  targets: CSR matrices of further soft targets;
+    log-likelihoods of them follow the clicks' own.
     """
 
     def __init__(
@@ -146,6 +147,7 @@ class Trainer:
         phases: Sequence[Phase],
         mask: Mask,
         clicks: csr_array,
+        users: NDArray[Any],
         seed: int,
         validate: Callable[[], float] | None,
         targets: Sequence[csr_array] = (),
@@ -156,7 +158,7 @@ class Trainer:
         self.rank, self.world = processes()
         self.device = chosen_device(settings.device)
         self.dtype = chosen_precision(settings.precision, self.device)
-        self.users = np.flatnonzero(np.diff(clicks.indptr))
+        self.users = users[np.diff(clicks.indptr)[users] > 0]
         self.item_clicks = torch.from_numpy(np.bincount(clicks.indices, minlength=clicks.shape[1]))
         self.sampled = settings.sampled(clicks.shape[1])
         for module in (network, *beside.values()):
@@ -341,6 +343,7 @@ class Trainer:
         in_place = self.device.type == "cpu" and self.world == 1 and self.settings.clip is None
         for table in self._tables():
             table.adam = InPlaceAdam(table, rate, decay) if in_place else None
+            table.lazily = self.sampled > 0
         modules = nn.ModuleDict({"network": self.network, **self._learners()})
         self._names = [name for name, parameter in modules.named_parameters() if parameter.requires_grad]
         self._learning = [dict(modules.named_parameters())[name] for name in self._names]
@@ -424,11 +427,12 @@ class Trainer:
         return True
 
 
-def fingerprint(described: str, clicks: csr_array) -> str:
-    """SHA-256 of the settings and the clicks: what a checkpoint belongs to."""
+def fingerprint(described: str, *matrices: csr_array) -> str:
+    """SHA-256 of the settings, the clicks and the validation clicks: what a checkpoint belongs to."""
     digest = hashlib.sha256(described.encode())
-    for part in (clicks.indptr, clicks.indices, clicks.data):
-        digest.update(np.ascontiguousarray(part).data)
+    for matrix in matrices:
+        for part in (matrix.indptr, matrix.indices, matrix.data):
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 

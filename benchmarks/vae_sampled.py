@@ -1,0 +1,79 @@
+"""A training step on a catalogue of 200,000 items: sampled softmax against the full one, and its bias.
+
+Time of a step of the training loop, in turns; the error of log Σ exp(logit) by sample size, at logits with a
+standard deviation of 2: its mean (the bias) and its standard deviation over users and samples, in nats.
+"""
+
+import math
+
+import numpy as np
+import torch
+from common import interleaved, report, uniform_clicks
+
+from isotherm.models.vae.batch import Batch
+from isotherm.models.vae.beta import Constant
+from isotherm.models.vae.masking import Bernoulli
+from isotherm.models.vae.networks import MultiVAE
+from isotherm.models.vae.objective import GaussianKL, Reconstruction
+from isotherm.models.vae.tables import ItemTable, Sample, log_likelihoods
+from isotherm.models.vae.training import Phase, Trainer, Training
+
+N_ITEMS, HIDDEN, LATENT, BATCH, PER_USER = 200_000, 200, 64, 500, 60
+SAMPLES = (1000, 10_000, 50_000)
+
+
+def step_of(sampled: int):
+    """One step of the training loop."""
+    clicks = uniform_clicks(BATCH, N_ITEMS, PER_USER)
+    phase = Phase([Reconstruction(), GaussianKL(Constant())])
+    trainer = Trainer(
+        "multvae", Training(batch_size=BATCH, softmax_sample=sampled),
+        MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0), {}, [phase], Bernoulli(), clicks, np.arange(BATCH), 0, None,
+    )  # fmt: skip
+    rows, keep = np.arange(BATCH), torch.full((N_ITEMS,), 0.5)
+
+    def step() -> None:
+        trainer.step(phase, rows, keep, 0.0)
+        trainer.progress.batch += 1
+
+    step()
+    return step
+
+
+def errors(n: int, spread: float = 2.0, repeats: int = 20) -> dict[str, float]:
+    """Of log Z, in nats, from ``n`` sampled items."""
+    users = 32
+    generator = torch.Generator().manual_seed(0)
+    table = ItemTable(N_ITEMS, HIDDEN)
+    table.weight.data.normal_(0, 1, generator=generator)
+    hidden = torch.randn(users, HIDDEN, generator=generator) * spread / math.sqrt(HIDDEN)
+    clicks = Batch.of(uniform_clicks(users, N_ITEMS, PER_USER))
+    bias = torch.zeros(N_ITEMS)
+    full = log_likelihoods(hidden, table, bias, [clicks], torch.float32)[:, 0]
+    apart = []
+    for seed in range(repeats):
+        sample = Sample([clicks], n, torch.Generator().manual_seed(seed))
+        found = log_likelihoods(hidden, table, bias, [clicks], torch.float32, sample)[:, 0]
+        apart.append(((full - found) / clicks.totals).detach())
+    values = torch.stack(apart)
+    return {"bias": float(values.mean()), "deviation": float(values.std())}
+
+
+def main() -> None:
+    jobs = {"full": step_of(0)} | {f"{n} items": step_of(n) for n in SAMPLES}
+    seconds = interleaved(5, **jobs)
+    error = {n: errors(n) for n in SAMPLES}
+    rows = []
+    for n in SAMPLES:
+        of = f"{n} of {N_ITEMS} items"
+        ratio = seconds["full"] / seconds[f"{n} items"]
+        rows += [
+            {"what": f"{of}: full step / sampled step", "measured": ratio},
+            {"what": f"{of}: bias of log Z", "measured": error[n]["bias"], "unit": "nats"},
+            {"what": f"{of}: deviation of log Z", "measured": error[n]["deviation"], "unit": "nats"},
+        ]
+    report("vae_sampled", rows, shape=[BATCH, N_ITEMS, HIDDEN, LATENT, PER_USER], seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()
