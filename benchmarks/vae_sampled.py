@@ -15,8 +15,9 @@ from isotherm.models.vae.beta import Constant
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.models.vae.networks import MultiVAE
 from isotherm.models.vae.objective import GaussianKL, Reconstruction
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import ItemTable, Sample, log_likelihoods
-from isotherm.models.vae.training import Phase, Trainer, Training
+from isotherm.models.vae.training import Phase, Trainer
 
 N_ITEMS, HIDDEN, LATENT, BATCH, PER_USER = 200_000, 200, 64, 500, 60
 SAMPLES = (1000, 10_000, 50_000)
@@ -26,10 +27,11 @@ def step_of(sampled: int):
     """One step of the training loop."""
     clicks = uniform_clicks(BATCH, N_ITEMS, PER_USER)
     phase = Phase([Reconstruction(), GaussianKL(Constant())])
+    settings = Training(batch_size=BATCH, softmax_sample=sampled)
+    network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0)
     trainer = Trainer(
-        "multvae", Training(batch_size=BATCH, softmax_sample=sampled),
-        MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0), {}, [phase], Bernoulli(), clicks, np.arange(BATCH), 0, None,
-    )  # fmt: skip
+        "multvae", settings, network, {}, [phase], Bernoulli(), clicks, np.arange(BATCH), 0, None
+    )
     rows, keep = np.arange(BATCH), torch.full((N_ITEMS,), 0.5)
 
     def step() -> None:

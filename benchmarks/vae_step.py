@@ -63,8 +63,9 @@ def our_step(anchors=0.0, seed=0):
     from isotherm.models.vae.masking import Bernoulli
     from isotherm.models.vae.networks import MultiVAE
     from isotherm.models.vae.objective import GaussianKL, Reconstruction
+    from isotherm.models.vae.settings import Training
     from isotherm.models.vae.tables import ItemTable
-    from isotherm.models.vae.training import Phase, Trainer, Training
+    from isotherm.models.vae.training import Phase, Trainer
 
     clicks = uniform_clicks(BATCH, N_ITEMS, PER_USER)
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, seed)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from isotherm.models.vae.multdae import MultDAE as MultDAE
     from isotherm.models.vae.multvae import MultVAE as MultVAE
     from isotherm.models.vae.recvae import RecVAE as RecVAE
+    from isotherm.models.vae.settings import Training as Training
     from isotherm.models.vae.skip import EASESkip as EASESkip
-    from isotherm.models.vae.training import Training as Training
 
 # Read on first use, so that ``import isotherm`` costs nothing.
 _EXPORTS = {
@@ -47,7 +47,7 @@ _EXPORTS = {
     "RecVAE": "isotherm.models.vae.recvae",
     "ItemAnchors": "isotherm.models.vae.anchors",
     "EASESkip": "isotherm.models.vae.skip",
-    "Training": "isotherm.models.vae.training",
+    "Training": "isotherm.models.vae.settings",
     "Annealed": "isotherm.models.vae.beta",
     "Constant": "isotherm.models.vae.beta",
     "PerClick": "isotherm.models.vae.beta",

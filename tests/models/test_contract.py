@@ -15,7 +15,7 @@ from isotherm.errors import (
     UnsupportedError,
 )
 from isotherm.models.registry import REGISTRY, model_class
-from isotherm.models.vae.training import Training
+from isotherm.models.vae.settings import Training
 
 SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=120)}
 SETTINGS = {"multvae": SMALL, "multdae": SMALL, "recvae": SMALL}

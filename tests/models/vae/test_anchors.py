@@ -13,9 +13,9 @@ from isotherm.errors import ParameterError
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.objective import Forward
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import ItemTable
-from isotherm.models.vae.training import Training
-from tests.models.vae.test_objective import LATENT, N_ITEMS, forward_of, same, x  # noqa: F401
+from tests.models.vae.test_objective import LATENT, N_ITEMS, assert_same, forward_of, x  # noqa: F401
 from tests.reference import vae as reference
 
 
@@ -31,7 +31,7 @@ def test_closed_form_is_the_literal_sum_with_its_gradients(x):  # noqa: F811
     anchor = term(ItemAnchors(weight=1.0), csr_array(x.numpy()))
     mean, logvar = forward.posterior
     literal = reference.anchor_loss(mean, logvar, anchor.table.weight, x)
-    same(anchor(forward), literal, [mean, logvar, anchor.table.weight])
+    assert_same(anchor(forward), literal, [mean, logvar, anchor.table.weight])
 
 
 def test_closed_form_is_the_mean_over_samples(x):  # noqa: F811

@@ -35,7 +35,7 @@ def forward_of(x, seed=1, epoch=0.0):
     return Forward(batch, batch, torch.arange(len(batch.items)), posterior, z, found, epoch)
 
 
-def same(ours, theirs, leaves):
+def assert_same(ours, theirs, leaves):
     """Equal values and equal gradients under random weights of the users."""
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     above = torch.randn(len(ours), generator=torch.Generator().manual_seed(11))
@@ -50,7 +50,7 @@ def same(ours, theirs, leaves):
 def test_gaussian_kl(x):
     forward = forward_of(x)
     mean, logvar = forward.posterior
-    same(GaussianKL(Constant())(forward), reference.gaussian_kl(mean, logvar), [mean, logvar])
+    assert_same(GaussianKL(Constant())(forward), reference.gaussian_kl(mean, logvar), [mean, logvar])
 
 
 def test_free_bits_are_free_a_dimension_at_a_time(x):
@@ -69,7 +69,7 @@ def test_composite_kl(x):
     before = old.encode(normalised(forward.clicks))
     mean, logvar = forward.posterior
     literal = reference.composite_kl(forward.z, mean, logvar, before.mean.detach(), before.logvar.detach())
-    same(CompositeKL(PerClick(), old)(forward), literal, [mean, logvar])
+    assert_same(CompositeKL(PerClick(), old)(forward), literal, [mean, logvar])
 
 
 def test_total_is_the_weighted_sum(x):

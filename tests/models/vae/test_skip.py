@@ -7,8 +7,8 @@ import isotherm
 from isotherm.models.ease import EASE
 from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.scoring import logits
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import EASESkip, candidate_scales
-from isotherm.models.vae.training import Training
 from isotherm.models.vae.validation import held_out
 from tests.models.vae.test_training import SMALL, tastes
 

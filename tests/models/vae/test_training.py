@@ -20,7 +20,7 @@ from isotherm.models.vae.multdae import MultDAE
 from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.objective import Reconstruction
 from isotherm.models.vae.recvae import RecVAE
-from isotherm.models.vae.training import Training
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.validation import Validation, folded, held_out
 from tests.conftest import random_clicks
 

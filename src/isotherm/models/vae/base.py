@@ -23,9 +23,10 @@ from isotherm.models.vae.masking import MASKS, Mask
 from isotherm.models.vae.networks import Network, normalised
 from isotherm.models.vae.objective import Term
 from isotherm.models.vae.scoring import logits
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, Skip, candidate_scales
 from isotherm.models.vae.tables import ItemTable
-from isotherm.models.vae.training import Phase, Progress, Trainer, Training, fingerprint
+from isotherm.models.vae.training import Phase, Progress, Trainer, fingerprint
 from isotherm.models.vae.validation import Validation, held_out
 
 
@@ -168,7 +169,7 @@ class VAERecommender(Recommender):
         return arrays, {
             "epoch": p.epoch,
             "best_epoch": p.best_epoch,
-            "best": p.best if p.best_epoch else None,
+            "best": p.best,
             "skip": None if self.skip_ is None else self.skip_.scale,
         }
 
@@ -184,5 +185,4 @@ class VAERecommender(Recommender):
         self.skip_ = (
             None if scale is None else LinearPath(DenseWeights.from_arrays(part(arrays, "skip.")), scale)
         )
-        best = -np.inf if document["best"] is None else document["best"]
-        self.progress_ = Progress(document["epoch"], best=best, best_epoch=document["best_epoch"])
+        self.progress_ = Progress(document["epoch"], best=document["best"], best_epoch=document["best_epoch"])

@@ -12,8 +12,9 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Reconstruction, Term
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import NoSkip, Skip
-from isotherm.models.vae.training import Phase, Training
+from isotherm.models.vae.training import Phase
 
 
 class MultDAE(VAERecommender):

@@ -13,8 +13,9 @@ from isotherm.models.vae.beta import BETAS, Annealed, Beta
 from isotherm.models.vae.masking import Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import GaussianKL, Reconstruction, Term
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import NoSkip, Skip
-from isotherm.models.vae.training import Phase, Training
+from isotherm.models.vae.training import Phase
 
 
 class MultVAE(VAERecommender):

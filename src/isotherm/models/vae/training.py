@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,83 +20,15 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from isotherm.errors import ParameterError, TrainingError
-from isotherm.models.parameters import Part, above, at_least, one_of, whole
 from isotherm.models.vae.batch import Batch, gathered
 from isotherm.models.vae.checkpoint import RunFolder, under, with_prefix
 from isotherm.models.vae.devices import chosen_device, chosen_precision, processes
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network, masked, normalised
 from isotherm.models.vae.objective import Forward, Term, total
+from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.progress import tell
-from isotherm.ranking.metrics import USER_METRICS
-
-_FULL_SOFTMAX = 100_000  # items up to which the softmax runs over all of them
-_SAMPLED = 10_000  # items that stand for all beyond
-
-
-class Training(Part):
-    """How a network is trained.
-
-    epochs: at most.  batch_size: users a step.  learning_rate, weight_decay (decoupled): of Adam. clip:
-    largest norm of the whole gradient, or none (clipping needs the whole gradient in memory). patience:
-    validations without a better ``metric`` after which training stops.  validate_every: epochs. valid_share:
-    users held out for validation where fit is given none; fewer than 50 of them, and there is no validation:
-    training runs all epochs.  softmax_sample: items that stand for all in a step's softmax; 0: all; "auto":
-    all up to 100,000.  precision: of the item-wide products: "bfloat16", "float32" or "auto" (bfloat16 where
-    the processor multiplies in it).  device: "cpu", "cuda", "mps" or "auto". checkpoint_minutes: between two
-    checkpoints, where fit is given a run folder.  tensorboard: write its event files there, too.
-    """
-
-    name: ClassVar[str] = "training"
-
-    def __init__(
-        self,
-        *,
-        epochs: int = 200,
-        batch_size: int = 500,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        clip: float | None = None,
-        patience: int = 20,
-        validate_every: int = 1,
-        valid_share: float = 0.05,
-        metric: str = "ndcg@100",
-        softmax_sample: int | str = "auto",
-        precision: str = "auto",
-        device: str = "auto",
-        checkpoint_minutes: float = 10.0,
-        tensorboard: bool = False,
-    ) -> None:
-        self.epochs = whole("training.epochs", epochs, 1)
-        self.batch_size = whole("training.batch_size", batch_size, 1)
-        self.learning_rate = above("training.learning_rate", learning_rate, 0)
-        self.weight_decay = at_least("training.weight_decay", weight_decay, 0)
-        self.clip = None if clip is None else above("training.clip", clip, 0)
-        self.patience = whole("training.patience", patience, 1)
-        self.validate_every = whole("training.validate_every", validate_every, 1)
-        self.valid_share = at_least("training.valid_share", valid_share, 0)
-        if self.valid_share >= 1:
-            raise ParameterError(f"training.valid_share must be below 1, not {valid_share!r}")
-        self.metric = metric
-        _metric(metric)
-        self.softmax_sample = (
-            "auto" if softmax_sample == "auto" else whole("training.softmax_sample", softmax_sample, 0)
-        )
-        self.precision = one_of("training.precision", precision, ("auto", "bfloat16", "float32"))
-        self.device = one_of("training.device", device, ("auto", "cpu", "cuda", "mps"))
-        self.checkpoint_minutes = at_least("training.checkpoint_minutes", checkpoint_minutes, 0)
-        self.tensorboard = one_of("training.tensorboard", tensorboard, (True, False))
-
-    def measured_by(self) -> tuple[str, int]:
-        """Metric and list length of validation."""
-        return _metric(self.metric)
-
-    def sampled(self, n_items: int) -> int:
-        """Items to sample for the softmax of a catalogue; 0 is all of them."""
-        if self.softmax_sample == "auto":
-            return 0 if n_items <= _FULL_SOFTMAX else _SAMPLED
-        return 0 if int(self.softmax_sample) >= n_items else int(self.softmax_sample)
 
 
 @dataclass(frozen=True)
@@ -123,7 +55,7 @@ class Progress:
     sums: dict[str, list[float]] = field(default_factory=dict)  #: by term: sum over users, users
     users: int = 0
     seconds: float = 0.0
-    best: float = -math.inf
+    best: float = -1.0  #: of the validation metric; below 0: not measured yet
     best_epoch: int = 0
     stale: int = 0
     stopped: bool = False
@@ -293,7 +225,7 @@ class Trainer:
     def _tell(self) -> None:
         p, terms = self.progress, self.means()
         shown = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
-        best = f", best {self.settings.metric} {p.best:.4f}" if p.best > -math.inf else ""
+        best = f", best {self.settings.metric} {p.best:.4f}" if p.best >= 0 else ""
         tell(
             f"epoch {p.epoch + 1} of {self.settings.epochs}: {shown}{best}, "
             f"{p.users / max(p.seconds, 1e-9):,.0f} users/s"
@@ -434,16 +366,6 @@ def fingerprint(described: str, *matrices: csr_array) -> str:
         for part in (matrix.indptr, matrix.indices, matrix.data):
             digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
-
-
-def _metric(text: str) -> tuple[str, int]:
-    name, _, k = str(text).partition("@")
-    if name not in USER_METRICS or not k.isdigit() or int(k) < 1:
-        raise ParameterError(
-            f"training.metric must be one of {', '.join(USER_METRICS)} with @ and a length, like ndcg@100, "
-            f"not {text!r}"
-        )
-    return name, int(k)
 
 
 def _board(folder: RunFolder | None, wanted: bool) -> Any:
