@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import EASE, Interactions, MARec, Popularity, evaluate
+from isotherm import EASE, Interactions, MARec, MultVAE, Popularity, Training, evaluate
 from isotherm.data import splits
 from isotherm.errors import ParameterError
 from isotherm.models.base import Recommender
@@ -146,3 +146,14 @@ def test_score_that_is_no_number_is_refused(split):
         evaluate(split, {"fixed": Fixed(row=[np.nan] * 5)})
     with pytest.raises(ParameterError, match="k must be whole numbers >= 1"):
         evaluate(split, {"fixed": Fixed(row=[1] * 5)}, ks=[0])
+
+
+def test_validation_clicks_reach_the_models_that_train_in_steps(monkeypatch):
+    rng = np.random.default_rng(0)
+    log = Interactions.from_csr((rng.random((120, 20)) < 0.3).astype(np.float32))
+    parts = [log.take_users(np.arange(first, first + 40)) for first in (0, 40, 80)]
+    made = splits.given(*parts, strong=True)
+    model = MultVAE(hidden=8, latent=4, training=Training(epochs=2))
+    result = evaluate(made, {"multvae": model, "ease": EASE()})
+    assert model.progress_.best > 0  # 40 training users alone would be too few to hold some out
+    assert set(result.models) == {"multvae", "ease"}
