@@ -112,9 +112,13 @@ def bag(table: ItemTable, batch: Batch) -> Tensor:
 
 def bag_with_squares(table: ItemTable, batch: Batch, squares: bool = True) -> tuple[Tensor, Tensor]:
     """Σ value · weight[item], (n_users, width), and Σ value · ‖weight[item]‖², (n_users,)."""
-    if table.adam is not None:
+    by_kernel = table.weight.device.type == "cpu" and not (
+        torch.is_grad_enabled() and table.weight.requires_grad and not table.frozen
+    )
+    if by_kernel:
         # the key gives autograd something to differentiate by: the weights themselves are not in its graph
-        key = torch.zeros(1, requires_grad=torch.is_grad_enabled() and not table.frozen)
+        updates = table.adam is not None and not table.frozen
+        key = torch.zeros(1, requires_grad=torch.is_grad_enabled() and updates)
         return _Bag.apply(key, table, batch, squares)  # type: ignore[no-any-return,no-untyped-call]
     weight = table.weight.detach() if table.frozen else table.weight
     total = nn.functional.embedding_bag(
