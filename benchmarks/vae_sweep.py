@@ -1,6 +1,6 @@
 """How sensitive a Multi-VAE is to λ_A, the mask's keep probability and β: a table and a figure, MovieLens-1M.
 
-One split of ``vae_accuracy.py`` (seed 0), early stopping with a patience of 10 epochs; each cell is one training on one core.
+One split of ``vae_accuracy.py`` (seed 0), early stopping with a patience of 10; a cell is one training.
 Needs --data: a folder with interactions.parquet. Takes half an hour on two cores.
 """
 

@@ -263,7 +263,7 @@ def test_version():
 
 def test_a_vae_is_trained_logged_and_gone_on_with(folder):
     clicks, items, run = folder / "clicks.parquet", folder / "items.parquet", folder / "run"
-    fit = ("fit", "--interactions", clicks, "--items", items, "--model", "multvae", "--run", run)
+    fit = ("fit", "--interactions", clicks, "--items", items, "--model", "multvae", "--run-dir", run)
     settings = ("--set", "anchors.weight=0.1", "--set", "hidden=16", "--set", "training.epochs=3")
     invoke(*fit, *settings, "--out", folder / "model")
     manifest = json.loads((folder / "model" / "model.json").read_text())
@@ -282,7 +282,7 @@ def test_a_vae_is_trained_logged_and_gone_on_with(folder):
 
 def test_run_and_valid_are_for_models_that_train_in_steps(folder):
     fit = ("fit", "--interactions", folder / "clicks.parquet", "--model", "ease", "--out", folder / "model")
-    for option in (("--run", folder / "run"), ("--valid", folder / "clicks.parquet")):
+    for option in (("--run-dir", folder / "run"), ("--valid", folder / "clicks.parquet")):
         with pytest.raises(IsothermError, match="for models that train in steps; ease does not"):
             invoke(*fit, *option)
     assert not (folder / "run").exists()

@@ -22,7 +22,7 @@ def fit(
     ] = None,
     training_run: Annotated[
         Path | None,
-        typer.Option("--run", help="Folder for checkpoints and the log; a run that was cut off goes on."),
+        typer.Option("--run-dir", help="Folder for checkpoints and the log; a run that was cut off goes on."),
     ] = None,
     help_model: Annotated[bool, typer.Option("--help-model", help="Show the model's settings.")] = False,
     kinds: o.Kinds = None,
@@ -52,7 +52,7 @@ def fit(
         raise ParameterError(f"{out}: is a file; a model is saved to a folder")
     made = build(wanted, parse_settings(settings or []))
     if not made.trains_in_steps and (valid or training_run):
-        raise ParameterError(f"--valid and --run are for models that train in steps; {model} does not")
+        raise ParameterError(f"--valid and --run-dir are for models that train in steps; {model} does not")
     leads = int(os.environ.get("RANK", 0)) == 0  # under torch's launcher the first process speaks and saves
     quiet = quiet or not leads
     o.begin(quiet)
