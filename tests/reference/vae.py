@@ -50,3 +50,32 @@ def adam(weight: Tensor, gradients: list[Tensor], rate: float, decay: float = 0.
         v = 0.999 * v + 0.001 * g * g
         w = w * (1 - rate * decay) - rate * (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
     return w
+
+
+def multvae_logits(x: Tensor, weights: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Liang et al. 2018, §2: mean, logvar and logits at the mean, from clean dense clicks."""
+    inputs = x / x.norm(dim=1, keepdim=True)
+    hidden = torch.tanh(inputs @ weights["first.weight"] + weights["first_bias"])
+    mean, logvar = (hidden @ weights["head.weight"].T + weights["head.bias"]).chunk(2, dim=1)
+    last = torch.tanh(mean @ weights["middle.weight"].T + weights["middle.bias"])
+    return mean, logvar, last @ weights["last.weight"].T + weights["last_bias"]
+
+
+def recvae_logits(x: Tensor, weights: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """RecVAE, fig. 2: h_i = LN(swish(W_i h_{i-1} + h_1 + … + h_{i-1})), five layers, and linear logits."""
+
+    def swish(values: Tensor) -> Tensor:
+        return values * torch.sigmoid(values)
+
+    def norm(values: Tensor, i: int) -> Tensor:
+        apart = values - values.mean(1, keepdim=True)
+        scaled = apart / (values.var(1, unbiased=False, keepdim=True) + 0.1).sqrt()
+        return scaled * weights[f"norms.{i}.weight"] + weights[f"norms.{i}.bias"]
+
+    inputs = x / x.norm(dim=1, keepdim=True)
+    layers = [norm(swish(inputs @ weights["first.weight"] + weights["first_bias"]), 0)]
+    for i in range(4):
+        linear = layers[-1] @ weights[f"layers.{i}.weight"].T + weights[f"layers.{i}.bias"]
+        layers.append(norm(swish(linear + torch.stack(layers).sum(0)), i + 1))
+    mean, logvar = (layers[-1] @ weights["head.weight"].T + weights["head.bias"]).chunk(2, dim=1)
+    return mean, logvar, mean @ weights["last.weight"].T + weights["last_bias"]

@@ -13,6 +13,7 @@ from isotherm.models.vae.beta import Annealed, Constant, PerClick
 from isotherm.models.vae.masking import Bernoulli, Clean, PopularityAware, Scheduled
 from isotherm.models.vae.networks import MultiVAE, Posterior, RecVAE, normalised
 from isotherm.models.vae.objective import CompositeKL, Forward, GaussianKL, Reconstruction, total
+from isotherm.models.vae.scoring import logits
 from tests.conftest import random_clicks
 from tests.reference import vae as reference
 
@@ -135,3 +136,20 @@ def test_networks_are_seeded():
         one, same_, other = make(1).state_dict(), make(1).state_dict(), make(2).state_dict()
         assert all(torch.equal(one[name], same_[name]) for name in one)
         assert not torch.equal(one["first.weight"], other["first.weight"])
+
+
+@pytest.mark.parametrize("name", ["multvae", "recvae"])
+def test_networks_are_the_literal_ones(name, x):
+    if name == "multvae":
+        network, literal = MultiVAE(N_ITEMS, 8, LATENT, True, 1), reference.multvae_logits
+    else:
+        network, literal = RecVAE(N_ITEMS, 8, LATENT, 1), reference.recvae_logits
+    with torch.no_grad():
+        for parameter in network.parameters():  # norms begin as the identity: move everything
+            parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2))
+        mean, logvar, expected = literal(x, dict(network.named_parameters()))
+        found = network.encode(normalised(Batch.of(csr_array(x.numpy()))))
+    torch.testing.assert_close(found.mean, mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.logvar, logvar, rtol=1e-4, atol=1e-4)
+    scores = logits(network.requires_grad_(False), csr_array(x.numpy()))
+    torch.testing.assert_close(torch.from_numpy(scores), expected, rtol=1e-4, atol=1e-4)

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from isotherm import Interactions
 from isotherm.errors import ParameterError, TrainingError
@@ -21,6 +22,7 @@ from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.objective import Reconstruction
 from isotherm.models.vae.recvae import RecVAE
 from isotherm.models.vae.settings import Training
+from isotherm.models.vae.training import Trainer
 from isotherm.models.vae.validation import Validation, folded, held_out
 from tests.conftest import random_clicks
 
@@ -301,7 +303,6 @@ def test_clicks_may_lie_on_disk(tmp_path):
     for part in ("data", "indices", "indptr"):
         np.save(tmp_path / f"{part}.npy", getattr(clicks.matrix, part))
     mapped = [np.load(tmp_path / f"{part}.npy", mmap_mode="r") for part in ("data", "indices", "indptr")]
-    from scipy.sparse import csr_array
 
     lazily = Interactions.from_csr(csr_array(tuple(mapped), shape=clicks.matrix.shape, copy=False))
     model = MultVAE(**SMALL, training=Training(epochs=3))
@@ -317,3 +318,36 @@ def test_a_batch_of_random_clicks_keeps_its_order():
     assert list(items) == sorted(set(batch.items.tolist()))
     pairs = {(int(i), int(u)) for i, a, b in zip(items, starts, starts[1:], strict=False) for u in users[a:b]}
     assert pairs == set(zip(batch.items.tolist(), batch.rows.tolist(), strict=True))
+
+
+def test_validation_hides_what_was_seen():
+    """A score that puts the history first must not push the targets down."""
+    x = csr_array(np.eye(4, 8, dtype=np.float32))
+    targets = csr_array(np.eye(4, 8, k=4, dtype=np.float32))
+    scores = (10 * x + targets).toarray()
+    assert Validation(x, targets).measure(lambda block: scores.copy(), "ndcg", 1) == 1.0
+
+
+def test_recvae_trains_encoder_and_decoder_in_turns(monkeypatch):
+    """Phase by phase: what is held does not move, what learns does; the old encoder is the last one's."""
+    moves, before = [], {}
+    original = Trainer.step
+
+    def spy(self, phase, rows, keep, moment):
+        network = self.network
+        before.update({name: array.clone() for name, array in network.state_dict().items()})
+        original(self, phase, rows, keep, moment)
+        moved = {name for name, array in network.state_dict().items() if not torch.equal(array, before[name])}
+        moves.append((phase.learns, phase.masked, moved))
+        if phase.learns == "decoder":
+            old = self.beside["old"].state_dict()
+            assert all(torch.equal(old[name], before[name]) for name in old if not name.startswith("last"))
+
+    monkeypatch.setattr(Trainer, "step", spy)
+    RecVAE(**SMALL, training=Training(epochs=2)).fit(tastes())
+    assert [(learns, masked) for learns, masked, _ in moves] == 2 * (
+        3 * [("encoder", True)] + [("decoder", False)]
+    )
+    for learns, _, moved in moves:
+        last = {"last.weight", "last_bias"}
+        assert moved == last if learns == "decoder" else (moved and not moved & last)
