@@ -163,6 +163,17 @@ class Recommender(ABC):
     def __repr__(self) -> str:
         return shown(self)
 
+    def _most_similar(self, scores: NDArray[np.float32], itself: int, k: int) -> pl.DataFrame:
+        """The k items of the largest ``scores`` (n_items,), without the item they are for."""
+        scores = scores[None, :].copy()
+        scores[:, itself] = -np.inf
+        columns, best = top_k(scores, min(k, self.n_items))
+        shown = columns[0] >= 0
+        ranks = np.arange(1, shown.sum() + 1, dtype=np.int32)
+        return pl.DataFrame(
+            {"item_id": self.items_.take(columns[0][shown]), "score": best[0][shown], "rank": ranks}
+        )
+
     def _fitted(self) -> Self:
         if not hasattr(self, "items_"):
             raise NotFittedError(f"{self.name} is not fitted yet; call fit(clicks, items) first")

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.base import Explanation, Recommender
-from isotherm.ranking.topk import top_k
 from isotherm.threads import run_bands, thread_count
 
 _TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
@@ -131,14 +130,7 @@ class ItemItem(Recommender):
     def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
         """The items whose clicks speak most for ``item``: the largest weights of its column."""
         column = int(self._fitted().items_.known_rows([item], "item")[0])
-        scores = self.weights_.column(column)[None, :].copy()
-        scores[:, column] = -np.inf
-        columns, best = top_k(scores, min(k, self.n_items))
-        shown = columns[0] >= 0
-        ranks = np.arange(1, shown.sum() + 1, dtype=np.int32)
-        return pl.DataFrame(
-            {"item_id": self.items_.take(columns[0][shown]), "score": best[0][shown], "rank": ranks}
-        )
+        return self._most_similar(self.weights_.column(column), column, k)
 
     def explain(self, user: Any, item: Any) -> Explanation:
         """Exact additive shares of the score of ``item`` for a fitted ``user``."""

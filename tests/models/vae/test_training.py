@@ -351,3 +351,17 @@ def test_recvae_trains_encoder_and_decoder_in_turns(monkeypatch):
     for learns, _, moved in moves:
         last = {"last.weight", "last_bias"}
         assert moved == last if learns == "decoder" else (moved and not moved & last)
+
+
+def test_items_of_one_taste_are_similar():
+    training = Training(epochs=60, learning_rate=0.01)
+    near = MultVAE(**SMALL, training=training).fit(tastes()).similar_items(7, k=5)
+    assert all(item % 3 == 1 for item in near["item_id"])
+    assert near["score"].is_between(-1, 1.001).all()
+
+
+def test_tensorboard_must_be_installed_where_it_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    model = MultVAE(**SMALL, training=Training(epochs=1, tensorboard=True))
+    with pytest.raises(ParameterError, match="needs the package tensorboard"):
+        model.fit(tastes(), run=tmp_path / "run")

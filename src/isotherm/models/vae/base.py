@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -146,6 +147,13 @@ class VAERecommender(Recommender):
         """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
         found = logits(self._fitted().network_, user_items)
         return found if self.skip_ is None else self.skip_.add_to(found, user_items)
+
+    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
+        """The k items nearest to ``item`` by the cosine of their weights in the last layer."""
+        column = int(self._fitted().items_.known_rows([item], "item")[0])
+        weights = self.network_.last.weight.detach().numpy()
+        lengths = np.linalg.norm(weights, axis=1)
+        return self._most_similar(weights @ weights[column] / (lengths * lengths[column]), column, k)
 
     def posterior(self, user_items: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
