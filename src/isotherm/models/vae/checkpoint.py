@@ -49,7 +49,7 @@ class RunFolder:
     def load(self, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The checkpoint, or None where there is none.
 
-        Raises TrainingError where it is damaged, or of a fit with other settings or clicks.
+        Raises TrainingError where it is damaged, or of another fit.
         """
         manifest = self.path / MANIFEST
         if not manifest.is_file():
@@ -66,8 +66,8 @@ class RunFolder:
             ) from cause
         if document["fingerprint"] != fingerprint:
             raise TrainingError(
-                f"{self.path}: holds a checkpoint of a fit with other settings, clicks or seed; "
-                "name another folder for this run, or remove that one"
+                f"{self.path}: holds a checkpoint of a fit with other settings, clicks, seed, device or "
+                "number of processes; name another folder for this run, or remove that one"
             )
         return arrays, document
 

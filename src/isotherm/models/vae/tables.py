@@ -120,16 +120,13 @@ def bag_with_squares(table: ItemTable, batch: Batch, squares: bool = True) -> tu
         updates = table.adam is not None and not table.frozen
         key = torch.zeros(1, requires_grad=torch.is_grad_enabled() and updates)
         return _Bag.apply(key, table, batch, squares)  # type: ignore[no-any-return,no-untyped-call]
-    weight = table.weight.detach() if table.frozen else table.weight
     total = nn.functional.embedding_bag(
-        batch.items, weight, batch.starts[:-1], mode="sum", per_sample_weights=batch.values
+        batch.items, table.weight, batch.starts[:-1], mode="sum", per_sample_weights=batch.values
     )
-    lengths = (
-        batch.sums(batch.values * torch.linalg.vecdot(weight, weight)[batch.items])
-        if squares
-        else total[:, 0] * 0
-    )
-    return total, lengths
+    if not squares:
+        return total, total.new_zeros(len(total))
+    norms = torch.linalg.vecdot(table.weight, table.weight)
+    return total, batch.sums(batch.values * norms[batch.items])
 
 
 class _Bag(torch.autograd.Function):

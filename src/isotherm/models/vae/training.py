@@ -101,6 +101,7 @@ class Trainer:
 
     def run(self, folder: RunFolder | None, fingerprint: str) -> Progress:
         """Train until the epochs are done or validation no longer rises; the best network stays in place."""
+        fingerprint += f" {self.device.type} {self.dtype} {self.world}"  # other arithmetic, another run
         resumed = self._resume(folder, fingerprint)
         folder = folder if self.rank == 0 else None
         facts = {
