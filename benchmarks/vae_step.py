@@ -185,7 +185,7 @@ def scoring():
 
     clicks = csr_array(uniform_clicks(SCORED, N_ITEMS, PER_USER))
     model = MultVAE(hidden=HIDDEN, latent=LATENT)
-    model.network_ = model._network(N_ITEMS).eval().requires_grad_(False)
+    model.network_, model.skip_ = model._network(N_ITEMS).eval().requires_grad_(False), None
     model.users_, model.items_, model.clicks_ = IdMap.numbered(SCORED), IdMap.numbered(N_ITEMS), clicks
     weight = model.network_.last.weight.numpy()
     size = block_size(N_ITEMS)
