@@ -62,7 +62,7 @@ def _half(value):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
 def bag_rows(first, last, starts, items, values, weight, out):  # type: ignore[no-untyped-def]
-    """out[u] = Σ over u's clicks of value · weight[item], four rows at a time: they are far apart in memory."""
+    """out[u] = Σ over u's clicks of value · weight[item], four rows at a time: memory answers slowly."""
     width = weight.shape[1]
     for u in range(first, last):
         total = out[u]
