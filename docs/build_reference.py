@@ -42,7 +42,7 @@ def text() -> str:
     parts += ["### What the VAEs' fit takes more", "", _function(VAERecommender, "fit")]
     parts += [_function(VAERecommender, "posterior"), "## Data", ""]
     for owner, names in (
-        (isotherm.Interactions, ["read", "from_frame", "from_csr"]),
+        (isotherm.Interactions, ["read", "from_frame", "from_csr", "store", "open"]),
         (isotherm.Items, ["read", "from_frame"]),
     ):
         parts += [f"### {owner.__name__}", "", inspect.getdoc(owner) or "", ""]

@@ -275,3 +275,28 @@ def test_pandas_nan_in_an_id_is_seen():
 def test_arrow_null_is_seen():
     with pytest.raises(InteractionsError, match="'item_id', row 1"):
         Interactions.from_frame(pa.table({"user_id": [1], "item_id": pa.array([None], pa.int64())}))
+
+
+def test_a_stored_log_comes_back_as_it_was(tmp_path):
+    frame = pl.DataFrame(
+        {"user_id": ["b", "a", "b"], "item_id": [3, 1, 1], "timestamp": [5, 6, 7], "weight": [1.0, 2.5, 1.0]}
+    )
+    log = Interactions.from_frame(frame)
+    log.store(tmp_path / "log")
+    for again in (Interactions.open(tmp_path / "log"), Interactions.read(tmp_path / "log")):
+        assert again.to_frame().equals(log.to_frame())
+    with pytest.raises(InteractionsError, match="holds no ratings"):
+        Interactions.read(tmp_path / "log", min_rating=4)
+
+
+def test_a_damaged_stored_log_is_refused(tmp_path):
+    log = Interactions.from_frame(pl.DataFrame({"user_id": [1, 2], "item_id": [1, 2]}))
+    log.store(tmp_path / "log")
+    data = tmp_path / "log" / "data.npy"
+    whole = data.read_bytes()
+    data.write_bytes(whole[:-2])
+    with pytest.raises(InteractionsError, match=r"no whole stored log .*store it again"):
+        Interactions.open(tmp_path / "log")
+    data.unlink()
+    with pytest.raises(InteractionsError, match="store it again"):
+        Interactions.open(tmp_path / "log")

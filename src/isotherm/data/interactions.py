@@ -3,6 +3,7 @@
 Everything heavy in isotherm is a pass over ``blocks()`` of users.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.ids import IdMap
+from isotherm.data.stored import is_stored, opened, store
 from isotherm.data.tables import Source, as_frame, read_tables, typed_text
 from isotherm.errors import InteractionsError
 
@@ -47,12 +49,16 @@ class Interactions:
     def read(
         cls, source: Source, *, columns: Columns | None = None, min_rating: float | None = None
     ) -> "Interactions":
-        """Read Parquet (a file, a folder or a glob), CSV(.gz), TSV(.gz) or JSONL(.gz).
+        """Read Parquet (a file, a folder or a glob), CSV(.gz), TSV(.gz), JSONL(.gz) or a stored log.
 
         min_rating: a (user, item) pair counts as a click if its latest rating is at least this.
         Duplicate pairs are merged: weights are added, the latest rating and timestamp stay.
         Raises InteractionsError that names the file, the column and the row.
         """
+        if is_stored(source):
+            if min_rating is not None:
+                raise InteractionsError(f"{source}: a stored log holds no ratings; min_rating is for tables")
+            return cls.open(source)
         columns = columns or Columns()
         parts = [
             _checked(frame, f"{name}: ", columns, min_rating)
@@ -62,6 +68,18 @@ class Interactions:
             return cls._from_checked(pl.concat(parts, how="vertical_relaxed"), str(source), min_rating)
         except pl.exceptions.PolarsError as cause:
             raise InteractionsError(f"{source}: its files have different columns ({cause})") from cause
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "Interactions":
+        """A log that ``store`` wrote; the matrix stays on disk and is read as it is needed.
+
+        Raises InteractionsError where the folder is damaged.
+        """
+        return cls(*opened(path))
+
+    def store(self, path: str | os.PathLike[str]) -> None:
+        """Write the log to the folder ``path``, to be opened in an instant, larger than memory or not."""
+        store(self, path)
 
     @classmethod
     def from_frame(

@@ -91,8 +91,9 @@ class Batch:
 
 def gathered(matrix: csr_array, rows: NDArray[Any]) -> tuple[csr_array, NDArray[Any]]:
     """Some rows of a CSR matrix, in memory or memory-mapped, and the places of their entries in it."""
-    lengths = np.diff(matrix.indptr)[rows]
+    begins = matrix.indptr[rows].astype(np.int64)
+    lengths = matrix.indptr[rows + 1] - begins
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    places = np.repeat(matrix.indptr[:-1][rows] - starts[:-1], lengths) + np.arange(starts[-1])
+    places = np.repeat(begins - starts[:-1], lengths) + np.arange(starts[-1])
     entries = (matrix.data[places], matrix.indices[places], starts)
     return csr_array(entries, shape=(len(rows), matrix.shape[1])), places
