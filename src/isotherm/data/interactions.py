@@ -79,7 +79,7 @@ class Interactions:
 
     def store(self, path: str | os.PathLike[str]) -> None:
         """Write the log to the folder ``path``, to be opened in an instant, larger than memory or not."""
-        store(self, path)
+        store(path, self.users, self.items, self.matrix, self.timestamps)
 
     @classmethod
     def from_frame(

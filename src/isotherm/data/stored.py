@@ -6,7 +6,7 @@ indptr, indices and data of the CSR matrix as .npy, ids (and timestamps) as Parq
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,6 @@ from scipy.sparse import csr_array
 from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError
 from isotherm.files import write_atomically
-
-if TYPE_CHECKING:
-    from isotherm.data.interactions import Interactions
 
 MANIFEST = "clicks.json"
 _PARTS = ("indptr", "indices", "data")
@@ -28,19 +25,20 @@ def is_stored(path: Any) -> bool:
     return isinstance(path, str | os.PathLike) and (Path(path) / MANIFEST).is_file()
 
 
-def store(clicks: "Interactions", path: str | os.PathLike[str]) -> None:
-    """Write ``clicks`` to the folder ``path``; the manifest comes last, so a half-written folder is none."""
+def store(
+    path: str | os.PathLike[str], users: IdMap, items: IdMap, matrix: csr_array, times: pl.Series | None
+) -> None:
+    """Write a log to the folder ``path``; the manifest comes last, so a half-written folder is none."""
     folder = Path(path)
     (folder / MANIFEST).unlink(missing_ok=True)
-    matrix = clicks.matrix
     index = np.int32 if matrix.nnz < 2**31 else np.int64  # one type for both, or opening would make a copy
     for part, values in zip(_PARTS, (matrix.indptr, matrix.indices, matrix.data), strict=True):
         _array(folder / f"{part}.npy", values if part == "data" else values.astype(index, copy=False))
-    for name, ids in (("users", clicks.users), ("items", clicks.items)):
+    for name, ids in (("users", users), ("items", items)):
         _frame(folder / f"{name}.parquet", ids.values.to_frame("id"))
-    if clicks.timestamps is not None:
-        _frame(folder / "timestamps.parquet", clicks.timestamps.to_frame("timestamp"))
-    facts = {"shape": list(clicks.matrix.shape), "timestamps": clicks.timestamps is not None}
+    if times is not None:
+        _frame(folder / "timestamps.parquet", times.to_frame("timestamp"))
+    facts = {"shape": list(matrix.shape), "timestamps": times is not None}
     write_atomically(folder / MANIFEST, lambda file: file.write_text(json.dumps(facts), encoding="utf-8"))
 
 
