@@ -5,7 +5,7 @@ Needs --data: a folder with interactions.parquet. Takes half an hour on two core
 """
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,6 @@ def strong_split(clicks: Interactions, seed: int) -> Split:
 def measured(model, split: Split) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """nDCG@100, Recall@20 (hits / min(20, hidden)) of each test user, and the user's clicks."""
     sets = candidate_sets(split)[:1]
-    sets = [replace(sets[0], items=np.ones(split.train.n_items, dtype=bool))]
     hits = rank_hits(ranked_lists(model, split, sets, 100)["all"], sets[0].targets)
     n_targets = np.diff(sets[0].targets.indptr)
     clicks = np.diff(split.histories.matrix.indptr)[sets[0].rows] + n_targets
@@ -91,12 +90,8 @@ def main() -> None:
     for name, metrics in values.items():
         users = {metric: np.concatenate(each) for metric, each in metrics.items()}
         table[name] = {
-            metric: {
-                "mean": each.mean(),
-                "low": intervals(each[:, None], 0)[0].low,
-                "high": intervals(each[:, None], 0)[0].high,
-                "seeds": [round(float(seed.mean()), 4) for seed in metrics[metric]],
-            }
+            metric: asdict(intervals(each[:, None], 0)[0])
+            | {"seeds": [round(float(seed.mean()), 4) for seed in metrics[metric]]}
             for metric, each in users.items()
         }
         by_clicks[name] = {
@@ -135,7 +130,7 @@ def gain(what: str, ours: np.ndarray, theirs: np.ndarray, target: str) -> dict:
         "what": what,
         "measured": float(ours.mean() / theirs.mean()),
         "target": target,
-        "difference": {"mean": apart.mean, "low": apart.low, "high": apart.high},
+        "difference": asdict(apart),
         "p": paired_p(ours - theirs),
     }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 DIGITS = 16  # of a file's SHA-256, in its name
@@ -38,6 +38,14 @@ def named_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path
     final = f"{name}-{sha256(fresh)[:DIGITS]}{suffix}"
     os.replace(fresh, folder / final)
     return final
+
+
+def remove_others(folder: Path, patterns: Iterable[str], kept: set[str]) -> None:
+    """Remove what older or interrupted writes left: files of these patterns whose names are not ``kept``."""
+    for pattern in patterns:
+        for file in folder.glob(pattern):
+            if file.name not in kept:
+                file.unlink(missing_ok=True)
 
 
 def is_whole(file: Path) -> bool:

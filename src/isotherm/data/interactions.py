@@ -166,7 +166,7 @@ class Interactions:
 
     def click_users(self) -> NDArray[np.int64]:
         """User row of each click, in the order of ``matrix.data``."""
-        return np.repeat(np.arange(self.n_users), np.diff(self.matrix.indptr))
+        return rows_of(self.matrix)
 
     def keep(self, clicks: NDArray[np.bool_]) -> "Interactions":
         """The same users and items with only the clicks where ``clicks`` (one flag an entry) is true."""
@@ -221,6 +221,11 @@ def row_blocks(matrix: csr_array, rows: int) -> Iterator[csr_array]:
             (matrix.data[entries], matrix.indices[entries], starts - starts[0]),
             shape=(len(starts) - 1, matrix.shape[1]),
         )
+
+
+def rows_of(matrix: csr_array) -> NDArray[np.int64]:
+    """Row of each stored entry, (nnz,)."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
 
 
 def with_entries(matrix: csr_array, kept: NDArray[np.bool_]) -> csr_array:

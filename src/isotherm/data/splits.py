@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.data.interactions import Interactions
+from isotherm.data.interactions import Interactions, rows_of
 from isotherm.errors import SplitError, UnknownIdError
 
 
@@ -87,7 +88,7 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
     ``holdout`` has no part in it: every user gives one click.
     """
     rng = np.random.default_rng(seed)
-    position, lengths = _positions(clicks, rng)
+    position, lengths = positions(clicks.matrix, rng, clicks.timestamps)
     users = clicks.click_users()
     hidden = (position == lengths[users] - 1) & (lengths[users] > 1)
     split = _hide(clicks, hidden, "leave-one-out", {"seed": seed, "negatives": negatives})
@@ -203,7 +204,7 @@ def _fold_in(
     few = np.diff(test.matrix.indptr) < 2
     test = test.take_users(np.flatnonzero(~few))
     _check_sides(train, test.n_users, "strong")
-    position, lengths = _positions(replace(test, timestamps=None), rng)
+    position, lengths = positions(test.matrix, rng)
     known = np.clip(np.rint(fold_in * lengths), 1, lengths - 1)
     history = position < known[test.click_users()]
     dropped = {"held-out users with a single click": int(few.sum())} if few.any() else {}
@@ -211,16 +212,18 @@ def _fold_in(
     return Split("strong", train, test.keep(history), targets, settings, dropped)
 
 
-def _positions(clicks: Interactions, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def positions(
+    matrix: csr_array, rng: np.random.Generator, timestamps: pl.Series | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each click's place in its user's order (by time, else at random), and each user's click count."""
-    users = clicks.click_users()
-    keys = [rng.random(clicks.n_clicks)]
-    if clicks.timestamps is not None:
-        keys.append(clicks.timestamps.to_physical().to_numpy())
+    users = rows_of(matrix)
+    keys = [rng.random(matrix.nnz)]
+    if timestamps is not None:
+        keys.append(timestamps.to_physical().to_numpy())
     order = np.lexsort([*keys, users])
-    position = np.empty(clicks.n_clicks, dtype=np.int64)
-    position[order] = np.arange(clicks.n_clicks) - clicks.matrix.indptr[:-1][users[order]]
-    return position, np.diff(clicks.matrix.indptr)
+    position = np.empty(matrix.nnz, dtype=np.int64)
+    position[order] = np.arange(matrix.nnz) - matrix.indptr[:-1][users[order]]
+    return position, np.diff(matrix.indptr)
 
 
 def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Helpers for models that keep a catalogue: growing it, narrowing to its clicked part, saving its parts."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from isotherm.data import IdMap, Items
 from isotherm.data.ids import listed
 from isotherm.data.interactions import with_entries
 from isotherm.errors import ItemsError
+
+Array = TypeVar("Array")
 
 
 def grown(catalogue: IdMap, items: Items) -> IdMap:
@@ -31,6 +33,6 @@ def narrowed(user_items: csr_array, columns: NDArray[Any]) -> csr_array:
     return csr_array((kept.data, place[kept.indices], kept.indptr), shape=(kept.shape[0], len(columns)))
 
 
-def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     """The arrays whose names begin with ``prefix``, without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
 from isotherm.errors import ModelFolderError, ParameterError
-from isotherm.files import is_whole, named_by_content, write_atomically
+from isotherm.files import is_whole, named_by_content, remove_others, write_atomically
 from isotherm.models.catalogue import part
 from isotherm.models.parameters import hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
@@ -28,6 +28,7 @@ from isotherm.version import __version__
 
 FORMAT = 1
 MANIFEST = "model.json"
+_FILES = ("arrays[-.]*.safetensors", "users[-.]*.parquet", "items[-.]*.parquet")
 _CLICKS = ("data", "indices", "indptr")
 
 
@@ -61,7 +62,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         }
         text = json.dumps(manifest, indent=1, allow_nan=False)
         write_atomically(folder / MANIFEST, lambda file: file.write_text(text, encoding="utf-8"))
-        _remove_others(folder, set(files.values()))
+        remove_others(folder, _FILES, set(files.values()))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -116,14 +117,6 @@ def _ids_writer(ids: IdMap) -> Callable[[Path], object]:
 
 def _ids(file: Path) -> IdMap:
     return IdMap(pl.read_parquet(file)["id"])
-
-
-def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Remove what older or interrupted saves left."""
-    for kind in ("arrays[-.]*.safetensors", "users[-.]*.parquet", "items[-.]*.parquet"):
-        for file in folder.glob(kind):
-            if file.name not in kept:
-                file.unlink(missing_ok=True)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the three VAEs share: the model contract around a network, its training, and early stopping."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -17,15 +17,16 @@ from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.item_item import DenseWeights
+from isotherm.models.parameters import part_of, whole
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.checkpoint import RunFolder
-from isotherm.models.vae.masking import MASKS, Mask
+from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.networks import Network, normalised
 from isotherm.models.vae.objective import Term
 from isotherm.models.vae.scoring import logits
 from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, Skip, candidate_scales
+from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, candidate_scales
 from isotherm.models.vae.tables import ItemTable
 from isotherm.models.vae.training import Phase, Progress, Trainer, fingerprint
 from isotherm.models.vae.validation import Validation, held_out
@@ -45,17 +46,29 @@ class VAERecommender(Recommender):
         "training": {"training": Training},
     }
 
-    mask: Mask
-    anchors: ItemAnchors
-    skip: Skip
-    training: Training
-    latent: int
-    seed: int
-
     network_: Network
     anchors_: NDArray[np.float32] | None  #: (n_items, latent) e_i, or None where anchors are off
     skip_: LinearPath | None  #: the linear path beside the network
     progress_: Progress  #: how the training went: epochs, best metric
+
+    def __init__(
+        self,
+        *,
+        hidden: int,
+        latent: int,
+        mask: Mask | None,
+        anchors: ItemAnchors | None,
+        skip: Skip | None,
+        training: Training | None,
+        seed: int,
+    ) -> None:
+        self.hidden = whole("hidden", hidden, 1)
+        self.latent = whole("latent", latent, 1)
+        self.mask = part_of(self, "mask", mask, Bernoulli)
+        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
+        self.skip = part_of(self, "skip", skip, NoSkip)
+        self.training = part_of(self, "training", training, Training)
+        self.seed = whole("seed", seed, 0)
 
     def fit(
         self,
@@ -80,9 +93,12 @@ class VAERecommender(Recommender):
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
-        stays, validation = held_out(matrix, self.training.valid_share, self.seed)
-        if self._valid is not None:
-            stays[:], validation = True, Validation.given(clicks, self._valid, self.seed)
+        validation: Validation | None
+        if self._valid is None:
+            stays, validation = held_out(matrix, self.training.valid_share, self.seed)
+        else:
+            stays = np.ones(clicks.n_users, dtype=bool)
+            validation = Validation.given(clicks, self._valid, self.seed)
         network = self._network(clicks.n_items)
         beside: dict[str, nn.Module] = {}
         terms: list[Term] = []
@@ -125,15 +141,17 @@ class VAERecommender(Recommender):
         if not isinstance(self.skip, EASESkip):
             return None
         weights = self.skip.fitted(with_entries(matrix, np.repeat(stays, np.diff(matrix.indptr))))
-        paths = [LinearPath(weights, c) for c in candidate_scales(self.skip, validation is not None)]
-        if validation is None or len(paths) == 1:
-            return paths[0]
-        name, k = self.training.measured_by()
+        scales = candidate_scales(self.skip, validation is not None)
+        if validation is None or len(scales) == 1:
+            return LinearPath(weights, scales[0])
 
-        def ranked(path: LinearPath) -> float:
-            return validation.measure(lambda x: path.add_to(logits(self.network_, x), x), name, k)
+        def blended(x: csr_array) -> Iterator[NDArray[np.float32]]:
+            network, linear = logits(self.network_, x), weights.scores(x)
+            for scale in scales:
+                yield network + np.float32(scale) * linear
 
-        return max(paths, key=ranked)
+        found = validation.measure_each(blended, *self.training.measured_by())
+        return LinearPath(weights, scales[int(np.argmax(found))])
 
     def _network(self, n_items: int) -> Network:
         """A fresh network, seeded."""

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from isotherm.errors import TrainingError
-from isotherm.files import is_whole, named_by_content, write_atomically
+from isotherm.files import is_whole, named_by_content, remove_others, write_atomically
 
 MANIFEST = "checkpoint.json"
 LOG = "run.jsonl"
@@ -42,9 +42,7 @@ class RunFolder:
         name = named_by_content(self.path, "checkpoint", ".safetensors", lambda file: save_file(whole, file))
         text = json.dumps({**document, "file": name}, indent=1)
         write_atomically(self.path / MANIFEST, lambda file: file.write_text(text, encoding="utf-8"))
-        for file in self.path.glob("checkpoint[-.]*.safetensors"):
-            if file.name != name:
-                file.unlink(missing_ok=True)
+        remove_others(self.path, ["checkpoint[-.]*.safetensors"], {name})
 
     def load(self, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The checkpoint, or None where there is none.
@@ -75,9 +73,3 @@ class RunFolder:
 def with_prefix(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
     """The arrays under ``prefix``/."""
     return {f"{prefix}/{name}": array for name, array in arrays.items()}
-
-
-def under(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of ``with_prefix``."""
-    start = f"{prefix}/"
-    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}

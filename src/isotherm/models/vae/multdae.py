@@ -5,15 +5,14 @@ from typing import ClassVar
 
 from torch import nn
 
-from isotherm.models.parameters import part_of, whole
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.masking import Bernoulli, Mask
+from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Reconstruction, Term
 from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import NoSkip, Skip
+from isotherm.models.vae.skip import Skip
 from isotherm.models.vae.training import Phase
 
 
@@ -36,13 +35,9 @@ class MultDAE(VAERecommender):
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
-        self.hidden = whole("hidden", hidden, 1)
-        self.latent = whole("latent", latent, 1)
-        self.mask = part_of(self, "mask", mask, Bernoulli)
-        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
-        self.skip = part_of(self, "skip", skip, NoSkip)
-        self.training = part_of(self, "training", training, Training)
-        self.seed = whole("seed", seed, 0)
+        super().__init__(
+            hidden=hidden, latent=latent, mask=mask, anchors=anchors, skip=skip, training=training, seed=seed
+        )
 
     def _network(self, n_items: int) -> Network:
         return networks.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)

@@ -5,16 +5,16 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from isotherm.models.parameters import at_least, part_of, whole
+from isotherm.models.parameters import at_least, part_of
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.beta import BETAS, Annealed, Beta
-from isotherm.models.vae.masking import Bernoulli, Mask
+from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import GaussianKL, Reconstruction, Term
 from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import NoSkip, Skip
+from isotherm.models.vae.skip import Skip
 from isotherm.models.vae.training import Phase
 
 
@@ -44,15 +44,11 @@ class MultVAE(VAERecommender):
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
-        self.hidden = whole("hidden", hidden, 1)
-        self.latent = whole("latent", latent, 1)
-        self.mask = part_of(self, "mask", mask, Bernoulli)
+        super().__init__(
+            hidden=hidden, latent=latent, mask=mask, anchors=anchors, skip=skip, training=training, seed=seed
+        )
         self.beta = part_of(self, "beta", beta, Annealed)
         self.free_bits = at_least("free_bits", free_bits, 0)
-        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
-        self.skip = part_of(self, "skip", skip, NoSkip)
-        self.training = part_of(self, "training", training, Training)
-        self.seed = whole("seed", seed, 0)
 
     def _network(self, n_items: int) -> Network:
         return networks.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)

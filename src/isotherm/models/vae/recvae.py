@@ -11,11 +11,11 @@ from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.beta import BETAS, Beta, PerClick
-from isotherm.models.vae.masking import Bernoulli, Mask
+from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import CompositeKL, Reconstruction, Term
 from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import NoSkip, Skip
+from isotherm.models.vae.skip import Skip
 from isotherm.models.vae.training import Phase
 
 
@@ -42,15 +42,11 @@ class RecVAE(VAERecommender):
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
-        self.hidden = whole("hidden", hidden, 1)
-        self.latent = whole("latent", latent, 1)
-        self.mask = part_of(self, "mask", mask, Bernoulli)
+        super().__init__(
+            hidden=hidden, latent=latent, mask=mask, anchors=anchors, skip=skip, training=training, seed=seed
+        )
         self.beta = part_of(self, "beta", beta, PerClick)
         self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
-        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
-        self.skip = part_of(self, "skip", skip, NoSkip)
-        self.training = part_of(self, "training", training, Training)
-        self.seed = whole("seed", seed, 0)
 
     def _network(self, n_items: int) -> Network:
         return networks.RecVAE(n_items, self.hidden, self.latent, self.seed)

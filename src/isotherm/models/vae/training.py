@@ -20,8 +20,9 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from isotherm.errors import ParameterError, TrainingError
+from isotherm.models.catalogue import part
 from isotherm.models.vae.batch import Batch, gathered
-from isotherm.models.vae.checkpoint import RunFolder, under, with_prefix
+from isotherm.models.vae.checkpoint import RunFolder, with_prefix
 from isotherm.models.vae.devices import chosen_device, chosen_precision, processes
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network, masked, normalised
@@ -123,7 +124,7 @@ class Trainer:
             folder.log("end", epoch=p.epoch, best_epoch=p.best_epoch, best=p.best if self.validate else None)
         if self.best:
             self._load_learned(self.best)
-        for table in self._tables():
+        for table in self._tables:
             table.adam = None
         return self.progress
 
@@ -155,8 +156,8 @@ class Trainer:
         """One step on the users at ``rows``; random numbers are drawn for all of them on every process."""
         p = self.progress
         generator = torch.Generator().manual_seed(int(self._rng(p.epoch, p.phase, p.batch).integers(2**62)))
-        part, places = gathered(self.clicks, rows)
-        clicks = Batch.of(part)
+        block, places = gathered(self.clicks, rows)
+        clicks = Batch.of(block)
         noise = torch.randn(len(rows), self.network.latent, generator=generator)
         kept = torch.rand(len(clicks.items), generator=generator) < keep[clicks.items]
         sample_seed = int(self._rng(p.epoch, p.phase, p.batch, 1).integers(2**62))
@@ -181,16 +182,16 @@ class Trainer:
             mine, inputs, torch.from_numpy(places[own]).to(self.device), posterior, z, found, moment
         )
         losses, values = total(phase.terms, forward)
-        self._record(losses, values, rows, phase)
+        self._record(losses, values, rows)
         for parameter in self._learning:
             parameter.grad = None
-        for table in self._tables():
+        for table in self._tables:
             if table.adam and not table.frozen:
                 table.adam.steps += 1
         (losses.sum() / len(rows)).backward()
         self._update()
 
-    def _record(self, losses: Tensor, values: dict[str, Tensor], rows: NDArray[Any], phase: Phase) -> None:
+    def _record(self, losses: Tensor, values: dict[str, Tensor], rows: NDArray[Any]) -> None:
         """Add up the batch's losses. Raises TrainingError where one is not finite, before any update."""
         names = ["loss", *values]
         sums = torch.stack([losses.detach().sum(), *(value.detach().sum() for value in values.values())])
@@ -274,25 +275,19 @@ class Trainer:
         """Item tables update themselves within the backward pass where they can; Adam does the rest."""
         rate, decay = self.settings.learning_rate, self.settings.weight_decay
         in_place = self.device.type == "cpu" and self.world == 1 and self.settings.clip is None
-        for table in self._tables():
-            table.adam = InPlaceAdam(table, rate, decay) if in_place else None
-            table.lazily = self.sampled > 0
-        modules = nn.ModuleDict({"network": self.network, **self._learners()})
-        self._names = [name for name, parameter in modules.named_parameters() if parameter.requires_grad]
-        self._learning = [dict(modules.named_parameters())[name] for name in self._names]
-        self.optimiser = torch.optim.AdamW(self._learning, lr=rate, weight_decay=decay, fused=True)
-
-    def _learners(self) -> dict[str, nn.Module]:
-        return {
+        learners = {"network": self.network} | {
             name: module
             for name, module in self.beside.items()
             if any(parameter.requires_grad for parameter in module.parameters())
-            or isinstance(module, ItemTable)
         }
-
-    def _tables(self) -> list[ItemTable]:
-        modules = [self.network, *self._learners().values()]
-        return [part for module in modules for part in module.modules() if isinstance(part, ItemTable)]
+        modules = nn.ModuleDict(learners)
+        self._tables = [module for module in modules.modules() if isinstance(module, ItemTable)]
+        for table in self._tables:
+            table.adam = InPlaceAdam(table, rate, decay) if in_place else None
+            table.lazily = self.sampled > 0
+        learning = {name: p for name, p in modules.named_parameters() if p.requires_grad}
+        self._names, self._learning = list(learning), list(learning.values())
+        self.optimiser = torch.optim.AdamW(self._learning, lr=rate, weight_decay=decay, fused=True)
 
     def _hold(self, learns: str) -> None:
         """Freeze what this phase does not train."""
@@ -301,7 +296,7 @@ class Trainer:
         held = {"all": set[int](), "encoder": decoder, "decoder": encoder}[learns]
         for parameter in self._learning:
             parameter.requires_grad_(id(parameter) not in held)
-        for table in self._tables():
+        for table in self._tables:
             table.frozen = id(table.weight) in held
 
     def _rng(self, *place: int) -> np.random.Generator:
@@ -315,8 +310,8 @@ class Trainer:
 
     def _load_learned(self, arrays: dict[str, Tensor]) -> None:
         for name, module in {"network": self.network, **self.beside}.items():
-            module.load_state_dict(under(name, arrays))
-        for table in self._tables():
+            module.load_state_dict(part(arrays, f"{name}/"))
+        for table in self._tables:
             if table.adam:
                 table.adam.renew()
 
@@ -325,7 +320,7 @@ class Trainer:
         for name, parameter in zip(self._names, self._learning, strict=True):
             arrays |= with_prefix(f"adam/{name}", self.optimiser.state.get(parameter, {}))
         steps = []
-        for number, table in enumerate(self._tables()):
+        for number, table in enumerate(self._tables):
             if table.adam:
                 arrays |= with_prefix(
                     f"table/{number}", {"moment": table.adam.moment, "square": table.adam.square}
@@ -342,18 +337,18 @@ class Trainer:
             return False
         arrays, document = found
         self.progress = Progress(**document["progress"])
-        self._load_learned(under("now", arrays))
-        self.best = {name: array.to(self.device) for name, array in under("best", arrays).items()}
+        self._load_learned(part(arrays, "now/"))
+        self.best = {name: array.to(self.device) for name, array in part(arrays, "best/").items()}
         for name, parameter in zip(self._names, self._learning, strict=True):
-            state = under(f"adam/{name}", arrays)
+            state = part(arrays, f"adam/{name}/")
             if state:
                 self.optimiser.state[parameter] = {
                     key: array if key == "step" and self.device.type == "cpu" else array.to(self.device)
                     for key, array in state.items()
                 }
-        for number, table in enumerate(self._tables()):
+        for number, table in enumerate(self._tables):
             if table.adam:
-                state = under(f"table/{number}", arrays)
+                state = part(arrays, f"table/{number}/")
                 table.adam.moment.copy_(state["moment"])
                 table.adam.square.copy_(state["square"])
                 table.adam.steps = document["table_steps"][number]
@@ -364,8 +359,8 @@ def fingerprint(described: str, *matrices: csr_array) -> str:
     """SHA-256 of the settings, the clicks and the validation clicks: what a checkpoint belongs to."""
     digest = hashlib.sha256(described.encode())
     for matrix in matrices:
-        for part in (matrix.indptr, matrix.indices, matrix.data):
-            digest.update(np.ascontiguousarray(part).data)
+        for array in (matrix.indptr, matrix.indices, matrix.data):
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Early stopping's own ranking: histories, hidden clicks, and a metric of the network as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
-from isotherm.data.interactions import row_blocks, with_entries
+from isotherm.data.interactions import row_blocks, rows_of, with_entries
+from isotherm.data.splits import positions
 from isotherm.errors import ParameterError
 from isotherm.models.base import block_size
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
@@ -32,23 +33,23 @@ class Validation:
 
         Raises ParameterError where no user has both a history and something to find.
         """
-        users = clicks.users.union(valid.users)
         known = clicks.items.known(valid.items.values)
         if len(known) < len(valid.items):
             raise ParameterError(
                 f"{len(valid.items) - len(known)} items of the validation clicks are unknown to fit: "
                 "give an item table that holds them"
             )
-        train = clicks.among(users, clicks.items).matrix
-        found = valid.among(users, clicks.items).matrix
-        rows = np.flatnonzero(np.diff(found.indptr))
-        histories, targets = train[rows], found[rows]
+        found = valid.among(valid.users, clicks.items).matrix
+        asked = np.flatnonzero(np.diff(found.indptr))
+        rows, targets = clicks.users.rows(valid.users.take(asked)), found[asked]
+        histories = clicks.matrix[np.maximum(rows, 0)]
+        histories = with_entries(histories, (rows >= 0)[rows_of(histories)])
         fresh = np.diff(histories.indptr) == 0
         new_histories, new_targets = folded(targets, seed)
-        entries = fresh[_row_of(targets)]
-        histories = csr_array(histories + with_entries(new_histories, fresh[_row_of(new_histories)]))
+        entries = fresh[rows_of(targets)]
+        histories = csr_array(histories + with_entries(new_histories, fresh[rows_of(new_histories)]))
         targets = csr_array(
-            with_entries(targets, ~entries) + with_entries(new_targets, fresh[_row_of(new_targets)])
+            with_entries(targets, ~entries) + with_entries(new_targets, fresh[rows_of(new_targets)])
         )
         made = cls._whole(histories, targets)
         if not made.targets.shape[0]:
@@ -65,14 +66,23 @@ class Validation:
 
     def measure(self, score: Callable[[csr_array], NDArray[np.float32]], metric: str, k: int) -> float:
         """Mean of the metric over users, seen items hidden.  score: as a model's."""
+        return self.measure_each(lambda block: [score(block)], metric, k)[0]
+
+    def measure_each(
+        self, scores: Callable[[csr_array], Iterable[NDArray[np.float32]]], metric: str, k: int
+    ) -> list[float]:
+        """The same of several models in one pass.  scores: each one's scores of a block, in one order."""
         k = min(k, self.targets.shape[1])
         lists = []
         for block in row_blocks(self.histories, block_size(self.targets.shape[1])):
-            scores = score(block)
-            hide(scores, block)
-            lists.append(top_k(scores, k)[0])
-        hits = rank_hits(np.concatenate(lists), self.targets)
-        return float(USER_METRICS[metric](hits, np.diff(self.targets.indptr), k).mean())
+            tops = []
+            for found in scores(block):
+                hide(found, block)
+                tops.append(top_k(found, k)[0])
+            lists.append(tops)
+        n_targets = np.diff(self.targets.indptr)
+        hits = (rank_hits(np.concatenate(each), self.targets) for each in zip(*lists, strict=True))
+        return [float(USER_METRICS[metric](each, n_targets, k).mean()) for each in hits]
 
 
 def held_out(matrix: csr_array, share: float, seed: int) -> tuple[NDArray[np.bool_], Validation | None]:
@@ -91,14 +101,7 @@ def held_out(matrix: csr_array, share: float, seed: int) -> tuple[NDArray[np.boo
 def folded(matrix: csr_array, seed: int) -> tuple[csr_array, csr_array]:
     """Each user's clicks as history (four fifths, at random) and targets; one click alone is history."""
     rng = np.random.default_rng([seed, 2])
-    rows, lengths = _row_of(matrix), np.diff(matrix.indptr)
-    order = np.lexsort([rng.random(matrix.nnz), rows])
-    position = np.empty(matrix.nnz, dtype=np.int64)
-    position[order] = np.arange(matrix.nnz) - matrix.indptr[:-1][rows]
+    position, lengths = positions(matrix, rng)
     known = np.clip(np.rint(_FOLD_IN * lengths), 1, np.maximum(lengths - 1, 1))
-    history = position < known[rows]
+    history = position < known[rows_of(matrix)]
     return with_entries(matrix, history), with_entries(matrix, ~history)
-
-
-def _row_of(matrix: csr_array) -> NDArray[np.int64]:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
