@@ -1,14 +1,15 @@
-"""Chooses β: how loudly cold items speak among warm ones.
+"""Pseudo-cold items: what a model that must rank brand-new items can learn from the ones it has.
 
-Some warm items are hidden whole and play new ones, and some clicks of the others are hidden too; then β is
-what ranks both best in one list over all candidates. Warm scores do not depend on β and cold ones are
-proportional to it, so one top-k list of each kind answers for every β at once.
+Some warm items are hidden whole and play new ones, and some clicks of the others are hidden too. What ranks
+them best is chosen: β, how loudly cold items speak among warm ones, and whatever else a model leaves open.
+Warm scores do not depend on β and cold ones are proportional to it, so one top-k list of each kind answers
+for every β at once.
 
 A cold score is a sum over the history, so it is lower where clicks and items are hidden. What carries over
 is the level of cold scores beside warm ones: it is learned on the hidden part and met again with all clicks.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,99 +19,107 @@ from scipy.sparse import csr_array
 from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.models.base import block_size
 from isotherm.models.catalogue import narrowed
-from isotherm.progress import stage
+from isotherm.models.item_item import DenseWeights
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import hide, top_k
 
 HIDDEN_SHARE = 0.2  # of items, and of the other items' clicks: hidden clicks of both kinds count alike
-_K = 10
+K = 10
 _MOST_USERS = 10_000
 _GRID = 161
 _DECADES = 2.0
 
-Lists = tuple[NDArray[Any], NDArray[np.float32], NDArray[Any], NDArray[np.float32]]
-Part = tuple[NDArray[np.float32], NDArray[np.float32]]
+Best = tuple[NDArray[np.int32], NDArray[np.float32]]  #: (n_users, K) item columns, -1 for none, and scores
 
 
-def best_beta(
-    user_items: csr_array,
-    fitted: Callable[[NDArray[Any]], Part],
-    refitted: Callable[[NDArray[Any], NDArray[Any], csr_array], Part],
-    seed: int,
-) -> float:
-    """The β with the best ndcg@10 over all candidates.
+@dataclass(frozen=True)
+class PseudoCold:
+    """A seeded draw of hidden items and clicks.
 
-    user_items: (n_users, n_items) CSR, every item clicked.
-    fitted: (hidden items) -> the weights (n_items, n_items) with all clicks, and the hidden items' columns
-    (n_items, n_hidden) at β = 1, as if nobody had clicked them.
-    refitted: (kept items, hidden items, clicks on the kept ones) -> the same without the hidden clicks.
+    hidden, kept: item columns; kept ones still have a click.  train: (n_users, n_items) CSR, the clicks left.
+    tested: the users with clicks left and clicks hidden (a sample of many).  targets: their hidden clicks.
     """
-    rng = np.random.default_rng(seed)
-    n_items = user_items.shape[1]
-    hidden = np.sort(rng.permutation(n_items)[: max(1, round(HIDDEN_SHARE * n_items))])
-    held = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_SHARE)
-    train, targets = with_entries(user_items, ~held), with_entries(user_items, held)
-    kept = np.flatnonzero(np.bincount(train.indices, minlength=n_items))
-    tested = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(targets.indptr) > 0))
-    if not len(tested):
-        return 1.0
-    if len(tested) > _MOST_USERS:
-        tested = np.sort(rng.choice(tested, _MOST_USERS, replace=False))
-    with stage("choose beta on pseudo-cold items"):
-        part = refitted(kept, hidden, narrowed(train, kept))
-        lists = _lists(narrowed(train[tested], kept), kept, hidden, *part)
-        loudness = _best(lists, targets[tested])
-        return loudness * _level(_lists(user_items[tested], np.arange(n_items), hidden, *fitted(hidden)))
+
+    hidden: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    train: csr_array
+    tested: NDArray[np.int64]
+    targets: csr_array
+
+    @classmethod
+    def drawn(cls, user_items: csr_array, seed: int, most_users: int = _MOST_USERS) -> "PseudoCold | None":
+        """From (n_users, n_items) CSR where every item is clicked; None where no user can be tested."""
+        rng = np.random.default_rng(seed)
+        n_items = user_items.shape[1]
+        hidden = np.sort(rng.permutation(n_items)[: max(1, round(HIDDEN_SHARE * n_items))])
+        held = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_SHARE)
+        train, targets = with_entries(user_items, ~held), with_entries(user_items, held)
+        kept = np.flatnonzero(np.bincount(train.indices, minlength=n_items))
+        tested = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(targets.indptr) > 0))
+        if not len(tested):
+            return None
+        if len(tested) > most_users:
+            tested = np.sort(rng.choice(tested, most_users, replace=False))
+        return cls(hidden, kept, train, tested, targets[tested])
+
+    @property
+    def clicks(self) -> csr_array:
+        """(n_users, n_kept) CSR, what a model is fitted on."""
+        return narrowed(self.train, self.kept)
+
+    @property
+    def histories(self) -> csr_array:
+        """(n_tested, n_kept) CSR."""
+        return narrowed(self.train[self.tested], self.kept)
 
 
-def _lists(
-    histories: csr_array,
-    kept: NDArray[Any],
-    hidden: NDArray[Any],
-    weights: NDArray[np.float32],
-    cold_columns: NDArray[np.float32],
-) -> Lists:
-    """The k best warm and the k best cold items of each user, with their scores at β = 1."""
-    from isotherm.models.item_item import DenseWeights
+def best(
+    histories: csr_array, weights: NDArray[np.float32], items: NDArray[np.int64], seen: bool = False
+) -> Best:
+    """The K best of ``items`` for each history: (n_users, n_rows) CSR times weights (n_rows, n_columns).
 
-    rows = np.arange(len(kept))
-    warm_map = DenseWeights(len(kept), rows, [(rows, weights)])
-    cold_map = DenseWeights(
-        max(len(kept), len(hidden)), rows, [(np.arange(len(hidden)), np.ascontiguousarray(cold_columns))]
-    )
-    parts: list[tuple[Any, ...]] = []
-    for block in row_blocks(histories, block_size(len(kept))):
-        warm_scores = warm_map.scores(block)
-        hide(warm_scores, block)
-        warm_best, warm_top = top_k(warm_scores, min(_K, len(kept)))
-        cold_scores = np.ascontiguousarray(cold_map.scores(block)[:, : len(hidden)])
-        cold_best, cold_top = top_k(cold_scores, min(_K, len(hidden)))
-        parts.append((np.where(warm_best < 0, -1, kept[warm_best]), warm_top, hidden[cold_best], cold_top))
-    merged = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return merged[0], merged[1], merged[2], merged[3]
+    items: (n_columns,) what the columns stand for.  seen: columns are the rows' items; clicked ones are hidden.
+    """
+    n_rows, n_columns = weights.shape
+    rows, columns = np.arange(n_rows), np.arange(n_columns)
+    scored = DenseWeights(max(n_rows, n_columns), rows, [(columns, np.ascontiguousarray(weights))])
+    parts: list[Best] = []
+    for block in row_blocks(histories, block_size(n_rows)):
+        scores = np.ascontiguousarray(scored.scores(block)[:, :n_columns])
+        if seen:
+            hide(scores, block)
+        places, top = top_k(scores, min(K, n_columns))
+        parts.append((np.where(places < 0, -1, items[places]).astype(np.int32), top))
+    chosen, tops = zip(*parts, strict=True)
+    return np.concatenate(chosen), np.concatenate(tops)
 
 
-def _level(lists: Lists) -> float:
+def loudness(
+    targets: csr_array, warm: Best, cold: Best, fitted_warm: Best, fitted_cold: Best
+) -> tuple[float, float]:
+    """The β with the best ndcg@10 over all candidates, and that ndcg.
+
+    targets: the hidden clicks of the tested users.  warm, cold: their lists, cold scores at β = 1.
+    fitted_warm, fitted_cold: the lists for the same users with all clicks, as if nobody had clicked the
+    hidden items.
+    """
+    candidates = np.concatenate([warm[0], cold[0]], axis=1)
+    hits, n_targets = rank_hits(candidates, targets), np.diff(targets.indptr)
+    grid, level = np.logspace(-_DECADES, _DECADES, _GRID), _level(warm, cold)
+    quality = np.empty(_GRID)
+    for place, factor in enumerate(grid):
+        scores = np.concatenate([warm[1], np.float32(factor * level) * cold[1]], axis=1)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :K]
+        quality[place] = ndcg(np.take_along_axis(hits, order, axis=1), n_targets, K).mean()
+    plateau = np.flatnonzero(quality >= quality.max() * (1 - 1e-3))
+    middle = plateau[len(plateau) // 2]  # the middle of the plateau, not its luckiest point
+    return float(grid[middle]) * _level(fitted_warm, fitted_cold), float(quality[middle])
+
+
+def _level(warm: Best, cold: Best) -> float:
     """How high the best warm items score beside the best cold ones at β = 1."""
-    _, warm_top, _, cold_top = lists
-    both = np.isfinite(warm_top[:, 0]) & np.isfinite(cold_top[:, 0])  # some users have seen every warm item
+    both = np.isfinite(warm[1][:, 0]) & np.isfinite(cold[1][:, 0])  # some users have seen every warm item
     if not both.any():
         return 1.0
-    warm, cold = (float(np.median(np.abs(top[both, 0]))) for top in (warm_top, cold_top))
-    return max(warm, 1e-12) / max(cold, 1e-12)
-
-
-def _best(lists: Lists, targets: csr_array) -> float:
-    """The best β in units of the level of ``lists``."""
-    warm_columns, warm_top, cold_columns, cold_top = lists
-    candidates = np.concatenate([warm_columns, cold_columns], axis=1).astype(np.int32)
-    hits = rank_hits(candidates, targets)
-    n_targets = np.diff(targets.indptr)
-    grid, level = np.logspace(-_DECADES, _DECADES, _GRID), _level(lists)
-    quality = []
-    for loudness in grid:
-        scores = np.concatenate([warm_top, np.float32(loudness * level) * cold_top], axis=1)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :_K]
-        quality.append(ndcg(np.take_along_axis(hits, order, axis=1), n_targets, _K).mean())
-    best = np.flatnonzero(np.asarray(quality) >= max(quality) * (1 - 1e-3))
-    return float(grid[best[len(best) // 2]])  # the middle of the plateau, not its luckiest point
+    warm_level, cold_level = (float(np.median(np.abs(top[both, 0]))) for _, top in (warm, cold))
+    return max(warm_level, 1e-12) / max(cold_level, 1e-12)

@@ -26,12 +26,13 @@ from isotherm.errors import ParameterError
 from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.alignment import normal_equations
-from isotherm.models.calibration import best_beta
+from isotherm.models.calibration import PseudoCold, best, loudness
 from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.operator import AlignmentOperator
 from isotherm.models.parameters import above, at_least, one_of, shown, whole
+from isotherm.progress import stage
 
 _BAND = 512
 
@@ -185,18 +186,22 @@ class MARec(ItemItem):
     ) -> float:
         """β that ranks pseudo-cold items best among all: see ``calibration``."""
 
-        def fitted(hidden: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            operator = AlignmentOperator.plain(weights, diagonal, self.backbone.l2)
-            return weights, operator.columns(self._similarities(encoded.take(hidden), hidden)).T
-
-        def refitted(
-            kept: NDArray[Any], hidden: NDArray[Any], train: csr_array
-        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            part = self.backbone.solve(train)
+        pseudo = PseudoCold.drawn(user_items, self.seed)
+        if pseudo is None:
+            return 1.0
+        kept, hidden = pseudo.kept, pseudo.hidden
+        with stage("choose beta on pseudo-cold items"):
+            part = self.backbone.solve(pseudo.clicks)
             rows = self._similarities(encoded.take(hidden), index=self.similarity_.index(encoded.take(kept)))
-            return part[0], AlignmentOperator.plain(*part, self.backbone.l2).columns(rows).T
-
-        return best_beta(user_items, fitted, refitted, self.seed) / self.alpha
+            columns = AlignmentOperator.plain(*part, self.backbone.l2).columns(rows).T
+            warm = best(pseudo.histories, part[0], kept, seen=True)
+            cold = best(pseudo.histories, columns, hidden)
+            every, histories = np.arange(len(weights)), user_items[pseudo.tested]
+            operator = AlignmentOperator.plain(weights, diagonal, self.backbone.l2)
+            columns = operator.columns(self._similarities(encoded.take(hidden), hidden)).T
+            fitted_warm = best(histories, weights, every, seen=True)
+            beta, _ = loudness(pseudo.targets, warm, cold, fitted_warm, best(histories, columns, hidden))
+        return beta / self.alpha
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
