@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from isotherm.models.content_knn import ContentKNN as ContentKNN
     from isotherm.models.ease import EASE as EASE
     from isotherm.models.item_knn import ItemKNN as ItemKNN
+    from isotherm.models.kernel_ridge import KernelRidge as KernelRidge
     from isotherm.models.marec import MARec as MARec
     from isotherm.models.persistence import load as load
     from isotherm.models.popularity import Popularity as Popularity
@@ -39,6 +40,7 @@ _EXPORTS = {
     "ContentKNN": "isotherm.models.content_knn",
     "EASE": "isotherm.models.ease",
     "ItemKNN": "isotherm.models.item_knn",
+    "KernelRidge": "isotherm.models.kernel_ridge",
     "MARec": "isotherm.models.marec",
     "Popularity": "isotherm.models.popularity",
     "load": "isotherm.models.persistence",

@@ -64,6 +64,14 @@ class SparseCosine:
         return out
 
 
+class SparseProducts(SparseCosine):
+    """Plain zᵢ·zⱼ over sparse vectors, through the same inverted index."""
+
+    def __init__(self, vectors: csr_array) -> None:
+        super().__init__(vectors, 1.0)
+        self._norms = np.zeros_like(self._norms)  # zᵢ·zⱼ / (0 + 1)
+
+
 class DenseCosine:
     """The same over dense vectors, as a matrix product."""
 

@@ -27,6 +27,7 @@ class Explanation:
 
     by_item: item_id, share — from each item of the user's history.
     by_field: field, share — for an item known by its metadata only; None for one with clicks of its own.
+    certainty: in [0, 1], how much of such an item its metadata explains; None where the model does not say.
     """
 
     user: Any
@@ -34,6 +35,7 @@ class Explanation:
     score: float
     by_item: pl.DataFrame
     by_field: pl.DataFrame | None = None
+    certainty: float | None = None
 
 
 class Recommender(ABC):

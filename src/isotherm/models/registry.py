@@ -11,6 +11,7 @@ REGISTRY: dict[str, str] = {
     "content-knn": "isotherm.models.content_knn:ContentKNN",
     "ease": "isotherm.models.ease:EASE",
     "marec": "isotherm.models.marec:MARec",
+    "kernel-ridge": "isotherm.models.kernel_ridge:KernelRidge",
     "multvae": "isotherm.models.vae.multvae:MultVAE",
     "multdae": "isotherm.models.vae.multdae:MultDAE",
     "recvae": "isotherm.models.vae.recvae:RecVAE",

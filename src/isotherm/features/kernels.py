@@ -1,0 +1,247 @@
+"""Positive semi-definite similarities of items, one a field: what a Gaussian process over items is made of.
+
+K(i, j) = Σ_f μ_f K_f(i, j). A category, text or vector field is a product of vectors whose norms are shrunk,
+zᵢ·zⱼ / (√(‖zᵢ‖² + δ)·√(‖zⱼ‖² + δ)): unlike eq. 3 of MARec it is never indefinite, so that K + I always has a
+Cholesky factor. Text is tf-idf, given vectors are whitened. A number field is 1 − |difference| over its range
+(Brownian motion's covariance, turned around), and so is the *amount* of metadata that an item has in a field:
+well-known items tend to have more tags, words and actors, and some fields are missing for a reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack
+
+from isotherm.data.items import Items, Kind
+from isotherm.features.encoders import Vectors, Weighting
+from isotherm.features.metadata import EncodedItems, MetadataSimilarity
+from isotherm.features.similarity import Closeness, SparseProducts
+
+AMOUNT = "amount of "
+_WHITENING_FLOOR = 0.1  # of the mean variance: directions below it are noise and are not blown up
+
+
+class MetadataKernel:
+    """Encoders of an item table's fields, each followed by the scaling that makes it a kernel.
+
+    fields: the fields to use, None for all.  shrinkage: δ in units of the field's median squared norm.
+    min_count, max_words, text_weighting: options of the category and text encoders.
+    """
+
+    def __init__(
+        self,
+        *,
+        fields: Sequence[str] | None = None,
+        shrinkage: float = 0.3,
+        min_count: int = 2,
+        max_words: int = 2000,
+        text_weighting: Weighting = "tfidf",
+    ) -> None:
+        self.shrinkage = shrinkage
+        self._encoders = MetadataSimilarity(
+            fields=fields,
+            second_order=False,
+            min_count=min_count,
+            max_words=max_words,
+            text_weighting=text_weighting,
+        )
+        self.norms_: dict[str, float] = {}  #: δ of each field of vectors
+        self.amounts_: dict[str, tuple[float, float]] = {}  #: least and largest log-amount of a field
+        self.whitening_: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}  #: mean, transform
+
+    def fit(self, items: Items) -> "MetadataKernel":
+        """Learn vocabularies, ranges and scales."""
+        encoded = self._encoders.fit(items).encode(items)
+        for name, vectors in encoded.vectors.items():
+            if self.kinds_[name] == "vector":
+                self.whitening_[name] = _whitening(vectors[vectors.any(axis=1)])
+                vectors = self._whitened(name, vectors)
+            if vectors.ndim == 2:
+                squares = _squared_norms(vectors)
+                known = squares[squares > 0]
+                self.norms_[name] = self.shrinkage * float(np.median(known)) if len(known) else 1.0
+            amount = _amount(encoded.vectors[name])
+            if amount.min() < amount.max():
+                self.amounts_[name] = float(amount.min()), float(amount.max())
+        return self
+
+    @property
+    def kinds_(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use."""
+        return self._encoders.kinds_
+
+    @property
+    def terms(self) -> list[str]:
+        """The kernels, in the order of μ: the fields, then the amounts of those whose amount varies."""
+        return [*self.kinds_, *(AMOUNT + name for name in self.amounts_)]
+
+    def encode(self, items: Items) -> EncodedItems:
+        """Scaled vectors of ``items``, by term. Raises ItemsError where a field is missing or of another kind."""
+        encoded = self._encoders.encode(items).vectors
+        scaled: dict[str, Vectors] = {}
+        for name, vectors in encoded.items():
+            if name in self.whitening_:
+                vectors = self._whitened(name, vectors)
+            scaled[name] = _scaled(vectors, self.norms_[name]) if vectors.ndim == 2 else vectors
+        for name, (least, largest) in self.amounts_.items():
+            amount = (_amount(encoded[name]) - least) / (largest - least)
+            scaled[AMOUNT + name] = np.clip(amount, 0, 1).astype(np.float32)
+        return EncodedItems(scaled)
+
+    def index(self, catalogue: EncodedItems) -> "KernelIndex":
+        """Ready to compare items with this catalogue."""
+        return KernelIndex(catalogue)
+
+    def _whitened(self, name: str, vectors: Vectors) -> NDArray[np.float32]:
+        mean, transform = self.whitening_[name]
+        given = vectors.any(axis=1)
+        whitened = np.zeros((len(vectors), transform.shape[1]), dtype=np.float32)
+        whitened[given] = (vectors[given] - mean) @ transform
+        return whitened
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Arrays and plain JSON from which ``from_state`` builds the fitted object again."""
+        arrays = {}
+        for name, (mean, transform) in self.whitening_.items():
+            arrays |= {f"{name}.mean": mean, f"{name}.transform": transform}
+        document = {
+            "encoders": self._encoders.state(),
+            "shrinkage": self.shrinkage,
+            "norms": self.norms_,
+            "amounts": {name: list(ends) for name, ends in self.amounts_.items()},
+            "whitened": list(self.whitening_),
+        }
+        return arrays, document
+
+    @classmethod
+    def from_state(
+        cls, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]
+    ) -> "MetadataKernel":
+        """The inverse of ``state``."""
+        made = cls(shrinkage=document["shrinkage"])
+        made._encoders = MetadataSimilarity.from_state(document["encoders"])
+        made.norms_ = dict(document["norms"])
+        made.amounts_ = {name: (ends[0], ends[1]) for name, ends in document["amounts"].items()}
+        made.whitening_ = {
+            name: (arrays[f"{name}.mean"], arrays[f"{name}.transform"]) for name in document["whitened"]
+        }
+        return made
+
+
+class KernelIndex:
+    """The catalogue that items are compared with, term by term; an item compared with itself counts."""
+
+    def __init__(self, catalogue: EncodedItems) -> None:
+        self.catalogue = catalogue
+        self._indexes = {name: _index(vectors) for name, vectors in catalogue.vectors.items()}
+
+    def by_term(self, queries: EncodedItems) -> NDArray[np.float32]:
+        """K_f rows of the query items: (n_terms, n_queries, n_catalogue) float32."""
+        rows = np.empty((len(self._indexes), len(queries), len(self.catalogue)), dtype=np.float32)
+        for term, (name, index) in zip(rows, self._indexes.items(), strict=True):
+            term[...] = index.to(queries.vectors[name])
+        return rows
+
+    def own_by_term(self) -> NDArray[np.float32]:
+        """K_f of each catalogue item with itself: (n_terms, n_catalogue) float32."""
+        return np.stack([_own(vectors) for vectors in self.catalogue.vectors.values()])
+
+    def weighted(self, weights: NDArray[Any]) -> "WeightedKernel":
+        """K for one choice of μ: (n_terms + 1,), the constant last."""
+        return WeightedKernel(self.catalogue, weights)
+
+
+class WeightedKernel:
+    """K = Σ_f μ_f K_f + μ₀: the sparse fields side by side are one inverted index, read once for all of them."""
+
+    def __init__(self, catalogue: EncodedItems, weights: NDArray[Any]) -> None:
+        self._weights = dict(zip([*catalogue.vectors, ""], weights.astype(np.float32), strict=True))
+        self._sparse = [name for name, v in catalogue.vectors.items() if isinstance(v, csr_array)]
+        self._others = {name: _index(v) for name, v in catalogue.vectors.items() if name not in self._sparse}
+        self._joined = SparseProducts(self._side_by_side(catalogue)) if self._sparse else None
+        self._n = len(catalogue)
+
+    def to(self, queries: EncodedItems) -> NDArray[np.float32]:
+        """(n_queries, n_catalogue) float32."""
+        if self._joined is None:
+            rows = np.zeros((len(queries), self._n), dtype=np.float32)
+        else:
+            rows = self._joined.to(self._side_by_side(queries))
+        for name, index in self._others.items():
+            term = index.to(queries.vectors[name])
+            term *= self._weights[name]
+            rows += term
+        rows += self._weights[""]
+        return rows
+
+    def own(self, queries: EncodedItems) -> NDArray[np.float32]:
+        """K of each query item with itself, (n_queries,)."""
+        own = np.full(len(queries), self._weights[""], dtype=np.float32)
+        for name, vectors in queries.vectors.items():
+            own += self._weights[name] * _own(vectors)
+        return own
+
+    def _side_by_side(self, items: EncodedItems) -> csr_array:
+        parts = [items.vectors[name] * np.sqrt(self._weights[name]) for name in self._sparse]
+        joined = csr_array(hstack(parts, format="csr", dtype=np.float32))
+        joined.sort_indices()
+        return joined
+
+
+class _DenseProducts:
+    """zᵢ·zⱼ over dense vectors."""
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        self._vectors = vectors
+
+    def to(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        products: NDArray[np.float32] = queries @ self._vectors.T
+        return products
+
+
+def _index(vectors: Vectors) -> SparseProducts | _DenseProducts | Closeness:
+    if isinstance(vectors, csr_array):
+        return SparseProducts(vectors)
+    return _DenseProducts(vectors) if vectors.ndim == 2 else Closeness(vectors)
+
+
+def _own(vectors: Vectors) -> NDArray[np.float32]:
+    """What a kernel says of an item and itself."""
+    return _squared_norms(vectors) if vectors.ndim == 2 else np.isfinite(vectors).astype(np.float32)
+
+
+def _squared_norms(vectors: Vectors) -> NDArray[np.float32]:
+    squares = vectors.multiply(vectors) if isinstance(vectors, csr_array) else vectors * vectors
+    return np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
+
+
+def _scaled(vectors: Vectors, shrinkage: float) -> Vectors:
+    """Each vector over √(its squared norm + δ); a zero vector stays one."""
+    scale = 1 / np.sqrt(np.maximum(_squared_norms(vectors) + np.float32(shrinkage), 1e-30))
+    if isinstance(vectors, csr_array):
+        data = vectors.data * np.repeat(scale, np.diff(vectors.indptr))
+        return csr_array((data, vectors.indices, vectors.indptr), shape=vectors.shape)
+    return vectors * scale[:, None]
+
+
+def _amount(vectors: Vectors) -> NDArray[np.float64]:
+    """log(1 + features of an item) for sparse fields; whether there is a value at all for the others."""
+    if isinstance(vectors, csr_array):
+        return np.log1p(np.diff(vectors.indptr).astype(np.float64))
+    given = vectors.any(axis=1) if vectors.ndim == 2 else np.isfinite(vectors)
+    return given.astype(np.float64)
+
+
+def _whitening(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and transform that give the vectors the same variance in all directions above the noise."""
+    if len(vectors) < 2:
+        length = vectors.shape[1]
+        return np.zeros(length, dtype=np.float32), np.eye(length, dtype=np.float32)
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors - mean
+    variance, directions = np.linalg.eigh(centred.T @ centred / len(vectors))
+    lifted = np.maximum(variance, 0) + _WHITENING_FLOOR * max(variance.mean(), 1e-30)
+    return mean.astype(np.float32), (directions / np.sqrt(lifted)).astype(np.float32)
+

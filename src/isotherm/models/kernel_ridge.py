@@ -1,0 +1,327 @@
+"""Kernel ridge: brand-new items by a Gaussian process over items, whose kernel is learned from their metadata.
+
+Two predictions for an item j, from its metadata alone, with Z_j = (K + r·I)⁻¹·k_j (derived in
+docs/kernel-ridge.md):
+
+* taste: what each user would click, a ridge regression of clicks that EASE has denoised on the kernel K,
+  ŷ_·j = X·M·Z_j with M = (1 − a)·I + a·B and B EASE's weights;
+* popularity: what everybody would click, g_j, a ridge regression of log-clicks with a kernel of its own.
+
+A new item's weight column is c_j = t·M·Z_j + b·g_j·1: a score is a sum over the user's clicks, and is split
+exactly over them and over fields. The kernels are learned from leave-one-out rankings (``kernel_learning``);
+r, a and b, the level of cold scores beside warm ones and how much it heeds their certainty are what ranks
+pseudo-cold items best, and so is the pace at which an item that gets clicks moves from its metadata to its
+own evidence (``warm_up``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data import Interactions, Items
+from isotherm.data.items import Kind
+from isotherm.errors import ParameterError
+from isotherm.features.encoders import Weighting
+from isotherm.features.kernels import MetadataKernel
+from isotherm.features.metadata import EncodedItems
+from isotherm.models.base import Explanation
+from isotherm.models.calibration import PseudoCold
+from isotherm.models.catalogue import grown, narrowed, part
+from isotherm.models.ease import EASE
+from isotherm.models.item_item import DenseWeights, ItemItem
+from isotherm.models.kernel_learning import learn_weights
+from isotherm.models.kernel_scales import RIDGES, Candidate, Scales, Trial, log_clicks, mean_length
+from isotherm.models.parameters import at_least, one_of, whole
+from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
+from isotherm.models.warm_up import SETTLED, WarmUp
+from isotherm.progress import stage
+
+_TUNING_USERS = 3_000
+_SAMPLE_BYTES = 2**30
+_CONSTANT = "all items alike"
+
+
+class KernelRidge(ItemItem):
+    """EASE for warm items, kernel ridge on learned metadata kernels for brand-new ones, and a smooth way between.
+
+    backbone: EASE.  fields, shrinkage (δ, in units of a field's median squared norm), min_count, max_words,
+    text_weighting: the metadata kernels.  sample_items, sample_users, steps: what the kernels are learned
+    on, and for how long.  exact_items: the largest warm catalogue whose kernel is factorized whole; past it
+    ``landmarks`` items stand for all (Nyström).  seed: of the samples and the pseudo-cold items.
+    """
+
+    name: ClassVar[str] = "kernel-ridge"
+    needs_items: ClassVar[bool] = True
+
+    weights_: DenseWeights
+    kernel_: MetadataKernel
+    taste_weights_: NDArray[np.float64]  #: μ, one a term of kernel_.terms, and the constant
+    popularity_weights_: NDArray[np.float64]  #: ν, the same for popularity
+    scales_: Scales
+    warm_up_: WarmUp
+
+    def __init__(
+        self,
+        *,
+        backbone: EASE | None = None,
+        fields: Sequence[str] | None = None,
+        shrinkage: float = 0.3,
+        min_count: int = 2,
+        max_words: int = 2000,
+        text_weighting: Weighting = "tfidf",
+        sample_items: int = 1_500,
+        sample_users: int = 800,
+        steps: int = 30,
+        exact_items: int = 20_000,
+        landmarks: int = 4_000,
+        seed: int = 0,
+    ) -> None:
+        self.backbone = EASE() if backbone is None else backbone
+        if not isinstance(self.backbone, EASE):
+            raise ParameterError(f"kernel-ridge: backbone must be an EASE model, not {backbone!r}")
+        self.fields = [fields] if isinstance(fields, str) else fields
+        self.shrinkage = at_least("shrinkage", shrinkage, 0)
+        self.min_count = whole("min_count", min_count, 1)
+        self.max_words = whole("max_words", max_words, 1)
+        self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
+        self.sample_items = whole("sample_items", sample_items, 1)
+        self.sample_users = whole("sample_users", sample_users, 1)
+        self.steps = whole("steps", steps, 0)
+        self.exact_items = whole("exact_items", exact_items, 0)
+        self.landmarks = whole("landmarks", landmarks, 1)
+        self.seed = whole("seed", seed, 0)
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        assert items is not None
+        self.kernel_ = MetadataKernel(
+            fields=self.fields,
+            shrinkage=self.shrinkage,
+            min_count=self.min_count,
+            max_words=self.max_words,
+            text_weighting=self.text_weighting,
+        ).fit(items)
+        encoded = self.kernel_.encode(items)
+        counts = clicks.item_clicks()
+        warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
+        known, user_items = encoded.take(warm), narrowed(clicks.matrix, warm)
+        with stage("learn what the metadata is worth"):
+            self._learn(user_items, known)
+        weights, inverse_diagonal = self.backbone.solve(user_items)
+        with stage("choose scales on pseudo-cold items"):
+            self._choose(user_items, known, weights)
+        self._length = mean_length(user_items)
+        self._remember(known.take(self._landmark_rows(len(known))))
+        self._taste = self._ridge(known, self.taste_weights_, self.scales_.ridge)
+        popularity = self._ridge(known, self.popularity_weights_, 1.0)
+        self._popularity_solved = popularity.solve(log_clicks(user_items))
+        self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
+        self._overlay(known, counts[warm], popularity, log_clicks(user_items))
+        self._cold, self._cold_encoded = cold, encoded.take(cold)
+        self._certainty = np.empty(0, dtype=np.float32)
+        if len(cold):
+            columns, self._certainty = self._cold_columns(self._cold_encoded)
+            self.weights_ = self.weights_.appended(clicks.n_items, cold, columns)
+
+    def _remember(self, landmarks: EncodedItems) -> None:
+        """The items that new ones are compared with: the clicked ones, or those that stand for them."""
+        self._terms_index = self.kernel_.index(landmarks)
+        self._popularity = self._terms_index.weighted(self.popularity_weights_)
+
+    def _learn(self, user_items: csr_array, known: EncodedItems) -> None:
+        """μ, ν, t and b on a sample of items and users."""
+        rng = np.random.default_rng(self.seed)
+        affordable = int(np.sqrt(_SAMPLE_BYTES / (4 * len(self.kernel_.terms))))
+        n = min(self.sample_items, affordable, len(known))
+        sample = np.sort(rng.permutation(len(known))[:n])
+        part = narrowed(user_items, sample)
+        users = np.flatnonzero(np.diff(part.indptr) > 1)
+        users = np.sort(rng.permutation(users)[: self.sample_users])
+        terms = self.kernel_.index(known.take(sample)).by_term(known.take(sample))
+        learned = learn_weights(terms, part[users], log_clicks(user_items)[sample], self.steps)
+        self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
+        self.scales_ = Scales(sharpness=learned.sharpness, share=learned.share)
+
+    def _choose(self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32]) -> None:
+        """What the kernels leave open: what ranks pseudo-cold items best."""
+        self.warm_up_ = WarmUp()
+        pseudo = PseudoCold.drawn(user_items, self.seed, _TUNING_USERS)
+        if pseudo is None:
+            return
+        hidden, kept = known.take(pseudo.hidden), known.take(pseudo.kept)
+        kept_weights, inverse_diagonal = self.backbone.solve(pseudo.clicks)
+        popularity = self._ridge(kept, self.popularity_weights_, 1.0)
+        expected = popularity.rows(hidden) @ popularity.solve(log_clicks(pseudo.clicks))
+        trial = Trial(pseudo, user_items, weights, kept_weights, inverse_diagonal, expected)
+        candidates = (
+            Candidate(r, *self._ridge(kept, self.taste_weights_, r).columns(hidden)) for r in RIDGES
+        )
+        self.scales_, candidate = trial.chosen(self.scales_, candidates)
+        self.warm_up_ = trial.warm_up(self.scales_, candidate, self.seed)
+
+    def _ridge(self, known: EncodedItems, weights: NDArray[np.float64], ridge: float) -> Ridge:
+        """Exact up to ``exact_items``; past them on landmarks."""
+        if len(known) <= self.exact_items:
+            return ExactRidge.fitted(self.kernel_.index(known).weighted(weights), known, ridge)
+        landmarks = known.take(self._landmark_rows(len(known)))
+        return LandmarkRidge.fitted(self.kernel_.index(landmarks).weighted(weights), known, landmarks, ridge)
+
+    def _landmark_rows(self, n: int) -> NDArray[np.int64]:
+        """The rows that stand for a catalogue of n items."""
+        if n <= self.exact_items:
+            return np.arange(n)
+        return np.sort(np.random.default_rng(self.seed).permutation(n)[: self.landmarks])
+
+    def _cold_columns(self, queries: EncodedItems) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight columns of never-clicked items (n_warm, n_queries), and their certainty."""
+        solved, certainty = self._taste.columns(queries)
+        popularity = self._popularity.to(queries) @ self._popularity_solved
+        denoised = self._denoiser @ solved
+        raw = self.scales_.raw(solved, denoised, popularity, self._length)
+        return np.ascontiguousarray(self.scales_.at_ease(raw, certainty)), certainty
+
+    @property
+    def _denoiser(self) -> NDArray[np.float32]:
+        """B, EASE's weights of the warm items."""
+        return self.weights_.groups[0][1]
+
+    def _overlay(
+        self, known: EncodedItems, counts: NDArray[Any], popularity: Ridge, logs: NDArray[np.float32]
+    ) -> None:
+        """Replace the columns of items with few clicks by what lies between metadata and own evidence."""
+        few = np.flatnonzero(self.warm_up_.evidence(counts) < SETTLED)
+        columns = np.empty((len(known), len(few)), dtype=np.float32)
+        for band in bands(len(few)):
+            rows, queries = few[band], known.take(few[band])
+            solved, certainty = self._taste.left_out(queries, rows)
+            expected = logs @ popularity.left_out(queries, rows)[0]
+            raw = self.scales_.raw(solved, self._denoiser @ solved, expected, self._length)
+            prior = self.scales_.at_ease(raw, certainty)
+            prior[rows, np.arange(len(rows))] = 0
+            columns[:, band] = self.warm_up_.blended(prior, self._denoiser[:, rows], counts[rows])
+        if len(few):
+            groups = [*self.weights_.groups, (self.weights_.rows[few], columns)]
+            self.weights_ = DenseWeights(self.weights_.n_items, self.weights_.rows, groups)
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use."""
+        return dict(self._fitted().kernel_.kinds_)
+
+    def add_items(self, items: Items) -> Self:
+        """New items get the columns of never-clicked ones: a solve with the kept factor. Returns self.
+
+        Raises ItemsError for items already known.
+        """
+        self.items_ = grown(self._fitted().items_, items)
+        queries = self.kernel_.encode(items)
+        new = np.arange(len(self.items_) - len(items), len(self.items_))
+        columns, certainty = self._cold_columns(queries)
+        self.weights_ = self.weights_.appended(len(self.items_), new, columns)
+        self._cold = np.concatenate([self._cold, new])
+        self._certainty = np.concatenate([self._certainty, certainty])
+        self._cold_encoded = EncodedItems.stacked([self._cold_encoded, queries])
+        return self
+
+    def certainty(self) -> pl.DataFrame:
+        """How sure the model is of each never-clicked item: item_id, certainty in [0, 1], surest first.
+
+        The share of the item's prior variance that the metadata of the clicked items explains.
+        """
+        frame = pl.DataFrame(
+            {"item_id": self._fitted().items_.take(self._cold), "certainty": self._certainty}
+        )
+        return frame.sort("certainty", descending=True, maintain_order=True)
+
+    def importance(self) -> pl.DataFrame:
+        """What in the metadata predicts clicks: field, and its share of both kernels, taste and popularity.
+
+        A share is that of the variance over the clicked items: the weight times the mean K_f(i, i).
+        """
+        index = self._fitted()._terms_index
+        own = index.own_by_term().mean(axis=1, dtype=np.float64)
+        shares = [
+            weights[:-1] * own / max(float(weights[:-1] @ own), 1e-30)
+            for weights in (self.taste_weights_, self.popularity_weights_)
+        ]
+        frame = pl.DataFrame({"field": self.kernel_.terms, "taste": shares[0], "popularity": shares[1]})
+        return frame.sort("taste", descending=True, maintain_order=True)
+
+    def explain(self, user: Any, item: Any) -> Explanation:
+        """Exact shares of a score, over clicks and over fields, and how sure the metadata makes the model."""
+        explained = super().explain(user, item)
+        place = np.flatnonzero(self._cold == self.items_.known_rows([item], "item")[0])
+        return replace(explained, certainty=float(self._certainty[place[0]])) if len(place) else explained
+
+    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
+        place = np.flatnonzero(self._cold == column)
+        if not len(place):
+            return None
+        scales = self.scales_
+        clicks = narrowed(history, self.weights_.rows)
+        warm = DenseWeights(len(self.weights_.rows), np.arange(clicks.shape[1]), [
+            (np.arange(clicks.shape[1]), self._denoiser)
+        ])  # fmt: skip
+        a, n_clicks = np.float32(scales.denoising), float(clicks.sum())
+        denoised = (1 - a) * clicks.toarray()[0] + a * warm.scores(clicks)[0]
+        factor = float(scales.factor(self._certainty[place])[0])
+        terms = self._terms_index.by_term(self._cold_encoded.take(place))[:, 0]
+        shares = np.zeros(len(terms))
+        constant = factor * scales.level * n_clicks
+        for strength, weights, solved in (
+            (scales.sharpness * self._length, self.taste_weights_, self._taste.solve(denoised)),
+            (scales.share * n_clicks, self.popularity_weights_, self._popularity_solved),
+        ):
+            shares += (factor * scales.slope * strength) * weights[:-1] * (terms @ solved)
+            constant += factor * scales.slope * strength * weights[-1] * float(solved.sum())
+        names = [*self.kernel_.terms, _CONSTANT]
+        shares = np.append(shares, constant)
+        order = np.argsort(-np.abs(shares), kind="stable")
+        return pl.DataFrame(
+            {"field": [names[i] for i in order], "share": shares[order].astype(np.float32)}
+        )
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Weights, both ridges, item vectors, encoders and chosen numbers."""
+        kernel_arrays, kernel = self.kernel_.state()
+        parts: dict[str, Mapping[str, NDArray[Any]]] = {
+            "weights": self.weights_.arrays(),
+            "taste": self._taste.arrays(),
+            "landmarks": self._terms_index.catalogue.arrays(),
+            "cold": self._cold_encoded.arrays(),
+            "kernel": kernel_arrays,
+        }
+        arrays = {f"{room}/{name}": array for room, inside in parts.items() for name, array in inside.items()}
+        arrays |= {
+            "taste_weights": self.taste_weights_,
+            "popularity_weights": self.popularity_weights_,
+            "popularity_solved": self._popularity_solved,
+            "cold_columns": self._cold,
+            "certainty": self._certainty,
+        }
+        return arrays, {
+            "kernel": kernel,
+            "scales": asdict(self.scales_),
+            "warm_up": asdict(self.warm_up_),
+            "length": self._length,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+        self.kernel_ = MetadataKernel.from_state(part(arrays, "kernel/"), document["kernel"])
+        self.scales_, self.warm_up_ = Scales(**document["scales"]), WarmUp(**document["warm_up"])
+        self._length = document["length"]
+        self.taste_weights_ = arrays["taste_weights"]
+        self.popularity_weights_ = arrays["popularity_weights"]
+        self._popularity_solved = arrays["popularity_solved"]
+        self._cold, self._certainty = arrays["cold_columns"], arrays["certainty"]
+        self._cold_encoded = EncodedItems.from_arrays(self.kernel_.terms, part(arrays, "cold/"))
+        self.weights_ = DenseWeights.from_arrays(part(arrays, "weights/"))
+        self._remember(EncodedItems.from_arrays(self.kernel_.terms, part(arrays, "landmarks/")))
+        self._taste = ridge_from_arrays(
+            self._terms_index.weighted(self.taste_weights_), part(arrays, "taste/")
+        )

@@ -1,0 +1,202 @@
+"""The numbers of kernel ridge that are chosen on pseudo-cold items rather than learned with the kernels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.models.calibration import PseudoCold, best, loudness
+from isotherm.models.catalogue import narrowed
+from isotherm.models.warm_up import Ramp, WarmUp, chosen_warm_up
+from isotherm.ranking.metrics import ndcg, rank_hits
+from isotherm.ranking.topk import top_k
+
+RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
+_DENOISING = (0.0, 0.3, 0.6, 0.9)  # a
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
+_CAUTION = (0.0, 0.5, 1.0, 2.0)
+_K = 10
+_FLOOR = 0.1  # of the mean clicks an item: added before the logarithm, so that rare items are no outliers
+
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class Scales:
+    """The numbers that turn two predictions into weight columns at the scale of EASE's.
+
+    sharpness (t) times the mean history length, share (b), denoising (a), ridge (r); slope and level: the
+    regression of EASE's scores on the raw ones, a click; caution: the power of the certainty;
+    loudness: how loudly cold items speak among warm ones.
+    """
+
+    sharpness: float = 1.0
+    share: float = 1.0
+    denoising: float = 0.3
+    ridge: float = 1.0
+    slope: float = 1.0
+    level: float = 0.0
+    caution: float = 0.0
+    loudness: float = 1.0
+
+    def raw(
+        self,
+        solved: NDArray[np.float32],
+        denoised: NDArray[np.float32],
+        popularity: NDArray[np.float32],
+        length: float,
+        clicks: NDArray[np.float32] | float = 1.0,
+    ) -> NDArray[np.float32]:
+        """t·((1 − a)·Z + a·B·Z) + b·g, of weight columns or of sums over a history of so many ``clicks``.
+
+        length: the mean history length, in which t is measured.
+        """
+        a, t = self.denoising, self.sharpness * length
+        mixed: NDArray[np.float32] = np.float32(t * (1 - a)) * solved
+        mixed += np.float32(t * a) * denoised
+        mixed += (np.float32(self.share) * popularity) * clicks
+        return mixed
+
+    def at_ease(self, raw: NDArray[np.float32], certainty: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Weight columns at EASE's scale, in place."""
+        raw *= np.float32(self.slope)
+        raw += np.float32(self.level)
+        raw *= self.factor(certainty)
+        return raw
+
+    def factor(self, certainty: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What an item's certainty makes of its column."""
+        return np.float32(self.loudness) * certainty ** np.float32(self.caution)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Columns of the hidden items for one ridge r: Z (n_kept, n_hidden) and their certainty (n_hidden,)."""
+
+    ridge: float
+    solved: Floats
+    certainty: Floats
+
+
+class Trial:
+    """Pseudo-cold items before a fitted model and before one that never saw them.
+
+    weights: EASE's of all items with all clicks.  kept_weights, inverse_diagonal: EASE's on what is kept.
+    expected: log-popularity of the hidden items from their metadata.
+    """
+
+    def __init__(
+        self,
+        pseudo: PseudoCold,
+        user_items: csr_array,
+        weights: Floats,
+        kept_weights: Floats,
+        inverse_diagonal: Floats,
+        expected: Floats,
+    ) -> None:
+        self._pseudo, self._weights, self._kept_weights = pseudo, weights, kept_weights
+        self._inverse_diagonal, self._expected = inverse_diagonal, expected
+        self._user_items = user_items
+        self._kept_clicks, self._histories = pseudo.clicks, pseudo.histories
+        self._length, self._full_length = mean_length(self._kept_clicks), mean_length(user_items)
+        self._lengths = _row_sums(self._histories)
+        targets = narrowed(pseudo.targets, pseudo.hidden)
+        self._asked = np.flatnonzero(np.diff(targets.indptr))
+        self._targets = targets[self._asked]
+
+    def chosen(self, scales: Scales, candidates: Iterable[Candidate]) -> tuple[Scales, Candidate]:
+        """Scales with r, a and b that rank the hidden items best among themselves, and the level among all."""
+        best_quality, found = -1.0, None
+        for candidate in candidates:
+            plain = self._histories @ candidate.solved
+            denoised = self._histories @ (self._kept_weights @ candidate.solved)
+            for a in _DENOISING:
+                for b in _SHARES:
+                    tried = replace(scales, denoising=a, share=b * scales.share, ridge=candidate.ridge)
+                    scores = tried.raw(plain, denoised, self._expected, self._length, self._lengths)
+                    quality = self._quality(scores)
+                    if quality > best_quality:
+                        best_quality, found = quality, (tried, candidate)
+        assert found is not None
+        scales, candidate = found
+        return self._levelled(scales, candidate), candidate
+
+    def _levelled(self, scales: Scales, candidate: Candidate) -> Scales:
+        """With slope and level (EASE's scores regressed on the raw ones), caution and loudness."""
+        pseudo, kept = self._pseudo, self._pseudo.kept
+        denoised = self._kept_weights @ candidate.solved
+        raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
+        histories = self._user_items[pseudo.tested]
+        ease = (histories @ self._weights[:, pseudo.hidden]) / _row_sums(histories)
+        predicted = (self._histories @ raw) / self._lengths
+        spread = predicted - predicted.mean()
+        slope = float(np.vdot(spread, ease) / max(float(np.vdot(spread, spread)), 1e-30))
+        if slope <= 0:
+            slope = float(ease.std() / max(float(predicted.std()), 1e-15))
+        slope = max(slope, 1e-12)
+        scales = replace(scales, slope=slope, level=float(ease.mean() - slope * predicted.mean()))
+        every = np.arange(len(self._weights))
+        warm = best(self._histories, self._kept_weights, kept, seen=True)
+        fitted_warm = best(histories, self._weights, every, seen=True)
+        spread_out = np.zeros((len(every), raw.shape[1]), dtype=np.float32)
+        spread_out[kept] = candidate.solved
+        fitted_raw = scales.raw(spread_out, self._weights @ spread_out, self._expected, self._full_length)
+        best_quality, found = -1.0, scales
+        for caution in _CAUTION:
+            tried = replace(scales, caution=caution)
+            cold, fitted_cold = (
+                best(h, tried.at_ease(columns.copy(), candidate.certainty), pseudo.hidden)
+                for h, columns in ((self._histories, raw), (histories, fitted_raw))
+            )
+            factor, quality = loudness(pseudo.targets, warm, cold, fitted_warm, fitted_cold)
+            if quality > best_quality * (1 + 1e-3):
+                best_quality, found = quality, replace(tried, loudness=factor)
+        return found
+
+    def warm_up(self, scales: Scales, candidate: Candidate, seed: int) -> WarmUp:
+        """The pace at which hidden items that are given clicks leave their metadata."""
+        denoised = self._kept_weights @ candidate.solved
+        raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
+        columns = scales.at_ease(raw, candidate.certainty)
+        ramp = Ramp(
+            prior=columns,
+            hidden_clicks=self._user_items[:, self._pseudo.hidden],
+            kept_clicks=self._kept_clicks,
+            weights=self._kept_weights,
+            inverse_diagonal=self._inverse_diagonal,
+            tested=self._pseudo.tested,
+        )
+        return chosen_warm_up(ramp, seed)
+
+    def _quality(self, scores: Floats) -> float:
+        """ndcg@10 of the hidden items among themselves."""
+        return ranking_quality(scores[self._asked], self._targets)
+
+
+def ranking_quality(scores: Floats, targets: csr_array) -> float:
+    """Mean ndcg@10 of (n_users, n_items) scores; users without targets do not count."""
+    if not targets.nnz:
+        return 0.0
+    columns, _ = top_k(np.ascontiguousarray(scores), min(_K, scores.shape[1]))
+    n_targets = np.diff(targets.indptr)
+    return float(ndcg(rank_hits(columns, targets), n_targets, _K)[n_targets > 0].mean())
+
+
+def mean_length(user_items: csr_array) -> float:
+    """Mean clicks of the users who have any."""
+    lengths = _row_sums(user_items)
+    return float(lengths[lengths > 0].mean())
+
+
+def log_clicks(user_items: csr_array) -> Floats:
+    """log(clicks + a tenth of the mean) of each item, centred: (n_items,)."""
+    clicks = np.asarray(user_items.sum(axis=0), dtype=np.float64).ravel()
+    logs = np.log(clicks + _FLOOR * clicks.mean())
+    return (logs - logs.mean()).astype(np.float32)
+
+
+def _row_sums(user_items: csr_array) -> Floats:
+    """(n_users, 1)."""
+    return np.asarray(user_items.sum(axis=1), dtype=np.float32).reshape(-1, 1)

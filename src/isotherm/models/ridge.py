@@ -1,0 +1,172 @@
+"""Kernel ridge on a catalogue: A = (K + r·I)⁻¹ ready for any number of new items, exactly or on landmarks.
+
+Exactly, the Cholesky factor of K + r·I is kept, n² floats, and a new item is one solve of n² flops. On m
+landmark items L (Nyström, subset of regressors) K is K_nL·K_LL⁻¹·K_Ln: n·m floats, m³ flops, n·m for a new item.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
+
+from isotherm.features.kernels import WeightedKernel
+from isotherm.features.metadata import EncodedItems
+from isotherm.models.solve import factorize_in_place
+
+_BAND = 512
+_JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on landmarks
+
+Columns = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Ridge(ABC):
+    """(n_catalogue,) targets y -> predictions y·Z for any items, from their metadata."""
+
+    _kernel: WeightedKernel
+    _ridge: float
+
+    def rows(self, queries: EncodedItems) -> NDArray[np.float32]:
+        """K of the query items, in the order of ``solve``: (n_queries, n) or (n_queries, n_landmarks)."""
+        return self._kernel.to(queries)
+
+    def left_out(self, queries: EncodedItems, rows: NDArray[Any]) -> Columns:
+        """``columns`` of items of the catalogue, at ``rows``, each predicted by the others alone.
+
+        With h = Z_jj, what an item says about itself: Z_·j / (1 − h) but 0 at j; its posterior variance is
+        r·h / (1 − h).
+        """
+        solved, _ = self.columns(queries)
+        places = np.arange(len(rows))
+        itself = np.clip(solved[rows, places], 0, 1 - 1e-6)
+        solved[rows, places] = 0
+        solved /= 1 - itself
+        variance = self._ridge * itself / (1 - itself)
+        return solved, np.clip(1 - variance / np.maximum(self._kernel.own(queries), 1e-30), 0, 1)
+
+    @abstractmethod
+    def columns(self, queries: EncodedItems) -> Columns:
+        """Z (n_catalogue, n_queries), and the certainty of each query item in [0, 1].
+
+        The certainty is the share of an item's prior variance that the catalogue's metadata explains:
+        0 where nothing is alike.
+        """
+
+    @abstractmethod
+    def solve(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
+        """α with y·Z = α·K for any query items: (n,) for exact ridge, (n_landmarks,) otherwise."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What makes the solves, for saving."""
+
+
+class ExactRidge(Ridge):
+    """Every item of the catalogue is used."""
+
+    def __init__(self, kernel: WeightedKernel, factor: NDArray[np.float32], ridge: float) -> None:
+        self._kernel = kernel
+        self._factor = factor
+        self._ridge = ridge
+
+    @classmethod
+    def fitted(cls, kernel: WeightedKernel, catalogue: EncodedItems, ridge: float) -> "ExactRidge":
+        """n³ / 3 flops; K is worked on in place."""
+        factor = np.empty((len(catalogue), len(catalogue)), dtype=np.float32)
+        for band in bands(len(catalogue)):
+            factor[band] = kernel.to(catalogue.take(band))
+        factor.flat[:: len(factor) + 1] += np.float32(ridge)
+        factorize_in_place(factor)
+        return cls(kernel, factor, ridge)
+
+    def columns(self, queries: EncodedItems) -> Columns:
+        """One forward and one backward solve for all queries."""
+        rows = self._kernel.to(queries)
+        # rows.T is Fortran's order: L⁻¹·Kᵀ and then L⁻ᵀ·L⁻¹·Kᵀ are solved where the rows lie
+        half = blas.strsm(1.0, self._factor.T, rows.T, lower=0, trans_a=1, overwrite_b=1)
+        certainty = np.einsum("ij,ij->j", half, half) / np.maximum(self._kernel.own(queries), 1e-30)
+        solved = blas.strsm(1.0, self._factor.T, half, lower=0, trans_a=0, overwrite_b=1)
+        return solved, np.clip(certainty, 0, 1)
+
+    def solve(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(K + r·I)⁻¹·y."""
+        return np.asarray(cho_solve((self._factor.T, False), y), dtype=np.float32)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The factor."""
+        return {"factor": self._factor, "ridge": np.array([self._ridge])}
+
+
+class LandmarkRidge(Ridge):
+    """Nyström: the kernel as far as m landmark items can express it."""
+
+    def __init__(
+        self,
+        kernel: WeightedKernel,
+        to_landmarks: NDArray[np.float32],
+        factor: NDArray[np.float64],
+        landmark_factor: NDArray[np.float64],
+        ridge: float,
+    ) -> None:
+        self._kernel = kernel
+        self._to_landmarks = to_landmarks
+        self._factor = factor
+        self._landmark_factor = landmark_factor
+        self._ridge = ridge
+
+    @classmethod
+    def fitted(
+        cls, kernel: WeightedKernel, catalogue: EncodedItems, landmarks: EncodedItems, ridge: float
+    ) -> "LandmarkRidge":
+        """2·n·m² flops; ``kernel`` compares with the landmarks."""
+        to_landmarks = np.empty((len(catalogue), len(landmarks)), dtype=np.float32)
+        for band in bands(len(catalogue)):
+            to_landmarks[band] = kernel.to(catalogue.take(band))
+        among = kernel.to(landmarks).astype(np.float64)
+        among.flat[:: len(among) + 1] += _JITTER * max(np.trace(among) / len(among), 1e-30)
+        system = (to_landmarks.T @ to_landmarks).astype(np.float64) + ridge * among
+        system.flat[:: len(system) + 1] += _JITTER * max(np.trace(system) / len(system), 1e-30)
+        return cls(kernel, to_landmarks, cholesky(system, lower=True), cholesky(among, lower=True), ridge)
+
+    def columns(self, queries: EncodedItems) -> Columns:
+        """Two m × m solves and one product with (n, m)."""
+        rows = self._kernel.to(queries).astype(np.float64)
+        solved = cho_solve((self._factor, True), rows.T)
+        half = solve_triangular(self._landmark_factor, rows.T, lower=True)
+        explained = np.einsum("ij,ij->j", half, half) - self._ridge * np.einsum("ji,ij->j", rows, solved)
+        certainty = explained / np.maximum(self._kernel.own(queries), 1e-30)
+        return self._to_landmarks @ solved.astype(np.float32), np.clip(certainty, 0, 1).astype(np.float32)
+
+    def solve(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(r·K_LL + K_Ln·K_nL)⁻¹·K_Ln·y."""
+        return np.asarray(cho_solve((self._factor, True), self._to_landmarks.T @ y), dtype=np.float32)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Both factors and the catalogue's rows."""
+        return {
+            "to_landmarks": self._to_landmarks,
+            "system_factor": self._factor,
+            "landmark_factor": self._landmark_factor,
+            "ridge": np.array([self._ridge]),
+        }
+
+
+def ridge_from_arrays(kernel: WeightedKernel, arrays: Mapping[str, NDArray[Any]]) -> Ridge:
+    """The inverse of ``arrays``; ``kernel`` compares with the catalogue, or with the landmarks."""
+    if "factor" in arrays:
+        return ExactRidge(kernel, arrays["factor"], float(arrays["ridge"][0]))
+    return LandmarkRidge(
+        kernel,
+        arrays["to_landmarks"],
+        arrays["system_factor"],
+        arrays["landmark_factor"],
+        float(arrays["ridge"][0]),
+    )
+
+
+def bands(n: int) -> Iterator[NDArray[np.int64]]:
+    """Bands of rows that cover range(n)."""
+    for first in range(0, n, _BAND):
+        yield np.arange(first, min(first + _BAND, n))
