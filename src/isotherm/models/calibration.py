@@ -94,32 +94,37 @@ def best(
     return np.concatenate(chosen), np.concatenate(tops)
 
 
-def loudness(
-    targets: csr_array, warm: Best, cold: Best, fitted_warm: Best, fitted_cold: Best
-) -> tuple[float, float]:
-    """The β with the best ndcg@10 over all candidates, and that ndcg.
+def loudness(targets: csr_array, warm: Best, cold: Best) -> tuple[float, float]:
+    """How loud cold scores should be, in units of their ``level``, for the best ndcg@10 over all; that ndcg.
 
-    targets: the hidden clicks of the tested users.  warm, cold: their lists, cold scores at β = 1.
-    fitted_warm, fitted_cold: the lists for the same users with all clicks, as if nobody had clicked the
-    hidden items.
+    targets: the hidden clicks of the tested users.  warm, cold: their lists.
     """
     candidates = np.concatenate([warm[0], cold[0]], axis=1)
     hits, n_targets = rank_hits(candidates, targets), np.diff(targets.indptr)
-    grid, level = np.logspace(-_DECADES, _DECADES, _GRID), _level(warm, cold)
+    grid, unit = np.logspace(-_DECADES, _DECADES, _GRID), level(warm, cold)
     quality = np.empty(_GRID)
     for place, factor in enumerate(grid):
-        scores = np.concatenate([warm[1], np.float32(factor * level) * cold[1]], axis=1)
+        scores = np.concatenate([warm[1], np.float32(factor * unit) * cold[1]], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :K]
         quality[place] = ndcg(np.take_along_axis(hits, order, axis=1), n_targets, K).mean()
     plateau = np.flatnonzero(quality >= quality.max() * (1 - 1e-3))
     middle = plateau[len(plateau) // 2]  # the middle of the plateau, not its luckiest point
-    return float(grid[middle]) * _level(fitted_warm, fitted_cold), float(quality[middle])
+    return float(grid[middle]), float(quality[middle])
 
 
-def _level(warm: Best, cold: Best) -> float:
-    """How high the best warm items score beside the best cold ones at β = 1."""
+def level(warm: Best, cold: Best) -> float:
+    """How high the best warm items score beside the best cold ones."""
     both = np.isfinite(warm[1][:, 0]) & np.isfinite(cold[1][:, 0])  # some users have seen every warm item
     if not both.any():
         return 1.0
     warm_level, cold_level = (float(np.median(np.abs(top[both, 0]))) for _, top in (warm, cold))
     return max(warm_level, 1e-12) / max(cold_level, 1e-12)
+
+
+def ranking_quality(scores: NDArray[np.float32], targets: csr_array) -> float:
+    """Mean ndcg@10 of (n_users, n_items) scores; users without targets do not count."""
+    if not targets.nnz:
+        return 0.0
+    columns, _ = top_k(np.ascontiguousarray(scores), min(K, scores.shape[1]))
+    n_targets = np.diff(targets.indptr)
+    return float(ndcg(rank_hits(columns, targets), n_targets, K)[n_targets > 0].mean())

@@ -35,7 +35,15 @@ from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.kernel_learning import learn_weights
-from isotherm.models.kernel_scales import RIDGES, Candidate, Scales, Trial, log_clicks, mean_length
+from isotherm.models.kernel_scales import (
+    RIDGES,
+    Candidate,
+    Scales,
+    Trial,
+    left_out_columns,
+    log_clicks,
+    mean_length,
+)
 from isotherm.models.parameters import at_least, one_of, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
 from isotherm.models.warm_up import SETTLED, WarmUp
@@ -156,12 +164,13 @@ class KernelRidge(ItemItem):
         kept_weights, inverse_diagonal = self.backbone.solve(pseudo.clicks)
         popularity = self._ridge(kept, self.popularity_weights_, 1.0)
         expected = popularity.rows(hidden) @ popularity.solve(log_clicks(pseudo.clicks))
-        trial = Trial(pseudo, user_items, weights, kept_weights, inverse_diagonal, expected)
-        candidates = (
-            Candidate(r, *self._ridge(kept, self.taste_weights_, r).columns(hidden)) for r in RIDGES
+        trial = Trial(
+            pseudo, kept, user_items, weights, kept_weights, inverse_diagonal, popularity, expected
         )
+        ridges = ((r, self._ridge(kept, self.taste_weights_, r)) for r in RIDGES)
+        candidates = (Candidate(r, ridge, *ridge.columns(hidden)) for r, ridge in ridges)
         self.scales_, candidate = trial.chosen(self.scales_, candidates)
-        self.warm_up_ = trial.warm_up(self.scales_, candidate, self.seed)
+        self.warm_up_ = trial.warm_up(candidate, self.seed)
 
     def _ridge(self, known: EncodedItems, weights: NDArray[np.float64], ridge: float) -> Ridge:
         """Exact up to ``exact_items``; past them on landmarks."""
@@ -197,11 +206,9 @@ class KernelRidge(ItemItem):
         columns = np.empty((len(known), len(few)), dtype=np.float32)
         for band in bands(len(few)):
             rows, queries = few[band], known.take(few[band])
-            solved, certainty = self._taste.left_out(queries, rows)
-            expected = logs @ popularity.left_out(queries, rows)[0]
-            raw = self.scales_.raw(solved, self._denoiser @ solved, expected, self._length)
-            prior = self.scales_.at_ease(raw, certainty)
-            prior[rows, np.arange(len(rows))] = 0
+            prior = left_out_columns(
+                self.scales_, self._taste, popularity, logs, self._denoiser, self._length, queries, rows
+            )
             columns[:, band] = self.warm_up_.blended(prior, self._denoiser[:, rows], counts[rows])
         if len(few):
             groups = [*self.weights_.groups, (self.weights_.rows[few], columns)]

@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.models.calibration import PseudoCold, best, loudness
+from isotherm.features.metadata import EncodedItems
+from isotherm.models.calibration import PseudoCold, best, level, loudness, ranking_quality
 from isotherm.models.catalogue import narrowed
-from isotherm.models.warm_up import Ramp, WarmUp, chosen_warm_up
-from isotherm.ranking.metrics import ndcg, rank_hits
-from isotherm.ranking.topk import top_k
+from isotherm.models.ridge import Ridge, bands
+from isotherm.models.warm_up import MANY_CLICKS, Old, Ramp, WarmUp, chosen_warm_up
+from isotherm.ranking.topk import hide
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
 _DENOISING = (0.0, 0.3, 0.6, 0.9)  # a
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
 _CAUTION = (0.0, 0.5, 1.0, 2.0)
-_K = 10
 _FLOOR = 0.1  # of the mean clicks an item: added before the logarithm, so that rare items are no outliers
 
 Floats = NDArray[np.float32]
@@ -73,9 +73,10 @@ class Scales:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Columns of the hidden items for one ridge r: Z (n_kept, n_hidden) and their certainty (n_hidden,)."""
+    """A ridge r, fitted on the kept items; Z (n_kept, n_hidden) and certainty (n_hidden,) of the hidden ones."""
 
     ridge: float
+    fitted: Ridge
     solved: Floats
     certainty: Floats
 
@@ -83,28 +84,30 @@ class Candidate:
 class Trial:
     """Pseudo-cold items before a fitted model and before one that never saw them.
 
-    weights: EASE's of all items with all clicks.  kept_weights, inverse_diagonal: EASE's on what is kept.
-    expected: log-popularity of the hidden items from their metadata.
+    known: metadata of the kept items.  user_items: all clicks.  weights: EASE's with all of them.
+    kept_weights, inverse_diagonal: EASE's on what is kept.  popularity: the ridge of log-popularity there.
+    expected: what it says of the hidden items.
     """
 
     def __init__(
         self,
         pseudo: PseudoCold,
+        known: EncodedItems,
         user_items: csr_array,
         weights: Floats,
         kept_weights: Floats,
         inverse_diagonal: Floats,
+        popularity: Ridge,
         expected: Floats,
     ) -> None:
-        self._pseudo, self._weights, self._kept_weights = pseudo, weights, kept_weights
+        self._pseudo, self._known, self._popularity = pseudo, known, popularity
+        self._weights, self._kept_weights = weights, kept_weights
         self._inverse_diagonal, self._expected = inverse_diagonal, expected
         self._user_items = user_items
         self._kept_clicks, self._histories = pseudo.clicks, pseudo.histories
         self._length, self._full_length = mean_length(self._kept_clicks), mean_length(user_items)
         self._lengths = _row_sums(self._histories)
-        targets = narrowed(pseudo.targets, pseudo.hidden)
-        self._asked = np.flatnonzero(np.diff(targets.indptr))
-        self._targets = targets[self._asked]
+        self._targets = narrowed(pseudo.targets, pseudo.hidden)
 
     def chosen(self, scales: Scales, candidates: Iterable[Candidate]) -> tuple[Scales, Candidate]:
         """Scales with r, a and b that rank the hidden items best among themselves, and the level among all."""
@@ -116,7 +119,7 @@ class Trial:
                 for b in _SHARES:
                     tried = replace(scales, denoising=a, share=b * scales.share, ridge=candidate.ridge)
                     scores = tried.raw(plain, denoised, self._expected, self._length, self._lengths)
-                    quality = self._quality(scores)
+                    quality = ranking_quality(scores, self._targets)
                     if quality > best_quality:
                         best_quality, found = quality, (tried, candidate)
         assert found is not None
@@ -143,45 +146,66 @@ class Trial:
         spread_out = np.zeros((len(every), raw.shape[1]), dtype=np.float32)
         spread_out[kept] = candidate.solved
         fitted_raw = scales.raw(spread_out, self._weights @ spread_out, self._expected, self._full_length)
-        best_quality, found = -1.0, scales
+        best_quality, found, loud_here = -1.0, scales, 1.0
         for caution in _CAUTION:
             tried = replace(scales, caution=caution)
             cold, fitted_cold = (
                 best(h, tried.at_ease(columns.copy(), candidate.certainty), pseudo.hidden)
                 for h, columns in ((self._histories, raw), (histories, fitted_raw))
             )
-            factor, quality = loudness(pseudo.targets, warm, cold, fitted_warm, fitted_cold)
+            factor, quality = loudness(pseudo.targets, warm, cold)
             if quality > best_quality * (1 + 1e-3):
-                best_quality, found = quality, replace(tried, loudness=factor)
+                best_quality, loud_here = quality, factor * level(warm, cold)
+                found = replace(tried, loudness=factor * level(fitted_warm, fitted_cold))
+        self._scales_here = replace(found, loudness=loud_here)
         return found
 
-    def warm_up(self, scales: Scales, candidate: Candidate, seed: int) -> WarmUp:
-        """The pace at which hidden items that are given clicks leave their metadata."""
+    def warm_up(self, candidate: Candidate, seed: int) -> WarmUp:
+        """The pace at which hidden items that are given clicks leave their metadata; ask ``chosen`` first."""
+        scales = self._scales_here
         denoised = self._kept_weights @ candidate.solved
         raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
-        columns = scales.at_ease(raw, candidate.certainty)
         ramp = Ramp(
-            prior=columns,
+            prior=scales.at_ease(raw, candidate.certainty),
             hidden_clicks=self._user_items[:, self._pseudo.hidden],
             kept_clicks=self._kept_clicks,
             weights=self._kept_weights,
             inverse_diagonal=self._inverse_diagonal,
             tested=self._pseudo.tested,
         )
-        return chosen_warm_up(ramp, seed)
+        scores = np.asarray(self._histories @ self._kept_weights, dtype=np.float32)
+        hide(scores, self._histories)
+        clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
+        few = np.flatnonzero(clicks < MANY_CLICKS)
+        logs = log_clicks(self._kept_clicks)
+        prior = np.empty((len(scores), len(few)), dtype=np.float32)
+        for band in bands(len(few)):
+            queries = self._known.take(few[band])
+            columns = left_out_columns(
+                scales, candidate.fitted, self._popularity, logs, self._kept_weights, self._length,
+                queries, few[band],
+            )  # fmt: skip
+            prior[:, band] = self._histories @ columns
+        targets = narrowed(self._pseudo.targets, self._pseudo.kept)
+        return chosen_warm_up(ramp, Old(scores, few, clicks[few], prior, targets), seed)
 
-    def _quality(self, scores: Floats) -> float:
-        """ndcg@10 of the hidden items among themselves."""
-        return ranking_quality(scores[self._asked], self._targets)
 
-
-def ranking_quality(scores: Floats, targets: csr_array) -> float:
-    """Mean ndcg@10 of (n_users, n_items) scores; users without targets do not count."""
-    if not targets.nnz:
-        return 0.0
-    columns, _ = top_k(np.ascontiguousarray(scores), min(_K, scores.shape[1]))
-    n_targets = np.diff(targets.indptr)
-    return float(ndcg(rank_hits(columns, targets), n_targets, _K)[n_targets > 0].mean())
+def left_out_columns(
+    scales: Scales,
+    taste: Ridge,
+    popularity: Ridge,
+    logs: Floats,
+    denoiser: Floats,
+    length: float,
+    queries: EncodedItems,
+    rows: NDArray[np.int64],
+) -> Floats:
+    """Columns (n, len(rows)) of items of the catalogue as though they had never been clicked."""
+    solved, certainty = taste.left_out(queries, rows)
+    expected = logs @ popularity.left_out(queries, rows)[0]
+    columns = scales.at_ease(scales.raw(solved, denoiser @ solved, expected, length), certainty)
+    columns[rows, np.arange(len(rows))] = 0
+    return columns
 
 
 def mean_length(user_items: csr_array) -> float:

@@ -26,7 +26,7 @@ from isotherm.errors import ParameterError
 from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.alignment import normal_equations
-from isotherm.models.calibration import PseudoCold, best, loudness
+from isotherm.models.calibration import PseudoCold, best, level, loudness
 from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
@@ -200,7 +200,8 @@ class MARec(ItemItem):
             operator = AlignmentOperator.plain(weights, diagonal, self.backbone.l2)
             columns = operator.columns(self._similarities(encoded.take(hidden), hidden)).T
             fitted_warm = best(histories, weights, every, seen=True)
-            beta, _ = loudness(pseudo.targets, warm, cold, fitted_warm, best(histories, columns, hidden))
+            factor, _ = loudness(pseudo.targets, warm, cold)
+            beta = factor * level(fitted_warm, best(histories, columns, hidden))
         return beta / self.alpha
 
     @property
