@@ -36,8 +36,9 @@ from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.kernel_learning import learn_weights
 from isotherm.models.kernel_scales import (
+    DENOISING,
     RIDGES,
-    Candidate,
+    SHARES,
     Scales,
     Trial,
     left_out_columns,
@@ -47,7 +48,7 @@ from isotherm.models.kernel_scales import (
 from isotherm.models.parameters import at_least, one_of, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
 from isotherm.models.warm_up import SETTLED, WarmUp
-from isotherm.progress import stage
+from isotherm.progress import Advance, stage
 
 _TUNING_USERS = 3_000
 _SAMPLE_BYTES = 2**30
@@ -59,7 +60,7 @@ class KernelRidge(ItemItem):
 
     backbone: EASE.  fields, shrinkage (δ, in units of a field's median squared norm), min_count, max_words,
     text_weighting: the metadata kernels.  sample_items, sample_users, steps: what the kernels are learned
-    on, and for how long.  exact_items: the largest warm catalogue whose kernel is factorized whole; past it
+    on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items: the largest warm catalogue whose kernel is factorized whole; past it
     ``landmarks`` items stand for all (Nyström).  seed: of the samples and the pseudo-cold items.
     """
 
@@ -85,6 +86,7 @@ class KernelRidge(ItemItem):
         sample_items: int = 1_500,
         sample_users: int = 800,
         steps: int = 30,
+        draws: int = 3,
         exact_items: int = 20_000,
         landmarks: int = 4_000,
         seed: int = 0,
@@ -100,6 +102,7 @@ class KernelRidge(ItemItem):
         self.sample_items = whole("sample_items", sample_items, 1)
         self.sample_users = whole("sample_users", sample_users, 1)
         self.steps = whole("steps", steps, 0)
+        self.draws = whole("draws", draws, 1)
         self.exact_items = whole("exact_items", exact_items, 0)
         self.landmarks = whole("landmarks", landmarks, 1)
         self.seed = whole("seed", seed, 0)
@@ -120,8 +123,8 @@ class KernelRidge(ItemItem):
         with stage("learn what the metadata is worth"):
             self._learn(user_items, known)
         weights, inverse_diagonal = self.backbone.solve(user_items)
-        with stage("choose scales on pseudo-cold items"):
-            self._choose(user_items, known, weights)
+        with stage("choose scales on pseudo-cold items", self.draws) as advance:
+            self._choose(user_items, known, weights, advance)
         self._length = mean_length(user_items)
         self._remember(known.take(self._landmark_rows(len(known))))
         self._taste = self._ridge(known, self.taste_weights_, self.scales_.ridge)
@@ -154,23 +157,50 @@ class KernelRidge(ItemItem):
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
         self.scales_ = Scales(sharpness=learned.sharpness, share=learned.share)
 
-    def _choose(self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32]) -> None:
+    def _choose(
+        self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], advance: Advance
+    ) -> None:
         """What the kernels leave open: what ranks pseudo-cold items best."""
         self.warm_up_ = WarmUp()
-        pseudo = PseudoCold.drawn(user_items, self.seed, _TUNING_USERS)
-        if pseudo is None:
-            return
-        hidden, kept = known.take(pseudo.hidden), known.take(pseudo.kept)
-        kept_weights, inverse_diagonal = self.backbone.solve(pseudo.clicks)
-        popularity = self._ridge(kept, self.popularity_weights_, 1.0)
-        expected = popularity.rows(hidden) @ popularity.solve(log_clicks(pseudo.clicks))
-        trial = Trial(
-            pseudo, kept, user_items, weights, kept_weights, inverse_diagonal, popularity, expected
+        trials = (self._trial(user_items, known, weights, self.seed + draw) for draw in range(self.draws))
+        first, qualities = None, []
+        for trial in trials:
+            if trial is None:
+                return
+            first = first or trial
+            qualities.append([trial.qualities(self.scales_, trial.candidate(r)) for r in RIDGES])
+            advance(1)
+        assert first is not None
+        mean = np.mean(qualities, axis=0)
+        r, a, b = np.unravel_index(mean.argmax(), mean.shape)
+        candidate = first.candidate(RIDGES[r])
+        self.scales_ = first.levelled(
+            replace(
+                self.scales_,
+                ridge=RIDGES[r],
+                denoising=DENOISING[a],
+                share=SHARES[b] * self.scales_.share,
+            ),
+            candidate,
         )
-        ridges = ((r, self._ridge(kept, self.taste_weights_, r)) for r in RIDGES)
-        candidates = (Candidate(r, ridge, *ridge.columns(hidden)) for r, ridge in ridges)
-        self.scales_, candidate = trial.chosen(self.scales_, candidates)
-        self.warm_up_ = trial.warm_up(candidate, self.seed)
+        self.warm_up_ = first.warm_up(candidate, self.seed)
+
+    def _trial(
+        self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], seed: int
+    ) -> Trial | None:
+        """Pseudo-cold items before this model's parts; None where no user can be tested."""
+        pseudo = PseudoCold.drawn(user_items, seed, _TUNING_USERS)
+        if pseudo is None:
+            return None
+        return Trial(
+            pseudo,
+            known,
+            user_items,
+            weights,
+            *self.backbone.solve(pseudo.clicks),
+            taste=lambda items, r: self._ridge(items, self.taste_weights_, r),
+            popularity=lambda items: self._ridge(items, self.popularity_weights_, 1.0),
+        )
 
     def _ridge(self, known: EncodedItems, weights: NDArray[np.float64], ridge: float) -> Ridge:
         """Exact up to ``exact_items``; past them on landmarks."""

@@ -1,6 +1,6 @@
 """The numbers of kernel ridge that are chosen on pseudo-cold items rather than learned with the kernels."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,8 @@ from isotherm.models.warm_up import MANY_CLICKS, Old, Ramp, WarmUp, chosen_warm_
 from isotherm.ranking.topk import hide
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
-_DENOISING = (0.0, 0.3, 0.6, 0.9)  # a
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
+DENOISING = (0.0, 0.3, 0.6, 0.9)  # a
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
 _CAUTION = (0.0, 0.5, 1.0, 2.0)
 _FLOOR = 0.1  # of the mean clicks an item: added before the logarithm, so that rare items are no outliers
 
@@ -73,9 +73,8 @@ class Scales:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A ridge r, fitted on the kept items; Z (n_kept, n_hidden) and certainty (n_hidden,) of the hidden ones."""
+    """A ridge fitted on the kept items; Z (n_kept, n_hidden) and certainty (n_hidden,) of the hidden ones."""
 
-    ridge: float
     fitted: Ridge
     solved: Floats
     certainty: Floats
@@ -84,9 +83,9 @@ class Candidate:
 class Trial:
     """Pseudo-cold items before a fitted model and before one that never saw them.
 
-    known: metadata of the kept items.  user_items: all clicks.  weights: EASE's with all of them.
-    kept_weights, inverse_diagonal: EASE's on what is kept.  popularity: the ridge of log-popularity there.
-    expected: what it says of the hidden items.
+    known: metadata of all items.  user_items: all clicks.  weights: EASE's with all of them.
+    kept_weights, inverse_diagonal: EASE's on what is kept.  taste, popularity: what fits the two ridges to
+    the metadata of some items.
     """
 
     def __init__(
@@ -97,36 +96,39 @@ class Trial:
         weights: Floats,
         kept_weights: Floats,
         inverse_diagonal: Floats,
-        popularity: Ridge,
-        expected: Floats,
+        taste: Callable[[EncodedItems, float], Ridge],
+        popularity: Callable[[EncodedItems], Ridge],
     ) -> None:
-        self._pseudo, self._known, self._popularity = pseudo, known, popularity
-        self._weights, self._kept_weights = weights, kept_weights
-        self._inverse_diagonal, self._expected = inverse_diagonal, expected
-        self._user_items = user_items
+        self._pseudo, self._user_items, self._weights = pseudo, user_items, weights
+        self._kept_weights, self._inverse_diagonal = kept_weights, inverse_diagonal
+        self._kept, self._hidden = known.take(pseudo.kept), known.take(pseudo.hidden)
         self._kept_clicks, self._histories = pseudo.clicks, pseudo.histories
         self._length, self._full_length = mean_length(self._kept_clicks), mean_length(user_items)
         self._lengths = _row_sums(self._histories)
         self._targets = narrowed(pseudo.targets, pseudo.hidden)
+        self._taste = taste
+        self._logs = log_clicks(self._kept_clicks)
+        self._popularity = popularity(self._kept)
+        self._expected = self._popularity.rows(self._hidden) @ self._popularity.solve(self._logs)
 
-    def chosen(self, scales: Scales, candidates: Iterable[Candidate]) -> tuple[Scales, Candidate]:
-        """Scales with r, a and b that rank the hidden items best among themselves, and the level among all."""
-        best_quality, found = -1.0, None
-        for candidate in candidates:
-            plain = self._histories @ candidate.solved
-            denoised = self._histories @ (self._kept_weights @ candidate.solved)
-            for a in _DENOISING:
-                for b in _SHARES:
-                    tried = replace(scales, denoising=a, share=b * scales.share, ridge=candidate.ridge)
-                    scores = tried.raw(plain, denoised, self._expected, self._length, self._lengths)
-                    quality = ranking_quality(scores, self._targets)
-                    if quality > best_quality:
-                        best_quality, found = quality, (tried, candidate)
-        assert found is not None
-        scales, candidate = found
-        return self._levelled(scales, candidate), candidate
+    def candidate(self, ridge: float) -> Candidate:
+        """The hidden items' columns under one r."""
+        fitted = self._taste(self._kept, ridge)
+        return Candidate(fitted, *fitted.columns(self._hidden))
 
-    def _levelled(self, scales: Scales, candidate: Candidate) -> Scales:
+    def qualities(self, scales: Scales, candidate: Candidate) -> NDArray[np.float64]:
+        """ndcg@10 of the hidden items among themselves for each a and b: (n_denoising, n_shares)."""
+        plain = self._histories @ candidate.solved
+        denoised = self._histories @ (self._kept_weights @ candidate.solved)
+        found = np.empty((len(DENOISING), len(SHARES)))
+        for i, a in enumerate(DENOISING):
+            for j, b in enumerate(SHARES):
+                tried = replace(scales, denoising=a, share=b * scales.share)
+                scores = tried.raw(plain, denoised, self._expected, self._length, self._lengths)
+                found[i, j] = ranking_quality(scores, self._targets)
+        return found
+
+    def levelled(self, scales: Scales, candidate: Candidate) -> Scales:
         """With slope and level (EASE's scores regressed on the raw ones), caution and loudness."""
         pseudo, kept = self._pseudo, self._pseudo.kept
         denoised = self._kept_weights @ candidate.solved
@@ -161,7 +163,7 @@ class Trial:
         return found
 
     def warm_up(self, candidate: Candidate, seed: int) -> WarmUp:
-        """The pace at which hidden items that are given clicks leave their metadata; ask ``chosen`` first."""
+        """The pace at which hidden items that are given clicks leave their metadata; ``levelled`` comes first."""
         scales = self._scales_here
         denoised = self._kept_weights @ candidate.solved
         raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
@@ -177,12 +179,11 @@ class Trial:
         hide(scores, self._histories)
         clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
         few = np.flatnonzero(clicks < MANY_CLICKS)
-        logs = log_clicks(self._kept_clicks)
         prior = np.empty((len(scores), len(few)), dtype=np.float32)
         for band in bands(len(few)):
-            queries = self._known.take(few[band])
+            queries = self._kept.take(few[band])
             columns = left_out_columns(
-                scales, candidate.fitted, self._popularity, logs, self._kept_weights, self._length,
+                scales, candidate.fitted, self._popularity, self._logs, self._kept_weights, self._length,
                 queries, few[band],
             )  # fmt: skip
             prior[:, band] = self._histories @ columns
