@@ -47,10 +47,11 @@ from isotherm.models.kernel_scales import (
 )
 from isotherm.models.parameters import at_least, one_of, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
-from isotherm.models.warm_up import SETTLED, WarmUp
+from isotherm.models.warm_up import WarmUp, loudness
 from isotherm.progress import Advance, stage
 
 _TUNING_USERS = 3_000
+_LISTENERS = 1_000  # users by whom the loudness of a column is measured
 _SAMPLE_BYTES = 2**30
 _CONSTANT = "all items alike"
 
@@ -131,7 +132,7 @@ class KernelRidge(ItemItem):
         popularity = self._ridge(known, self.popularity_weights_, 1.0)
         self._popularity_solved = popularity.solve(log_clicks(user_items))
         self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
-        self._overlay(known, counts[warm], popularity, log_clicks(user_items))
+        self._overlay(user_items, known, popularity, log_clicks(user_items))
         self._cold, self._cold_encoded = cold, encoded.take(cold)
         self._certainty = np.empty(0, dtype=np.float32)
         if len(cold):
@@ -213,7 +214,7 @@ class KernelRidge(ItemItem):
         """The rows that stand for a catalogue of n items."""
         if n <= self.exact_items:
             return np.arange(n)
-        return np.sort(np.random.default_rng(self.seed).permutation(n)[: self.landmarks])
+        return _sampled(n, self.landmarks, self.seed)
 
     def _cold_columns(self, queries: EncodedItems) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight columns of never-clicked items (n_warm, n_queries), and their certainty."""
@@ -229,17 +230,24 @@ class KernelRidge(ItemItem):
         return self.weights_.groups[0][1]
 
     def _overlay(
-        self, known: EncodedItems, counts: NDArray[Any], popularity: Ridge, logs: NDArray[np.float32]
+        self, user_items: csr_array, known: EncodedItems, popularity: Ridge, logs: NDArray[np.float32]
     ) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own evidence."""
-        few = np.flatnonzero(self.warm_up_.evidence(counts) < SETTLED)
+        counts = np.asarray(user_items.sum(axis=0)).ravel()
+        few = np.flatnonzero(~self.warm_up_.settled(counts))
         columns = np.empty((len(known), len(few)), dtype=np.float32)
         for band in bands(len(few)):
             rows, queries = few[band], known.take(few[band])
-            prior = left_out_columns(
+            columns[:, band] = left_out_columns(
                 self.scales_, self._taste, popularity, logs, self._denoiser, self._length, queries, rows
             )
-            columns[:, band] = self.warm_up_.blended(prior, self._denoiser[:, rows], counts[rows])
+        listeners = user_items[_sampled(user_items.shape[0], _LISTENERS, self.seed)]
+        own = self._denoiser[:, few]
+        of_prior, of_own = self.warm_up_.shares(
+            loudness(listeners @ columns), loudness(listeners @ own), counts[few]
+        )
+        columns *= of_prior
+        columns += own * of_own
         if len(few):
             groups = [*self.weights_.groups, (self.weights_.rows[few], columns)]
             self.weights_ = DenseWeights(self.weights_.n_items, self.weights_.rows, groups)
@@ -362,3 +370,8 @@ class KernelRidge(ItemItem):
         self._taste = ridge_from_arrays(
             self._terms_index.weighted(self.taste_weights_), part(arrays, "taste/")
         )
+
+
+def _sampled(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    """At most ``most`` of range(n), seeded, ascending."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[:most])

@@ -1,17 +1,19 @@
 """How an item that gets its first clicks moves from its metadata to its own evidence.
 
-With n clicks, the prior column c from metadata and EASE's column e, both at EASE's scale,
+With n clicks, the prior column c from metadata and EASE's column e, ĉ and ê at loudness 1 (the root mean square
+of the scores that a column gives), |c| and |e| their loudness and |c|₀ a usual one,
 
-    θ = ℓ·((1 − w)·c + w·max(1, ρ/n)·e),   w = 1 − exp(−n/κ),   ℓ = f + (1 − f)·min(1, n/ρ),   f = exp(−n/φ).
+    θ = ((1 − w)·ĉ + w·ê)·(f·|c| + (1 − f)·|e|·(|c| / |c|₀)^v),   w = 1 − exp(−n/κ), v = exp(−n/ω), f = exp(−n/φ).
 
-e grows with n and is faint at first; ρ is the number of clicks at which it is as loud as c, so the bracket is
-a mixture of two equals, and κ says how soon own evidence has the word. ℓ is how loudly the item speaks. A new
-item keeps the voice that its metadata gave it; an old one that few people ever clicked must speak as faintly
-as EASE makes it. A log without dates cannot tell them apart: φ is the longest patience that warm items can
-bear. No step anywhere: without clicks θ is c, and after many it is e.
+The first factor says for whom: κ is the pace at which own evidence has the word. The second says how loudly. A
+new item keeps the voice that its metadata gave it; an old one that few people ever clicked must speak as
+faintly as EASE makes it, which takes every absent click as a refusal. A log without dates cannot tell them
+apart: φ is the longest patience that warm items can bear, and ω how long the expected popularity still counts
+beside the clicks seen. No step anywhere: without clicks θ is c, and after many it is e.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +23,13 @@ from isotherm.data.interactions import with_entries
 from isotherm.models.calibration import ranking_quality
 from isotherm.ranking.topk import hide
 
-SETTLED = 0.98  #: w from which a column is left as EASE's
 MANY_CLICKS = 256  #: more than any pace takes to settle
+_SETTLED = 0.02  # of what metadata said of an item: below it a column is left as EASE's
 _STEPS = (1, 2, 5, 10, 20)
-_PACES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-_PATIENCES = (8.0, 4.0, 2.0, 1.0, 0.5)
-_LEAST_PATIENCE = 0.25
-_LOUD_AT = 10
+_PACES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_TRUSTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_PATIENCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_AT_ONCE = 0.25
 _BEARABLE = 0.99  # of EASE's ndcg@10 on warm items
 
 Floats = NDArray[np.float32]
@@ -35,25 +37,36 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WarmUp:
-    """pace: κ.  patience: φ.  parity: ρ, all in clicks."""
+    """pace: κ.  trust: ω.  patience: φ, all in clicks."""
 
     pace: float = 4.0
-    patience: float = _LEAST_PATIENCE
-    parity: float = 1.0
+    trust: float = _AT_ONCE
+    patience: float = _AT_ONCE
 
-    def evidence(self, clicks: NDArray[np.float32]) -> NDArray[np.float64]:
-        """w."""
-        return np.asarray(-np.expm1(-np.asarray(clicks, dtype=np.float64) / self.pace))
+    def settled(self, clicks: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether items with so many clicks are EASE's alone."""
+        longest = max(self.pace, self.trust, self.patience)
+        return np.asarray(np.exp(-np.asarray(clicks, dtype=np.float64) / longest) < _SETTLED)
 
-    def blended(self, prior: Floats, own: Floats, clicks: NDArray[np.float32]) -> Floats:
-        """θ (n_rows, n_items) from c and e of the same shape, and n (n_items,)."""
+    def shares(
+        self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any]
+    ) -> tuple[Floats, Floats]:
+        """What c and e are multiplied by, from their loudness and n; all (n_items,)."""
         n = np.asarray(clicks, dtype=np.float64)
-        w, fresh = self.evidence(clicks), np.exp(-n / self.patience)
-        voice = fresh + (1 - fresh) * np.minimum(1, n / self.parity)
-        raised = np.where(n > 0, np.maximum(1, self.parity / np.maximum(n, 1e-9)), 0)
-        theta: Floats = prior * (voice * (1 - w)).astype(np.float32)
-        theta += own * (voice * w * raised).astype(np.float32)
-        return theta
+        w, v, f = (np.exp(-n / pace) for pace in (self.pace, self.trust, self.patience))
+        w = 1 - w
+        usual = max(float(np.median(prior)), 1e-30) if len(prior) else 1.0
+        voice = f * prior + (1 - f) * own * np.power(np.maximum(prior, 1e-30) / usual, v)
+        of_prior = voice * (1 - w) / np.maximum(prior, 1e-30)
+        of_own = np.where(own > 0, voice * w / np.maximum(own, 1e-30), 0)
+        return of_prior.astype(np.float32), of_own.astype(np.float32)
+
+
+def loudness(scores: Floats) -> NDArray[np.float64]:
+    """Root mean square of the scores (n_users, n_items) of each item; what is not finite does not count."""
+    known = np.isfinite(scores)
+    squares = np.where(known, scores, 0).astype(np.float64) ** 2
+    return np.asarray(np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)))
 
 
 @dataclass(frozen=True)
@@ -101,16 +114,17 @@ class Old:
         scores = self.scores
         if warm_up is not None:
             own = scores[:, self.few]
-            blended = warm_up.blended(self.prior, np.where(np.isfinite(own), own, 0), self.clicks)
+            of_prior, of_own = warm_up.shares(loudness(self.prior), loudness(own), self.clicks)
             scores = scores.copy()
-            scores[:, self.few] = np.where(np.isfinite(own), blended, -np.inf)
+            # what is seen stays -inf
+            scores[:, self.few] = self.prior * of_prior + own * np.maximum(of_own, 1e-30)
         return ranking_quality(scores, self.targets)
 
 
 def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
-    """κ with the best mean ndcg@10 of the hidden items among themselves after 1, 2, 5, 10 and 20 clicks.
+    """The best mean ndcg@10 of the hidden items among themselves after 1, 2, 5, 10 and 20 clicks.
 
-    It and φ are the largest of their kind that leave EASE's warm ranking what it is, within 1%.
+    κ, then ω, then the longest φ: all so that EASE's warm ranking stays what it is, within 1%.
     """
     rng = np.random.default_rng(seed)
     histories = ramp.kept_clicks[ramp.tested]
@@ -119,32 +133,35 @@ def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
     place = _order(ramp.hidden_clicks, rng)
     stages = []
     for n in _STEPS:
-        most = np.minimum(n, counts - 1)
+        most = np.clip(counts - 1, 0, n)
         drawn = place < most[ramp.hidden_clicks.indices]
         given, left = (with_entries(ramp.hidden_clicks, chosen) for chosen in (drawn, ~drawn))
-        own = histories @ ramp.own(given)
-        stages.append((np.maximum(most, 0).astype(np.float32), given[ramp.tested], left[ramp.tested], own))
-    clicks, _, _, own = stages[_STEPS.index(_LOUD_AT)]
-    many = clicks == _LOUD_AT
-    if not many.any():
-        return WarmUp()
-    loud, faint = (float(np.sqrt(np.square(scores[:, many]).mean())) for scores in (prior, own))
-    parity = float(np.clip(_LOUD_AT * loud / max(faint, 1e-30), 1.0, 1e6))
+        stages.append((most, given[ramp.tested], left[ramp.tested], histories @ ramp.own(given)))
+    prior_loudness = loudness(prior)
     bearable = _BEARABLE * old.quality(None)
-    found, best_quality = WarmUp(_PACES[0], _LEAST_PATIENCE, parity), -1.0
-    for pace in _PACES:
-        tried = WarmUp(pace, _LEAST_PATIENCE, parity)
-        quality = 0.0
+
+    def quality(tried: WarmUp) -> float:
+        total = 0.0
         for clicks, given, left, own in stages:
-            scores = tried.blended(prior, own, clicks)
+            of_prior, of_own = tried.shares(prior_loudness, loudness(own), clicks)
+            scores = prior * of_prior + own * of_own
             hide(scores, given)
-            quality += ranking_quality(scores, left)
-        if quality > best_quality * (1 + 1e-3) and old.quality(tried) >= bearable:
-            found, best_quality = tried, quality
+            total += ranking_quality(scores, left)
+        return total / len(stages)
+
+    found, best = WarmUp(_AT_ONCE), -1.0
+    for name, values in (("pace", _PACES), ("trust", _TRUSTS)):
+        start = found
+        for value in values:
+            tried = replace(start, **{name: value})
+            reached = quality(tried)
+            if reached > best * (1 + 1e-3) and old.quality(tried) >= bearable:
+                found, best = tried, reached
     for patience in _PATIENCES:
         tried = replace(found, patience=patience)
-        if old.quality(tried) >= bearable:
-            return tried
+        if old.quality(tried) < bearable:
+            break
+        found = tried
     return found
 
 
