@@ -116,9 +116,7 @@ class MetadataKernel:
         return arrays, document
 
     @classmethod
-    def from_state(
-        cls, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]
-    ) -> "MetadataKernel":
+    def from_state(cls, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> "MetadataKernel":
         """The inverse of ``state``."""
         made = cls(shrinkage=document["shrinkage"])
         made._encoders = MetadataSimilarity.from_state(document["encoders"])
@@ -244,4 +242,3 @@ def _whitening(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArr
     variance, directions = np.linalg.eigh(centred.T @ centred / len(vectors))
     lifted = np.maximum(variance, 0) + _WHITENING_FLOOR * max(variance.mean(), 1e-30)
     return mean.astype(np.float32), (directions / np.sqrt(lifted)).astype(np.float32)
-

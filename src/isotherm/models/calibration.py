@@ -10,7 +10,6 @@ is the level of cold scores beside warm ones: it is learned on the hidden part a
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

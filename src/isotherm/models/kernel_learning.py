@@ -156,9 +156,7 @@ def learn_taste(
     return Learned(np.exp(found[:-2]), popularity, float(np.exp(found[-2])), float(found[-1]))
 
 
-def _left_out(
-    kernel: "_Kernel", weights: NDArray[np.float64], y: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _left_out(kernel: "_Kernel", weights: NDArray[np.float64], y: NDArray[np.float32]) -> NDArray[np.float32]:
     """Kernel ridge prediction of each y_j (n,) without y_j."""
     inverse = kernel.inverse(np.log(weights))
     predicted: NDArray[np.float32] = y - (inverse @ y) / np.diag(inverse)

@@ -44,6 +44,7 @@ from isotherm.models.kernel_scales import (
     left_out_columns,
     log_clicks,
     mean_length,
+    teachers,
 )
 from isotherm.models.parameters import at_least, one_of, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
@@ -126,13 +127,15 @@ class KernelRidge(ItemItem):
         weights, inverse_diagonal = self.backbone.solve(user_items)
         with stage("choose scales on pseudo-cold items", self.draws) as advance:
             self._choose(user_items, known, weights, advance)
+        teaching = teachers(user_items)
+        logs = log_clicks(user_items, teaching)
         self._length = mean_length(user_items)
-        self._remember(known.take(self._landmark_rows(len(known))))
-        self._taste = self._ridge(known, self.taste_weights_, self.scales_.ridge)
-        popularity = self._ridge(known, self.popularity_weights_, 1.0)
-        self._popularity_solved = popularity.solve(log_clicks(user_items))
+        self._remember(known.take(self._landmark_rows(teaching)))
+        self._taste = self._ridge(known, teaching, self.taste_weights_, self.scales_.ridge)
+        popularity = self._ridge(known, teaching, self.popularity_weights_, 1.0)
+        self._popularity_solved = popularity.solve(logs)
         self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
-        self._overlay(user_items, known, popularity, log_clicks(user_items))
+        self._overlay(user_items, known, popularity, logs)
         self._cold, self._cold_encoded = cold, encoded.take(cold)
         self._certainty = np.empty(0, dtype=np.float32)
         if len(cold):
@@ -147,14 +150,15 @@ class KernelRidge(ItemItem):
     def _learn(self, user_items: csr_array, known: EncodedItems) -> None:
         """μ, ν, t and b on a sample of items and users."""
         rng = np.random.default_rng(self.seed)
+        teaching = teachers(user_items)
         affordable = int(np.sqrt(_SAMPLE_BYTES / (4 * len(self.kernel_.terms))))
-        n = min(self.sample_items, affordable, len(known))
-        sample = np.sort(rng.permutation(len(known))[:n])
+        n = min(self.sample_items, affordable, len(teaching))
+        sample = np.sort(rng.permutation(teaching)[:n])
         part = narrowed(user_items, sample)
         users = np.flatnonzero(np.diff(part.indptr) > 1)
         users = np.sort(rng.permutation(users)[: self.sample_users])
         terms = self.kernel_.index(known.take(sample)).by_term(known.take(sample))
-        learned = learn_weights(terms, part[users], log_clicks(user_items)[sample], self.steps)
+        learned = learn_weights(terms, part[users], log_clicks(user_items, teaching)[sample], self.steps)
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
         self.scales_ = Scales(sharpness=learned.sharpness, share=learned.share)
 
@@ -199,22 +203,25 @@ class KernelRidge(ItemItem):
             user_items,
             weights,
             *self.backbone.solve(pseudo.clicks),
-            taste=lambda items, r: self._ridge(items, self.taste_weights_, r),
-            popularity=lambda items: self._ridge(items, self.popularity_weights_, 1.0),
+            taste=lambda items, teaching, r: self._ridge(items, teaching, self.taste_weights_, r),
+            popularity=lambda items, teaching: self._ridge(items, teaching, self.popularity_weights_, 1.0),
         )
 
-    def _ridge(self, known: EncodedItems, weights: NDArray[np.float64], ridge: float) -> Ridge:
-        """Exact up to ``exact_items``; past them on landmarks."""
-        if len(known) <= self.exact_items:
-            return ExactRidge.fitted(self.kernel_.index(known).weighted(weights), known, ridge)
-        landmarks = known.take(self._landmark_rows(len(known)))
-        return LandmarkRidge.fitted(self.kernel_.index(landmarks).weighted(weights), known, landmarks, ridge)
+    def _ridge(
+        self, known: EncodedItems, teaching: NDArray[np.int64], weights: NDArray[np.float64], ridge: float
+    ) -> Ridge:
+        """Over the items that teach: exact up to ``exact_items``, past them on landmarks."""
+        landmarks = known.take(self._landmark_rows(teaching))
+        kernel = self.kernel_.index(landmarks).weighted(weights)
+        if len(teaching) <= self.exact_items:
+            return ExactRidge.fitted(kernel, landmarks, ridge, len(known), teaching)
+        return LandmarkRidge.fitted(kernel, known.take(teaching), landmarks, ridge, len(known), teaching)
 
-    def _landmark_rows(self, n: int) -> NDArray[np.int64]:
-        """The rows that stand for a catalogue of n items."""
-        if n <= self.exact_items:
-            return np.arange(n)
-        return _sampled(n, self.landmarks, self.seed)
+    def _landmark_rows(self, teaching: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The items that stand for all that teach: themselves while they are few."""
+        if len(teaching) <= self.exact_items:
+            return teaching
+        return teaching[_sampled(len(teaching), self.landmarks, self.seed)]
 
     def _cold_columns(self, queries: EncodedItems) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight columns of never-clicked items (n_warm, n_queries), and their certainty."""
@@ -326,9 +333,7 @@ class KernelRidge(ItemItem):
         names = [*self.kernel_.terms, _CONSTANT]
         shares = np.append(shares, constant)
         order = np.argsort(-np.abs(shares), kind="stable")
-        return pl.DataFrame(
-            {"field": [names[i] for i in order], "share": shares[order].astype(np.float32)}
-        )
+        return pl.DataFrame({"field": [names[i] for i in order], "share": shares[order].astype(np.float32)})
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Weights, both ridges, item vectors, encoders and chosen numbers."""

@@ -18,6 +18,7 @@ RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
 DENOISING = (0.0, 0.3, 0.6, 0.9)  # a
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
 _CAUTION = (0.0, 0.5, 1.0, 2.0)
+_ENOUGH = 21
 _FLOOR = 0.1  # of the mean clicks an item: added before the logarithm, so that rare items are no outliers
 
 Floats = NDArray[np.float32]
@@ -85,7 +86,7 @@ class Trial:
 
     known: metadata of all items.  user_items: all clicks.  weights: EASE's with all of them.
     kept_weights, inverse_diagonal: EASE's on what is kept.  taste, popularity: what fits the two ridges to
-    the metadata of some items.
+    items and those of them that teach.
     """
 
     def __init__(
@@ -96,8 +97,8 @@ class Trial:
         weights: Floats,
         kept_weights: Floats,
         inverse_diagonal: Floats,
-        taste: Callable[[EncodedItems, float], Ridge],
-        popularity: Callable[[EncodedItems], Ridge],
+        taste: Callable[[EncodedItems, NDArray[np.int64], float], Ridge],
+        popularity: Callable[[EncodedItems, NDArray[np.int64]], Ridge],
     ) -> None:
         self._pseudo, self._user_items, self._weights = pseudo, user_items, weights
         self._kept_weights, self._inverse_diagonal = kept_weights, inverse_diagonal
@@ -106,14 +107,14 @@ class Trial:
         self._length, self._full_length = mean_length(self._kept_clicks), mean_length(user_items)
         self._lengths = _row_sums(self._histories)
         self._targets = narrowed(pseudo.targets, pseudo.hidden)
-        self._taste = taste
-        self._logs = log_clicks(self._kept_clicks)
-        self._popularity = popularity(self._kept)
+        self._taste, self._teachers = taste, teachers(self._kept_clicks)
+        self._logs = log_clicks(self._kept_clicks, self._teachers)
+        self._popularity = popularity(self._kept, self._teachers)
         self._expected = self._popularity.rows(self._hidden) @ self._popularity.solve(self._logs)
 
     def candidate(self, ridge: float) -> Candidate:
         """The hidden items' columns under one r."""
-        fitted = self._taste(self._kept, ridge)
+        fitted = self._taste(self._kept, self._teachers, ridge)
         return Candidate(fitted, *fitted.columns(self._hidden))
 
     def qualities(self, scales: Scales, candidate: Candidate) -> NDArray[np.float64]:
@@ -215,11 +216,21 @@ def mean_length(user_items: csr_array) -> float:
     return float(lengths[lengths > 0].mean())
 
 
-def log_clicks(user_items: csr_array) -> Floats:
-    """log(clicks + a tenth of the mean) of each item, centred: (n_items,)."""
+def teachers(user_items: csr_array) -> NDArray[np.int64]:
+    """The items whose clicks the kernels learn from: half of all at least, and all of more than 20 clicks.
+
+    An item with few clicks may be an old one that nobody wants or a new one that nobody was shown: what it
+    has to say about the likes of it is small, and where it is new it is wrong.
+    """
+    clicks = np.asarray(user_items.sum(axis=0)).ravel()
+    return np.flatnonzero(clicks >= min(_ENOUGH, float(np.median(clicks))))
+
+
+def log_clicks(user_items: csr_array, teaching: NDArray[np.int64]) -> Floats:
+    """log(clicks + a tenth of the mean) of each item, centred over the teachers: (n_items,)."""
     clicks = np.asarray(user_items.sum(axis=0), dtype=np.float64).ravel()
-    logs = np.log(clicks + _FLOOR * clicks.mean())
-    return (logs - logs.mean()).astype(np.float32)
+    logs = np.log(clicks + _FLOOR * clicks[teaching].mean())
+    return (logs - logs[teaching].mean()).astype(np.float32)
 
 
 def _row_sums(user_items: csr_array) -> Floats:

@@ -23,32 +23,41 @@ Columns = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Ridge(ABC):
-    """(n_catalogue,) targets y -> predictions y·Z for any items, from their metadata."""
+    """(n_items,) targets y -> predictions y·Z for any items, from their metadata.
 
-    _kernel: WeightedKernel
-    _ridge: float
+    Some of the n_items are the catalogue, which the ridge learns from; the others' rows of Z are 0.
+    """
+
+    def __init__(
+        self, kernel: WeightedKernel, ridge: float, n_items: int, catalogue: NDArray[np.int64]
+    ) -> None:
+        self._kernel = kernel
+        self._ridge = ridge
+        self._n_items = n_items
+        self._catalogue = catalogue
 
     def rows(self, queries: EncodedItems) -> NDArray[np.float32]:
         """K of the query items, in the order of ``solve``: (n_queries, n) or (n_queries, n_landmarks)."""
         return self._kernel.to(queries)
 
     def left_out(self, queries: EncodedItems, rows: NDArray[Any]) -> Columns:
-        """``columns`` of items of the catalogue, at ``rows``, each predicted by the others alone.
+        """``columns`` of the items at ``rows``, each predicted by the others alone.
 
         With h = Z_jj, what an item says about itself: Z_·j / (1 − h) but 0 at j; its posterior variance is
         r·h / (1 − h).
         """
-        solved, _ = self.columns(queries)
+        solved, certainty = self.columns(queries)
         places = np.arange(len(rows))
         itself = np.clip(solved[rows, places], 0, 1 - 1e-6)
         solved[rows, places] = 0
         solved /= 1 - itself
         variance = self._ridge * itself / (1 - itself)
-        return solved, np.clip(1 - variance / np.maximum(self._kernel.own(queries), 1e-30), 0, 1)
+        alone = np.clip(1 - variance / np.maximum(self._kernel.own(queries), 1e-30), 0, 1)
+        return solved, np.where(np.isin(rows, self._catalogue), alone, certainty).astype(np.float32)
 
     @abstractmethod
     def columns(self, queries: EncodedItems) -> Columns:
-        """Z (n_catalogue, n_queries), and the certainty of each query item in [0, 1].
+        """Z (n_items, n_queries), and the certainty of each query item in [0, 1].
 
         The certainty is the share of an item's prior variance that the catalogue's metadata explains:
         0 where nothing is alike.
@@ -62,24 +71,45 @@ class Ridge(ABC):
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What makes the solves, for saving."""
 
+    def _spread(self, solved: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The catalogue's rows among those of all items."""
+        if len(self._catalogue) == self._n_items:
+            return solved
+        spread = np.zeros((self._n_items, solved.shape[1]), dtype=np.float32)
+        spread[self._catalogue] = solved
+        return spread
+
+    def _common(self) -> dict[str, NDArray[Any]]:
+        return {
+            "ridge": np.array([self._ridge]),
+            "n_items": np.array([self._n_items]),
+            "catalogue": self._catalogue,
+        }
+
 
 class ExactRidge(Ridge):
     """Every item of the catalogue is used."""
 
-    def __init__(self, kernel: WeightedKernel, factor: NDArray[np.float32], ridge: float) -> None:
-        self._kernel = kernel
+    def __init__(self, *common: Any, factor: NDArray[np.float32]) -> None:
+        super().__init__(*common)
         self._factor = factor
-        self._ridge = ridge
 
     @classmethod
-    def fitted(cls, kernel: WeightedKernel, catalogue: EncodedItems, ridge: float) -> "ExactRidge":
-        """n³ / 3 flops; K is worked on in place."""
-        factor = np.empty((len(catalogue), len(catalogue)), dtype=np.float32)
-        for band in bands(len(catalogue)):
-            factor[band] = kernel.to(catalogue.take(band))
+    def fitted(
+        cls,
+        kernel: WeightedKernel,
+        known: EncodedItems,
+        ridge: float,
+        n_items: int,
+        catalogue: NDArray[np.int64],
+    ) -> "ExactRidge":
+        """known: the catalogue's metadata, with which ``kernel`` compares. n³ / 3 flops, K in place."""
+        factor = np.empty((len(known), len(known)), dtype=np.float32)
+        for band in bands(len(known)):
+            factor[band] = kernel.to(known.take(band))
         factor.flat[:: len(factor) + 1] += np.float32(ridge)
         factorize_in_place(factor)
-        return cls(kernel, factor, ridge)
+        return cls(kernel, ridge, n_items, catalogue, factor=factor)
 
     def columns(self, queries: EncodedItems) -> Columns:
         """One forward and one backward solve for all queries."""
@@ -88,15 +118,15 @@ class ExactRidge(Ridge):
         half = blas.strsm(1.0, self._factor.T, rows.T, lower=0, trans_a=1, overwrite_b=1)
         certainty = np.einsum("ij,ij->j", half, half) / np.maximum(self._kernel.own(queries), 1e-30)
         solved = blas.strsm(1.0, self._factor.T, half, lower=0, trans_a=0, overwrite_b=1)
-        return solved, np.clip(certainty, 0, 1)
+        return self._spread(solved), np.clip(certainty, 0, 1)
 
     def solve(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """(K + r·I)⁻¹·y."""
-        return np.asarray(cho_solve((self._factor.T, False), y), dtype=np.float32)
+        return np.asarray(cho_solve((self._factor.T, False), y[self._catalogue]), dtype=np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The factor."""
-        return {"factor": self._factor, "ridge": np.array([self._ridge])}
+        return self._common() | {"factor": self._factor}
 
 
 class LandmarkRidge(Ridge):
@@ -104,31 +134,43 @@ class LandmarkRidge(Ridge):
 
     def __init__(
         self,
-        kernel: WeightedKernel,
+        *common: Any,
         to_landmarks: NDArray[np.float32],
-        factor: NDArray[np.float64],
+        system_factor: NDArray[np.float64],
         landmark_factor: NDArray[np.float64],
-        ridge: float,
     ) -> None:
-        self._kernel = kernel
+        super().__init__(*common)
         self._to_landmarks = to_landmarks
-        self._factor = factor
+        self._factor = system_factor
         self._landmark_factor = landmark_factor
-        self._ridge = ridge
 
     @classmethod
     def fitted(
-        cls, kernel: WeightedKernel, catalogue: EncodedItems, landmarks: EncodedItems, ridge: float
+        cls,
+        kernel: WeightedKernel,
+        known: EncodedItems,
+        landmarks: EncodedItems,
+        ridge: float,
+        n_items: int,
+        catalogue: NDArray[np.int64],
     ) -> "LandmarkRidge":
-        """2·n·m² flops; ``kernel`` compares with the landmarks."""
-        to_landmarks = np.empty((len(catalogue), len(landmarks)), dtype=np.float32)
-        for band in bands(len(catalogue)):
-            to_landmarks[band] = kernel.to(catalogue.take(band))
+        """known: the catalogue's metadata; ``kernel`` compares with the landmarks. 2·n·m² flops."""
+        to_landmarks = np.empty((len(known), len(landmarks)), dtype=np.float32)
+        for band in bands(len(known)):
+            to_landmarks[band] = kernel.to(known.take(band))
         among = kernel.to(landmarks).astype(np.float64)
         among.flat[:: len(among) + 1] += _JITTER * max(np.trace(among) / len(among), 1e-30)
         system = (to_landmarks.T @ to_landmarks).astype(np.float64) + ridge * among
         system.flat[:: len(system) + 1] += _JITTER * max(np.trace(system) / len(system), 1e-30)
-        return cls(kernel, to_landmarks, cholesky(system, lower=True), cholesky(among, lower=True), ridge)
+        return cls(
+            kernel,
+            ridge,
+            n_items,
+            catalogue,
+            to_landmarks=to_landmarks,
+            system_factor=cholesky(system, lower=True),
+            landmark_factor=cholesky(among, lower=True),
+        )
 
     def columns(self, queries: EncodedItems) -> Columns:
         """Two m × m solves and one product with (n, m)."""
@@ -137,33 +179,29 @@ class LandmarkRidge(Ridge):
         half = solve_triangular(self._landmark_factor, rows.T, lower=True)
         explained = np.einsum("ij,ij->j", half, half) - self._ridge * np.einsum("ji,ij->j", rows, solved)
         certainty = explained / np.maximum(self._kernel.own(queries), 1e-30)
-        return self._to_landmarks @ solved.astype(np.float32), np.clip(certainty, 0, 1).astype(np.float32)
+        columns = self._to_landmarks @ solved.astype(np.float32)
+        return self._spread(columns), np.clip(certainty, 0, 1).astype(np.float32)
 
     def solve(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """(r·K_LL + K_Ln·K_nL)⁻¹·K_Ln·y."""
-        return np.asarray(cho_solve((self._factor, True), self._to_landmarks.T @ y), dtype=np.float32)
+        return np.asarray(
+            cho_solve((self._factor, True), self._to_landmarks.T @ y[self._catalogue]), dtype=np.float32
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Both factors and the catalogue's rows."""
-        return {
+        return self._common() | {
             "to_landmarks": self._to_landmarks,
             "system_factor": self._factor,
             "landmark_factor": self._landmark_factor,
-            "ridge": np.array([self._ridge]),
         }
 
 
 def ridge_from_arrays(kernel: WeightedKernel, arrays: Mapping[str, NDArray[Any]]) -> Ridge:
     """The inverse of ``arrays``; ``kernel`` compares with the catalogue, or with the landmarks."""
-    if "factor" in arrays:
-        return ExactRidge(kernel, arrays["factor"], float(arrays["ridge"][0]))
-    return LandmarkRidge(
-        kernel,
-        arrays["to_landmarks"],
-        arrays["system_factor"],
-        arrays["landmark_factor"],
-        float(arrays["ridge"][0]),
-    )
+    given = dict(arrays)
+    common = kernel, float(given.pop("ridge")[0]), int(given.pop("n_items")[0]), given.pop("catalogue")
+    return ExactRidge(*common, **given) if "factor" in given else LandmarkRidge(*common, **given)
 
 
 def bands(n: int) -> Iterator[NDArray[np.int64]]:

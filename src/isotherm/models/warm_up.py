@@ -48,9 +48,7 @@ class WarmUp:
         longest = max(self.pace, self.trust, self.patience)
         return np.asarray(np.exp(-np.asarray(clicks, dtype=np.float64) / longest) < _SETTLED)
 
-    def shares(
-        self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any]
-    ) -> tuple[Floats, Floats]:
+    def shares(self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any]) -> tuple[Floats, Floats]:
         """What c and e are multiplied by, from their loudness and n; all (n_items,)."""
         n = np.asarray(clicks, dtype=np.float64)
         w, v, f = (np.exp(-n / pace) for pace in (self.pace, self.trust, self.patience))
