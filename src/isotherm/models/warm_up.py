@@ -1,18 +1,21 @@
 """How an item that gets its first clicks moves from its metadata to its own evidence.
 
-With n clicks, the prior column c from metadata and EASE's column e, ĉ and ê at loudness 1 (the root mean square
-of the scores that a column gives), |c| and |e| their loudness and |c|₀ a usual one,
+With n clicks, the prior column c from metadata and EASE's column e, both of some loudness |·| (the root mean
+square of the scores that a column gives) and ĉ, ê at loudness 1,
 
-    θ = ((1 − w)·ĉ + w·ê)·(f·|c| + (1 − f)·|e|·(|c| / |c|₀)^v),   w = 1 − exp(−n/κ), v = exp(−n/ω), f = exp(−n/φ).
+    θ = ((1 − w)·ĉ + w·ê)·(f·|c| + (1 − f)·(|c|·n/ρ)^v·|e|^(1 − v)),
+    w = 1 − exp(−n/κ),  v = exp(−n/ω),  f = exp(−n/φ).
 
-The first factor says for whom: κ is the pace at which own evidence has the word. The second says how loudly. A
-new item keeps the voice that its metadata gave it; an old one that few people ever clicked must speak as
+The first factor says for whom: κ is the pace at which own evidence has the word. The second says how loudly.
+A new item keeps the voice that its metadata gave it; an old one that few people ever clicked must speak as
 faintly as EASE makes it, which takes every absent click as a refusal. A log without dates cannot tell them
-apart: φ is the longest patience that warm items can bear, and ω how long the expected popularity still counts
-beside the clicks seen. No step anywhere: without clicks θ is c, and after many it is e.
+apart: φ is the longest patience that warm items can bear. After it n clicks are heard as n clicks (ρ of them
+are usually as loud as metadata), for an item that promises much more than for others, until by ω the clicks
+alone are heard. No step anywhere: without clicks θ is c, and after many it is e.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,8 +29,8 @@ from isotherm.ranking.topk import hide
 MANY_CLICKS = 256  #: more than any pace takes to settle
 _SETTLED = 0.02  # of what metadata said of an item: below it a column is left as EASE's
 _STEPS = (1, 2, 5, 10, 20)
-_PACES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-_TRUSTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_PACES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_TRUSTS = (4.0, 16.0, 64.0)
 _PATIENCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _AT_ONCE = 0.25
 _BEARABLE = 0.99  # of EASE's ndcg@10 on warm items
@@ -53,8 +56,10 @@ class WarmUp:
         n = np.asarray(clicks, dtype=np.float64)
         w, v, f = (np.exp(-n / pace) for pace in (self.pace, self.trust, self.patience))
         w = 1 - w
-        usual = max(float(np.median(prior)), 1e-30) if len(prior) else 1.0
-        voice = f * prior + (1 - f) * own * np.power(np.maximum(prior, 1e-30) / usual, v)
+        heard = (n > 0) & (own > 0)
+        parity = float(np.median(n[heard] * prior[heard] / own[heard])) if heard.any() else 1.0
+        promised = np.maximum(prior * n / max(parity, 1e-30), 1e-30)
+        voice = f * prior + (1 - f) * promised**v * np.maximum(own, 1e-30) ** (1 - v)
         of_prior = voice * (1 - w) / np.maximum(prior, 1e-30)
         of_own = np.where(own > 0, voice * w / np.maximum(own, 1e-30), 0)
         return of_prior.astype(np.float32), of_own.astype(np.float32)
@@ -122,7 +127,7 @@ class Old:
 def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
     """The best mean ndcg@10 of the hidden items among themselves after 1, 2, 5, 10 and 20 clicks.
 
-    κ, then ω, then the longest φ: all so that EASE's warm ranking stays what it is, within 1%.
+    κ and ω, then the longest φ: all so that EASE's warm ranking stays what it is, within 1%.
     """
     rng = np.random.default_rng(seed)
     histories = ramp.kept_clicks[ramp.tested]
@@ -131,30 +136,32 @@ def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
     place = _order(ramp.hidden_clicks, rng)
     stages = []
     for n in _STEPS:
-        most = np.clip(counts - 1, 0, n)
-        drawn = place < most[ramp.hidden_clicks.indices]
-        given, left = (with_entries(ramp.hidden_clicks, chosen) for chosen in (drawn, ~drawn))
-        stages.append((most, given[ramp.tested], left[ramp.tested], histories @ ramp.own(given)))
-    prior_loudness = loudness(prior)
+        ready = np.flatnonzero(counts > n)
+        if not len(ready):
+            break
+        given, left = (
+            with_entries(ramp.hidden_clicks, chosen)[:, ready] for chosen in (place < n, place >= n)
+        )
+        own = histories @ (ramp.own(given))
+        clicks = np.full(len(ready), float(n))
+        stages.append((clicks, given[ramp.tested], left[ramp.tested], prior[:, ready], own))
     bearable = _BEARABLE * old.quality(None)
 
     def quality(tried: WarmUp) -> float:
         total = 0.0
-        for clicks, given, left, own in stages:
-            of_prior, of_own = tried.shares(prior_loudness, loudness(own), clicks)
-            scores = prior * of_prior + own * of_own
+        for clicks, given, left, from_metadata, own in stages:
+            of_prior, of_own = tried.shares(loudness(from_metadata), loudness(own), clicks)
+            scores = from_metadata * of_prior + own * of_own
             hide(scores, given)
             total += ranking_quality(scores, left)
-        return total / len(stages)
+        return total
 
     found, best = WarmUp(_AT_ONCE), -1.0
-    for name, values in (("pace", _PACES), ("trust", _TRUSTS)):
-        start = found
-        for value in values:
-            tried = replace(start, **{name: value})
-            reached = quality(tried)
-            if reached > best * (1 + 1e-3) and old.quality(tried) >= bearable:
-                found, best = tried, reached
+    for pace, trust in product(_PACES, _TRUSTS):
+        tried = WarmUp(pace, trust)
+        reached = quality(tried)
+        if reached > best * (1 + 1e-3) and old.quality(tried) >= bearable:
+            found, best = tried, reached
     for patience in _PATIENCES:
         tried = replace(found, patience=patience)
         if old.quality(tried) < bearable:
