@@ -20,8 +20,8 @@ from isotherm.models.vae.settings import Training
 SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=120)}
 SETTINGS = {"multvae": SMALL, "multdae": SMALL, "recvae": SMALL}
 PERSONAL = [name for name in REGISTRY if name != "popularity"]
-ADDING = ["content-knn", "marec"]
-EXPLAINING = ["item-knn", "content-knn", "ease", "marec"]
+ADDING = ["content-knn", "marec", "kernel-ridge"]
+EXPLAINING = ["item-knn", "content-knn", "ease", "marec", "kernel-ridge"]
 COMPARING = [*EXPLAINING, "multvae", "multdae", "recvae"]
 
 

@@ -235,7 +235,7 @@ def _vector(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     lengths = column.list.len()
     usual = lengths.drop_nulls().filter(lengths.drop_nulls() > 0).mode()
     if not len(usual):
-        raise ItemsError(f"{place}: every vector is empty; drop the column")
+        return pl.Series(column.name, [None] * len(column), dtype=pl.List(pl.Float32))
     uneven = (lengths != usual.min()) & (lengths > 0)
     if uneven.any():
         row = int(uneven.arg_max() or 0)

@@ -78,7 +78,7 @@ class MetadataKernel:
         return [*self.kinds_, *(AMOUNT + name for name in self.amounts_)]
 
     def encode(self, items: Items) -> EncodedItems:
-        """Scaled vectors of ``items``, by term. Raises ItemsError where a field is missing or of another kind."""
+        """Scaled vectors of ``items``, by term. Raises ItemsError as ``MetadataSimilarity.encode`` does."""
         encoded = self._encoders.encode(items).vectors
         scaled: dict[str, Vectors] = {}
         for name, vectors in encoded.items():
@@ -103,7 +103,7 @@ class MetadataKernel:
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and plain JSON from which ``from_state`` builds the fitted object again."""
-        arrays = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for name, (mean, transform) in self.whitening_.items():
             arrays |= {f"{name}.mean": mean, f"{name}.transform": transform}
         document = {
@@ -152,7 +152,7 @@ class KernelIndex:
 
 
 class WeightedKernel:
-    """K = Σ_f μ_f K_f + μ₀: the sparse fields side by side are one inverted index, read once for all of them."""
+    """K = Σ_f μ_f K_f + μ₀; the sparse fields, side by side, are one inverted index that is read once."""
 
     def __init__(self, catalogue: EncodedItems, weights: NDArray[Any]) -> None:
         self._weights = dict(zip([*catalogue.vectors, ""], weights.astype(np.float32), strict=True))
@@ -227,9 +227,9 @@ def _scaled(vectors: Vectors, shrinkage: float) -> Vectors:
 def _amount(vectors: Vectors) -> NDArray[np.float64]:
     """log(1 + features of an item) for sparse fields; whether there is a value at all for the others."""
     if isinstance(vectors, csr_array):
-        return np.log1p(np.diff(vectors.indptr).astype(np.float64))
+        return np.asarray(np.log1p(np.diff(vectors.indptr)), dtype=np.float64)
     given = vectors.any(axis=1) if vectors.ndim == 2 else np.isfinite(vectors)
-    return given.astype(np.float64)
+    return np.asarray(given, dtype=np.float64)
 
 
 def _whitening(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -77,7 +77,7 @@ def best(
 ) -> Best:
     """The K best of ``items`` for each history: (n_users, n_rows) CSR times weights (n_rows, n_columns).
 
-    items: (n_columns,) what the columns stand for.  seen: columns are the rows' items; clicked ones are hidden.
+    items: (n_columns,) what the columns stand for.  seen: they are the rows' items; hide the clicked ones.
     """
     n_rows, n_columns = weights.shape
     rows, columns = np.arange(n_rows), np.arange(n_columns)

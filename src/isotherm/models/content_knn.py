@@ -80,7 +80,7 @@ class ContentKNN(ItemItem):
 
     def add_items(self, items: Items) -> Self:
         """New items get neighbours among the known ones; the known ones keep theirs."""
-        self.items_ = grown(self._fitted().items_, items)
+        catalogue = grown(self._fitted().items_, items)
         queries = self.similarity_.encode(items)
         columns = self._nearest(self.similarity_.index(self.encoded_), queries, None).T
         old, new = self.weights_.matrix.shape[0], len(items)
@@ -88,6 +88,7 @@ class ContentKNN(ItemItem):
         nothing = csr_array((new, old + new), dtype=np.float32)
         self.weights_ = SparseWeights(csr_array(vstack([wide, nothing], format="csr")))
         self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
+        self.items_ = catalogue
         return self
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

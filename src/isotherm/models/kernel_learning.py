@@ -7,13 +7,15 @@ With P = (K + I)⁻¹, K = Σ_f μ_f K_f + μ₀, the kernel ridge prediction fo
 so that one inverse makes every warm item a brand-new one. μ is fitted by gradient (L-BFGS over log μ) to what
 is then asked: the likelihood of each user's clicks under softmax_j(t·ŷ_uj + b·g_j), a ranking of all items,
 where g_j is the expected log-popularity, a kernel ridge of its own. Gradients are closed-form:
-with V = Y·P and Γ = ∂loss/∂ŷ, ∂loss/∂P = Yᵀ(−Γ/p) + diag(Σ_u Γ∘V/p²), p = diag(P), and ∂loss/∂K = −P·∂P·P, which
-needs only products with V. A sample of items and users is enough: there are some dozens of weights to learn.
+with V = Y·P, p = diag(P) and Γ = ∂loss/∂ŷ,
+
+    ∂loss/∂P = Yᵀ(−Γ/p) + diag(Σ_u Γ∘V/p²)   and   ∂loss/∂K = −P·∂loss/∂P·P,
+
+which needs only products with V. A sample of items and users is enough: there are some dozens of weights.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ _PULL = 1e-3  # towards equal weights: decides where the data does not
 _RIDGES = (0.01, 0.03, 0.1, 0.3)  # starts: ridge over mean row sum of Σ_f K_f
 _SPREADS = (0.5, 1.0, 2.0, 4.0)  # starts: spread of the scores
 _TINY = np.float32(1e-30)
+_POPULARITY_ITEMS = 1_000  # one target instead of hundreds: fewer items are enough
 
 Gradient = Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]
 
@@ -41,25 +44,8 @@ class Learned:
     share: float
 
 
-def learn_weights(
-    terms: NDArray[np.float32], user_items: csr_array, log_clicks: NDArray[np.float32], steps: int
-) -> Learned:
-    """Kernels for taste and for popularity from a sample of items and users.
-
-    terms: (n_terms, n, n) float32, K_f among the items.  user_items: (n_users, n) CSR, no empty row.
-    log_clicks: (n,) centred.  steps: of the optimizer, for either kernel. Equal weights where there are no users.
-    """
-    kernel = _Kernel(terms)
-    if not user_items.shape[0]:
-        equal = np.exp(kernel.equal[_RIDGES[-1]])
-        return Learned(equal, equal, 1.0, 1.0)
-    popularity = learn_popularity(kernel, log_clicks, steps)
-    expected = _left_out(kernel, popularity, log_clicks)
-    return learn_taste(kernel, user_items, expected, popularity, steps)
-
-
-class _Kernel:
-    """K + I over the sampled items for any μ, its inverse, and the gradient of a loss with respect to log μ."""
+class SampledKernel:
+    """K + I over the sampled items for any μ, its inverse, and a loss's gradient with respect to log μ."""
 
     def __init__(self, terms: NDArray[np.float32]) -> None:
         self.n_terms, self.n = terms.shape[:2]
@@ -83,84 +69,104 @@ class _Kernel:
         return slopes
 
 
-def learn_popularity(kernel: "_Kernel", log_clicks: NDArray[np.float32], steps: int) -> NDArray[np.float64]:
-    """Weights ν of the kernel ridge of log-popularity with the least squared leave-one-out error.
-
-    log_clicks: (n,), centred.  Returns (n_terms + 1,), the constant last.
-    """
-    y = log_clicks.astype(np.float32)
-    scale = max(float(np.square(y).mean()), 1e-12)
+def popularity_loss(kernel: SampledKernel, log_clicks: NDArray[np.float32]) -> Gradient:
+    """Squared leave-one-out error of log-popularity (n,), over its variance, and its gradient in log ν."""
+    scale = max(float(np.square(log_clicks).mean()), 1e-12)
 
     def loss(logs: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         inverse = kernel.inverse(logs)
-        solved, diagonal = inverse @ y, np.diag(inverse).copy()
+        solved, diagonal = inverse @ log_clicks, np.diag(inverse).copy()
         error = solved / diagonal
-        slope = 2 * error / (scale * len(y))
+        slope = 2 * error / (scale * len(log_clicks))
         by_kernel = -np.outer(inverse @ (slope / diagonal), solved)
         by_kernel += (inverse * (slope * solved / diagonal**2)) @ inverse
         return float(np.square(error).mean() / scale), kernel.gradient(by_kernel, logs)
 
-    start = min(kernel.equal.values(), key=lambda logs: loss(logs)[0])
-    return np.exp(_descend(loss, start, steps))
+    return loss
 
 
-def learn_taste(
-    kernel: "_Kernel",
-    user_items: csr_array,
-    expected: NDArray[np.float32],
-    popularity: NDArray[np.float64],
-    steps: int,
-) -> Learned:
-    """Weights μ under which the clicks of each user rank highest among pseudo-cold items.
+class TasteLoss:
+    """How unlikely each user's clicks are under softmax_j(t·ŷ_uj + b·g_j): of x = (log μ, log t, b).
 
-    user_items: (n_users, n) CSR, no empty row.  expected: (n,) log-popularity of each item without its own
-    clicks, as ``popularity`` (ν) predicts it.
+    user_items: (n_users, n) CSR, no empty row.  expected: g (n,), log-popularity without own clicks.
     """
-    clicks = (user_items.toarray() > 0).astype(np.float32)
-    lengths = clicks.sum(axis=1, keepdims=True)
-    histories = clicks * (lengths.mean() / lengths)
-    aims = clicks / (lengths * len(clicks))
 
-    def predicted(logs: NDArray[np.float64]) -> tuple[NDArray[np.float32], ...]:
-        inverse = kernel.inverse(logs)
-        diagonal = np.diag(inverse).copy()
-        solved = histories @ inverse
-        return inverse, diagonal, solved, histories - solved / diagonal
+    def __init__(self, kernel: SampledKernel, user_items: csr_array, expected: NDArray[np.float32]) -> None:
+        self._kernel, self._expected = kernel, expected
+        clicks = (user_items.toarray() > 0).astype(np.float32)
+        lengths = clicks.sum(axis=1, keepdims=True)
+        self._histories = clicks * (lengths.mean() / lengths)
+        self._aims = clicks / (lengths * len(clicks))
 
-    def ranked(scores: NDArray[np.float32], scale: Any) -> tuple[float, NDArray[np.float32]]:
-        chances = np.float32(np.exp(scale[0])) * scores + np.float32(scale[1]) * expected
-        chances -= chances.max(axis=1, keepdims=True)
-        np.exp(chances, out=chances)
-        chances /= chances.sum(axis=1, keepdims=True)
-        return -float(np.vdot(aims, np.log(np.maximum(chances, _TINY)))), chances
-
-    def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def __call__(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Loss and gradient."""
         logs, scale = x[:-2], x[-2:]
-        inverse, diagonal, solved, scores = predicted(logs)
-        value, chances = ranked(scores, scale)
-        wrong = chances * np.float32(1 / len(clicks)) - aims
+        inverse, diagonal, solved, scores = self._predicted(logs)
+        value, chances = self._ranked(scores, scale)
+        wrong = chances * np.float32(1 / len(chances)) - self._aims
         by_scores = wrong * np.float32(np.exp(scale[0]))
         by_kernel = solved.T @ ((by_scores / diagonal) @ inverse)
         by_kernel -= (inverse * ((by_scores * solved).sum(axis=0) / diagonal**2)) @ inverse
-        of_scale = [float(np.vdot(by_scores, scores)), float((wrong @ expected).sum())]
-        return value, np.append(kernel.gradient(by_kernel, logs), of_scale)
+        of_scale = [float(np.vdot(by_scores, scores)), float((wrong @ self._expected).sum())]
+        return value, np.append(self._kernel.gradient(by_kernel, logs), of_scale)
 
-    starts = []
-    for logs in kernel.equal.values():
-        scores = predicted(logs)[-1]
-        for spread in _SPREADS:
-            scale = [np.log(spread / max(float(scores.std()), 1e-12)), 1.0]
-            starts.append((ranked(scores, scale)[0], np.append(logs, scale)))
-    start = min(starts, key=lambda each: each[0])[1]
-    found = _descend(loss, start, steps, [(-6.0, 20.0), (0.0, 3.0)])
+    def start(self) -> NDArray[np.float64]:
+        """The best x with equal weights."""
+        tried = []
+        for logs in self._kernel.equal.values():
+            scores = self._predicted(logs)[-1]
+            for spread in _SPREADS:
+                scale = np.array([np.log(spread / max(float(scores.std()), 1e-12)), 1.0])
+                tried.append((self._ranked(scores, scale)[0], np.append(logs, scale)))
+        return min(tried, key=lambda each: each[0])[1]
+
+    def _predicted(self, logs: NDArray[np.float64]) -> tuple[NDArray[np.float32], ...]:
+        """P, its diagonal, Y·P and the leave-one-out predictions ŷ."""
+        inverse = self._kernel.inverse(logs)
+        diagonal = np.diag(inverse).copy()
+        solved = self._histories @ inverse
+        return inverse, diagonal, solved, self._histories - solved / diagonal
+
+    def _ranked(
+        self, scores: NDArray[np.float32], scale: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.float32]]:
+        """The loss, and the chance of each item to be the next click."""
+        chances = np.float32(np.exp(scale[0])) * scores + np.float32(scale[1]) * self._expected
+        chances -= chances.max(axis=1, keepdims=True)
+        np.exp(chances, out=chances)
+        chances /= chances.sum(axis=1, keepdims=True)
+        return -float(np.vdot(self._aims, np.log(np.maximum(chances, _TINY)))), chances
+
+
+def learn_weights(
+    terms: NDArray[np.float32], user_items: csr_array, log_clicks: NDArray[np.float32], steps: int
+) -> Learned:
+    """Kernels for taste and for popularity from a sample of items and users.
+
+    terms: (n_terms, n, n) float32, K_f among the items.  user_items: (n_users, n) CSR, no empty row.
+    log_clicks: (n,) centred.  steps: of the optimizer, for either kernel.
+    Equal weights where there are no users.
+    """
+    kernel = SampledKernel(terms)
+    if not user_items.shape[0]:
+        equal = np.exp(kernel.equal[_RIDGES[-1]])
+        return Learned(equal, equal, 1.0, 1.0)
+    few = slice(None, None, -(-kernel.n // _POPULARITY_ITEMS))
+    fewer = SampledKernel(terms[:, few, few])
+    error = popularity_loss(fewer, log_clicks[few])
+    start = min(fewer.equal.values(), key=lambda logs: error(logs)[0])
+    popularity = np.exp(_descend(error, start, steps))
+    loss = TasteLoss(kernel, user_items, _left_out(kernel, popularity, log_clicks))
+    found = _descend(loss, loss.start(), steps, [(-6.0, 20.0), (0.0, 3.0)])
     return Learned(np.exp(found[:-2]), popularity, float(np.exp(found[-2])), float(found[-1]))
 
 
-def _left_out(kernel: "_Kernel", weights: NDArray[np.float64], y: NDArray[np.float32]) -> NDArray[np.float32]:
+def _left_out(
+    kernel: SampledKernel, weights: NDArray[np.float64], y: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Kernel ridge prediction of each y_j (n,) without y_j."""
     inverse = kernel.inverse(np.log(weights))
-    predicted: NDArray[np.float32] = y - (inverse @ y) / np.diag(inverse)
-    return predicted
+    return np.asarray(y - (inverse @ y) / np.diag(inverse), dtype=np.float32)
 
 
 def _descend(
@@ -168,7 +174,8 @@ def _descend(
 ) -> NDArray[np.float64]:
     """The x of least loss and slight pull of log μ towards its start; ``more``: bounds of what follows μ."""
     bounds = [(_LEAST, _LARGEST)] * (len(start) - len(more)) + list(more)
-    inside = np.clip(start, *np.transpose(bounds))
+    low, high = np.transpose(bounds)
+    inside = np.clip(start, low, high)
     n_weights = len(start) - len(more)
 
     def pulled(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

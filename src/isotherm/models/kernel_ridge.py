@@ -1,4 +1,4 @@
-"""Kernel ridge: brand-new items by a Gaussian process over items, whose kernel is learned from their metadata.
+"""Kernel ridge: brand-new items by a Gaussian process over items, its kernel learned from their metadata.
 
 Two predictions for an item j, from its metadata alone, with Z_j = (K + r·I)⁻¹·k_j (derived in
 docs/kernel-ridge.md):
@@ -58,12 +58,13 @@ _CONSTANT = "all items alike"
 
 
 class KernelRidge(ItemItem):
-    """EASE for warm items, kernel ridge on learned metadata kernels for brand-new ones, and a smooth way between.
+    """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
     backbone: EASE.  fields, shrinkage (δ, in units of a field's median squared norm), min_count, max_words,
     text_weighting: the metadata kernels.  sample_items, sample_users, steps: what the kernels are learned
-    on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items: the largest warm catalogue whose kernel is factorized whole; past it
-    ``landmarks`` items stand for all (Nyström).  seed: of the samples and the pseudo-cold items.
+    on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items: the most items that may
+    teach the kernel ridge exactly; past it ``landmarks`` of them stand for all (Nyström).  seed: of the
+    samples and the pseudo-cold items.
     """
 
     name: ClassVar[str] = "kernel-ridge"
@@ -124,7 +125,7 @@ class KernelRidge(ItemItem):
         known, user_items = encoded.take(warm), narrowed(clicks.matrix, warm)
         with stage("learn what the metadata is worth"):
             self._learn(user_items, known)
-        weights, inverse_diagonal = self.backbone.solve(user_items)
+        weights, _ = self.backbone.solve(user_items)
         with stage("choose scales on pseudo-cold items", self.draws) as advance:
             self._choose(user_items, known, weights, advance)
         teaching = teachers(user_items)
@@ -269,11 +270,12 @@ class KernelRidge(ItemItem):
 
         Raises ItemsError for items already known.
         """
-        self.items_ = grown(self._fitted().items_, items)
+        catalogue = grown(self._fitted().items_, items)
         queries = self.kernel_.encode(items)
-        new = np.arange(len(self.items_) - len(items), len(self.items_))
+        new = np.arange(len(self.items_), len(catalogue))
         columns, certainty = self._cold_columns(queries)
-        self.weights_ = self.weights_.appended(len(self.items_), new, columns)
+        self.items_ = catalogue
+        self.weights_ = self.weights_.appended(len(catalogue), new, columns)
         self._cold = np.concatenate([self._cold, new])
         self._certainty = np.concatenate([self._certainty, certainty])
         self._cold_encoded = EncodedItems.stacked([self._cold_encoded, queries])

@@ -164,7 +164,7 @@ class Trial:
         return found
 
     def warm_up(self, candidate: Candidate, seed: int) -> WarmUp:
-        """The pace at which hidden items that are given clicks leave their metadata; ``levelled`` comes first."""
+        """The pace at which hidden items leave their metadata as they get clicks. Call ``levelled`` first."""
         scales = self._scales_here
         denoised = self._kept_weights @ candidate.solved
         raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
@@ -230,7 +230,7 @@ def log_clicks(user_items: csr_array, teaching: NDArray[np.int64]) -> Floats:
     """log(clicks + a tenth of the mean) of each item, centred over the teachers: (n_items,)."""
     clicks = np.asarray(user_items.sum(axis=0), dtype=np.float64).ravel()
     logs = np.log(clicks + _FLOOR * clicks[teaching].mean())
-    return (logs - logs[teaching].mean()).astype(np.float32)
+    return np.asarray(logs - logs[teaching].mean(), dtype=np.float32)
 
 
 def _row_sums(user_items: csr_array) -> Floats:

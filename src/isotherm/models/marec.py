@@ -214,10 +214,11 @@ class MARec(ItemItem):
 
         Held meanwhile: encoders, μ, β and the click threshold. Raises ItemsError for items already known.
         """
-        self.items_ = grown(self._fitted().items_, items)
+        catalogue = grown(self._fitted().items_, items)
         queries = self.similarity_.encode(items)
-        new = np.arange(len(self.items_) - len(items), len(self.items_))
-        self.weights_ = self.weights_.appended(len(self.items_), new, self._cold_columns(queries))
+        new = np.arange(len(self.items_), len(catalogue))
+        self.weights_ = self.weights_.appended(len(catalogue), new, self._cold_columns(queries))
+        self.items_ = catalogue
         self._cold = np.concatenate([self._cold, new])
         self._cold_encoded = EncodedItems.stacked([self._cold_encoded, queries])
         return self

@@ -1,7 +1,8 @@
 """Kernel ridge on a catalogue: A = (K + r·I)⁻¹ ready for any number of new items, exactly or on landmarks.
 
-Exactly, the Cholesky factor of K + r·I is kept, n² floats, and a new item is one solve of n² flops. On m
-landmark items L (Nyström, subset of regressors) K is K_nL·K_LL⁻¹·K_Ln: n·m floats, m³ flops, n·m for a new item.
+Exactly, the Cholesky factor of K + r·I is kept, n² floats, and a new item is two triangular solves, 2·n²
+flops. On m landmark items L (Nyström, subset of regressors) K is K_nL·K_LL⁻¹·K_Ln: n·m floats, 2·n·m² flops,
+and 2·n·m for a new item.
 """
 
 from abc import ABC, abstractmethod

@@ -88,7 +88,7 @@ class Ramp:
     tested: NDArray[np.int64]
 
     def own(self, given: csr_array) -> Floats:
-        """EASE's columns of the hidden items after the clicks ``given`` (n_users, n_hidden), each added alone.
+        """EASE's columns of items after the clicks ``given`` (n_users, n_items), each added alone.
 
         Regressing a new column x on the kept items is P·Xᵀx, with P = (I − B)·diag(p).
         """
