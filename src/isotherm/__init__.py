@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from isotherm.data import Interactions as Interactions
     from isotherm.data import Items as Items
     from isotherm.evaluation import evaluate as evaluate
+    from isotherm.evaluation import ramp_up as ramp_up
     from isotherm.models.content_knn import ContentKNN as ContentKNN
     from isotherm.models.ease import EASE as EASE
     from isotherm.models.item_knn import ItemKNN as ItemKNN
@@ -37,6 +38,7 @@ _EXPORTS = {
     "Interactions": "isotherm.data",
     "Items": "isotherm.data",
     "evaluate": "isotherm.evaluation",
+    "ramp_up": "isotherm.evaluation",
     "ContentKNN": "isotherm.models.content_knn",
     "EASE": "isotherm.models.ease",
     "ItemKNN": "isotherm.models.item_knn",

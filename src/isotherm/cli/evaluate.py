@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
-from isotherm.cli.results import show_evaluation
+from isotherm.cli.results import show_evaluation, show_ramp_up
 from isotherm.errors import ParameterError
 
-_PROTOCOLS = "cold-items, mixed, strong, leave-one-out or temporal"
+_PROTOCOLS = "cold-items, mixed, strong, leave-one-out, temporal or ramp-up"
 
 
 def evaluate(
@@ -57,6 +57,12 @@ def evaluate(
     def read(path: Path) -> Any:
         return o.read_clicks(path, log_columns, min_rating, quiet)
 
+    if protocol == "ramp-up":
+        if interactions is None:
+            raise ParameterError("--protocol ramp-up needs --interactions")
+        clicks, table = read(interactions), o.read_items(items, item_column, kinds, quiet)
+        _ramp_up(clicks, table, built, ks, holdout, seed, json, report, interactions.name)
+        return
     chosen = {"holdout": holdout, "warm_holdout": warm_holdout, "fold_in": fold_in, "negatives": negatives}
     split = _split(read, interactions, train, test, valid, protocol, seed, chosen)
     for reason, n in split.dropped.items():
@@ -71,6 +77,30 @@ def evaluate(
         title = f"{', '.join(names)} on {Path(source).name}"
         Report(title, source, result, ks[0], built.highlight(result, ks[0])).write(report)
     show_evaluation(result, ks)
+
+
+def _ramp_up(
+    clicks: Any,
+    items: Any,
+    built: "_Built",
+    ks: list[int],
+    holdout: float,
+    seed: int,
+    json: Path | None,
+    report: Path | None,
+    source: str,
+) -> None:
+    """New items with 0, 1, 2, 5, 10 and 20 clicks: figures on the terminal, in JSON and on a page."""
+    from isotherm.evaluation import ramp_up
+
+    result = ramp_up(clicks, built.pairs, items, ks=ks, holdout=holdout, seed=seed)
+    if json is not None:
+        result.write_json(json)
+    if report is not None:
+        from isotherm.report import RampReport
+
+        RampReport(f"From cold to warm on {source}", source, result, ks[0]).write(report)
+    show_ramp_up(result, f"hr@{ks[0]}")
 
 
 class _Built:
@@ -141,7 +171,7 @@ def _split(
         logs = (read(train), read(test), None if valid is None else read(valid))
         return given(*logs, strong=protocol == "strong", seed=seed, fold_in=chosen["fold_in"])
     if protocol not in SPLITS:
-        raise ParameterError(f"--protocol must be one of {', '.join(SPLITS)}, not {protocol!r}")
+        raise ParameterError(f"--protocol must be one of {', '.join(SPLITS)} or ramp-up, not {protocol!r}")
     if valid is not None:
         raise ParameterError("--valid goes with --train and --test")
     own = {"mixed": "warm_holdout", "strong": "fold_in", "leave-one-out": "negatives"}.get(protocol)

@@ -33,3 +33,24 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
         Console(width=10_000).measure(table).maximum
     )  # figures are never cut, however narrow the terminal
     Console(width=max(Console().width, needed)).print(table)
+
+
+def show_ramp_up(ramp: Any, metric: str) -> None:
+    """One metric by candidates, model and clicks given."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=f"{metric} by clicks of a new item")
+    for name in ("candidates", "model"):
+        table.add_column(name, no_wrap=True)
+    for n in ramp.split["steps"]:
+        table.add_column(str(n), justify="right", no_wrap=True)
+    for candidates in ("cold", "all"):
+        for number, (name, steps) in enumerate(ramp.values.items()):
+            cells = (f"{sets[candidates][metric].mean:.4f}" for sets in steps.values())
+            table.add_row(
+                candidates if number == 0 else "", name, *cells, end_section=number == len(ramp.values) - 1
+            )
+    needed = Console(width=10_000).measure(table).maximum
+    Console(width=max(Console().width, needed)).print(table)

@@ -57,7 +57,7 @@ class Split:
 
 def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
     """Hide every click on ``holdout`` of the items: they are brand-new at test time."""
-    cold = _chosen(clicks.n_items, holdout, np.random.default_rng(seed), "items")
+    cold = chosen(clicks.n_items, holdout, np.random.default_rng(seed), "items")
     hidden = cold[clicks.matrix.indices]
     return _hide(clicks, hidden, "cold-items", {"holdout": holdout, "seed": seed})
 
@@ -65,7 +65,7 @@ def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Spl
 def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdout: float = 0.1) -> Split:
     """Hide every click on ``holdout`` of the items and ``warm_holdout`` of the other clicks."""
     rng = np.random.default_rng(seed)
-    cold = _chosen(clicks.n_items, holdout, rng, "items")
+    cold = chosen(clicks.n_items, holdout, rng, "items")
     _check_share(warm_holdout, "warm_holdout")
     hidden = cold[clicks.matrix.indices] | (rng.random(clicks.n_clicks) < warm_holdout)
     settings = {"holdout": holdout, "warm_holdout": warm_holdout, "seed": seed}
@@ -75,7 +75,7 @@ def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdou
 def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:
     """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets."""
     rng = np.random.default_rng(seed)
-    held_out = _chosen(clicks.n_users, holdout, rng, "users")
+    held_out = chosen(clicks.n_users, holdout, rng, "users")
     train = clicks.keep(~held_out[clicks.click_users()])
     test = clicks.take_users(np.flatnonzero(held_out))
     return _fold_in(train, test, rng, {"holdout": holdout, "fold_in": fold_in, "seed": seed})
@@ -156,7 +156,7 @@ def _check_share(share: float, name: str) -> None:
         raise SplitError(f"{name} must be between 0 and 1, not {share}")
 
 
-def _chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArray[np.bool_]:
+def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArray[np.bool_]:
     _check_share(holdout, "holdout")
     size = round(holdout * n)
     if not 0 < size < n:
@@ -224,6 +224,20 @@ def positions(
     position = np.empty(matrix.nnz, dtype=np.int64)
     position[order] = np.arange(matrix.nnz) - matrix.indptr[:-1][users[order]]
     return position, np.diff(matrix.indptr)
+
+
+def column_positions(
+    matrix: csr_array, rng: np.random.Generator, timestamps: pl.Series | None = None
+) -> NDArray[np.int64]:
+    """Each click's place, from 0, in its item's order (by time, else at random)."""
+    keys = [rng.random(matrix.nnz)]
+    if timestamps is not None:
+        keys.append(timestamps.to_physical().to_numpy())
+    order = np.lexsort([*keys, matrix.indices])
+    starts = np.concatenate([[0], np.cumsum(np.bincount(matrix.indices, minlength=matrix.shape[1]))])
+    place = np.empty(matrix.nnz, dtype=np.int64)
+    place[order] = np.arange(matrix.nnz) - starts[matrix.indices[order]]
+    return place
 
 
 def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64]:

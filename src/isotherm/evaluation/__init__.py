@@ -1,6 +1,7 @@
 """Honest comparison of models: cold, warm and all candidates, with intervals and paired tests."""
 
 from isotherm.evaluation.bootstrap import Comparison, Interval
+from isotherm.evaluation.ramp_up import RampUp, ramp_up
 from isotherm.evaluation.runner import Evaluation, ModelResult, evaluate
 
-__all__ = ["Comparison", "Evaluation", "Interval", "ModelResult", "evaluate"]
+__all__ = ["Comparison", "Evaluation", "Interval", "ModelResult", "RampUp", "evaluate", "ramp_up"]

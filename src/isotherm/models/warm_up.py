@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.interactions import with_entries
+from isotherm.data.splits import column_positions
 from isotherm.models.calibration import ranking_quality
 from isotherm.ranking.topk import hide
 
@@ -133,7 +134,7 @@ def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
     histories = ramp.kept_clicks[ramp.tested]
     prior = histories @ ramp.prior
     counts = np.bincount(ramp.hidden_clicks.indices, minlength=ramp.prior.shape[1])
-    place = _order(ramp.hidden_clicks, rng)
+    place = column_positions(ramp.hidden_clicks, rng)
     stages = []
     for n in _STEPS:
         ready = np.flatnonzero(counts > n)
@@ -168,13 +169,3 @@ def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
             break
         found = tried
     return found
-
-
-def _order(clicks: csr_array, rng: np.random.Generator) -> NDArray[np.int64]:
-    """For each entry of a CSR matrix its place, from 0, in a random order of its column's entries."""
-    lots = rng.permutation(clicks.nnz)
-    order = np.lexsort((lots, clicks.indices))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(clicks.indices, minlength=clicks.shape[1]))])
-    place = np.empty(clicks.nnz, dtype=np.int64)
-    place[order] = np.arange(clicks.nnz) - np.repeat(starts[:-1], np.diff(starts))
-    return place

@@ -5,9 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.evaluation import Evaluation
+from isotherm.evaluation import Evaluation, RampUp
 
 _INK, _BAR = "#1c2430", "#7f9cb8"
+_LINES = ["#d1495b", "#3d6f9e", "#5b8c5a", "#b08d3e", "#7a5c99", "#5b6675", "#2a9d8f", "#e07a5f"]
 _FONT = "Helvetica, Arial, sans-serif"
 
 
@@ -38,6 +39,34 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
             ),
             row=alt.Row("metric:N", sort=list(metrics), title=None, header=_header("datum.value", "left")),
         )
+    )
+    return _svg(chart)
+
+
+def ramp_lines(ramp: RampUp, metric: str) -> str:
+    """One line a model over the clicks each new item has got, 95% bands; a panel a set of candidates."""
+    import altair as alt
+
+    rows = ramp.to_frame().filter(pl.col("metric") == metric)
+    models, steps = list(ramp.values), sorted(set(rows["clicks"]))
+    base = alt.Chart(_inline(rows)).encode(
+        x=alt.X("clicks:O", sort=steps, title="clicks each new item has got", axis=alt.Axis(labelAngle=0)),
+        color=alt.Color("model:N", sort=models, title=None, scale=alt.Scale(range=_LINES)),
+    )
+    band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=metric), y2="high:Q")
+    line = base.mark_line(point=True, strokeWidth=2.2).encode(y="mean:Q")
+    chart = (
+        alt.layer(band, line)
+        .properties(width=340, height=260)
+        .facet(
+            column=alt.Column(
+                "candidates:N",
+                sort=["cold", "all"],
+                title=None,
+                header=_header("datum.value == 'cold' ? 'among the new items' : 'among all items'"),
+            )
+        )
+        .resolve_scale(y="independent")
     )
     return _svg(chart)
 

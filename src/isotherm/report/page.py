@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isotherm.evaluation import Evaluation, Interval
+from isotherm.evaluation import Evaluation, Interval, RampUp
 from isotherm.files import write_atomically
 from isotherm.report.examples import ExampleUser
-from isotherm.report.figures import importance_bars, metric_bars
+from isotherm.report.figures import importance_bars, metric_bars, ramp_lines
 from isotherm.version import __version__
 
 _SETS = {
@@ -40,17 +40,9 @@ class Report:
 
     def html(self) -> str:
         """The page."""
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
-        environment = Environment(
-            loader=PackageLoader("isotherm.report"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=StrictUndefined,
-        )
         metrics = [f"hr@{self.k}", f"ndcg@{self.k}"]
-        return environment.get_template("report.html").render(
+        return _render(
+            "report.html",
             report=self,
             version=__version__,
             split=self.evaluation.split,
@@ -125,3 +117,71 @@ class Report:
 
 def _mean(value: Interval | float) -> float:
     return value.mean if isinstance(value, Interval) else value
+
+
+@dataclass(frozen=True)
+class RampReport:
+    """The page of a ramp-up: one figure, one table."""
+
+    title: str
+    source: str
+    ramp: RampUp
+    k: int
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the page whole or not at all."""
+        page = self.html()
+        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
+
+    def html(self) -> str:
+        """The page."""
+        metric = f"hr@{self.k}"
+        steps = self.ramp.split["steps"]
+        rows = [
+            {
+                "candidates": candidates,
+                "model": name,
+                "first": number == 0,
+                "cells": [values[n][candidates][metric].mean for n in steps],
+            }
+            for candidates in ("cold", "all")
+            for number, (name, values) in enumerate(self.ramp.values.items())
+        ]
+        return _render(
+            "ramp_up.html",
+            title=self.title,
+            source=self.source,
+            split=self.ramp.split,
+            steps=steps,
+            rows=rows,
+            metric=metric,
+            verdict=self._verdict(metric),
+            figure=ramp_lines(self.ramp, metric),
+            version=__version__,
+        )
+
+    def _verdict(self, metric: str) -> str:
+        """Who is best before the first click and after the last step."""
+        first, last = self.ramp.split["steps"][0], self.ramp.split["steps"][-1]
+        said = []
+        for n in (first, last):
+            name, value = max(
+                ((name, values[n]["cold"][metric].mean) for name, values in self.ramp.values.items()),
+                key=lambda each: each[1],
+            )
+            said.append(f"with {n} clicks {name} ranks new items best ({metric} {value:.3f})")
+        return "; ".join(said).capitalize() + "."
+
+
+def _render(template: str, **values: Any) -> str:
+    """A page from a template of this room."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("isotherm.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return str(environment.get_template(template).render(**values))

@@ -1,0 +1,158 @@
+"""From cold to warm: how well a model ranks new items as they get their first clicks.
+
+Some items are new. Each gives the model its first n clicks (by time, else at random), n = 0, 1, 2, 5, …, and
+the model is fitted anew; what it must find is always the same, the clicks past the longest n. Every new item
+has more clicks than that, so that all are equally far at each step; the other held-out items leave the log.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from isotherm.data import Interactions, Items, Split
+from isotherm.data.interactions import with_entries
+from isotherm.data.splits import chosen, column_positions
+from isotherm.errors import ParameterError, SplitError
+from isotherm.evaluation.bootstrap import Interval, intervals
+from isotherm.evaluation.runner import CandidateSet, ranked_lists
+from isotherm.files import write_atomically
+from isotherm.models.base import Recommender
+from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
+
+STEPS = (0, 1, 2, 5, 10, 20)
+_METRICS = {"hr": hit_rate, "ndcg": ndcg}
+
+
+@dataclass(frozen=True)
+class RampUp:
+    """split: counts and settings.  values: model -> clicks given -> candidates -> metric -> Interval."""
+
+    split: dict[str, Any]
+    values: dict[str, dict[int, dict[str, dict[str, Interval]]]]
+
+    def to_frame(self) -> pl.DataFrame:
+        """model, clicks, candidates, metric, mean, low, high."""
+        return pl.DataFrame(
+            [
+                {"model": name, "clicks": n, "candidates": candidates, "metric": metric, **asdict(value)}
+                for name, steps in self.values.items()
+                for n, sets in steps.items()
+                for candidates, metrics in sets.items()
+                for metric, value in metrics.items()
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """{"split": …, "models": {name: {"0": {"cold": {"hr@10": {"mean": …}}}}}}."""
+        models = {
+            name: {
+                str(n): {
+                    candidates: {metric: asdict(value) for metric, value in metrics.items()}
+                    for candidates, metrics in sets.items()
+                }
+                for n, sets in steps.items()
+            }
+            for name, steps in self.values.items()
+        }
+        return {"split": self.split, "models": models}
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write ``to_dict`` whole or not at all."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def ramp_up(
+    clicks: Interactions,
+    models: Callable[[], Iterable[tuple[str, Recommender]]],
+    items: Items | None = None,
+    steps: Sequence[int] = STEPS,
+    ks: Sequence[int] = (10,),
+    holdout: float = 0.2,
+    seed: int = 0,
+) -> RampUp:
+    """Fit each model once a step and rank for the users who clicked a new item later.
+
+    models: gives name and unfitted model, anew for each step.  steps: clicks that each new item has got.
+    ks: list lengths.  holdout: share of the items that are new.  seed: of items, of clicks without a time,
+    of intervals.
+    Candidates are the new items among themselves ("cold") and all items ("all").
+    Raises ParameterError for steps or ks that are no whole numbers >= 0 and >= 1, SplitError where no new
+    item has more clicks than the last step.
+    """
+    steps, ks = sorted(set(steps)), sorted(set(ks))
+    if not steps or steps[0] < 0:
+        raise ParameterError(f"steps must be whole numbers >= 0, not {steps}")
+    if not ks or ks[0] < 1:
+        raise ParameterError(f"k must be whole numbers >= 1, not {ks}")
+    known = None if items is None else items.of(clicks.items)
+    stages = _Stages(clicks, steps[-1], holdout, seed)
+    values: dict[str, dict[int, dict[str, dict[str, Interval]]]] = {}
+    for n in steps:
+        split, sets = stages.at(n)
+        for name, model in models():
+            more = {"valid": split.valid} if model.trains_in_steps else {}
+            model.fit(split.train, known, **more)
+            lists = ranked_lists(model, split, sets, ks[-1], seed)
+            values.setdefault(name, {})[n] = _measured(lists, sets, ks, seed)
+            del model
+    settings = {"protocol": "ramp-up", "holdout": holdout, "seed": seed, "steps": steps}
+    return RampUp(settings | stages.counts(), values)
+
+
+class _Stages:
+    """The log at each step, and what is asked of it."""
+
+    def __init__(self, clicks: Interactions, last: int, holdout: float, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        held = chosen(clicks.n_items, holdout, rng, "items")
+        self._new = held & (clicks.item_clicks() > last)
+        if not self._new.any():
+            raise SplitError(
+                f"none of {held.sum():,} held-out items has more than {last} clicks; "
+                "give fewer or raise holdout"
+            )
+        columns = clicks.matrix.indices
+        kept = clicks.keep(~held[columns] | self._new[columns])
+        self._clicks, columns = kept, kept.matrix.indices
+        self._given = self._new[columns]
+        self._place = column_positions(kept.matrix, rng, kept.timestamps)
+        self._targets = with_entries(kept.matrix, self._given & (self._place >= last))
+        self._left_out = int((held & ~self._new).sum())
+
+    def at(self, n: int) -> tuple[Split, list[CandidateSet]]:
+        """The split and candidate sets once each new item has n clicks."""
+        train = self._clicks.keep(~self._given | (self._place < n))
+        rows = np.flatnonzero((np.diff(self._targets.indptr) > 0) & (np.diff(train.matrix.indptr) > 0))
+        targets = self._targets[rows]
+        split = Split("ramp-up", train, train.take_users(rows), targets, {"clicks": n})
+        every = np.arange(len(rows))
+        masks: dict[str, NDArray[np.bool_]] = {"cold": self._new, "all": np.ones_like(self._new)}
+        return split, [CandidateSet(name, mask, targets, every) for name, mask in masks.items()]
+
+    def counts(self) -> dict[str, int]:
+        """New items, hidden clicks, and held-out items with too few clicks to take part."""
+        return {
+            "items": len(self._new),
+            "new_items": int(self._new.sum()),
+            "items_left_out": self._left_out,
+            "test_clicks": int(self._targets.nnz),
+        }
+
+
+def _measured(
+    lists: dict[str, NDArray[np.int32]], sets: Sequence[CandidateSet], ks: Sequence[int], seed: int
+) -> dict[str, dict[str, Interval]]:
+    measured = {}
+    for s in sets:
+        hits, n_targets = rank_hits(lists[s.name], s.targets), np.diff(s.targets.indptr)
+        values = {f"{name}@{k}": of(hits, n_targets, k) for k in ks for name, of in _METRICS.items()}
+        found = intervals(np.column_stack(list(values.values())), seed)
+        measured[s.name] = dict(zip(values, found, strict=True))
+    return measured
