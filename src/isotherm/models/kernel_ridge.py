@@ -25,6 +25,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
+from isotherm.data.splits import column_positions
 from isotherm.errors import ParameterError
 from isotherm.features.encoders import Weighting
 from isotherm.features.kernels import MetadataKernel
@@ -127,7 +128,7 @@ class KernelRidge(ItemItem):
             self._learn(user_items, known)
         weights, _ = self.backbone.solve(user_items)
         with stage("choose scales on pseudo-cold items", self.draws) as advance:
-            self._choose(user_items, known, weights, advance)
+            self._choose(user_items, self._places(user_items, clicks), known, weights, advance)
         teaching = teachers(user_items)
         logs = log_clicks(user_items, teaching)
         self._length = mean_length(user_items)
@@ -163,8 +164,21 @@ class KernelRidge(ItemItem):
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
         self.scales_ = Scales(sharpness=learned.sharpness, share=learned.share)
 
+    def _places(self, user_items: csr_array, clicks: Interactions) -> csr_array:
+        """Each click's place, from 1, among those of its item: by time where the log has it, else drawn."""
+        rng = np.random.default_rng(self.seed)
+        places = column_positions(user_items, rng, clicks.timestamps) + 1
+        return csr_array(
+            (places.astype(np.float32), user_items.indices, user_items.indptr), shape=user_items.shape
+        )
+
     def _choose(
-        self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], advance: Advance
+        self,
+        user_items: csr_array,
+        places: csr_array,
+        known: EncodedItems,
+        weights: NDArray[np.float32],
+        advance: Advance,
     ) -> None:
         """What the kernels leave open: what ranks pseudo-cold items best."""
         self.warm_up_ = WarmUp()
@@ -189,7 +203,7 @@ class KernelRidge(ItemItem):
             ),
             candidate,
         )
-        self.warm_up_ = first.warm_up(candidate, self.seed)
+        self.warm_up_ = first.warm_up(candidate, places)
 
     def _trial(
         self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], seed: int

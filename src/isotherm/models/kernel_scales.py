@@ -163,14 +163,17 @@ class Trial:
         self._scales_here = replace(found, loudness=loud_here)
         return found
 
-    def warm_up(self, candidate: Candidate, seed: int) -> WarmUp:
-        """The pace at which hidden items leave their metadata as they get clicks. Call ``levelled`` first."""
+    def warm_up(self, candidate: Candidate, places: csr_array) -> WarmUp:
+        """The pace at which hidden items leave their metadata as they get clicks. Call ``levelled`` first.
+
+        places: the clicks (n_users, n_items) CSR, each with its place, from 1, in its item's order.
+        """
         scales = self._scales_here
         denoised = self._kept_weights @ candidate.solved
         raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
         ramp = Ramp(
             prior=scales.at_ease(raw, candidate.certainty),
-            hidden_clicks=self._user_items[:, self._pseudo.hidden],
+            hidden_clicks=places[:, self._pseudo.hidden],
             kept_clicks=self._kept_clicks,
             weights=self._kept_weights,
             inverse_diagonal=self._inverse_diagonal,
@@ -189,7 +192,7 @@ class Trial:
             )  # fmt: skip
             prior[:, band] = self._histories @ columns
         targets = narrowed(self._pseudo.targets, self._pseudo.kept)
-        return chosen_warm_up(ramp, Old(scores, few, clicks[few], prior, targets), seed)
+        return chosen_warm_up(ramp, Old(scores, few, clicks[few], prior, targets))
 
 
 def left_out_columns(

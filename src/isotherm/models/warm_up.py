@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.interactions import with_entries
-from isotherm.data.splits import column_positions
 from isotherm.models.calibration import ranking_quality
 from isotherm.ranking.topk import hide
 
@@ -77,7 +76,8 @@ def loudness(scores: Floats) -> NDArray[np.float64]:
 class Ramp:
     """Hidden items that will be given some of their clicks.
 
-    prior: c (n_kept, n_hidden).  hidden_clicks: (n_users, n_hidden) CSR.  kept_clicks: (n_users, n_kept) CSR.
+    prior: c (n_kept, n_hidden).  hidden_clicks: (n_users, n_hidden) CSR, its values the places, from 1, of the
+    clicks in the order in which each item gets them.  kept_clicks: (n_users, n_kept) CSR.
     weights, inverse_diagonal: EASE's B and diag(P) on the kept items.  tested: the users to rank for.
     """
 
@@ -93,7 +93,8 @@ class Ramp:
 
         Regressing a new column x on the kept items is P·Xᵀx, with P = (I − B)·diag(p).
         """
-        together = np.asarray((self.kept_clicks.T @ given).toarray(), dtype=np.float32)
+        ones = csr_array((np.ones_like(given.data), given.indices, given.indptr), shape=given.shape)
+        together = np.asarray((self.kept_clicks.T @ ones).toarray(), dtype=np.float32)
         together *= self.inverse_diagonal[:, None]
         return together - self.weights @ together
 
@@ -125,25 +126,24 @@ class Old:
         return ranking_quality(scores, self.targets)
 
 
-def chosen_warm_up(ramp: Ramp, old: Old, seed: int) -> WarmUp:
+def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
     """The best mean ndcg@10 of the hidden items among themselves after 1, 2, 5, 10 and 20 clicks.
 
     κ and ω, then the longest φ: all so that EASE's warm ranking stays what it is, within 1%.
     """
-    rng = np.random.default_rng(seed)
     histories = ramp.kept_clicks[ramp.tested]
     prior = histories @ ramp.prior
     counts = np.bincount(ramp.hidden_clicks.indices, minlength=ramp.prior.shape[1])
-    place = column_positions(ramp.hidden_clicks, rng)
+    place = ramp.hidden_clicks.data
     stages = []
     for n in _STEPS:
         ready = np.flatnonzero(counts > n)
         if not len(ready):
             break
         given, left = (
-            with_entries(ramp.hidden_clicks, chosen)[:, ready] for chosen in (place < n, place >= n)
+            with_entries(ramp.hidden_clicks, chosen)[:, ready] for chosen in (place <= n, place > n)
         )
-        own = histories @ (ramp.own(given))
+        own = histories @ ramp.own(given)
         clicks = np.full(len(ready), float(n))
         stages.append((clicks, given[ramp.tested], left[ramp.tested], prior[:, ready], own))
     bearable = _BEARABLE * old.quality(None)
