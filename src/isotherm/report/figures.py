@@ -51,7 +51,13 @@ def ramp_lines(ramp: RampUp, metric: str) -> str:
     models, steps = list(ramp.values), sorted(set(rows["clicks"]))
     base = alt.Chart(_inline(rows)).encode(
         x=alt.X("clicks:O", sort=steps, title="clicks each new item has got", axis=alt.Axis(labelAngle=0)),
-        color=alt.Color("model:N", sort=models, title=None, scale=alt.Scale(range=_LINES), legend=alt.Legend(symbolOpacity=1)),
+        color=alt.Color(
+            "model:N",
+            sort=models,
+            title=None,
+            scale=alt.Scale(range=_LINES),
+            legend=alt.Legend(symbolOpacity=1),
+        ),
     )
     band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=metric), y2="high:Q")
     line = base.mark_line(point=True, strokeWidth=2.2).encode(y="mean:Q")
