@@ -51,3 +51,10 @@ def remove_others(folder: Path, patterns: Iterable[str], kept: set[str]) -> None
 def is_whole(file: Path) -> bool:
     """Whether the content of a file that ``named_by_content`` wrote is still what its name says."""
     return file.is_file() and file.stem.endswith(f"-{sha256(file)[:DIGITS]}")
+
+
+def cache_folder() -> Path:
+    """ISOTHERM_CACHE, else XDG_CACHE_HOME/isotherm, else ~/.cache/isotherm."""
+    if "ISOTHERM_CACHE" in os.environ:
+        return Path(os.environ["ISOTHERM_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "isotherm"

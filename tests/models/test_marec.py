@@ -56,6 +56,7 @@ def cases(draw):
         "nonclick_weight": draw(st.sampled_from([0.05, 0.3, 1.0])),
         "evidence": draw(st.sampled_from(["warm", "all"])),
         "click_threshold": draw(st.sampled_from([None, 3.0, 8.0])),
+        "decay": draw(st.sampled_from(["linear", "constant", "exponential"])),
     }
     return x, *random_items(rng, n_items), options, draw(st.sampled_from([5.0, 50.0]))
 
@@ -91,7 +92,7 @@ def test_whole_fit_equals_the_literal_dense_formulas(case):
     # the closed form itself, given the same μ
     g = sum(m * t for m, t in zip(model.importance_, terms, strict=True))
     threshold = options["click_threshold"] or max(np.percentile(counts, 10), 1)
-    d = reference.eq6_strengths(counts, threshold, options["beta"])
+    d = reference.eq6_strengths(counts, threshold, options["beta"], options["decay"])
     gram = x.T @ x
     assume(np.linalg.cond(gram @ (np.eye(len(g)) + options["alpha"] * g * d) + l2 * np.eye(len(g))) < 1e4)
     expected = reference.eq9_weights(x, g, d, options["alpha"], l2)

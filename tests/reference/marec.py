@@ -62,8 +62,12 @@ def condition(predictors, weight):
     return float(np.linalg.cond((centred / scale).T * weight @ (centred / scale)))
 
 
-def eq6_strengths(counts, threshold, beta):
-    """d_j = (β/p)(p − n_j) for n_j <= p, else 0."""
+def eq6_strengths(counts, threshold, beta, decay="linear"):
+    """d_j = (β/p)(p − n_j) for n_j <= p, else 0; or β for n_j < p; or β·exp(−n_j/p), cut below 1% of β."""
+    if decay == "constant":
+        return np.where(counts < threshold, beta, 0.0)
+    if decay == "exponential":
+        return np.where(np.exp(-counts / threshold) >= 0.01, beta * np.exp(-counts / threshold), 0.0)
     return np.where(counts <= threshold, beta / threshold * (threshold - counts), 0.0)
 
 

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, hstack
 
 from isotherm.data.items import Items, Kind
 from isotherm.features.encoders import Vectors, Weighting
-from isotherm.features.metadata import EncodedItems, MetadataSimilarity
+from isotherm.features.metadata import MEANING, EncodedItems, MetadataSimilarity
 from isotherm.features.similarity import Closeness, SparseProducts
 
 AMOUNT = "amount of "
@@ -27,7 +27,7 @@ class MetadataKernel:
     """Encoders of an item table's fields, each followed by the scaling that makes it a kernel.
 
     fields: the fields to use, None for all.  shrinkage: δ in units of the field's median squared norm.
-    min_count, max_words, text_weighting: options of the category and text encoders.
+    min_count, max_words, text_weighting, text_model: options of the category and text encoders.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class MetadataKernel:
         min_count: int = 2,
         max_words: int = 2000,
         text_weighting: Weighting = "tfidf",
+        text_model: str | None = None,
     ) -> None:
         self.shrinkage = shrinkage
         self._encoders = MetadataSimilarity(
@@ -46,6 +47,7 @@ class MetadataKernel:
             min_count=min_count,
             max_words=max_words,
             text_weighting=text_weighting,
+            text_model=text_model,
         )
         self.norms_: dict[str, float] = {}  #: δ of each field of vectors
         self.amounts_: dict[str, tuple[float, float]] = {}  #: least and largest log-amount of a field
@@ -55,7 +57,9 @@ class MetadataKernel:
         """Learn vocabularies, ranges and scales."""
         encoded = self._encoders.fit(items).encode(items)
         for name, vectors in encoded.vectors.items():
-            if self.kinds_[name] == "vector":
+            if (
+                not isinstance(vectors, csr_array) and vectors.ndim == 2
+            ):  # given vectors, and meanings of texts
                 self.whitening_[name] = _whitening(vectors[vectors.any(axis=1)])
                 vectors = self._whitened(name, vectors)
             if vectors.ndim == 2:
@@ -63,7 +67,7 @@ class MetadataKernel:
                 known = squares[squares > 0]
                 self.norms_[name] = self.shrinkage * float(np.median(known)) if len(known) else 1.0
             amount = _amount(encoded.vectors[name])
-            if amount.min() < amount.max():
+            if not name.startswith(MEANING) and amount.min() < amount.max():
                 self.amounts_[name] = float(amount.min()), float(amount.max())
         return self
 
@@ -75,7 +79,7 @@ class MetadataKernel:
     @property
     def terms(self) -> list[str]:
         """The kernels, in the order of μ: the fields, then the amounts of those whose amount varies."""
-        return [*self.kinds_, *(AMOUNT + name for name in self.amounts_)]
+        return [*self._encoders.fields_, *(AMOUNT + name for name in self.amounts_)]
 
     def encode(self, items: Items) -> EncodedItems:
         """Scaled vectors of ``items``, by term. Raises ItemsError as ``MetadataSimilarity.encode`` does."""

@@ -11,9 +11,11 @@ from scipy.sparse import csr_array, vstack
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.features.encoders import ENCODERS, Encoder, Vectors, Weighting
+from isotherm.features.sentences import SentenceEncoder
 from isotherm.features.similarity import similarity_index
 
 Term = tuple[str, ...]
+MEANING = "meaning of "
 
 
 class EncodedItems:
@@ -70,6 +72,7 @@ class MetadataSimilarity:
 
     fields: the fields to use, None for all.  shrinkage: δ of eq. 3.  second_order: products of pairs too.
     min_count, max_words, text_weighting: options of the category and text encoders.
+    text_model: folder of a sentence-transformer, whose vectors each text field gives as one more field.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class MetadataSimilarity:
         min_count: int = 2,
         max_words: int = 2000,
         text_weighting: Weighting = "count",
+        text_model: str | None = None,
     ) -> None:
         if shrinkage < 0:
             raise ParameterError(f"shrinkage must be >= 0, not {shrinkage}")
@@ -91,8 +95,10 @@ class MetadataSimilarity:
             "categories": {"min_count": min_count},
             "text": {"max_words": max_words, "weighting": text_weighting},
         }
+        self.text_model = text_model
         self.kinds_: dict[str, Kind] = {}
-        self.encoders_: dict[str, Encoder] = {}
+        self.encoders_: dict[str, Encoder] = {}  #: by encoded field
+        self.sources_: dict[str, str] = {}  #: encoded field -> the item field that it is made of
 
     def fit(self, items: Items) -> "MetadataSimilarity":
         """Learn the encoders' vocabularies and ranges. Fields without any value are left out."""
@@ -103,22 +109,35 @@ class MetadataSimilarity:
             raise ItemsError(
                 "the item table has no field with a value; metadata is what a new item is known by"
             )
+        encoders: dict[str, Encoder] = {}
+        sources: dict[str, str] = {}
+        for name, kind in self.kinds_.items():
+            encoders[name] = ENCODERS[kind](**self._options.get(kind, {}))
+            sources[name] = name
+            if kind == "text" and self.text_model is not None:
+                meaning = MEANING + name
+                encoders[meaning], sources[meaning] = SentenceEncoder(self.text_model), name
         self.encoders_ = {
-            name: ENCODERS[kind](**self._options.get(kind, {})).fit(items.column(name))
-            for name, kind in self.kinds_.items()
+            name: encoder.fit(items.column(sources[name])) for name, encoder in encoders.items()
         }
+        self.sources_ = sources
         return self
+
+    @property
+    def fields_(self) -> list[str]:
+        """The encoded fields, in order: those of the items, and the meaning of texts."""
+        return list(self.encoders_)
 
     @property
     def terms(self) -> list[Term]:
         """(field,) for each field, then (field, field) for each pair: the order of μ."""
-        single: list[Term] = [(name,) for name in self.kinds_]
-        return single + (list(combinations(self.kinds_, 2)) if self.second_order else [])
+        single: list[Term] = [(name,) for name in self.encoders_]
+        return single + (list(combinations(self.encoders_, 2)) if self.second_order else [])
 
     @property
     def term_fields(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each term, the number of its first field and of its second one, -1 for none."""
-        number = {name: i for i, name in enumerate(self.kinds_)}
+        number = {name: i for i, name in enumerate(self.encoders_)}
         first = np.array([number[term[0]] for term in self.terms])
         second = np.array([number[term[1]] if len(term) > 1 else -1 for term in self.terms])
         return first, second
@@ -139,11 +158,16 @@ class MetadataSimilarity:
         empty = [name for name, kind in self.kinds_.items() if items.kinds[name] != kind]
         return EncodedItems(
             {
-                name: encoder.transform(_nothing(name, self.kinds_[name], len(items)) if name in empty
-                                        else items.column(name))
-                for name, encoder in self.encoders_.items()
+                name: encoder.transform(
+                    _nothing(source, self.kinds_[source], len(items))
+                    if source in empty
+                    else items.column(source)
+                )
+                for (name, encoder), source in zip(
+                    self.encoders_.items(), self.sources_.values(), strict=True
+                )
             }
-        )  # fmt: skip
+        )
 
     def index(self, catalogue: EncodedItems) -> "MetadataIndex":
         """Ready to compare items with this catalogue."""
@@ -157,6 +181,7 @@ class MetadataSimilarity:
             "second_order": self.second_order,
             "kinds": self.kinds_,
             "encoders": {name: encoder.state() for name, encoder in self.encoders_.items()},
+            "sources": self.sources_,
         }
 
     @classmethod
@@ -164,8 +189,12 @@ class MetadataSimilarity:
         """The inverse of ``state``."""
         made = cls(fields=state["fields"], shrinkage=state["shrinkage"], second_order=state["second_order"])
         made.kinds_ = dict(state["kinds"])
+        made.sources_ = dict(state.get("sources") or {name: name for name in made.kinds_})
         made.encoders_ = {
-            name: ENCODERS[kind](**state["encoders"][name]) for name, kind in made.kinds_.items()
+            name: (ENCODERS[made.kinds_[source]] if name == source else SentenceEncoder)(
+                **state["encoders"][name]
+            )
+            for name, source in made.sources_.items()
         }
         return made
 

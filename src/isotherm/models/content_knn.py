@@ -42,6 +42,7 @@ class ContentKNN(ItemItem):
         min_count: int = 2,
         max_words: int = 2000,
         text_weighting: Weighting = "count",
+        text_model: str | None = None,
     ) -> None:
         self.neighbours = whole("neighbours", neighbours, 1)
         self.fields = [fields] if isinstance(fields, str) else fields
@@ -49,6 +50,7 @@ class ContentKNN(ItemItem):
         self.min_count = whole("min_count", min_count, 1)
         self.max_words = whole("max_words", max_words, 1)
         self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
+        self.text_model = None if text_model is None else str(text_model)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
@@ -59,6 +61,7 @@ class ContentKNN(ItemItem):
             min_count=self.min_count,
             max_words=self.max_words,
             text_weighting=self.text_weighting,
+            text_model=self.text_model,
         ).fit(items)
         self.encoded_ = self.similarity_.encode(items)
         index = self.similarity_.index(self.encoded_)
@@ -101,4 +104,4 @@ class ContentKNN(ItemItem):
         """The inverse of ``state``."""
         self.similarity_ = MetadataSimilarity.from_state(document["similarity"])
         self.weights_ = SparseWeights.from_arrays(part(arrays, "weights/"))
-        self.encoded_ = EncodedItems.from_arrays(list(self.similarity_.kinds_), part(arrays, "encoded/"))
+        self.encoded_ = EncodedItems.from_arrays(self.similarity_.fields_, part(arrays, "encoded/"))

@@ -62,10 +62,10 @@ class KernelRidge(ItemItem):
     """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
     backbone: EASE.  fields, shrinkage (δ, in units of a field's median squared norm), min_count, max_words,
-    text_weighting: the metadata kernels.  sample_items, sample_users, steps: what the kernels are learned
-    on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items: the most items that may
-    teach the kernel ridge exactly; past it ``landmarks`` of them stand for all (Nyström).  seed: of the
-    samples and the pseudo-cold items.
+    text_weighting, text_model: the metadata kernels.  sample_items, sample_users, steps: what the kernels are
+    learned on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items: the most items
+    that may teach the kernel ridge exactly; past it ``landmarks`` of them stand for all (Nyström).  seed: of
+    the samples and the pseudo-cold items.
     """
 
     name: ClassVar[str] = "kernel-ridge"
@@ -87,6 +87,7 @@ class KernelRidge(ItemItem):
         min_count: int = 2,
         max_words: int = 2000,
         text_weighting: Weighting = "tfidf",
+        text_model: str | None = None,
         sample_items: int = 1_500,
         sample_users: int = 800,
         steps: int = 30,
@@ -103,6 +104,7 @@ class KernelRidge(ItemItem):
         self.min_count = whole("min_count", min_count, 1)
         self.max_words = whole("max_words", max_words, 1)
         self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
+        self.text_model = None if text_model is None else str(text_model)
         self.sample_items = whole("sample_items", sample_items, 1)
         self.sample_users = whole("sample_users", sample_users, 1)
         self.steps = whole("steps", steps, 0)
@@ -119,6 +121,7 @@ class KernelRidge(ItemItem):
             min_count=self.min_count,
             max_words=self.max_words,
             text_weighting=self.text_weighting,
+            text_model=self.text_model,
         ).fit(items)
         encoded = self.kernel_.encode(items)
         counts = clicks.item_clicks()

@@ -10,7 +10,7 @@ With A = C(I + αGD) + λI and P = A⁻¹ the weights are Θ = I − P·diag(P)�
 So a new item is one product with O, and a score of it is split exactly over fields: scoreⱼ = αβ·(Oᵀx)·g_j.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -35,16 +35,24 @@ from isotherm.models.parameters import above, at_least, one_of, shown, whole
 from isotherm.progress import stage
 
 _BAND = 512
+#: d_j / β of an item with x·p clicks (eq. 6)
+_DECAYS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "linear": lambda x: np.maximum(1 - x, 0),
+    "constant": lambda x: (x < 1).astype(np.float64),
+    "exponential": lambda x: np.where(np.exp(-x) >= 0.01, np.exp(-x), 0),
+}
 
 
 class MARec(ItemItem):
     """EASE whose cold and rare columns are aligned with item metadata.
 
-    backbone: EASE.  fields, shrinkage (δ), second_order, min_count, max_words, text_weighting: the metadata
-    similarities (eq. 3-5).  alpha, beta: strength of the alignment (eq. 6); beta="auto" is learned on
-    pseudo-cold items.  click_threshold: p, the clicks from which an item needs no metadata; None is the
-    paper's max(10th percentile of clicks, 1).  non_negative, nonclick_weight, evidence: the fit of μ;
-    evidence="all" counts the cells of never-clicked items too, as the paper does.  seed: for beta="auto".
+    backbone: EASE.  fields, shrinkage (δ), second_order, min_count, max_words, text_weighting, text_model:
+    the metadata similarities (eq. 3-5).  alpha, beta: strength of the alignment (eq. 6); beta="auto" is
+    learned on pseudo-cold items.  click_threshold: p, the clicks from which an item needs no metadata; None
+    is the paper's max(10th percentile of clicks, 1).  decay: how D falls from β with an item's clicks n:
+    "linear", 1 − n/p; "constant", 1 until p; "exponential", exp(−n/p) until it is below 1%.  non_negative,
+    nonclick_weight, evidence: the fit of μ; evidence="all" counts the cells of never-clicked items too, as
+    the paper does.  seed: for beta="auto".
     """
 
     name: ClassVar[str] = "marec"
@@ -66,12 +74,14 @@ class MARec(ItemItem):
         alpha: float = 1.0,
         beta: float | str = "auto",
         click_threshold: float | None = None,
+        decay: str = "linear",
         non_negative: bool = False,
         nonclick_weight: float = 0.1,
         evidence: str = "warm",
         min_count: int = 2,
         max_words: int = 2000,
         text_weighting: Weighting = "count",
+        text_model: str | None = None,
         seed: int = 0,
     ) -> None:
         self.backbone = EASE() if backbone is None else backbone
@@ -85,12 +95,14 @@ class MARec(ItemItem):
         self.click_threshold = (
             None if click_threshold is None else at_least("click_threshold", click_threshold, 1)
         )
+        self.decay = one_of("decay", decay, tuple(_DECAYS))
         self.non_negative = one_of("non_negative", non_negative, (True, False))
         self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
         self.evidence = one_of("evidence", evidence, ("warm", "all"))
         self.min_count = whole("min_count", min_count, 1)
         self.max_words = whole("max_words", max_words, 1)
         self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
+        self.text_model = None if text_model is None else str(text_model)
         self.seed = whole("seed", seed, 0)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
@@ -102,6 +114,7 @@ class MARec(ItemItem):
             min_count=self.min_count,
             max_words=self.max_words,
             text_weighting=self.text_weighting,
+            text_model=self.text_model,
         ).fit(items)
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
@@ -136,8 +149,9 @@ class MARec(ItemItem):
                 if self.beta == "auto"
                 else float(self.beta)
             )
-        rare = np.flatnonzero(counts[warm] < self.click_threshold_)
-        strength = self.alpha * self.beta_ * (1 - counts[warm][rare] / self.click_threshold_)
+        falling = _DECAYS[self.decay](counts[warm] / self.click_threshold_)
+        rare = np.flatnonzero(falling)
+        strength = self.alpha * self.beta_ * falling[rare]
         self._operator = AlignmentOperator.plain(weights, inverse_diagonal, self.backbone.l2)
         if len(rare):
             rare_rows = self._similarities(encoded.take(warm[rare]), rare)
@@ -268,7 +282,7 @@ class MARec(ItemItem):
         self.similarity_ = MetadataSimilarity.from_state(document["similarity"])
         self.beta_, self.click_threshold_ = document["beta"], document["click_threshold"]
         self.importance_, self._cold = arrays["importance"], arrays["cold_columns"]
-        fields = list(self.similarity_.kinds_)
+        fields = self.similarity_.fields_
         self._index = self.similarity_.index(EncodedItems.from_arrays(fields, part(arrays, "warm/")))
         self._cold_encoded = EncodedItems.from_arrays(fields, part(arrays, "cold/"))
         self.weights_ = DenseWeights.from_arrays(part(arrays, "weights/"))

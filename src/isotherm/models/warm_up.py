@@ -76,8 +76,8 @@ def loudness(scores: Floats) -> NDArray[np.float64]:
 class Ramp:
     """Hidden items that will be given some of their clicks.
 
-    prior: c (n_kept, n_hidden).  hidden_clicks: (n_users, n_hidden) CSR, its values the places, from 1, of the
-    clicks in the order in which each item gets them.  kept_clicks: (n_users, n_kept) CSR.
+    prior: c (n_kept, n_hidden).  hidden_clicks: (n_users, n_hidden) CSR, its values the places, from 1, of
+    the clicks in the order in which each item gets them.  kept_clicks: (n_users, n_kept) CSR.
     weights, inverse_diagonal: EASE's B and diag(P) on the kept items.  tested: the users to rank for.
     """
 

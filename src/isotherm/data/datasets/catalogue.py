@@ -18,7 +18,7 @@ import polars as pl
 from isotherm.data.interactions import Interactions
 from isotherm.data.items import Items, Kind
 from isotherm.errors import DatasetError
-from isotherm.files import sha256, write_atomically
+from isotherm.files import cache_folder, sha256, write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -120,13 +120,6 @@ class LoadedDataset:
     def item_table(self) -> Items:
         """The item table with its declared kinds."""
         return Items.from_frame(self.items, kinds=self.dataset.kinds)
-
-
-def cache_folder() -> Path:
-    """ISOTHERM_CACHE, else XDG_CACHE_HOME/isotherm, else ~/.cache/isotherm."""
-    if "ISOTHERM_CACHE" in os.environ:
-        return Path(os.environ["ISOTHERM_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "isotherm"
 
 
 def problem_with(folder: Path, files: Mapping[str, str]) -> str | None:
