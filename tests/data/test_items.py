@@ -73,8 +73,8 @@ BAD = [
     ({"item_id": [1, 2, 1]}, None, r"item 1 stands in rows 1, 3; keep one row an item"),
     (
         {"item_id": [1], "x": ["a"]},
-        {"x": "tags"},
-        "kind 'tags' is not one of categories, text, number, vector",
+        {"x": "labels"},
+        "kind 'labels' is not one of categories, tags, text, number, vector",
     ),
     ({"item_id": [1], "x": ["a"]}, {"y": "text"}, "column 'y' is missing"),
     (

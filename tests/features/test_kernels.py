@@ -50,7 +50,7 @@ def test_weighted_kernel_is_the_weighted_sum_of_its_terms(seed):
     weights = rng.random(len(kernel.terms) + 1)
     mixed = index.weighted(weights)
     literal = np.tensordot(weights[:-1], index.by_term(queries), 1) + weights[-1]
-    np.testing.assert_allclose(mixed.to(queries), literal, rtol=1e-5)
+    np.testing.assert_allclose(mixed.to(queries), literal, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(mixed.own(queries), literal[np.arange(7), np.arange(7)], rtol=1e-5)
     own = np.stack([np.diag(term) for term in index.by_term(encoded)])
     np.testing.assert_allclose(index.own_by_term(), own, rtol=1e-5)

@@ -122,3 +122,39 @@ def test_table_without_any_metadata_is_refused():
     )
     with pytest.raises(ItemsError, match="no field with a value"):
         MetadataSimilarity().fit(empty)
+
+
+def test_hierarchy_counts_its_ancestors():
+    column = pl.Series("genre", [["film > crime > noir"], ["film > crime"], ["film > war"], []])
+    encoder = CategoryEncoder(min_count=2).fit(column)
+    assert encoder.values_ == ["film", "film > crime"]
+    assert encoder.transform(column).toarray().tolist() == [[1, 1], [1, 1], [1, 0], [0, 0]]
+
+
+def test_tags_keep_their_weights():
+    items = Items.from_frame(
+        pl.DataFrame(
+            {"item_id": [1, 2, 3], "tags": ["space:0.9|robots", "robots:0.4|space:0.1|odd:2", None]}
+        ),
+        kinds={"tags": "tags"},
+    )
+    encoder = ENCODERS["tags"]().fit(items.column("tags"))
+    assert encoder.values_ == ["robots", "space"]
+    np.testing.assert_allclose(
+        encoder.transform(items.column("tags")).toarray(), [[1, 0.9], [0.4, 0.1], [0, 0]], rtol=1e-6
+    )
+    pairs = pl.DataFrame({"item_id": [1, 2], "tags": [[{"tag": "a", "w": 2.0}], [{"tag": "a", "w": 0.5}]]})
+    items = Items.from_frame(pairs)
+    assert items.kinds == {"tags": "tags"}
+    assert ENCODERS["tags"]().fit(items.column("tags")).transform(
+        items.column("tags")
+    ).toarray().tolist() == [[2], [0.5]]
+
+
+@pytest.mark.parametrize("weight", ["-1", "nan", "much", ""])
+def test_bad_tag_weight_is_named(weight):
+    frame = pl.DataFrame({"item_id": ["x", "y"], "tags": ["a:1", f"b|a:{weight}"]})
+    with pytest.raises(
+        ItemsError, match=rf"column 'tags', row 2 \(item 'y'\): tag 'a' has the weight '{weight}'"
+    ):
+        Items.from_frame(frame, kinds={"tags": "tags"})

@@ -20,7 +20,7 @@ Kinds = Annotated[
     typer.Option(
         "--kind",
         metavar="FIELD=KIND",
-        help="Kind of an item field: categories, text, number or vector; may be repeated. Else inferred.",
+        help="Kind of an item field: categories, tags, text, number or vector; may be repeated.",
     ),
 ]
 UserColumn = Annotated[str, typer.Option(help="Column of user ids.")]

@@ -11,7 +11,7 @@ from isotherm.data.ids import IdMap, listed
 from isotherm.data.tables import Source, as_frame, read_tables, typed_text
 from isotherm.errors import ItemsError
 
-Kind = Literal["categories", "text", "number", "vector"]
+Kind = Literal["categories", "tags", "text", "number", "vector"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -98,7 +98,9 @@ class Items:
         return f"Items({len(self):,} items; {kinds})"
 
     def column(self, name: str) -> pl.Series:
-        """A field's values: List(String) for categories, String, Float64, or List(Float32) for vectors."""
+        """A field's values: List(String) for categories, List(Struct(value, weight)) for tags, String for
+        text, Float64 for numbers, List(Float32) for vectors.
+        """
         if name not in self.kinds:
             raise ItemsError(f"there is no field {name!r}; the fields are {', '.join(self.kinds)}")
         return self._table[name]
@@ -143,11 +145,13 @@ class Items:
 
 
 def inferred_kind(column: pl.Series) -> Kind:
-    """What a column holds: lists of floats are vectors, other lists categories, numbers numbers.
+    """What a column holds: lists of floats are vectors, of (text, number) pairs tags, other lists categories.
 
     Text is a number if all of it parses, categories if it has «|» or few different values, else text.
     """
     dtype = column.dtype
+    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
+        return "tags"
     if isinstance(dtype, pl.List | pl.Array):
         return "vector" if dtype.inner.is_float() else "categories"
     if dtype == pl.Boolean or isinstance(dtype, pl.Categorical | pl.Enum):
@@ -199,6 +203,38 @@ def _categories(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     return values.list.eval(pl.element().filter(pl.element().is_not_null() & (pl.element() != ""))).fill_null(
         []
     )
+
+
+def _tags(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+    """Text «space:0.9|robots:0.4», or lists of (text, weight) structs; a tag without a weight weighs 1."""
+    rows = pl.Series("row", range(len(column)), dtype=pl.UInt32)
+    if isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct):
+        names = [field.name for field in column.dtype.inner.fields]
+        if len(names) != 2:
+            raise ItemsError(f"{place}: a tag is a pair of value and weight, not {', '.join(names)}")
+        flat = pl.DataFrame([rows, column.alias("tag")]).explode("tag").drop_nulls("tag").unnest("tag")
+        flat = flat.rename({names[0]: "value", names[1]: "told"})
+    else:
+        flat = pl.DataFrame([rows, _categories(column, place, ids).alias("tag")]).explode("tag")
+        parts = flat["tag"].str.extract_groups(r"^(?<value>.*?)(?::(?<told>[^:]*))?$").struct.unnest()
+        flat = flat.hstack(parts)
+    flat = flat.select(
+        "row",
+        "told",
+        value=pl.col("value").cast(pl.String).str.strip_chars(),
+        weight=pl.col("told").cast(pl.String).fill_null("1").cast(pl.Float32, strict=False),
+    ).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+    good = flat["weight"].is_finite() & (flat["weight"] >= 0)
+    bad = flat.filter(~good.fill_null(False))
+    if len(bad):
+        row = int(bad["row"][0])
+        raise ItemsError(
+            f"{place}, row {row + 1} (item {ids.values[row]!r}): tag {bad['value'][0]!r} has the weight "
+            f"{str(bad['told'][0])!r}; give a finite number >= 0, or none for 1"
+        )
+    tags = flat.group_by("row", maintain_order=True).agg(tags=pl.struct("value", "weight"))
+    every = pl.DataFrame([rows]).join(tags, on="row", how="left", maintain_order="left")
+    return every["tags"].fill_null([]).alias(column.name)
 
 
 def _text(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
@@ -262,4 +298,4 @@ def _nan(column: pl.Series) -> pl.Series:
     )
 
 
-_READ = {"categories": _categories, "text": _text, "number": _number, "vector": _vector}
+_READ = {"categories": _categories, "tags": _tags, "text": _text, "number": _number, "vector": _vector}

@@ -15,6 +15,7 @@ from isotherm.errors import ParameterError
 
 Vectors: TypeAlias = csr_array | NDArray[np.float32]
 Weighting = Literal["count", "binary", "tfidf"]
+_WITHIN = " > "
 
 
 class Encoder(Protocol):
@@ -31,7 +32,10 @@ class Encoder(Protocol):
 
 
 class CategoryEncoder:
-    """Multi-hot over the values that at least ``min_count`` items have."""
+    """Multi-hot over the values that at least ``min_count`` items have.
+
+    A value «a > b > c» is a place in a hierarchy: the item has «a» and «a > b», too.
+    """
 
     def __init__(self, min_count: int = 2, values: list[str] | None = None) -> None:
         self.min_count = min_count
@@ -39,29 +43,62 @@ class CategoryEncoder:
 
     def fit(self, column: pl.Series) -> "CategoryEncoder":
         """Learn the values worth a feature."""
-        counts = column.list.unique().explode().drop_nulls().value_counts(name="items")
-        self.values_ = counts.filter(pl.col("items") >= self.min_count)[column.name].sort().to_list()
+        counts = self._flat(column).unique(("row", "value")).group_by("value").len("items")
+        self.values_ = counts.filter(pl.col("items") >= self.min_count)["value"].sort().to_list()
         return self
 
     def transform(self, column: pl.Series) -> csr_array:
         """(n_items, n_values) CSR of ones; unknown values are left out."""
+        matrix = self._matrix(column)
+        matrix.data[:] = 1
+        return matrix
+
+    def _matrix(self, column: pl.Series) -> csr_array:
         shape = (len(column), len(self.values_))
         if not self.values_:
             return csr_array(shape, dtype=np.float32)
-        lengths = column.list.len().fill_null(0).to_numpy()
-        values = column.filter(pl.Series(lengths > 0)).explode()
-        codes = values.cast(pl.Enum(self.values_), strict=False).to_physical()
-        rows = np.repeat(np.arange(len(column)), lengths)[codes.is_not_null().to_numpy()]
-        matrix = csr_array(
-            (np.ones(len(rows), np.float32), (rows, codes.drop_nulls().to_numpy())), shape=shape
+        flat = self._flat(column).with_columns(
+            code=pl.col("value").cast(pl.Enum(self.values_), strict=False).to_physical()
         )
+        flat = flat.drop_nulls("code")
+        places = flat["row"].to_numpy(), flat["code"].to_numpy()
+        matrix = csr_array((flat["weight"].to_numpy(), places), shape=shape)
         matrix.sum_duplicates()  # sorts, too
-        matrix.data[:] = 1
         return matrix
+
+    def _flat(self, column: pl.Series) -> pl.DataFrame:
+        """row, value, weight (Float32): one line a value of an item."""
+        flat = (
+            column.to_frame("value")
+            .with_row_index("row")
+            .explode("value")
+            .drop_nulls("value")
+            .with_columns(weight=pl.lit(1, dtype=pl.Float32))
+        )
+        nested = flat["value"].unique().filter(flat["value"].unique().str.contains(_WITHIN, literal=True))
+        if not len(nested):
+            return flat
+        above = [(value, ancestor) for value in nested.to_list() for ancestor in _ancestors(value)]
+        hierarchy = pl.DataFrame(above, schema={"value": pl.String, "ancestor": pl.String}, orient="row")
+        more = flat.join(hierarchy, on="value").select("row", value="ancestor", weight="weight")
+        return pl.concat([flat, more])
 
     def state(self) -> dict[str, Any]:
         """Options and learned values."""
         return {"min_count": self.min_count, "values": self.values_}
+
+
+class TagEncoder(CategoryEncoder):
+    """The same for tags, with their weights instead of ones."""
+
+    def transform(self, column: pl.Series) -> csr_array:
+        """(n_items, n_values) CSR of weights; unknown values are left out."""
+        matrix = self._matrix(column)
+        matrix.eliminate_zeros()
+        return matrix
+
+    def _flat(self, column: pl.Series) -> pl.DataFrame:
+        return column.to_frame("tag").with_row_index("row").explode("tag").drop_nulls("tag").unnest("tag")
 
 
 class TextEncoder:
@@ -177,8 +214,15 @@ class VectorEncoder:
         return {"length": self.length_}
 
 
+def _ancestors(value: str) -> list[str]:
+    """«a > b > c» -> «a», «a > b»."""
+    parts = value.split(_WITHIN)
+    return [_WITHIN.join(parts[:depth]) for depth in range(1, len(parts))]
+
+
 ENCODERS: dict[Kind, type[Any]] = {
     "categories": CategoryEncoder,
+    "tags": TagEncoder,
     "text": TextEncoder,
     "number": NumberEncoder,
     "vector": VectorEncoder,

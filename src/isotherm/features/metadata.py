@@ -93,6 +93,7 @@ class MetadataSimilarity:
         self.second_order = second_order
         self._options: dict[Kind, dict[str, Any]] = {
             "categories": {"min_count": min_count},
+            "tags": {"min_count": min_count},
             "text": {"max_words": max_words, "weighting": text_weighting},
         }
         self.text_model = text_model
@@ -251,5 +252,8 @@ def _nothing(name: str, kind: Kind, n: int) -> Any:
 
     if kind == "categories":
         return pl.Series(name, [[]] * n, dtype=pl.List(pl.String))
+    if kind == "tags":
+        tag = pl.Struct({"value": pl.String, "weight": pl.Float32})
+        return pl.Series(name, [[]] * n, dtype=pl.List(tag))
     types = {"text": pl.String(), "number": pl.Float64(), "vector": pl.List(pl.Float32)}
     return pl.Series(name, [None] * n, dtype=types[kind])

@@ -107,4 +107,6 @@ def _detail(items: Items, row: int) -> str:
             parts.append(f"{value:g}")
         elif kind == "categories" and len(value):
             parts.append(", ".join(value.head(4)))
+        elif kind == "tags" and len(value):
+            parts.append(", ".join(value.struct.field("value").head(4)))
     return " · ".join(parts)
