@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from isotherm import EASE, MARec, Popularity, evaluate
+from isotherm import EASE, KernelRidge, MARec, Popularity, evaluate
 from isotherm.data import splits
 from isotherm.report import Report, example_users
 from isotherm.report.examples import title_of
@@ -30,6 +30,16 @@ def test_page_holds_table_figures_examples_and_protocol(made, items, tmp_path):
     mean = evaluation.models["marec"].metrics["cold"]["hr@5"].mean
     assert f"{mean:.4f}" in page
     assert "Protocol <b>mixed</b>, holdout 0.2, warm_holdout 0.1, seed 0" in page
+
+
+def test_page_of_kernel_ridge_tells_both_kernels_and_how_sure_it_is(made, items):
+    split, _, evaluation = made
+    model = KernelRidge(steps=3).fit(split.train, items.of(split.train.items))
+    examples = example_users(model, split, items, users=3, k=2)
+    page = Report("t", "s", evaluation, 5, "marec", examples, model.importance()).html()
+    assert "what one user likes" in page
+    assert "what everybody likes" in page
+    assert re.search(r"Certainty \d+%\.", page)
 
 
 def test_page_needs_nothing_from_outside(made):

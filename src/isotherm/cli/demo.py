@@ -9,8 +9,8 @@ from isotherm.cli import options as o
 from isotherm.cli.results import show_evaluation
 from isotherm.errors import ParameterError
 
-_MODELS = ("popularity", "content-knn", "ease", "marec")
-_HIGHLIGHT = "marec"
+_MODELS = ("popularity", "content-knn", "ease", "marec", "kernel-ridge")
+_HIGHLIGHT = "kernel-ridge"
 _K = 10
 
 

@@ -32,6 +32,7 @@ class ShownItem:
     clicked: bool
     by_item: list[Reason]
     by_field: list[Reason]
+    certainty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,14 @@ def _shown(explanation: Explanation, items: Items, clicked: bool) -> ShownItem:
     by_item = [Reason(title_of(items, reason.label), reason.share) for reason in by_item]
     fields = explanation.by_field
     by_field = [] if fields is None else _reasons(fields["field"].to_list(), fields["share"])
-    return ShownItem(title_of(items, explanation.item), _detail(items, row), clicked, by_item, by_field)
+    return ShownItem(
+        title_of(items, explanation.item),
+        _detail(items, row),
+        clicked,
+        by_item,
+        by_field,
+        explanation.certainty,
+    )
 
 
 def _reasons(labels: Sequence[Any], shares: pl.Series) -> list[Reason]:

@@ -100,6 +100,32 @@ def importance_bars(importance: pl.DataFrame) -> str:
     return _svg(chart)
 
 
+def kernel_bars(importance: pl.DataFrame) -> str:
+    """Share of each field in kernel ridge's two kernels, largest first; what is below 0.5% is left out."""
+    import altair as alt
+
+    shown = importance.filter(pl.max_horizontal("taste", "popularity") >= 0.005)
+    order = shown.sort(pl.max_horizontal("taste", "popularity"), descending=True)["field"].to_list()
+    rows = shown.unpivot(index="field", variable_name="kernel", value_name="share")
+    chart = (
+        alt.Chart(_inline(rows))
+        .mark_bar(size=14, cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("share:Q", title="share of the kernel", axis=alt.Axis(format=".0%", tickCount=5)),
+            y=alt.Y("field:N", sort=order, title=None),
+            color=alt.Color("kernel:N", legend=None, scale=alt.Scale(range=[_BAR, "#d1495b"])),
+            column=alt.Column(
+                "kernel:N",
+                sort=["taste", "popularity"],
+                title=None,
+                header=_header("datum.value == 'taste' ? 'what one user likes' : 'what everybody likes'"),
+            ),
+        )
+        .properties(width=330, height=22 * len(order))
+    )
+    return _svg(chart)
+
+
 def _inline(rows: pl.DataFrame) -> Any:
     import altair as alt
 

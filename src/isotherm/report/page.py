@@ -8,7 +8,7 @@ from typing import Any
 from isotherm.evaluation import Evaluation, Interval, RampUp
 from isotherm.files import write_atomically
 from isotherm.report.examples import ExampleUser
-from isotherm.report.figures import importance_bars, metric_bars, ramp_lines
+from isotherm.report.figures import importance_bars, kernel_bars, metric_bars, ramp_lines
 from isotherm.version import __version__
 
 _SETS = {
@@ -18,11 +18,21 @@ _SETS = {
 }
 
 
+_ALIGNMENT_CAPTION = (
+    "Weight of each field, and of each pair of fields, in the learned item similarity. Pairs are products of "
+    "two similarities, so a large weight can go with a small effect."
+)
+_KERNEL_CAPTION = (
+    "Share of each field in what likens one item to another: for the taste of one user, and for the number "
+    "of people who click. The amount of a field is how much of it an item has."
+)
+
+
 @dataclass(frozen=True)
 class Report:
     """What a report shows.
 
-    highlight: the model that the page is about.  importance: MARec's learned weights, or None.
+    highlight: the model that the page is about.  importance: what marec or kernel-ridge learned, or None.
     """
 
     title: str
@@ -51,9 +61,17 @@ class Report:
             sets=_SETS,
             verdict=self._verdict(metrics[0]),
             bars=metric_bars(self.evaluation, metrics, self.highlight),
-            importance=None if self.importance is None else importance_bars(self.importance),
+            importance=self._importance(),
             comparisons=self._comparisons(),
         )
+
+    def _importance(self) -> dict[str, str] | None:
+        """The figure of what the metadata is worth, and what it shows."""
+        if self.importance is None:
+            return None
+        if "taste" in self.importance.columns:
+            return {"figure": kernel_bars(self.importance), "caption": _KERNEL_CAPTION}
+        return {"figure": importance_bars(self.importance), "caption": _ALIGNMENT_CAPTION}
 
     def _rows(self, metrics: list[str]) -> list[dict[str, Any]]:
         """Table rows, set by set; the best value of a column is marked."""
