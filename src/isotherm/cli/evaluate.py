@@ -68,15 +68,28 @@ def evaluate(
     for reason, n in split.dropped.items():
         o.note(f"left out: {n:,} {reason}", quiet)
     result = run(split, built.pairs(), o.read_items(items, item_column, kinds, quiet), ks, seed)
+    source = str(interactions if interactions is not None else train)
+    _write(result, json, report, source, names, ks[0], built.highlight(result, ks[0]))
+    show_evaluation(result, ks)
+
+
+def _write(
+    result: Any,
+    json: Path | None,
+    report: Path | None,
+    source: str,
+    names: list[str],
+    k: int,
+    highlight: str,
+) -> None:
+    """The files that were asked for."""
     if json is not None:
         result.write_json(json)
     if report is not None:
         from isotherm.report import Report
 
-        source = str(interactions if interactions is not None else train)
         title = f"{', '.join(names)} on {Path(source).name}"
-        Report(title, source, result, ks[0], built.highlight(result, ks[0])).write(report)
-    show_evaluation(result, ks)
+        Report(title, source, result, k, highlight).write(report)
 
 
 def _ramp_up(

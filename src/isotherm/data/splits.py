@@ -157,13 +157,14 @@ def _check_share(share: float, name: str) -> None:
 
 
 def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArray[np.bool_]:
+    """(n,) flags of a seeded share ``holdout``. Raises SplitError where it leaves none on one side."""
     _check_share(holdout, "holdout")
     size = round(holdout * n)
     if not 0 < size < n:
         raise SplitError(f"holding out {holdout:g} of {n} {what} leaves none on one side")
-    chosen = np.zeros(n, dtype=bool)
-    chosen[rng.permutation(n)[:size]] = True
-    return chosen
+    flags = np.zeros(n, dtype=bool)
+    flags[rng.permutation(n)[:size]] = True
+    return flags
 
 
 def _hide(clicks: Interactions, hidden: NDArray[np.bool_], protocol: str, settings: dict[str, Any]) -> Split:
