@@ -46,21 +46,11 @@ class PseudoCold:
     targets: csr_array
 
     @classmethod
-    def drawn(
-        cls,
-        user_items: csr_array,
-        seed: int,
-        most_users: int = _MOST_USERS,
-        eligible: NDArray[np.int64] | None = None,
-    ) -> "PseudoCold | None":
-        """From (n_users, n_items) CSR where every item is clicked; None where no user can be tested.
-
-        eligible: the items that may be hidden, None for all.
-        """
+    def drawn(cls, user_items: csr_array, seed: int, most_users: int = _MOST_USERS) -> "PseudoCold | None":
+        """From (n_users, n_items) CSR where every item is clicked; None where no user can be tested."""
         rng = np.random.default_rng(seed)
         n_items = user_items.shape[1]
-        items = np.arange(n_items) if eligible is None else eligible
-        hidden = np.sort(rng.permutation(items)[: max(1, round(HIDDEN_SHARE * len(items)))])
+        hidden = np.sort(rng.permutation(n_items)[: max(1, round(HIDDEN_SHARE * n_items))])
         held = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_SHARE)
         train, targets = with_entries(user_items, ~held), with_entries(user_items, held)
         kept = np.flatnonzero(np.bincount(train.indices, minlength=n_items))

@@ -212,7 +212,7 @@ class KernelRidge(ItemItem):
         self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], seed: int
     ) -> Trial | None:
         """Pseudo-cold items before this model's parts; None where no user can be tested."""
-        pseudo = PseudoCold.drawn(user_items, seed, _TUNING_USERS, teachers(user_items))
+        pseudo = PseudoCold.drawn(user_items, seed, _TUNING_USERS)
         if pseudo is None:
             return None
         return Trial(

@@ -26,11 +26,11 @@ from isotherm.data.interactions import with_entries
 from isotherm.models.calibration import ranking_quality
 from isotherm.ranking.topk import hide
 
-MANY_CLICKS = 256  #: more than any pace takes to settle
+MANY_CLICKS = 1024  #: more than any pace takes to settle
 _SETTLED = 0.02  # of what metadata said of an item: below it a column is left as EASE's
 _STEPS = (1, 2, 5, 10, 20)
-_PACES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-_TRUSTS = (4.0, 16.0)
+_PACES = (1.0, 4.0, 16.0, 64.0, 256.0)
+_TRUSTS = (1 / 16, 1 / 4, 1.0)  # in units of the mean clicks an item
 _PATIENCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _AT_ONCE = 0.25
 _BEARABLE = 0.995  # of EASE's ndcg@10 on warm items
@@ -158,8 +158,9 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         return total
 
     found, best = WarmUp(_AT_ONCE), -1.0
+    usual = ramp.kept_clicks.nnz / ramp.kept_clicks.shape[1]
     for pace, trust in product(_PACES, _TRUSTS):
-        tried = WarmUp(pace, trust)
+        tried = WarmUp(pace, trust * usual)
         reached = quality(tried)
         if reached > best * (1 + 1e-3) and old.quality(tried) >= bearable:
             found, best = tried, reached
