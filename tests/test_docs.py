@@ -67,11 +67,12 @@ def test_everything_a_page_shows_can_be_run(page, cache, tmp_path):
 
 def test_real_figures_stay_where_they_are(cache, tmp_path):
     """Golden figures of hr@10, measured with isotherm 0.1.0; the tolerance is for other processors."""
-    from isotherm import EASE, ContentKNN, MARec, Popularity, evaluate
+    from isotherm import EASE, ContentKNN, KernelRidge, MARec, Popularity, evaluate
     from isotherm.data.splits import mixed
 
     loaded = dataset("ml-100k").load(cache)
     models = {"popularity": Popularity(), "content-knn": ContentKNN(), "ease": EASE(), "marec": MARec()}
+    models["kernel-ridge"] = KernelRidge()
     result = evaluate(mixed(loaded.interactions(), seed=0), models, loaded.item_table())
     golden = {
         ("popularity", "cold"): 0.0665, ("content-knn", "cold"): 0.2611, ("marec", "cold"): 0.1337,
@@ -80,6 +81,11 @@ def test_real_figures_stay_where_they_are(cache, tmp_path):
     }  # fmt: skip
     for (name, candidates), value in golden.items():
         assert result.models[name].metrics[candidates]["hr@10"].mean == pytest.approx(value, abs=0.004), name
+    # 0.344, 0.357 and 0.308; an optimizer's path differs a little from one processor to the next
+    ours = result.models["kernel-ridge"].metrics
+    assert ours["cold"]["hr@10"].mean > 0.32
+    assert ours["warm"]["hr@10"].mean > 0.345
+    assert ours["all"]["hr@10"].mean > 0.28
 
 
 def test_reference_page_is_up_to_date():
