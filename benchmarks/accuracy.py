@@ -9,12 +9,11 @@ import statistics
 from pathlib import Path
 
 import numpy as np
-from common import report
+from common import FIELDS, report
 
 from isotherm import EASE, ContentKNN, Interactions, ItemKNN, Items, MARec, Popularity, evaluate, progress
 from isotherm.data.splits import SPLITS
 
-FIELDS = ["genres", "year", "title", "description", "actors", "directors"]
 SEEDS = range(5)
 
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from common import report
+from common import FIELDS, report
 
 from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, evaluate, progress
 from isotherm.data.splits import SPLITS
 
-FIELDS = ["genres", "year", "title", "description", "actors", "directors"]
 SEEDS = range(5)
 METRICS = ("hr@10", "ndcg@10")
 

@@ -22,6 +22,8 @@ import polars as pl
 from scipy.sparse import csr_array
 
 RESULTS = Path(__file__).parent / "results"
+#: fields of MovieLens-1M that the figures are measured with
+FIELDS = ["genres", "year", "title", "description", "actors", "directors"]
 
 
 def synthetic_clicks(n_users: int, n_items: int, n_clicks: int, seed: int = 0) -> csr_array:

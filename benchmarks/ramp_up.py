@@ -7,12 +7,10 @@ import argparse
 from itertools import pairwise
 from pathlib import Path
 
-from common import RESULTS, report
+from common import FIELDS, RESULTS, report
 
 from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, progress, ramp_up
 from isotherm.report.figures import ramp_lines
-
-FIELDS = ["genres", "year", "title", "description", "actors", "directors"]
 
 
 def main() -> None:

@@ -217,27 +217,27 @@ def positions(
     matrix: csr_array, rng: np.random.Generator, timestamps: pl.Series | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each click's place in its user's order (by time, else at random), and each user's click count."""
-    users = rows_of(matrix)
-    keys = [rng.random(matrix.nnz)]
-    if timestamps is not None:
-        keys.append(timestamps.to_physical().to_numpy())
-    order = np.lexsort([*keys, users])
-    position = np.empty(matrix.nnz, dtype=np.int64)
-    position[order] = np.arange(matrix.nnz) - matrix.indptr[:-1][users[order]]
-    return position, np.diff(matrix.indptr)
+    return _places(rows_of(matrix), rng, timestamps), np.diff(matrix.indptr)
 
 
 def column_positions(
     matrix: csr_array, rng: np.random.Generator, timestamps: pl.Series | None = None
 ) -> NDArray[np.int64]:
     """Each click's place, from 0, in its item's order (by time, else at random)."""
-    keys = [rng.random(matrix.nnz)]
+    return _places(matrix.indices, rng, timestamps)
+
+
+def _places(
+    groups: NDArray[Any], rng: np.random.Generator, timestamps: pl.Series | None
+) -> NDArray[np.int64]:
+    """Each click's place, from 0, in its group's order (by time, else at random)."""
+    keys = [rng.random(len(groups))]
     if timestamps is not None:
         keys.append(timestamps.to_physical().to_numpy())
-    order = np.lexsort([*keys, matrix.indices])
-    starts = np.concatenate([[0], np.cumsum(np.bincount(matrix.indices, minlength=matrix.shape[1]))])
-    place = np.empty(matrix.nnz, dtype=np.int64)
-    place[order] = np.arange(matrix.nnz) - starts[matrix.indices[order]]
+    order = np.lexsort([*keys, groups])
+    starts = np.concatenate([[0], np.cumsum(np.bincount(groups))])
+    place = np.empty(len(groups), dtype=np.int64)
+    place[order] = np.arange(len(groups)) - starts[groups[order]]
     return place
 
 

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array, hstack
 from isotherm.data.items import Items, Kind
 from isotherm.features.encoders import Vectors, Weighting
 from isotherm.features.metadata import MEANING, EncodedItems, MetadataSimilarity
-from isotherm.features.similarity import Closeness, SparseProducts
+from isotherm.features.similarity import Closeness, SparseProducts, squared_norms
 
 AMOUNT = "amount of "
 _WHITENING_FLOOR = 0.1  # of the mean variance: directions below it are noise and are not blown up
@@ -57,13 +57,11 @@ class MetadataKernel:
         """Learn vocabularies, ranges and scales."""
         encoded = self._encoders.fit(items).encode(items)
         for name, vectors in encoded.vectors.items():
-            if (
-                not isinstance(vectors, csr_array) and vectors.ndim == 2
-            ):  # given vectors, and meanings of texts
+            if isinstance(vectors, np.ndarray) and vectors.ndim == 2:  # given, or the meaning of texts
                 self.whitening_[name] = _whitening(vectors[vectors.any(axis=1)])
                 vectors = self._whitened(name, vectors)
             if vectors.ndim == 2:
-                squares = _squared_norms(vectors)
+                squares = squared_norms(vectors)
                 known = squares[squares > 0]
                 self.norms_[name] = self.shrinkage * float(np.median(known)) if len(known) else 1.0
             amount = _amount(encoded.vectors[name])
@@ -211,17 +209,12 @@ def _index(vectors: Vectors) -> SparseProducts | _DenseProducts | Closeness:
 
 def _own(vectors: Vectors) -> NDArray[np.float32]:
     """What a kernel says of an item and itself."""
-    return _squared_norms(vectors) if vectors.ndim == 2 else np.isfinite(vectors).astype(np.float32)
-
-
-def _squared_norms(vectors: Vectors) -> NDArray[np.float32]:
-    squares = vectors.multiply(vectors) if isinstance(vectors, csr_array) else vectors * vectors
-    return np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
+    return squared_norms(vectors) if vectors.ndim == 2 else np.isfinite(vectors).astype(np.float32)
 
 
 def _scaled(vectors: Vectors, shrinkage: float) -> Vectors:
     """Each vector over √(its squared norm + δ); a zero vector stays one."""
-    scale = 1 / np.sqrt(np.maximum(_squared_norms(vectors) + np.float32(shrinkage), 1e-30))
+    scale = 1 / np.sqrt(np.maximum(squared_norms(vectors) + np.float32(shrinkage), 1e-30))
     if isinstance(vectors, csr_array):
         data = vectors.data * np.repeat(scale, np.diff(vectors.indptr))
         return csr_array((data, vectors.indices, vectors.indptr), shape=vectors.shape)

@@ -102,9 +102,14 @@ class Closeness:
         return np.maximum(closeness, 0, out=closeness)
 
 
-def _norms(vectors: Vectors) -> NDArray[np.float32]:
+def squared_norms(vectors: Vectors) -> NDArray[np.float32]:
+    """‖z‖² of each row, (n_items,)."""
     squares = vectors.multiply(vectors) if isinstance(vectors, csr_array) else vectors * vectors
-    return np.sqrt(np.asarray(squares.sum(axis=1), dtype=np.float32)).ravel()
+    return np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
+
+
+def _norms(vectors: Vectors) -> NDArray[np.float32]:
+    return np.sqrt(squared_norms(vectors))
 
 
 @njit(nogil=True, cache=True)

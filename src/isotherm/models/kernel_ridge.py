@@ -197,7 +197,7 @@ class KernelRidge(ItemItem):
         mean = np.mean(qualities, axis=0)
         r, a, b = np.unravel_index(mean.argmax(), mean.shape)
         candidate = first.candidate(RIDGES[r])
-        self.scales_ = first.levelled(
+        self.scales_, own = first.levelled(
             replace(
                 self.scales_,
                 ridge=RIDGES[r],
@@ -206,7 +206,7 @@ class KernelRidge(ItemItem):
             ),
             candidate,
         )
-        self.warm_up_ = first.warm_up(candidate, places)
+        self.warm_up_ = first.warm_up(own, candidate, places)
 
     def _trial(
         self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], seed: int
@@ -334,11 +334,8 @@ class KernelRidge(ItemItem):
             return None
         scales = self.scales_
         clicks = narrowed(history, self.weights_.rows)
-        warm = DenseWeights(len(self.weights_.rows), np.arange(clicks.shape[1]), [
-            (np.arange(clicks.shape[1]), self._denoiser)
-        ])  # fmt: skip
         a, n_clicks = np.float32(scales.denoising), float(clicks.sum())
-        denoised = (1 - a) * clicks.toarray()[0] + a * warm.scores(clicks)[0]
+        denoised = (1 - a) * clicks.toarray()[0] + a * (clicks @ self._denoiser)[0]
         factor = float(scales.factor(self._certainty[place])[0])
         terms = self._terms_index.by_term(self._cold_encoded.take(place))[:, 0]
         shares = np.zeros(len(terms))

@@ -74,10 +74,11 @@ class Scales:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A ridge fitted on the kept items; Z (n_kept, n_hidden) and certainty (n_hidden,) of the hidden ones."""
+    """A ridge fitted on the kept items; Z, B·Z (n_kept, n_hidden), certainty (n_hidden,) of the hidden."""
 
     fitted: Ridge
     solved: Floats
+    denoised: Floats
     certainty: Floats
 
 
@@ -115,12 +116,13 @@ class Trial:
     def candidate(self, ridge: float) -> Candidate:
         """The hidden items' columns under one r."""
         fitted = self._taste(self._kept, self._teachers, ridge)
-        return Candidate(fitted, *fitted.columns(self._hidden))
+        solved, certainty = fitted.columns(self._hidden)
+        return Candidate(fitted, solved, self._kept_weights @ solved, certainty)
 
     def qualities(self, scales: Scales, candidate: Candidate) -> NDArray[np.float64]:
         """ndcg@10 of the hidden items among themselves for each a and b: (n_denoising, n_shares)."""
         plain = self._histories @ candidate.solved
-        denoised = self._histories @ (self._kept_weights @ candidate.solved)
+        denoised = self._histories @ candidate.denoised
         found = np.empty((len(DENOISING), len(SHARES)))
         for i, a in enumerate(DENOISING):
             for j, b in enumerate(SHARES):
@@ -129,11 +131,13 @@ class Trial:
                 found[i, j] = ranking_quality(scores, self._targets)
         return found
 
-    def levelled(self, scales: Scales, candidate: Candidate) -> Scales:
-        """With slope and level (EASE's scores regressed on the raw ones), caution and loudness."""
+    def levelled(self, scales: Scales, candidate: Candidate) -> tuple[Scales, Scales]:
+        """With slope and level (EASE's scores regressed on the raw ones), caution and loudness.
+
+        First for a model of all clicks, then for this trial's own: they differ in loudness.
+        """
         pseudo, kept = self._pseudo, self._pseudo.kept
-        denoised = self._kept_weights @ candidate.solved
-        raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
+        raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
         histories = self._user_items[pseudo.tested]
         ease = (histories @ self._weights[:, pseudo.hidden]) / _row_sums(histories)
         predicted = (self._histories @ raw) / self._lengths
@@ -160,17 +164,15 @@ class Trial:
             if quality > best_quality * (1 + 1e-3):
                 best_quality, loud_here = quality, factor * level(warm, cold)
                 found = replace(tried, loudness=factor * level(fitted_warm, fitted_cold))
-        self._scales_here = replace(found, loudness=loud_here)
-        return found
+        return found, replace(found, loudness=loud_here)
 
-    def warm_up(self, candidate: Candidate, places: csr_array) -> WarmUp:
-        """The pace at which hidden items leave their metadata as they get clicks. Call ``levelled`` first.
+    def warm_up(self, scales: Scales, candidate: Candidate, places: csr_array) -> WarmUp:
+        """The pace at which hidden items leave their metadata as they get clicks.
 
-        places: the clicks (n_users, n_items) CSR, each with its place, from 1, in its item's order.
+        scales: this trial's own.  places: the clicks (n_users, n_items) CSR, each with its place, from 1, in
+        its item's order.
         """
-        scales = self._scales_here
-        denoised = self._kept_weights @ candidate.solved
-        raw = scales.raw(candidate.solved, denoised, self._expected, self._length)
+        raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
         ramp = Ramp(
             prior=scales.at_ease(raw, candidate.certainty),
             hidden_clicks=places[:, self._pseudo.hidden],

@@ -15,6 +15,7 @@ alone are heard. No step anywhere: without clicks θ is c, and after many it is 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -114,12 +115,16 @@ class Old:
     prior: Floats
     targets: csr_array
 
+    @cached_property
+    def _loud(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return loudness(self.prior), loudness(self.scores[:, self.few])
+
     def quality(self, warm_up: WarmUp | None) -> float:
         """ndcg@10 with the few blended; EASE's for None."""
         scores = self.scores
         if warm_up is not None:
             own = scores[:, self.few]
-            of_prior, of_own = warm_up.shares(loudness(self.prior), loudness(own), self.clicks)
+            of_prior, of_own = warm_up.shares(*self._loud, self.clicks)
             scores = scores.copy()
             # what is seen stays -inf
             scores[:, self.few] = self.prior * of_prior + own * np.maximum(of_own, 1e-30)
@@ -145,13 +150,14 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         )
         own = histories @ ramp.own(given)
         clicks = np.full(len(ready), float(n))
-        stages.append((clicks, given[ramp.tested], left[ramp.tested], prior[:, ready], own))
+        loud = loudness(prior[:, ready]), loudness(own), clicks
+        stages.append((loud, given[ramp.tested], left[ramp.tested], prior[:, ready], own))
     bearable = _BEARABLE * old.quality(None)
 
     def quality(tried: WarmUp) -> float:
         total = 0.0
-        for clicks, given, left, from_metadata, own in stages:
-            of_prior, of_own = tried.shares(loudness(from_metadata), loudness(own), clicks)
+        for loud, given, left, from_metadata, own in stages:
+            of_prior, of_own = tried.shares(*loud)
             scores = from_metadata * of_prior + own * of_own
             hide(scores, given)
             total += ranking_quality(scores, left)

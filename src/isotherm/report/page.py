@@ -187,8 +187,8 @@ class RampReport:
                 ((name, values[n]["cold"][metric].mean) for name, values in self.ramp.values.items()),
                 key=lambda each: each[1],
             )
-            said.append(f"with {n} clicks {name} ranks new items best ({metric} {value:.3f})")
-        return "; ".join(said).capitalize() + "."
+            said.append(f"{n} clicks {name} ranks new items best ({metric} {value:.3f})")
+        return f"With {'; with '.join(said)}."
 
 
 def _render(template: str, **values: Any) -> str:
