@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from isotherm.evaluation import ramp_up as ramp_up
     from isotherm.models.content_knn import ContentKNN as ContentKNN
     from isotherm.models.ease import EASE as EASE
+    from isotherm.models.ials import IALS as IALS
     from isotherm.models.item_knn import ItemKNN as ItemKNN
     from isotherm.models.kernel_ridge import KernelRidge as KernelRidge
     from isotherm.models.marec import MARec as MARec
     from isotherm.models.persistence import load as load
     from isotherm.models.popularity import Popularity as Popularity
+    from isotherm.models.slim import SLIM as SLIM
     from isotherm.models.vae.anchors import ItemAnchors as ItemAnchors
     from isotherm.models.vae.beta import Annealed as Annealed
     from isotherm.models.vae.beta import Constant as Constant
@@ -41,6 +43,8 @@ _EXPORTS = {
     "ramp_up": "isotherm.evaluation",
     "ContentKNN": "isotherm.models.content_knn",
     "EASE": "isotherm.models.ease",
+    "SLIM": "isotherm.models.slim",
+    "IALS": "isotherm.models.ials",
     "ItemKNN": "isotherm.models.item_knn",
     "KernelRidge": "isotherm.models.kernel_ridge",
     "MARec": "isotherm.models.marec",

@@ -78,3 +78,40 @@ def eq9_weights(x, g, d, alpha, l2):
     p = np.linalg.inv(gram + l2 * np.eye(len(g)) + x.T @ aligned)
     raw = p @ (gram + x.T @ aligned)
     return raw - p * (np.diag(raw) / np.diag(p))[None, :]
+
+
+def eq9_collective_weights(x, features, g, d, alpha, l2, l0):
+    """The same with λ₀FᵀF; features: Fᵀ, (n_items, n_features)."""
+    aligned = alpha * x @ g @ np.diag(d)
+    known = x.T @ x + l0 * features @ features.T + x.T @ aligned
+    p = np.linalg.inv(known + l2 * np.eye(len(g)))
+    raw = p @ known
+    return raw - p * (np.diag(raw) / np.diag(p))[None, :]
+
+
+def eq10_weights(x, aligned, l2, nonclick_weight, self_penalty):
+    """Θ_·i = (XᵀW_iX + XᵀW_iB + λ₁I + Γ)⁻¹(XᵀW_iX_·i + XᵀW_iB_·i), item by item; aligned: B."""
+    n = x.shape[1]
+    theta = np.zeros((n, n))
+    for i in range(n):
+        weighted = x.T * np.where(x[:, i] > 0, 1.0, nonclick_weight)
+        penalty = np.zeros((n, n))
+        penalty[i, i] = self_penalty
+        left = weighted @ x + weighted @ aligned + l2 * np.eye(n) + penalty
+        theta[:, i] = np.linalg.solve(left, weighted @ x[:, i] + weighted @ aligned[:, i])
+    return theta
+
+
+def ials_step(x, guesses, confidence, others, own_l2, w, alpha):
+    """One side of iALS with guessed cells, row by row: argmin over each row of P with ``others`` = Q held.
+
+    Σ_clicks (1 − p·q)² + w Σ_cells of clicked columns (p·q)² + αw Σ_j c_j (b_j − p·q_j)² + λ_u ‖p‖²
+    """
+    clicked = x.any(axis=0)
+    rows = []
+    for u in range(len(x)):
+        weight = x[u] + w * clicked + alpha * w * confidence
+        target = x[u] + alpha * w * confidence * guesses[u]
+        left = (others.T * weight) @ others + own_l2[u] * np.eye(others.shape[1])
+        rows.append(np.linalg.solve(left, others.T @ target))
+    return np.array(rows)

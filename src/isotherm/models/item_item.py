@@ -138,13 +138,25 @@ class ItemItem(Recommender):
         column = int(self.items_.known_rows([item], "item")[0])
         history = self._histories(row)
         shares = history.data * self.weights_.column(column)[history.indices]
-        order = np.argsort(-shares, kind="stable")
-        by_item = pl.DataFrame({"item_id": self.items_.take(history.indices[order]), "share": shares[order]})
-        return Explanation(user, item, float(shares.sum()), by_item, self._by_field(history, column))
+        return explained(self, user, item, history, shares, self._by_field(history, column))
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
         """Shares of the score by metadata field; None where the score does not come from metadata."""
         return None
+
+
+def explained(
+    model: Recommender,
+    user: Any,
+    item: Any,
+    history: csr_array,
+    shares: NDArray[np.float32],
+    by_field: pl.DataFrame | None = None,
+) -> Explanation:
+    """From what each click of a one-user ``history`` gives to the score, in its order."""
+    order = np.argsort(-shares, kind="stable")
+    by_item = pl.DataFrame({"item_id": model.items_.take(history.indices[order]), "share": shares[order]})
+    return Explanation(user, item, float(shares.sum()), by_item, by_field)
 
 
 def add_products(

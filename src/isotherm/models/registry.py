@@ -10,6 +10,8 @@ REGISTRY: dict[str, str] = {
     "item-knn": "isotherm.models.item_knn:ItemKNN",
     "content-knn": "isotherm.models.content_knn:ContentKNN",
     "ease": "isotherm.models.ease:EASE",
+    "slim": "isotherm.models.slim:SLIM",
+    "ials": "isotherm.models.ials:IALS",
     "marec": "isotherm.models.marec:MARec",
     "kernel-ridge": "isotherm.models.kernel_ridge:KernelRidge",
     "multvae": "isotherm.models.vae.multvae:MultVAE",

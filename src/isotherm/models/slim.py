@@ -1,0 +1,244 @@
+"""Weighted SLIM (MARec, eq. 10-11): item-item weights, each column a least squares of its own in closed form.
+
+Column i is solved with weight 1 on the users who clicked i and w on the others:
+
+    (XᵀW_iX·T + λI + γe_ie_iᵀ) θ_i = XᵀW_iX·t_i,   T = I (plain), or I + αGD with metadata (MARec)
+
+W_i differs from item to item, so that a solve for each would cost items⁴ / 3. But XᵀW_iX = wC + (1 −
+w)X_UᵀX_U with U the users of i, P = (wCT + λI)⁻¹ is one inverse for all, and P_i = (wCT + λI + γe_ie_iᵀ)⁻¹ is
+P and one column more (Sherman & Morrison). Behind P_i the matrix is I + (1 − w)X_UᵀX_U·TP_i, whose condition
+number (T = I) is at most 1/w whatever the data, as X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in
+about ½·ln(2/ε)/√w steps, and all items of a block take a step together: the cost of a step is one product
+with P and the clicks of each item's users.
+
+In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
+
+from isotherm.data import Interactions, Items
+from isotherm.models.catalogue import narrowed
+from isotherm.models.ease import EASE
+from isotherm.models.item_item import DenseWeights, ItemItem
+from isotherm.models.operator import AlignmentOperator
+from isotherm.models.parameters import above, at_least, one_of
+from isotherm.progress import stage
+from isotherm.threads import run_bands
+
+_BLOCK_BYTES = 256 * 2**20  # of Krylov vectors
+_MOST_STEPS = 60
+
+
+class SLIM(ItemItem):
+    """Weighted SLIM: a ridge regression a column, clicks weighing more than their absence.
+
+    l2: λ₁.  nonclick_weight: w₁ in (0, 1], the weight of users who did not click the column's item.
+    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative.
+    Memory: two items × items matrices in float32.
+    """
+
+    name: ClassVar[str] = "slim"
+
+    weights_: DenseWeights
+
+    def __init__(
+        self,
+        *,
+        l2: float = 500.0,
+        nonclick_weight: float = 0.5,
+        self_penalty: float = 800.0,
+        tolerance: float = 1e-4,
+    ) -> None:
+        self.l2 = above("l2", l2, 0)
+        self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
+        if self.nonclick_weight > 1:
+            one_of("nonclick_weight", nonclick_weight, (1.0,))
+        self.self_penalty = at_least("self_penalty", self_penalty, 0)
+        self.tolerance = above("tolerance", tolerance, 0)
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        warm = np.flatnonzero(clicks.item_clicks())
+        user_items = narrowed(clicks.matrix, warm)
+        weights = self.refined(user_items, self.shared(user_items))
+        self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
+
+    def shared(self, user_items: csr_array, product: NDArray[np.float32] | None = None) -> AlignmentOperator:
+        """P·w = (C + λ/w·I)⁻¹, which all columns share, as EASE's weights for λ/w and their diagonal.
+
+        product: the Gram matrix where the caller has it; it is overwritten.
+        """
+        ease = EASE(l2=self.l2 / self.nonclick_weight)
+        return AlignmentOperator.plain(*ease.solve(user_items, product), ease.l2)
+
+    def refined(
+        self, user_items: csr_array, shared: AlignmentOperator, aligned: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Θ (n_items, n_items): a row what a clicked item gives, a column what an item receives.
+
+        shared: of ``shared``, with the rare items where there are some.  aligned: αD_S·G_S, (s, n_items),
+        the rows of the rare items S.
+        """
+        n = user_items.shape[1]
+        weights = np.empty((n, n), dtype=np.float32)
+        by_item = csc_array(user_items)
+        rare_row = np.full(n, -1)
+        if aligned is not None:
+            rare_row[shared.rare] = np.arange(len(shared.rare))
+        # alike popular items meet the tolerance after alike many steps
+        order = np.argsort(np.diff(by_item.indptr), kind="stable")
+        block = int(np.clip(_BLOCK_BYTES // (4 * 16 * n), 1, 512))
+        with stage("solve the columns of slim", n) as advance:
+            for first in range(0, n, block):
+                items = order[first : first + block]
+                system = _Columns(self, user_items, by_item, shared, aligned, items)
+                right = (by_item[:, items].T @ user_items).toarray().astype(np.float32)
+                rare = np.flatnonzero(rare_row[items] >= 0)
+                if aligned is not None and len(rare):
+                    right[rare] += system.weighted_gram(aligned[rare_row[items[rare]]], rare)
+                found = solved_rows(system.times, right, self.tolerance, _MOST_STEPS)
+                solved = system.behind(found, np.arange(len(items)))
+                weights[:, items] = solved.T
+                advance(len(items))
+        return weights
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The weights."""
+        return self.weights_.arrays(), {}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+        self.weights_ = DenseWeights.from_arrays(arrays)
+
+
+class _Columns:
+    """The systems of some items' columns; a vector of a system is a row here."""
+
+    def __init__(
+        self,
+        slim: SLIM,
+        user_items: csr_array,
+        by_item: csc_array,
+        shared: AlignmentOperator,
+        aligned: NDArray[np.float32] | None,
+        items: NDArray[np.int64],
+    ) -> None:
+        self.weight = np.float32(slim.nonclick_weight)
+        self.user_items, self.by_item = user_items, by_item
+        self.shared, self.aligned, self.items = shared, aligned, items
+        own = shared.diagonal[items] / self.weight
+        self._columns = -shared.weights[:, items].T * own[:, None]  # P·e_i, (m, n)
+        self._columns[np.arange(len(items)), items] = own
+        penalty = np.float32(slim.self_penalty)
+        self._columns *= (penalty / (1 + penalty * own))[:, None]
+
+    def behind(self, rows: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
+        """P_i·y of the systems ``which`` (m,): (m, n) rows of y to rows of z."""
+        solved = rows * (self.shared.diagonal / self.weight)
+        solved -= solved @ self.shared.weights.T
+        solved -= solved[np.arange(len(rows)), self.items[which], None] * self._columns[which]
+        return solved
+
+    def times(self, rows: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(I + (1 − w)X_UᵀX_U·TP_i)·y of the systems ``which``."""
+        solved, out = self.behind(rows, which), rows.copy()
+        if self.aligned is not None:
+            solved += solved[:, self.shared.rare] @ self.aligned
+        self._add_clickers(solved, self.items[which], out)
+        return out
+
+    def weighted_gram(self, rows: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
+        """XᵀW_iX·v of the systems ``which``."""
+        seen = self.user_items @ rows.T
+        out = np.ascontiguousarray((self.user_items.T @ seen).T * self.weight)
+        self._add_clickers(rows, self.items[which], out)
+        return out
+
+    def _add_clickers(
+        self, rows: NDArray[np.float32], items: NDArray[np.int64], out: NDArray[np.float32]
+    ) -> None:
+        """out += (1 − w)·X_UᵀX_U·v, U the users of each row's item."""
+        x = self.user_items
+        run_bands(
+            _clickers, len(items), items, self.by_item.indptr, self.by_item.indices, x.indptr, x.indices,
+            x.data, 1 - self.weight, rows, out,
+        )  # fmt: skip
+
+
+def solved_rows(
+    times: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]],
+    right: NDArray[np.float32],
+    tolerance: float,
+    most: int,
+) -> NDArray[np.float32]:
+    """Rows y with A_r·y = right, a system a row, by GMRES (Saad & Schultz 1986), all of them side by side.
+
+    times: A_r·v of rows v and their systems.  A row whose residual meets the tolerance rests.
+    """
+    m = len(right)
+    sizes = np.linalg.norm(right, axis=1)
+    basis = [np.divide(right, sizes[:, None], out=np.zeros_like(right), where=sizes[:, None] > 0)]
+    hessenberg = np.zeros((m, most + 1, most))
+    rotations: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    residual, steps = np.zeros((m, most + 1)), np.zeros(m, dtype=np.int64)
+    residual[:, 0] = sizes
+    open_ = np.flatnonzero(sizes > 0)
+    for k in range(most):
+        vector = times(basis[k][open_], open_)
+        column = np.zeros((len(open_), most + 1))
+        for _ in range(2):  # float32: once leaves the basis skew
+            for j, old in enumerate(basis):
+                share = np.einsum("rn,rn->r", old[open_], vector)
+                vector -= share[:, None] * old[open_]
+                column[:, j] += share
+        length = np.linalg.norm(vector, axis=1)
+        column[:, k + 1] = length
+        following = np.zeros_like(right)
+        following[open_] = vector / np.maximum(length, 1e-30)[:, None]
+        basis.append(following)
+        for j, (cosine, sine) in enumerate(rotations):
+            upper, lower = column[:, j].copy(), column[:, j + 1].copy()
+            column[:, j] = cosine[open_] * upper + sine[open_] * lower
+            column[:, j + 1] = cosine[open_] * lower - sine[open_] * upper
+        radius = np.maximum(np.hypot(column[:, k], column[:, k + 1]), 1e-300)
+        cosine, sine = np.ones(m), np.zeros(m)
+        cosine[open_], sine[open_] = column[:, k] / radius, column[:, k + 1] / radius
+        rotations.append((cosine, sine))
+        column[:, k], column[:, k + 1] = radius, 0
+        hessenberg[open_, :, k] = column
+        residual[:, k + 1] = -sine * residual[:, k]
+        residual[:, k] *= cosine
+        steps[open_] = k + 1
+        open_ = open_[np.abs(residual[open_, k + 1]) > tolerance * sizes[open_]]
+        if not len(open_):
+            break
+    solution = np.zeros_like(right)
+    deepest = int(steps.max(initial=0))
+    triangle = hessenberg[:, :deepest, :deepest]
+    resting = np.arange(deepest) >= steps[:, None]
+    triangle[resting[:, :, None] & np.eye(deepest, dtype=bool)] = 1
+    weights = np.linalg.solve(triangle, np.where(resting, 0, residual[:, :deepest])[:, :, None])[:, :, 0]
+    for j in range(deepest):
+        solution += weights[:, j, None].astype(np.float32) * basis[j]
+    return solution
+
+
+@njit(nogil=True, cache=True)
+def _clickers(  # type: ignore[no-untyped-def]
+    first, last, items, item_starts, item_users, starts, columns, values, weight, rows, out
+):
+    for r in range(first, last):
+        row, total = rows[r], out[r]
+        for c in range(item_starts[items[r]], item_starts[items[r] + 1]):
+            user = item_users[c]
+            product = np.float32(0)
+            for p in range(starts[user], starts[user + 1]):
+                product += values[p] * row[columns[p]]
+            product *= weight
+            for p in range(starts[user], starts[user + 1]):
+                total[columns[p]] += product * values[p]
