@@ -68,7 +68,7 @@ def test_too_small_l2_falls_back_to_float64_and_says_so(caplog):
 
 def test_l2_too_small_even_for_float64_names_the_cure():
     x = np.ones((1000, 3), dtype=np.float32)
-    with pytest.raises(ParameterError, match="l2=1e-300 is too small to factorize; raise it"):
+    with pytest.raises(ParameterError, match="l2=1e-300 is too small to factorize in float64; raise it"):
         EASE(l2=1e-300, dtype="float64").fit(Interactions.from_csr(x))
 
 

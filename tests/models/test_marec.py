@@ -164,7 +164,7 @@ def test_shares_by_item_and_by_field_add_up_to_the_score(clicks, items):
 def test_shares_by_field_add_up_with_rare_items_too(clicks, items):
     model = MARec(backbone=EASE(l2=10.0), beta=5.0, click_threshold=14.0).fit(clicks, items)
     explained = model.explain("u07", "i27")
-    assert len(model._operator.rare)
+    assert len(model.aligned_.operator.rare)
     assert explained.by_field["share"].sum() == pytest.approx(explained.score, rel=1e-3, abs=1e-5)
 
 
@@ -216,7 +216,7 @@ def test_constructor_says_what_is_wrong():
         ({"beta": 0}, "beta must be above 0"),
         ({"beta": "loud"}, "beta must be a number"),
         ({"evidence": "some"}, "evidence must be one of"),
-        ({"backbone": "ease"}, "backbone must be an EASE model"),
+        ({"backbone": "popularity"}, "backbone must be one of ease, slim, ials"),
         ({"click_threshold": 0.5}, "click_threshold must be a number >= 1"),
     ):
         with pytest.raises(ParameterError, match=words):

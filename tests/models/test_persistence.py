@@ -27,7 +27,7 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     manifest = json.loads((folder / "model.json").read_text())
     assert manifest["format"] == 1
     assert manifest["model"] == "ease"
-    assert manifest["parameters"] == {"l2": 500.0, "dtype": "float32"}
+    assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
 
 
 def test_saving_again_replaces_the_model_and_leaves_no_old_file(saved, clicks):

@@ -71,10 +71,14 @@ def fit(
 def described(wanted: type) -> str:
     """A model's documentation and its settings with their defaults, dotted ones too, and its parts' words."""
     from isotherm.models.parameters import part_choices
+    from isotherm.models.registry import REGISTRY
 
     lines = [inspect.cleandoc(wanted.__doc__ or ""), "", "settings (--set name=value):"]
     lines += [f"  {name} = {default!r}" for name, default in _settings(wanted, "")]
     for name, named in part_choices(wanted).items():
+        if set(named) <= set(REGISTRY):
+            lines += ["", f"{name}: {', '.join(named)}, with the settings of that model"]
+            continue
         for choice in named.values():
             lines += ["", f"{name}={choice.name}:" if len(named) > 1 else f"{name}:"]
             lines += [f"  {line}" for line in inspect.cleandoc(choice.__doc__ or "").splitlines()]
@@ -83,6 +87,7 @@ def described(wanted: type) -> str:
 
 def _settings(wanted: type, prefix: str) -> list[tuple[str, object]]:
     from isotherm.models.parameters import hyperparameters, part_choices
+    from isotherm.models.registry import REGISTRY
 
     found: list[tuple[str, object]] = []
     choices = part_choices(wanted)
@@ -94,7 +99,7 @@ def _settings(wanted: type, prefix: str) -> list[tuple[str, object]]:
         if len(named) > 1:
             found.append((prefix + name, default.name))
         found += _settings(type(default), f"{prefix}{name}.")
-        for other in named.values():
+        for other in () if set(named) <= set(REGISTRY) else named.values():
             if other is not type(default):
                 found += _settings(other, f"{prefix}{name}={other.name} {prefix}{name}.")
     return found

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, hstack, vstack
+from sklearn.preprocessing import normalize
 
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError, ParameterError
@@ -65,6 +66,42 @@ class EncodedItems:
                 shape = arrays[f"{name}.shape"]
                 vectors[name] = csr_array(parts, shape=(int(shape[0]), int(shape[1])))
         return cls(vectors)
+
+
+class FeatureStack:
+    """Encoded fields side by side, (n_items, n_features): each item's part of a field has unit length.
+
+    Numbers and dense vectors are first taken as deviations from the mean of the ``reference`` items, in their
+    standard deviations; what is missing is zero. A number keeps its size.
+    """
+
+    def __init__(self, reference: EncodedItems) -> None:
+        self._scales: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        for name, vectors in reference.vectors.items():
+            if not isinstance(vectors, csr_array):
+                known = np.isfinite(vectors)
+                count = np.maximum(known.sum(axis=0), 1)
+                mean = vectors.sum(axis=0, where=known) / count
+                spread = np.sqrt(((vectors - mean) ** 2).sum(axis=0, where=known) / count)
+                self._scales[name] = mean, np.where(spread > 0, spread, 1)
+
+    def of(self, encoded: EncodedItems) -> csr_array:
+        """Features of ``encoded``, CSR float32."""
+        fields = []
+        for name, vectors in encoded.vectors.items():
+            if isinstance(vectors, csr_array):
+                fields.append(normalize(vectors))
+                continue
+            mean, spread = self._scales[name]
+            scaled = np.where(np.isfinite(vectors), (vectors - mean) / spread, 0)
+            fields.append(csr_array(scaled[:, None] if scaled.ndim == 1 else normalize(scaled)))
+        return csr_array(hstack(fields, format="csr", dtype=np.float32))
+
+
+def all_features(items: Items) -> csr_array:
+    """Features of an item table by the default encoders, (n_items, n_features)."""
+    encoded = MetadataSimilarity(second_order=False).fit(items).encode(items)
+    return FeatureStack(encoded).of(encoded)
 
 
 class MetadataSimilarity:

@@ -9,6 +9,7 @@ A cold score is a sum over the history, so it is lower where clicks and items ar
 is the level of cold scores beside warm ones: it is learned on the hidden part and met again with all clicks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,12 +83,22 @@ def best(
     n_rows, n_columns = weights.shape
     rows, columns = np.arange(n_rows), np.arange(n_columns)
     scored = DenseWeights(max(n_rows, n_columns), rows, [(columns, np.ascontiguousarray(weights))])
+    return best_by(lambda block: scored.scores(block)[:, :n_columns], histories, items, seen)
+
+
+def best_by(
+    scores: Callable[[csr_array], NDArray[np.float32]],
+    histories: csr_array,
+    items: NDArray[np.int64],
+    seen: bool = False,
+) -> Best:
+    """The same by any scores (n_users, n_items) of a block of histories."""
     parts: list[Best] = []
-    for block in row_blocks(histories, block_size(n_rows)):
-        scores = np.ascontiguousarray(scored.scores(block)[:, :n_columns])
+    for block in row_blocks(histories, block_size(histories.shape[1])):
+        found = np.ascontiguousarray(scores(block))
         if seen:
-            hide(scores, block)
-        places, top = top_k(scores, min(K, n_columns))
+            hide(found, block)
+        places, top = top_k(found, min(K, found.shape[1]))
         parts.append((np.where(places < 0, -1, items[places]).astype(np.int32), top))
     chosen, tops = zip(*parts, strict=True)
     return np.concatenate(chosen), np.concatenate(tops)
@@ -98,17 +109,20 @@ def loudness(targets: csr_array, warm: Best, cold: Best) -> tuple[float, float]:
 
     targets: the hidden clicks of the tested users.  warm, cold: their lists.
     """
-    candidates = np.concatenate([warm[0], cold[0]], axis=1)
-    hits, n_targets = rank_hits(candidates, targets), np.diff(targets.indptr)
     grid, unit = np.logspace(-_DECADES, _DECADES, _GRID), level(warm, cold)
-    quality = np.empty(_GRID)
-    for place, factor in enumerate(grid):
-        scores = np.concatenate([warm[1], np.float32(factor * unit) * cold[1]], axis=1)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :K]
-        quality[place] = ndcg(np.take_along_axis(hits, order, axis=1), n_targets, K).mean()
+    quality = np.array([mixed_quality(targets, warm, cold, factor * unit) for factor in grid])
     plateau = np.flatnonzero(quality >= quality.max() * (1 - 1e-3))
     middle = plateau[len(plateau) // 2]  # the middle of the plateau, not its luckiest point
     return float(grid[middle]), float(quality[middle])
+
+
+def mixed_quality(targets: csr_array, warm: Best, cold: Best, factor: float = 1.0) -> float:
+    """ndcg@10 over all candidates, cold scores taken ``factor`` times."""
+    columns = np.concatenate([warm[0], cold[0]], axis=1)
+    scores = np.concatenate([warm[1], np.float32(factor) * cold[1]], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :K]
+    hits = rank_hits(np.take_along_axis(columns, order, axis=1), targets)
+    return float(ndcg(hits, np.diff(targets.indptr), K).mean())
 
 
 def level(warm: Best, cold: Best) -> float:

@@ -1,13 +1,9 @@
-"""MARec (Monteil et al. 2024) on EASE: eq. 9, exactly, by its structure.
+"""MARec (Monteil et al. 2024): a backbone whose rare and new items are aligned with item metadata.
 
-With A = C(I + αGD) + λI and P = A⁻¹ the weights are Θ = I − P·diag(P)⁻¹. D is not zero on few columns:
-
-* never clicked (cold) items, d = β: the warm block is plain EASE's, and the cold column of item j is
-  αβ·O·g_j with O = P·C on the warm items and g_j its metadata similarities to them;
-* rarely clicked items S, 0 < d < β: by Woodbury P = Q − L·Q_S with Q = (C + λI)⁻¹, V = αC·G_S·D_S and
-  L = QV(I + (QV)_S)⁻¹; then O = I − λP − L·E_S, where E_S picks the rows of S.
-
-So a new item is one product with O, and a score of it is split exactly over fields: scoreⱼ = αβ·(Oᵀx)·g_j.
+Metadata similarities G⁽ᵏ⁾ (eq. 3-4) are mixed by weights μ learned from clicks (eq. 5); f_A = αXGD (eq. 6), D
+falling with an item's clicks, is what the backbone's training is drawn to. How, is the backbone's file in
+``aligned``: eq. 9 and 10 in closed form on item-item weights, eq. 7 as a soft target of the VAEs, and
+confidence-weighted soft targets of matrix factorization. Inference is the backbone's own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,17 +18,18 @@ from isotherm.data import Interactions, Items
 from isotherm.data.gram import gram
 from isotherm.data.interactions import row_blocks
 from isotherm.data.items import Kind
-from isotherm.errors import ParameterError
+from isotherm.errors import UnsupportedError
 from isotherm.features.encoders import Weighting
-from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.features.metadata import EncodedItems, FeatureStack, MetadataIndex, MetadataSimilarity
+from isotherm.models.aligned import BACKBONES, aligned, check
+from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal
 from isotherm.models.alignment import normal_equations
-from isotherm.models.calibration import PseudoCold, best, level, loudness
+from isotherm.models.base import Explanation, Recommender
+from isotherm.models.calibration import PseudoCold
 from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
-from isotherm.models.item_item import DenseWeights, ItemItem
-from isotherm.models.operator import AlignmentOperator
+from isotherm.models.item_item import DenseWeights, explained
 from isotherm.models.parameters import above, at_least, one_of, shown, whole
-from isotherm.progress import stage
 
 _BAND = 512
 #: d_j / β of an item with x·p clicks (eq. 6)
@@ -43,12 +40,14 @@ _DECAYS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 }
 
 
-class MARec(ItemItem):
-    """EASE whose cold and rare columns are aligned with item metadata.
+class MARec(Recommender):
+    """A backbone whose cold and rare columns are aligned with item metadata.
 
-    backbone: EASE.  fields, shrinkage (δ), second_order, min_count, max_words, text_weighting, text_model:
-    the metadata similarities (eq. 3-5).  alpha, beta: strength of the alignment (eq. 6); beta="auto" is
-    learned on pseudo-cold items.  click_threshold: p, the clicks from which an item needs no metadata; None
+    backbone: EASE (eq. 9), SLIM (eq. 10), IALS, MultVAE, MultDAE or RecVAE (eq. 7), with its settings; a name
+    in a setting: backbone=slim.  fields, shrinkage (δ), second_order, min_count, max_words, text_weighting,
+    text_model: the metadata similarities (eq. 3-5).  alpha, beta: strength of the alignment (eq. 6); α weighs
+    its term in a loss, β says how many clicks a guess stands for; beta="auto" is learned on pseudo-cold
+    items.  click_threshold: p, the clicks from which an item needs no metadata; None
     is the paper's max(10th percentile of clicks, 1).  decay: how D falls from β with an item's clicks n:
     "linear", 1 − n/p; "constant", 1 until p; "exponential", exp(−n/p) until it is below 1%.  non_negative,
     nonclick_weight, evidence: the fit of μ; evidence="all" counts the cells of never-clicked items too, as
@@ -57,8 +56,9 @@ class MARec(ItemItem):
 
     name: ClassVar[str] = "marec"
     needs_items: ClassVar[bool] = True
+    parts: ClassVar[Mapping[str, Any]] = {"backbone": BACKBONES}
 
-    weights_: DenseWeights
+    aligned_: Aligned  #: the trained backbone
     similarity_: MetadataSimilarity
     importance_: NDArray[np.float64]  #: μ, one weight a term of similarity_.terms
     beta_: float  #: β in use
@@ -67,7 +67,7 @@ class MARec(ItemItem):
     def __init__(
         self,
         *,
-        backbone: EASE | None = None,
+        backbone: Recommender | str | None = None,
         fields: Sequence[str] | None = None,
         shrinkage: float = 20.0,
         second_order: bool = True,
@@ -84,9 +84,7 @@ class MARec(ItemItem):
         text_model: str | None = None,
         seed: int = 0,
     ) -> None:
-        self.backbone = EASE() if backbone is None else backbone
-        if not isinstance(self.backbone, EASE):
-            raise ParameterError(f"marec: backbone must be an EASE model, not {backbone!r}")
+        self.backbone = EASE() if backbone is None else check(backbone)
         self.fields = [fields] if isinstance(fields, str) else fields
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
         self.second_order = one_of("second_order", second_order, (True, False))
@@ -142,24 +140,28 @@ class MARec(ItemItem):
         product = gram(row_blocks(user_items, len(clicks.users)), len(warm))
         if learn:
             self._learn_importance(user_items, product, encoded, warm, cold)
-        weights, inverse_diagonal = self.backbone.solve(user_items, product)
-        if learn:
-            self.beta_ = (
-                self._learned_beta(user_items, encoded.take(warm), weights, inverse_diagonal)
-                if self.beta == "auto"
-                else float(self.beta)
-            )
         falling = _DECAYS[self.decay](counts[warm] / self.click_threshold_)
         rare = np.flatnonzero(falling)
-        strength = self.alpha * self.beta_ * falling[rare]
-        self._operator = AlignmentOperator.plain(weights, inverse_diagonal, self.backbone.l2)
-        if len(rare):
-            rare_rows = self._similarities(encoded.take(warm[rare]), rare)
-            self._operator = self._operator.with_rare(rare, rare_rows * strength[:, None].astype(np.float32))
-        groups = [(warm, self._operator.weights)]
-        if len(cold):
-            groups.append((cold, self._cold_columns(encoded.take(cold))))
-        self.weights_ = DenseWeights(clicks.n_items, warm, groups)
+        model = aligned(self.backbone)
+        data = Alignment(
+            user_items,
+            rare,
+            falling[rare].astype(np.float32),
+            self._similarities(encoded.take(warm[rare]), rare),
+            self._similarities(encoded.take(cold)),
+            self.alpha,
+            self._features(encoded.take(np.concatenate([warm, cold]))) if model.wants_features else None,
+        )
+        beta = None if self.beta == "auto" else float(self.beta)
+        if not learn:
+            beta = self.beta_
+        rehearsal = None
+        if beta is None:
+            features = None if data.features is None else data.features[: len(warm)]
+            rehearsal = self._rehearsal(user_items, encoded.take(warm), features)
+        self.beta_ = model.fit(data, beta, rehearsal, product)
+        model.place_all(clicks.n_items, warm, cold, data, self.beta_)
+        self.aligned_ = model
         self._cold_encoded = encoded.take(cold)
         self._cold = cold
 
@@ -190,33 +192,50 @@ class MARec(ItemItem):
             out[band] = index.mixed(fields, self.importance_)
         return out
 
-    def _cold_columns(self, queries: EncodedItems) -> NDArray[np.float32]:
-        """Weight columns of never-clicked items, (n_warm, n_queries)."""
-        columns = self._operator.columns(self._similarities(queries))
-        return np.ascontiguousarray(np.float32(self.alpha * self.beta_) * columns.T)
+    def _features(self, encoded: EncodedItems) -> csr_array:
+        """Their own features, for a backbone that wants them."""
+        return FeatureStack(self._index.catalogue).of(encoded)
 
-    def _learned_beta(
-        self, user_items: csr_array, encoded: EncodedItems, weights: NDArray[Any], diagonal: NDArray[Any]
-    ) -> float:
-        """β that ranks pseudo-cold items best among all: see ``calibration``."""
-
+    def _rehearsal(
+        self, user_items: csr_array, encoded: EncodedItems, features: csr_array | None
+    ) -> Rehearsal | None:
+        """Pseudo-cold items to choose β on; None where the log is too small to hide any."""
         pseudo = PseudoCold.drawn(user_items, self.seed)
         if pseudo is None:
-            return 1.0
-        kept, hidden = pseudo.kept, pseudo.hidden
-        with stage("choose beta on pseudo-cold items"):
-            part = self.backbone.solve(pseudo.clicks)
-            rows = self._similarities(encoded.take(hidden), index=self.similarity_.index(encoded.take(kept)))
-            columns = AlignmentOperator.plain(*part, self.backbone.l2).columns(rows).T
-            warm = best(pseudo.histories, part[0], kept, seen=True)
-            cold = best(pseudo.histories, columns, hidden)
-            every, histories = np.arange(len(weights)), user_items[pseudo.tested]
-            operator = AlignmentOperator.plain(weights, diagonal, self.backbone.l2)
-            columns = operator.columns(self._similarities(encoded.take(hidden), hidden)).T
-            fitted_warm = best(histories, weights, every, seen=True)
-            factor, _ = loudness(pseudo.targets, warm, cold)
-            beta = factor * level(fitted_warm, best(histories, columns, hidden))
-        return beta / self.alpha
+            return None
+        hidden = encoded.take(pseudo.hidden)
+        kept = self.similarity_.index(encoded.take(pseudo.kept))
+        return Rehearsal(
+            pseudo,
+            self._similarities(hidden, index=kept),
+            self._similarities(hidden, pseudo.hidden),
+            features,
+        )
+
+    @property
+    def weights_(self) -> DenseWeights:
+        """Item-item weights, where the backbone has them: EASE and SLIM."""
+        weights: DenseWeights = self._fitted().aligned_.weights  # type: ignore[attr-defined]
+        return weights
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Scores (n_users, n_items) float32 of the aligned backbone."""
+        return self._fitted().aligned_.score(user_items)
+
+    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
+        """The k items nearest to ``item``, as the backbone has it."""
+        column = int(self._fitted().items_.known_rows([item], "item")[0])
+        return self._most_similar(self.aligned_.nearness(column), column, k)
+
+    def explain(self, user: Any, item: Any) -> Explanation:
+        """Exact additive shares of the score, by clicked item and, for a new item, by field."""
+        row = self._fitted().users_.known_rows([user], "user")
+        column = int(self.items_.known_rows([item], "item")[0])
+        if not self.aligned_.explains:
+            raise UnsupportedError(f"marec on {self.backbone.name} has no exact explanation of a score")
+        history = self._histories(row)
+        shares = self.aligned_.shares(history, column)
+        return explained(self, user, item, history, shares, self._by_field(history, column))
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -231,7 +250,9 @@ class MARec(ItemItem):
         catalogue = grown(self._fitted().items_, items)
         queries = self.similarity_.encode(items)
         new = np.arange(len(self.items_), len(catalogue))
-        self.weights_ = self.weights_.appended(len(catalogue), new, self._cold_columns(queries))
+        features = self._features(queries) if self.aligned_.wants_features else None
+        columns = self.aligned_.columns(self._similarities(queries), features)
+        self.aligned_.append(len(catalogue), new, self.aligned_.strengthened(columns, self.beta_))
         self.items_ = catalogue
         self._cold = np.concatenate([self._cold, new])
         self._cold_encoded = EncodedItems.stacked([self._cold_encoded, queries])
@@ -250,12 +271,11 @@ class MARec(ItemItem):
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
         place = np.flatnonzero(self._cold == column)
-        if not len(place):
+        if not len(place) or not self.aligned_.splits_fields:
             return None
-        clicked = narrowed(history, self.weights_.rows).toarray().ravel()
-        smoothed = self._operator.smoothed_history(clicked.astype(np.float32))
+        carried = self.aligned_.carried(history)
         terms = self._index.by_term(self._index.by_field(self._cold_encoded.take(place)))[:, 0]
-        shares = self.alpha * self.beta_ * self.importance_ * (terms @ smoothed)
+        shares = self.beta_ * self.importance_ * (terms @ carried)
         order = np.argsort(-np.abs(shares), kind="stable")
         names = [" × ".join(self.similarity_.terms[i]) for i in order]
         return pl.DataFrame({"field": names, "share": shares[order].astype(np.float32)})
@@ -265,9 +285,8 @@ class MARec(ItemItem):
         return shown(self) + learned
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Weights, alignment operator, item vectors, encoders and learned numbers."""
-        arrays = {f"weights/{name}": array for name, array in self.weights_.arrays().items()}
-        arrays |= {f"operator/{name}": array for name, array in self._operator.arrays().items()}
+        """The trained backbone, item vectors, encoders and learned numbers."""
+        arrays = {f"aligned/{name}": array for name, array in self.aligned_.arrays().items()}
         arrays |= {f"warm/{name}": array for name, array in self._index.catalogue.arrays().items()}
         arrays |= {f"cold/{name}": array for name, array in self._cold_encoded.arrays().items()}
         arrays |= {"importance": self.importance_, "cold_columns": self._cold}
@@ -285,7 +304,5 @@ class MARec(ItemItem):
         fields = self.similarity_.fields_
         self._index = self.similarity_.index(EncodedItems.from_arrays(fields, part(arrays, "warm/")))
         self._cold_encoded = EncodedItems.from_arrays(fields, part(arrays, "cold/"))
-        self.weights_ = DenseWeights.from_arrays(part(arrays, "weights/"))
-        self._operator = AlignmentOperator(
-            weights=self.weights_.groups[0][1], l2=self.backbone.l2, **part(arrays, "operator/")
-        )
+        self.aligned_ = aligned(self.backbone)
+        self.aligned_.restore(part(arrays, "aligned/"))

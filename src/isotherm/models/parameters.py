@@ -91,7 +91,8 @@ def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
         if dot:
             nested.setdefault(head, {})[rest] = value
         else:
-            plain[head] = _chosen(choices[head], name, value) if head in choices else value
+            made = head not in choices or hasattr(type(value), "name")
+            plain[head] = value if made else _chosen(choices[head], name, value)
     for head, inner in nested.items():
         part = plain.get(head, getattr(model_class(**plain), head))
         if not hasattr(type(part), "name"):

@@ -99,7 +99,11 @@ def _described(model: Any) -> dict[str, Any]:
 def _built(description: dict[str, Any]) -> Any:
     if description["model"] not in REGISTRY:
         raise ParameterError(f"there is no model {description['model']!r} in this isotherm")
-    made = model_class(description["model"])
+    return _with(model_class(description["model"]), description)
+
+
+def _with(made: type[Any], description: dict[str, Any]) -> Any:
+    """The class ``made`` with the described hyper-parameters."""
     return made(**{name: _value(made, name, value) for name, value in description["parameters"].items()})
 
 
@@ -108,7 +112,7 @@ def _value(owner: type[Any], name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     choices = part_choices(owner).get(name)
-    return _built(value) if choices is None else choices[value["model"]](**value["parameters"])
+    return _built(value) if choices is None else _with(choices[value["model"]], value)
 
 
 def _ids_writer(ids: IdMap) -> Callable[[Path], object]:

@@ -14,15 +14,13 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
-from sklearn.preprocessing import normalize
+from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
-from isotherm.features.encoders import Vectors
-from isotherm.features.metadata import MetadataSimilarity
+from isotherm.features.metadata import MetadataSimilarity, all_features
 from isotherm.models.parameters import Part, above, at_least, one_of, whole
 from isotherm.models.vae.objective import Forward
 from isotherm.models.vae.tables import ItemTable, bag_with_squares
@@ -93,7 +91,7 @@ class ItemAnchors(Part):
         if self.init == "metadata":
             if items is None:
                 raise ParameterError('anchors.init="metadata" needs an item table: fit(clicks, items)')
-            found = _item_factors(_features(items), width, seed, 0.0)
+            found = _item_factors(all_features(items), width, seed, 0.0)
         else:
             found = _item_factors(csr_array(clicks.T.tocsr()), width, seed, self.l2)
         size = np.sqrt(np.mean(found**2)) or 1.0
@@ -172,23 +170,6 @@ def cold_anchors(
         near[near.sum(axis=1) == 0] = 1
         anchors[band] = (near / near.sum(axis=1, keepdims=True)) @ anchors[warm]
     return anchors
-
-
-def _features(items: Items) -> csr_array:
-    """All encoded fields side by side, each item's part of unit length; what is missing is zero."""
-    encoded = MetadataSimilarity(second_order=False).fit(items).encode(items)
-    return csr_array(hstack([normalize(_sparse(part)) for part in encoded.vectors.values()], format="csr"))
-
-
-def _sparse(vectors: Vectors) -> csr_array:
-    """Dense vectors as deviations from their mean, in standard deviations."""
-    if isinstance(vectors, csr_array):
-        return vectors
-    vectors = vectors.reshape(len(vectors), -1)
-    known = np.isfinite(vectors)
-    mean = vectors.mean(axis=0, where=known)
-    spread = vectors.std(axis=0, where=known)
-    return csr_array(np.where(known, (vectors - mean) / np.where(spread > 0, spread, 1), 0))
 
 
 def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.checkpoint import RunFolder
 from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.networks import Network, normalised
-from isotherm.models.vae.objective import Term
+from isotherm.models.vae.objective import Guide, Reconstruction, Term
 from isotherm.models.vae.scoring import logits
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, candidate_scales
@@ -90,6 +90,14 @@ class VAERecommender(Recommender):
         finally:
             del self._valid, self._run
 
+    def fit_guided(self, clicks: Interactions, guide: Guide) -> Self:
+        """Fit on clicks and on guessed clicks beside them (MARec, eq. 7). Returns self."""
+        self._guide = guide
+        try:
+            return self.fit(clicks)
+        finally:
+            del self._guide
+
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
@@ -108,7 +116,9 @@ class VAERecommender(Recommender):
             table.weight.data.copy_(torch.from_numpy(start))
             beside["anchors"] = table
             terms.append(AnchorTerm(self.anchors, table, torch.from_numpy(shares)))
-        phases = self._phases(network, beside, terms)
+        guide: Guide | None = getattr(self, "_guide", None)
+        guides = [] if guide is None else [guide]
+        phases = self._phases(network, beside, [Reconstruction(), *guides], terms)
         name, k = self.training.measured_by()
         trainer = Trainer(
             self.name,
@@ -121,6 +131,7 @@ class VAERecommender(Recommender):
             np.flatnonzero(stays),
             self.seed,
             None if validation is None else lambda: validation.measure(partial(logits, network), name, k),
+            [guide.targets for guide in guides],
         )
         folder, belongs = None if self._run is None else RunFolder(self._run), ""
         if folder:
@@ -157,8 +168,14 @@ class VAERecommender(Recommender):
         """A fresh network, seeded."""
         raise NotImplementedError
 
-    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
-        """The passes of an epoch.  beside: a place for modules to keep.  anchors: the anchor term, if any."""
+    def _phases(
+        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
+    ) -> Sequence[Phase]:
+        """The passes of an epoch.
+
+        beside: a place for modules to keep.  likelihood: what every pass is to explain: the clicks, and
+        guessed ones where there are some.  anchors: the anchor term, if any.
+        """
         raise NotImplementedError
 
     def score(self, user_items: csr_array) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import Reconstruction, Term
+from isotherm.models.vae.objective import Term
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import Skip
 from isotherm.models.vae.training import Phase
@@ -42,5 +42,7 @@ class MultDAE(VAERecommender):
     def _network(self, n_items: int) -> Network:
         return networks.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
 
-    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
-        return [Phase([Reconstruction(), *anchors])]
+    def _phases(
+        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
+    ) -> Sequence[Phase]:
+        return [Phase([*likelihood, *anchors])]

@@ -12,7 +12,7 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.beta import BETAS, Annealed, Beta
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import GaussianKL, Reconstruction, Term
+from isotherm.models.vae.objective import GaussianKL, Term
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import Skip
 from isotherm.models.vae.training import Phase
@@ -53,5 +53,7 @@ class MultVAE(VAERecommender):
     def _network(self, n_items: int) -> Network:
         return networks.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
 
-    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
-        return [Phase([Reconstruction(), GaussianKL(self.beta, self.free_bits), *anchors])]
+    def _phases(
+        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
+    ) -> Sequence[Phase]:
+        return [Phase([*likelihood, GaussianKL(self.beta, self.free_bits), *anchors])]

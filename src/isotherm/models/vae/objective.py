@@ -5,11 +5,13 @@ A term gives one value a user from one forward pass, and its weight. To add one,
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from isotherm.models.vae.batch import Batch
@@ -37,6 +39,10 @@ class Forward:
     epoch: float
 
 
+#: soft targets of the users at some rows of the training matrix, CSR
+RowTargets = Callable[[NDArray[Any]], csr_array]
+
+
 class Term(Protocol):
     """A named part of the objective."""
 
@@ -61,6 +67,26 @@ class Reconstruction:
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""
         return -forward.log_likelihoods[:, 0]
+
+
+class Guide:
+    """−Σ_j b_j log π_j of guessed clicks b, a second soft target of each user (MARec, eq. 7).
+
+    weight: α.  targets: b of users by their rows, CSR (n_users, n_items), >= 0.
+    """
+
+    name = "guide"
+
+    def __init__(self, alpha: float, targets: RowTargets) -> None:
+        self.alpha, self.targets = alpha, targets
+
+    def weight(self, forward: Forward) -> float:
+        """α."""
+        return self.alpha
+
+    def __call__(self, forward: Forward) -> Tensor:
+        """(n_users,)."""
+        return -forward.log_likelihoods[:, 1]
 
 
 class GaussianKL:

@@ -13,7 +13,7 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.beta import BETAS, Beta, PerClick
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import CompositeKL, Reconstruction, Term
+from isotherm.models.vae.objective import CompositeKL, Term
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import Skip
 from isotherm.models.vae.training import Phase
@@ -51,14 +51,16 @@ class RecVAE(VAERecommender):
     def _network(self, n_items: int) -> Network:
         return networks.RecVAE(n_items, self.hidden, self.latent, self.seed)
 
-    def _phases(self, network: Network, beside: dict[str, nn.Module], anchors: list[Term]) -> Sequence[Phase]:
+    def _phases(
+        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
+    ) -> Sequence[Phase]:
         old = deepcopy(network).requires_grad_(False)
         beside["old"] = old
 
         def remember() -> None:
             old.load_state_dict(network.state_dict())
 
-        encoder = Phase([Reconstruction(), CompositeKL(self.beta, old), *anchors], learns="encoder")
+        encoder = Phase([*likelihood, CompositeKL(self.beta, old), *anchors], learns="encoder")
         passes = [encoder] * (self.encoder_passes - 1)
         passes.append(Phase(encoder.terms, learns="encoder", after=remember))
-        return [*passes, Phase([Reconstruction()], learns="decoder", masked=False)]
+        return [*passes, Phase(likelihood, learns="decoder", masked=False)]

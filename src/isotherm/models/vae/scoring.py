@@ -16,9 +16,15 @@ def logits(network: Network, user_items: csr_array) -> NDArray[np.float32]:
     On a CPU the item-wide product goes through NumPy's BLAS, which is the faster one there.
     """
     weight = network.last.weight
-    hidden = network.decode(network.encode(normalised(Batch.of(user_items, weight.device))).mean)
+    hidden = hidden_layer(network, user_items)
     if weight.device.type != "cpu":
         return np.asarray(torch.addmm(network.last_bias, hidden, weight.T).cpu())
     scores: NDArray[np.float32] = hidden.numpy() @ weight.detach().numpy().T
     scores += network.last_bias.detach().numpy()
     return scores
+
+
+@torch.no_grad()
+def hidden_layer(network: Network, user_items: csr_array) -> torch.Tensor:
+    """The decoder's last hidden layer (n_users, width) at the posterior's mean."""
+    return network.decode(network.encode(normalised(Batch.of(user_items, network.last.weight.device))).mean)

@@ -26,7 +26,7 @@ from isotherm.models.vae.checkpoint import RunFolder, with_prefix
 from isotherm.models.vae.devices import chosen_device, chosen_precision, processes
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network, masked, normalised
-from isotherm.models.vae.objective import Forward, Term, total
+from isotherm.models.vae.objective import Forward, RowTargets, Term, total
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.progress import tell
@@ -67,7 +67,7 @@ class Trainer:
 
     network: what is trained.  beside: other modules that learn or are kept, by name (anchors, an old
     encoder).  phases: the passes of one epoch.  users: rows of ``clicks`` to train on.
-    validate: the metric of the network as it is, or None.  targets: CSR matrices of further soft targets;
+    validate: the metric of the network as it is, or None.  targets: further soft targets, by rows;
     log-likelihoods of them follow the clicks' own.
     """
 
@@ -83,7 +83,7 @@ class Trainer:
         users: NDArray[Any],
         seed: int,
         validate: Callable[[], float] | None,
-        targets: Sequence[csr_array] = (),
+        targets: Sequence[RowTargets] = (),
     ) -> None:
         self.model_name, self.settings, self.network, self.beside = model_name, settings, network, beside
         self.phases, self.mask, self.clicks, self.seed, self.validate = phases, mask, clicks, seed, validate
@@ -169,7 +169,7 @@ class Trainer:
             inputs = masked(inputs, keep, kept[own])
         mine, inputs = mine.to(self.device), inputs.to(self.device)
         targets = [mine]
-        targets += [Batch.of(gathered(t, rows[first:last])[0], self.device) for t in self.targets]
+        targets += [Batch.of(target(rows[first:last]), self.device) for target in self.targets]
         posterior = self.network.encode(inputs)
         z = posterior.sample(noise[first:last].to(self.device))
         sample = None

@@ -1,0 +1,217 @@
+"""What MARec asks of a backbone: to train with an alignment of rare and new items, and to add new ones."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.models.calibration import Best, PseudoCold, best_by, level, loudness
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """f_A = αXGD (MARec, eq. 6) of the columns where D is not zero, and what it is built of.
+
+    user_items: (n_users, n_warm) CSR, every item clicked.  rare: (s,) warm columns with few clicks.
+    falling: (s,) their d_j / β in (0, 1].  rare_rows, cold_rows: G from the rare and from the never-clicked
+    items to the warm ones, (s, n_warm) and (n_cold, n_warm).  alpha: α.  features: of the warm items and,
+    behind them, of those without clicks, (n, n_features), for a backbone that ``wants_features``.
+    """
+
+    user_items: csr_array
+    rare: NDArray[np.int64]
+    falling: NDArray[np.float32]
+    rare_rows: NDArray[np.float32]
+    cold_rows: NDArray[np.float32]
+    alpha: float
+    features: csr_array | None = None
+
+    def natural_beta(self) -> float:
+        """β that gives the guessed columns as many clicks as a clicked item has, both in the mean."""
+        clicks = np.bincount(self.user_items.indices, minlength=self.user_items.shape[1])
+        rows = self.cold_rows if len(self.cold_rows) else self.rare_rows
+        guessed = np.maximum(rows @ clicks.astype(np.float32), 0)
+        return float(clicks.mean() / guessed.mean()) if guessed.any() else 1.0
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Pseudo-cold items to choose β on.
+
+    kept_rows, warm_rows: G from the hidden items to the kept ones and to all warm ones (0 to itself).
+    features: of the warm items, where the backbone wants them.
+    """
+
+    pseudo: PseudoCold
+    kept_rows: NDArray[np.float32]
+    warm_rows: NDArray[np.float32]
+    features: csr_array | None = None
+
+    @property
+    def hidden_features(self) -> csr_array | None:
+        """Of the hidden items."""
+        return None if self.features is None else self.features[self.pseudo.hidden]
+
+    def part(self, alpha: float) -> Alignment:
+        """The hidden items as new ones beside the clicks that are left."""
+        nothing = np.empty((0, self.kept_rows.shape[1]), dtype=np.float32)
+        empty = np.empty(0)
+        return Alignment(
+            self.pseudo.clicks, empty.astype(np.int64), empty.astype(np.float32), nothing,
+            self.kept_rows, alpha, None if self.features is None else self.features[self.pseudo.kept],
+        )  # fmt: skip
+
+
+class Aligned(ABC):
+    """A backbone trained with an alignment, over the columns of one catalogue.
+
+    Columns of new items are linear in β: ``columns`` makes them for β = 1, ``strengthened`` for another.
+    """
+
+    #: whether explanations exist, and whether they split over fields
+    explains: ClassVar[bool] = True
+    splits_fields: ClassVar[bool] = True
+    #: whether it needs the items' own features beside G
+    wants_features: ClassVar[bool] = False
+
+    def __init__(self, backbone: Any) -> None:
+        self.backbone = backbone
+
+    @abstractmethod
+    def fit(
+        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+    ) -> float:
+        """Train on clicked items; β in use: as given, or for None learned on the rehearsal.
+
+        gram: XᵀX, (n_warm, n_warm), which may be overwritten.
+        """
+
+    @abstractmethod
+    def columns(self, rows: NDArray[np.float32], features: csr_array | None = None) -> NDArray[np.float32]:
+        """What new items are scored with, (m, width), from G to the warm items, (m, n_warm); β = 1.
+
+        features: theirs, where the backbone wants them.
+        """
+
+    def strengthened(self, columns: NDArray[np.float32], beta: float) -> NDArray[np.float32]:
+        """The columns for this β."""
+        scaled: NDArray[np.float32] = np.float32(beta) * columns
+        return scaled
+
+    @abstractmethod
+    def warm_scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """(n_users, n_warm) of histories over the warm items."""
+
+    @abstractmethod
+    def cold_scores(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n_users, m) of the same for new items."""
+
+    @abstractmethod
+    def place(self, n_items: int, warm: NDArray[np.int64]) -> None:
+        """Say which columns of a catalogue the warm items are."""
+
+    def place_all(
+        self, n_items: int, warm: NDArray[np.int64], cold: NDArray[np.int64], data: Alignment, beta: float
+    ) -> None:
+        """The same, and the never-clicked items of the fit."""
+        self.place(n_items, warm)
+        self.append(n_items, cold, self.strengthened(self.columns(data.cold_rows), beta))
+
+    @abstractmethod
+    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
+        """New items at columns ``new`` of a catalogue of ``n_items``; their ``strengthened`` columns."""
+
+    @abstractmethod
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """(n_users, n_items) of histories over the catalogue."""
+
+    @abstractmethod
+    def nearness(self, column: int) -> NDArray[np.float32]:
+        """(n_items,) how near the catalogue's items are to one of them."""
+
+    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """What each click of one user's history over the catalogue gives to a score, in its order."""
+        raise NotImplementedError
+
+    def carried(self, history: csr_array) -> NDArray[np.float32]:
+        """v (n_warm,), with which a new item's score of this history is β·v·g, g its row of G."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that was learned."""
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of ``arrays``."""
+
+    def best_warm(self, histories: csr_array, items: NDArray[np.int64]) -> Best:
+        """The best unseen warm items of each history, named ``items``."""
+        return best_by(self.warm_scores, histories, items, seen=True)
+
+    def best_cold(self, histories: csr_array, columns: NDArray[np.float32], items: NDArray[np.int64]) -> Best:
+        """The best of new items, named ``items``."""
+        return best_by(lambda block: self.cold_scores(block, columns), histories, items)
+
+
+def learned_beta(fitted: Aligned, part: Aligned, rehearsal: Rehearsal, user_items: csr_array) -> float:
+    """β that ranks pseudo-cold items best among all (see ``calibration``), for columns at β = 1.
+
+    fitted: trained on all clicks, ``user_items``.  part: trained on the rehearsal's.
+    """
+    pseudo = rehearsal.pseudo
+    warm = part.best_warm(pseudo.histories, pseudo.kept)
+    cold = part.best_cold(
+        pseudo.histories, part.columns(rehearsal.kept_rows, rehearsal.hidden_features), pseudo.hidden
+    )
+    factor, _ = loudness(pseudo.targets, warm, cold)
+    histories, every = user_items[pseudo.tested], np.arange(user_items.shape[1])
+    fitted_cold = fitted.best_cold(
+        histories, fitted.columns(rehearsal.warm_rows, rehearsal.hidden_features), pseudo.hidden
+    )
+    return factor * level(fitted.best_warm(histories, every), fitted_cold)
+
+
+class Vectors:
+    """New items of a catalogue as one vector each, for backbones whose score is a product with it."""
+
+    def __init__(self, width: int) -> None:
+        self.n_items, self.warm = 0, np.empty(0, dtype=np.int64)
+        self.columns, self.values = np.empty(0, dtype=np.int64), np.empty((0, width), dtype=np.float32)
+
+    def append(self, n_items: int, new: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+        """More of them, at columns ``new``."""
+        self.n_items = n_items
+        self.columns = np.concatenate([self.columns, new])
+        self.values = np.concatenate([self.values, values])
+
+    def spread(self, warm: NDArray[np.float32], cold: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores (n_users, n_items) from those of warm and of new items."""
+        scores = np.zeros((len(warm), self.n_items), dtype=np.float32)
+        scores[:, self.warm], scores[:, self.columns] = warm, cold
+        return scores
+
+    def table(self, warm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n_items, width) vectors of all, from those of the warm ones."""
+        table = np.zeros((self.n_items, self.values.shape[1]), dtype=np.float32)
+        table[self.warm], table[self.columns] = warm, self.values
+        return table
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """For saving."""
+        return {
+            "n_items": np.array([self.n_items]), "warm": self.warm,
+            "columns": self.columns, "values": self.values,
+        }  # fmt: skip
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Vectors":
+        """The inverse of ``arrays``."""
+        made = cls(arrays["values"].shape[1])
+        made.n_items, made.warm = int(arrays["n_items"][0]), arrays["warm"]
+        made.columns, made.values = arrays["columns"], arrays["values"]
+        return made

@@ -1,0 +1,206 @@
+"""MARec on collective EASE (eq. 8-9 with λ₀): the item features F are explained beside the clicks.
+
+P = (A + λ₀FᵀF + λ₁I)⁻¹ with A = C(I + αGD) is now over all items of the table, as FᵀF is not zero on items
+without clicks. D is not zero on the rare and the never-clicked columns R, so that P = Q − L·Q_R by Woodbury
+with Q = (C + λ₀FᵀF + λ₁I)⁻¹, as in ``linear``; and Θ = I − P·diag(P)⁻¹ as ever.
+
+An item that comes later borders the matrix by one row and column. By the bordered inverse its column is
+
+    Θ_new = λ₀P·Fᵀf + αβ·P·C·g,   P·C·g = y − λ₁Py − λ₀P·FᵀF·y,   y = (I + αGD)⁻¹g
+
+which is exactly what eq. 9 gives it when it is the only item more; the others' columns, which would move a
+little, are held.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal
+from isotherm.models.calibration import Best, best_by, level, mixed_quality
+from isotherm.models.catalogue import part
+from isotherm.models.ease import EASE
+from isotherm.models.item_item import DenseWeights, add_products
+from isotherm.models.solve import invert_in_place
+from isotherm.progress import stage
+
+_STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
+
+
+class AlignedCollective(Aligned):
+    """Eq. 9 with λ₀ > 0; warm items come first in its order, then those of the table without clicks."""
+
+    wants_features: ClassVar[bool] = True
+    splits_fields: ClassVar[bool] = False
+
+    backbone: EASE
+    weights: DenseWeights
+    inner: NDArray[np.float32]  #: Θ (n, n) in its own order
+    diagonal: NDArray[np.float32]  #: diag(P), (n,)
+    features: csr_array  #: Fᵀ, (n, n_features)
+    rare: NDArray[np.int64]  #: S
+    rare_rows: NDArray[np.float32]  #: αD_S·G_S, (s, n_warm)
+    n_warm: int
+    alpha: float
+
+    def fit(
+        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+    ) -> float:
+        """Train; β is learned before any column is aligned."""
+        inverse = self._plain(data, gram)
+        if beta is None:
+            beta = 1.0 if rehearsal is None else self._learned_beta(rehearsal, data.alpha)
+        self._align(data, beta, gram, inverse)
+        return beta
+
+    def _learned_beta(self, rehearsal: Rehearsal, alpha: float) -> float:
+        """Of a grid around the level of warm scores, the β that ranks pseudo-cold items best among all."""
+        pseudo = rehearsal.pseudo
+        with stage("choose beta on pseudo-cold items"):
+            smaller = type(self)(self.backbone)
+            smaller._hold(smaller._plain(rehearsal.part(alpha)))
+            columns = smaller.columns(rehearsal.kept_rows, rehearsal.hidden_features)
+            aligned = columns.copy()
+            aligned[:, : columns.shape[1] // 2] = 0
+            warm = smaller.best_warm(pseudo.histories, pseudo.kept)
+            unit = level(warm, smaller.best_cold(pseudo.histories, aligned, pseudo.hidden))
+            weights = [(unit * step, smaller.strengthened(columns, unit * step)) for step in _STEPS]
+            found = {
+                beta: mixed_quality(pseudo.targets, warm, smaller._best(pseudo.histories, w, pseudo.hidden))
+                for beta, w in weights
+            }
+        return max(found, key=lambda beta: found[beta])
+
+    def _plain(self, data: Alignment, gram: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Q."""
+        assert data.features is not None
+        self.alpha, self.n_warm, self.features = data.alpha, data.user_items.shape[1], data.features
+        self.rare = np.empty(0, dtype=np.int64)
+        self.rare_rows = np.empty((0, self.n_warm), dtype=np.float32)
+        n = self.features.shape[0]
+        total = np.zeros((n, n), dtype=np.float32)
+        clicked = self.backbone.gram(data.user_items) if gram is None else gram
+        total[: self.n_warm, : self.n_warm] = clicked
+        self.backbone.add_features(total, self.features)
+        total.flat[:: n + 1] += np.float32(self.backbone.l2)
+        invert_in_place(total)
+        return total
+
+    def _align(
+        self, data: Alignment, beta: float, gram: NDArray[np.float32], inverse: NDArray[np.float32]
+    ) -> None:
+        """P and Θ with the aligned columns, from Q in place."""
+        n, n_warm = len(inverse), self.n_warm
+        strength = np.float32(data.alpha * beta)
+        self.rare, self.rare_rows = data.rare, strength * data.falling[:, None] * data.rare_rows
+        columns = np.concatenate([data.rare, np.arange(n_warm, n)])
+        if len(columns):
+            aligned = np.concatenate([self.rare_rows, strength * data.cold_rows])
+            carried = inverse[:, :n_warm] @ (gram @ aligned.T)  # QV, (n, r)
+            core = np.eye(len(columns)) + carried[columns]
+            update = np.linalg.solve(core.T, carried.T.astype(np.float64)).T.astype(np.float32)
+            inverse -= update @ inverse[columns]
+        self._hold(inverse)
+
+    def _hold(self, inverse: NDArray[np.float32]) -> None:
+        """Θ and diag(P) from P, in place."""
+        self.diagonal = np.diag(inverse).copy()
+        self.inner = np.multiply(inverse, -1 / self.diagonal, out=inverse)
+        np.fill_diagonal(self.inner, 0)
+
+    def _behind(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """P·y of each row yᵀ (m, n)."""
+        scaled: NDArray[np.float32] = rows * self.diagonal
+        scaled -= scaled @ self.inner.T
+        return scaled
+
+    def columns(self, rows: NDArray[np.float32], features: csr_array | None = None) -> NDArray[np.float32]:
+        """The two parts of the columns side by side, (m, 2n): from features, and from G for β = 1."""
+        assert features is not None
+        l0 = np.float32(self.backbone.collective)
+        known = np.zeros((len(rows), len(self.diagonal)), dtype=np.float32)
+        known[:, : self.n_warm] = rows
+        if len(self.rare):  # y = (I + αGD)⁻¹g
+            core = np.eye(len(self.rare), dtype=np.float32) + self.rare_rows[:, self.rare].T
+            known[:, : self.n_warm] -= np.linalg.solve(core, rows[:, self.rare].T).T @ self.rare_rows
+        spread = (self.features @ (self.features.T @ known.T)).T
+        smoothed = self._behind(np.float32(self.backbone.l2) * known + l0 * spread)
+        collective = self._behind(l0 * (self.features @ features.T).toarray().T.astype(np.float32))
+        return np.concatenate([collective, np.float32(self.alpha) * (known - smoothed)], axis=1)
+
+    def strengthened(self, columns: NDArray[np.float32], beta: float) -> NDArray[np.float32]:
+        """Features + β · alignment, (m, n)."""
+        n = columns.shape[1] // 2
+        both: NDArray[np.float32] = columns[:, :n] + np.float32(beta) * columns[:, n:]
+        return both
+
+    def warm_scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """x·Θ among warm items."""
+        return self._scores(user_items, self.inner, self.n_warm)
+
+    def cold_scores(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """x times the columns for β = 1."""
+        return self._products(user_items, self.strengthened(columns, 1.0))
+
+    def _products(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._scores(user_items, np.ascontiguousarray(columns.T), len(columns))
+
+    def _best(self, histories: csr_array, columns: NDArray[np.float32], items: NDArray[np.int64]) -> Best:
+        return best_by(lambda block: self._products(block, columns), histories, items)
+
+    def _scores(
+        self, user_items: csr_array, weights: NDArray[np.float32], n_columns: int
+    ) -> NDArray[np.float32]:
+        rows = np.arange(user_items.shape[1], dtype=np.int32)
+        out = np.zeros((user_items.shape[0], n_columns), dtype=np.float32)
+        add_products(user_items, rows, weights, np.arange(n_columns), out)
+        return out
+
+    def place(self, n_items: int, warm: NDArray[np.int64]) -> None:
+        """Not alone: the items without clicks are part of Θ."""
+        raise NotImplementedError
+
+    def place_all(
+        self, n_items: int, warm: NDArray[np.int64], cold: NDArray[np.int64], data: Alignment, beta: float
+    ) -> None:
+        """All columns of Θ are the fit's own."""
+        order = np.concatenate([warm, cold])
+        self.weights = DenseWeights(n_items, order, [(order, self.inner)])
+
+    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
+        """One group of weights more."""
+        self.weights = self.weights.appended(n_items, new, np.ascontiguousarray(columns.T))
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """x·Θ over the catalogue."""
+        return self.weights.scores(user_items)
+
+    def nearness(self, column: int) -> NDArray[np.float32]:
+        """The weights of the column."""
+        return self.weights.column(column)
+
+    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """Each click's weight."""
+        return np.asarray(history.data * self.weights.column(column)[history.indices], dtype=np.float32)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights, diag(P), features and the rare items' rows."""
+        arrays = {f"weights/{name}": array for name, array in self.weights.arrays().items()}
+        f = self.features
+        arrays |= {"features/data": f.data, "features/indices": f.indices, "features/indptr": f.indptr}
+        arrays["shape"] = np.array([self.n_warm, f.shape[1]])
+        arrays |= {"diagonal": self.diagonal, "rare": self.rare, "rare_rows": self.rare_rows}
+        return arrays | {"alpha": np.array([self.alpha])}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of ``arrays``."""
+        self.weights = DenseWeights.from_arrays(part(arrays, "weights/"))
+        self.inner, self.diagonal = self.weights.groups[0][1], arrays["diagonal"]
+        self.n_warm, n_features = (int(size) for size in arrays["shape"])
+        entries = tuple(arrays[f"features/{name}"] for name in ("data", "indices", "indptr"))
+        self.features = csr_array(entries, shape=(len(self.diagonal), n_features))
+        self.rare, self.rare_rows = arrays["rare"], arrays["rare_rows"]
+        self.alpha = float(arrays["alpha"][0])

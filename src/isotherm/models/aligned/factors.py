@@ -1,0 +1,119 @@
+"""MARec on matrix factorization: the alignment as confidence-weighted soft targets of iALS.
+
+The guessed clicks of item j, b_uj = β·x_u·g_j (eq. 6 without D), enter the loss with the confidence c_j =
+d_j/β, which falls with the clicks that the item has of its own:
+
+    iALS + αw Σ_j c_j Σ_u (b_uj − p_u·q_j)²
+
+No users × items array is needed: Σ_u b_uj p_u = (XᵀP)ᵀ·βg_j, and Σ_j b_uj q_j is a product of x_u with one
+item × factor table. A new item's factors are one d × d solve, linear in g_j, so that its score is split
+exactly over clicks (Hu et al. 2008, §5) and over fields.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, Vectors, learned_beta
+from isotherm.models.catalogue import narrowed, part
+from isotherm.models.ials import IALS, Soft, cosines
+from isotherm.progress import stage
+
+
+class AlignedFactors(Aligned):
+    """iALS with guessed columns.
+
+    items: (n_warm, d).  guess: M (n_warm, d), with which the factors of a new item are β·g·M.
+    """
+
+    backbone: IALS
+    items: NDArray[np.float32]
+    guess: NDArray[np.float32]
+    new: Vectors
+
+    def fit(
+        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+    ) -> float:
+        """Train with β as given, or with its natural scale; then β is learned for new items."""
+        self._train(data, data.natural_beta() if beta is None else beta)
+        if beta is not None:
+            return beta
+        if rehearsal is None:
+            return data.natural_beta()
+        with stage("choose beta on pseudo-cold items"):
+            smaller, small = type(self)(self.backbone), rehearsal.part(data.alpha)
+            smaller._train(small, small.natural_beta())
+            return learned_beta(self, smaller, rehearsal, data.user_items)
+
+    def _train(self, data: Alignment, beta: float) -> None:
+        n_warm, n_cold = data.user_items.shape[1], len(data.cold_rows)
+        soft = Soft(
+            np.concatenate([data.rare, n_warm + np.arange(n_cold)]),
+            np.concatenate([data.falling, np.ones(n_cold, dtype=np.float32)]),
+            np.float32(beta) * np.concatenate([data.rare_rows, data.cold_rows]),
+            data.alpha,
+        )
+        items, users = self.backbone.train(data.user_items, soft if len(soft.places) else None, n_cold)
+        self.items = items[:n_warm].copy()
+        sums = np.asarray(data.user_items.T @ users, dtype=np.float32)
+        self.guess = self.backbone.guessed(users, sums, weight=data.alpha)
+
+    def columns(self, rows: NDArray[np.float32], features: csr_array | None = None) -> NDArray[np.float32]:
+        """g·M of each row."""
+        found: NDArray[np.float32] = rows @ self.guess
+        return found
+
+    def warm_scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Folded-in users times items."""
+        scores: NDArray[np.float32] = self.backbone.folded(user_items, self.items) @ self.items.T
+        return scores
+
+    def cold_scores(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Folded-in users times new items."""
+        scores: NDArray[np.float32] = self.backbone.folded(user_items, self.items) @ columns.T
+        return scores
+
+    def place(self, n_items: int, warm: NDArray[np.int64]) -> None:
+        """No new item yet."""
+        self.new = Vectors(self.items.shape[1])
+        self.new.n_items, self.new.warm = n_items, warm
+
+    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
+        """Their factors."""
+        self.new.append(n_items, new, columns)
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """One fold-in, two products."""
+        users = self.backbone.folded(narrowed(user_items, self.new.warm), self.items)
+        return self.new.spread(users @ self.items.T, users @ self.new.values.T)
+
+    def nearness(self, column: int) -> NDArray[np.float32]:
+        """Cosines of factors."""
+        return cosines(self.new.table(self.items), column)
+
+    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """Hu et al. 2008, §5; a click on a new item gives nothing."""
+        vector = self.new.table(self.items)[column]
+        known = np.isin(history.indices, self.new.warm)
+        shares = np.zeros(history.nnz, dtype=np.float32)
+        shares[known] = self.backbone.spread(narrowed(history, self.new.warm), self.items, vector)
+        return shares
+
+    def carried(self, history: csr_array) -> NDArray[np.float32]:
+        """M·p of the folded-in user."""
+        user = self.backbone.folded(narrowed(history, self.new.warm), self.items)[0]
+        carried: NDArray[np.float32] = self.guess @ user
+        return carried
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Factors, M, and the new items' factors."""
+        new = {f"new/{name}": array for name, array in self.new.arrays().items()}
+        return {"items": self.items, "guess": self.guess, **new}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of ``arrays``."""
+        self.items, self.guess = arrays["items"], arrays["guess"]
+        self.new = Vectors.from_arrays(part(arrays, "new/"))

@@ -1,0 +1,168 @@
+"""MARec on item-item weights: EASE (eq. 9) and weighted SLIM (eq. 10-11), exactly, by their structure.
+
+With A = C(I + αGD) + λI and P = A⁻¹ the weights of eq. 9 are Θ = I − P·diag(P)⁻¹. D is not zero on few
+columns:
+
+* never clicked (cold) items, d = β: the warm block is plain EASE's, and the cold column of item j is
+  αβ·O·g_j with O = P·C on the warm items and g_j its metadata similarities to them;
+* rarely clicked items S, 0 < d < β: by Woodbury P = Q − L·Q_S with Q = (C + λI)⁻¹, V = αC·G_S·D_S and
+  L = QV(I + (QV)_S)⁻¹; then O = I − λP − L·E_S, where E_S picks the rows of S.
+
+So a new item is one product with O, and a score of it is split exactly over fields: scoreⱼ = αβ·(Oᵀx)·g_j.
+
+A cold column of weighted SLIM is the same with λ₁/w₁ for λ: nobody clicked the item, so that all users weigh
+w₁. Its clicked columns are solved one by one behind the same P (see ``slim``).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, learned_beta
+from isotherm.models.catalogue import narrowed, part
+from isotherm.models.ease import EASE
+from isotherm.models.item_item import DenseWeights
+from isotherm.models.operator import AlignmentOperator
+from isotherm.models.slim import SLIM
+from isotherm.progress import stage
+
+
+class _AlignedWeights(Aligned):
+    """Warm weights of the backbone's own, cold columns through the operator O."""
+
+    weights: DenseWeights
+    operator: AlignmentOperator
+    alpha: float
+    _warm: DenseWeights  #: over the warm items only
+
+    def fit(
+        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+    ) -> float:
+        """Train; β is learned before the rare columns are aligned, which depend on it."""
+        self._plain(data.user_items, data.alpha, gram)
+        if beta is None:
+            beta = 1.0
+            if rehearsal is not None:
+                with stage("choose beta on pseudo-cold items"):
+                    smaller = type(self)(self.backbone)
+                    smaller._plain(rehearsal.pseudo.clicks, data.alpha)
+                    beta = learned_beta(self, smaller, rehearsal, data.user_items)
+        if len(data.rare):
+            strength = np.float32(data.alpha * beta) * data.falling
+            self._align(data.user_items, data.rare, data.rare_rows * strength[:, None])
+        return beta
+
+    def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
+        """Without rare items."""
+        raise NotImplementedError
+
+    def _align(self, user_items: csr_array, rare: NDArray[np.int64], aligned: NDArray[np.float32]) -> None:
+        """With them; aligned: αD_S·G_S, (s, n_warm)."""
+        raise NotImplementedError
+
+    def _hold(self, weights: NDArray[np.float32]) -> None:
+        every = np.arange(len(weights))
+        self._warm = DenseWeights(len(weights), every, [(every, weights)])
+
+    def columns(self, rows: NDArray[np.float32], features: csr_array | None = None) -> NDArray[np.float32]:
+        """αO·g of each row."""
+        found: NDArray[np.float32] = np.float32(self.alpha) * self.operator.columns(rows)
+        return found
+
+    def warm_scores(self, user_items: csr_array) -> NDArray[np.float32]:
+        """x·Θ."""
+        return self._warm.scores(user_items)
+
+    def cold_scores(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """x times the columns."""
+        n, m = columns.shape[1], len(columns)
+        group = (np.arange(m), np.ascontiguousarray(columns.T))
+        scored = DenseWeights(max(n, m), np.arange(n), [group])
+        return np.ascontiguousarray(scored.scores(user_items)[:, :m])
+
+    def place(self, n_items: int, warm: NDArray[np.int64]) -> None:
+        """The warm block at the columns ``warm``."""
+        self.weights = DenseWeights(n_items, warm, [(warm, self._warm.groups[0][1])])
+
+    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
+        """One group of weights more."""
+        self.weights = self.weights.appended(n_items, new, np.ascontiguousarray(columns.T))
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """x·Θ over the catalogue."""
+        return self.weights.scores(user_items)
+
+    def nearness(self, column: int) -> NDArray[np.float32]:
+        """The weights of the column."""
+        return self.weights.column(column)
+
+    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """Each click's weight."""
+        return np.asarray(history.data * self.weights.column(column)[history.indices], dtype=np.float32)
+
+    def carried(self, history: csr_array) -> NDArray[np.float32]:
+        """αOᵀx."""
+        clicked = narrowed(history, self.weights.rows).toarray().ravel().astype(np.float32)
+        carried: NDArray[np.float32] = np.float32(self.alpha) * self.operator.smoothed_history(clicked)
+        return carried
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Weights and operator; the operator's own weights where they are others."""
+        arrays = {f"weights/{name}": array for name, array in self.weights.arrays().items()}
+        arrays |= {f"operator/{name}": array for name, array in self.operator.arrays().items()}
+        arrays["alpha"] = np.array([self.alpha])
+        if self.operator.weights is not self.weights.groups[0][1]:
+            arrays["shared"] = self.operator.weights
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of ``arrays``."""
+        self.alpha = float(arrays["alpha"][0])
+        self.weights = DenseWeights.from_arrays(part(arrays, "weights/"))
+        warm = self.weights.groups[0][1]
+        shared = arrays.get("shared", warm)
+        self.operator = AlignmentOperator(weights=shared, l2=self._l2(), **part(arrays, "operator/"))
+        self._hold(warm)
+
+    def _l2(self) -> float:
+        """λ of the operator."""
+        raise NotImplementedError
+
+
+class AlignedEASE(_AlignedWeights):
+    """Eq. 9."""
+
+    backbone: EASE
+
+    def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
+        self.alpha = alpha
+        self.operator = AlignmentOperator.plain(*self.backbone.solve(user_items, gram), self.backbone.l2)
+        self._hold(self.operator.weights)
+
+    def _align(self, user_items: csr_array, rare: NDArray[np.int64], aligned: NDArray[np.float32]) -> None:
+        self.operator = self.operator.with_rare(rare, aligned)
+        self._hold(self.operator.weights)
+
+    def _l2(self) -> float:
+        return float(self.backbone.l2)
+
+
+class AlignedSLIM(_AlignedWeights):
+    """Eq. 10-11."""
+
+    backbone: SLIM
+
+    def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
+        self.alpha = alpha
+        self.operator = self.backbone.shared(user_items, gram)
+        self._hold(self.backbone.refined(user_items, self.operator))
+
+    def _align(self, user_items: csr_array, rare: NDArray[np.int64], aligned: NDArray[np.float32]) -> None:
+        self.operator = self.operator.with_rare(rare, aligned)
+        self._hold(self.backbone.refined(user_items, self.operator, aligned))
+
+    def _l2(self) -> float:
+        return float(self.backbone.l2 / self.backbone.nonclick_weight)
