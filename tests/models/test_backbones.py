@@ -13,6 +13,8 @@ from isotherm import EASE, SLIM, EASESkip, Interactions, Items, MARec, MultVAE, 
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.features.metadata import FeatureStack
 from isotherm.models.aligned.networks import poisson_rows
+from isotherm.models.alignment import normal_equations
+from isotherm.models.embedding import Siamese
 from isotherm.models.parameters import build
 from tests.conftest import random_clicks
 from tests.models.test_marec import dense_weights, random_items
@@ -182,3 +184,36 @@ def test_backbones_are_chosen_by_name_with_dotted_settings():
     made = build(MARec, {"backbone": "multvae", "backbone.training.epochs": 3, "backbone.mask": "none"})
     assert made.backbone.training.epochs == 3
     assert made.backbone.mask.name == "none"
+
+
+def test_a_learned_embedding_stands_beside_the_fields_or_alone(clicks, items):
+    beside = MARec(embedding=Siamese(width=8, heads=2), beta=1.0).fit(clicks, items)
+    assert ("learned embedding",) in beside.similarity_.terms
+    assert ("genres", "learned embedding") in beside.similarity_.terms
+    alone = MARec(embedding=Siamese(alone=True, width=8, heads=2), beta=1.0).fit(clicks, items)
+    assert alone.importance()["field"].to_list() == ["learned embedding"]
+    fields = alone.explain("u03", "i27").by_field
+    assert fields["field"].to_list() == ["learned embedding"]
+
+
+def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, items):
+    """The regression over the columns of some items is the literal one over their cells."""
+    model = MARec(embedding=Siamese(alone=True, width=8, heads=2), beta=1.0).fit(clicks, items)
+    x = clicks.matrix.toarray().astype(float)
+    trial = model._trial(
+        clicks.matrix, model._index.catalogue.take(np.arange(25)), (x.T @ x).astype(np.float32)
+    )
+    assert len(trial.pseudo.hidden) == 5
+    vectors = trial.encoded.vectors["learned embedding"].astype(float)
+    g = vectors @ vectors.T / (1 + model.shrinkage)
+    np.fill_diagonal(g, 0)
+    sums = normal_equations(
+        clicks.matrix,
+        (x.T @ x).astype(np.float32),
+        trial.similarity.index(trial.encoded),
+        trial.encoded.take(trial.pseudo.hidden),
+        trial.pseudo.hidden,
+        0.1,
+    )
+    expected = reference.weighted_least_squares(x, [g], trial.pseudo.hidden, 0.1)
+    np.testing.assert_allclose(sums.solve(False), expected, rtol=1e-3)

@@ -15,6 +15,7 @@ from isotherm.errors import (
     UnsupportedError,
 )
 from isotherm.models.aligned import BACKBONES
+from isotherm.models.embedding import EMBEDDINGS
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.vae.settings import Training
 
@@ -22,11 +23,21 @@ SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=120)}
 NETWORKS = ["multvae", "multdae", "recvae"]
 SETTINGS = dict.fromkeys(NETWORKS, SMALL) | {"ials": {"factors": 8}}
 #: marec on its default backbone is in the registry already
-MAREC = [f"marec on {backbone}" for backbone in BACKBONES if backbone != "ease"]
+MAREC = [f"marec on {backbone}" for backbone in BACKBONES if backbone != "ease"] + ["marec with siamese"]
 MODELS = [*REGISTRY, *MAREC]
 PERSONAL = [name for name in MODELS if name != "popularity"]
 ADDING = ["content-knn", "marec", "kernel-ridge", *MAREC]
-EXPLAINING = ["item-knn", "content-knn", "ease", "slim", "ials", "marec", "kernel-ridge", *MAREC[:2]]
+EXPLAINING = [
+    "item-knn",
+    "content-knn",
+    "ease",
+    "slim",
+    "ials",
+    "marec",
+    "kernel-ridge",
+    *MAREC[:2],
+    MAREC[-1],
+]
 COMPARING = [*EXPLAINING, *NETWORKS, *MAREC]
 
 
@@ -35,6 +46,9 @@ def made(name):
     outer, _, inner = name.partition(" on ")
     if inner:
         return model_class(outer)(backbone=made(inner))
+    outer, _, inner = name.partition(" with ")
+    if inner:
+        return model_class(outer)(embedding=EMBEDDINGS[inner](width=8, heads=2))
     return model_class(name)(**SETTINGS.get(name, {}))
 
 

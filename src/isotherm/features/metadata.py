@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,17 @@ from isotherm.features.similarity import similarity_index
 
 Term = tuple[str, ...]
 MEANING = "meaning of "
+EMBEDDING = "learned embedding"
+
+
+class Embedding(Protocol):
+    """Makes one dense vector of an item's encoded fields."""
+
+    def of(self, encoded: "EncodedItems") -> NDArray[np.float32]:
+        """(n_items, width) float32."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What was learned, for saving."""
 
 
 class EncodedItems:
@@ -85,6 +96,21 @@ class FeatureStack:
                 spread = np.sqrt(((vectors - mean) ** 2).sum(axis=0, where=known) / count)
                 self._scales[name] = mean, np.where(spread > 0, spread, 1)
 
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Means and spreads, for saving."""
+        named: dict[str, NDArray[np.float32]] = {}
+        for name, (mean, spread) in self._scales.items():
+            named |= {f"mean/{name}": np.atleast_1d(mean), f"spread/{name}": np.atleast_1d(spread)}
+        return named
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]]) -> "FeatureStack":
+        """The inverse of ``arrays``."""
+        made = cls(EncodedItems({}))
+        for name in (name.removeprefix("mean/") for name in arrays if name.startswith("mean/")):
+            made._scales[name] = arrays[f"mean/{name}"], arrays[f"spread/{name}"]
+        return made
+
     def of(self, encoded: EncodedItems) -> csr_array:
         """Features of ``encoded``, CSR float32."""
         fields = []
@@ -137,6 +163,8 @@ class MetadataSimilarity:
         self.kinds_: dict[str, Kind] = {}
         self.encoders_: dict[str, Encoder] = {}  #: by encoded field
         self.sources_: dict[str, str] = {}  #: encoded field -> the item field that it is made of
+        self.embedding_: Embedding | None = None  #: what makes one more field of the others, once learned
+        self.alone_ = False  #: whether that field stands for all of them
 
     def fit(self, items: Items) -> "MetadataSimilarity":
         """Learn the encoders' vocabularies and ranges. Fields without any value are left out."""
@@ -163,19 +191,25 @@ class MetadataSimilarity:
 
     @property
     def fields_(self) -> list[str]:
-        """The encoded fields, in order: those of the items, and the meaning of texts."""
-        return list(self.encoders_)
+        """The encoded fields, in order: those of the items, the meaning of texts, the learned embedding."""
+        fields = [] if self.alone_ else list(self.encoders_)
+        return fields if self.embedding_ is None else [*fields, EMBEDDING]
+
+    def learn(self, embedding: "Embedding", alone: bool) -> None:
+        """From now on the fields make one more, or ``alone`` only that one."""
+        self.embedding_, self.alone_ = embedding, alone
 
     @property
     def terms(self) -> list[Term]:
         """(field,) for each field, then (field, field) for each pair: the order of μ."""
-        single: list[Term] = [(name,) for name in self.encoders_]
-        return single + (list(combinations(self.encoders_, 2)) if self.second_order else [])
+        fields = self.fields_
+        single: list[Term] = [(name,) for name in fields]
+        return single + (list(combinations(fields, 2)) if self.second_order else [])
 
     @property
     def term_fields(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each term, the number of its first field and of its second one, -1 for none."""
-        number = {name: i for i, name in enumerate(self.encoders_)}
+        number = {name: i for i, name in enumerate(self.fields_)}
         first = np.array([number[term[0]] for term in self.terms])
         second = np.array([number[term[1]] if len(term) > 1 else -1 for term in self.terms])
         return first, second
@@ -194,7 +228,7 @@ class MetadataSimilarity:
                     f"declare its kind: {name}={kind}"
                 )
         empty = [name for name, kind in self.kinds_.items() if items.kinds[name] != kind]
-        return EncodedItems(
+        encoded = EncodedItems(
             {
                 name: encoder.transform(
                     _nothing(source, self.kinds_[source], len(items))
@@ -206,6 +240,14 @@ class MetadataSimilarity:
                 )
             }
         )
+        return self.embedded(encoded)
+
+    def embedded(self, encoded: EncodedItems) -> EncodedItems:
+        """Encoded items with the field that the embedding makes of theirs, where there is one."""
+        if self.embedding_ is None:
+            return encoded
+        made = {EMBEDDING: self.embedding_.of(encoded)}
+        return EncodedItems(made if self.alone_ else {**encoded.vectors, **made})
 
     def index(self, catalogue: EncodedItems) -> "MetadataIndex":
         """Ready to compare items with this catalogue."""

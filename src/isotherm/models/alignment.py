@@ -63,7 +63,8 @@ def normal_equations(
     """Sums of the regression of x_uj on the terms, over all users and the given columns.
 
     clicks: (n_users, n_warm) CSR; gram: its Gram matrix; index: over the n_warm items.
-    columns: the items j whose cells count; own_rows: their place among the warm ones, -1 for never clicked.
+    columns: the items j whose cells count, of the warm ones all or some; own_rows: their place among the warm
+    ones, -1 for never clicked.
     nonclick_weight: weight of a cell without click; a clicked cell weighs 1.
     """
     first, second = index.term_fields
@@ -95,7 +96,13 @@ def normal_equations(
                 )
             )  # fmt: skip
             advance(len(rows))
-    return _assembled(every, every_sum, clicked, clicks, len(columns), nonclick_weight)
+    counted = by_item[:, own_rows[own_rows >= 0]]
+    cells = (
+        clicks.shape[0] * len(columns),
+        counted.nnz,
+        float(clicks.data[counted.data].sum(dtype=np.float64)),
+    )
+    return _assembled(every, every_sum, clicked, cells, nonclick_weight)
 
 
 def _factor(gram: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]:
@@ -122,18 +129,17 @@ def _assembled(
     every: NDArray[np.float64],
     every_sum: NDArray[np.float64],
     clicked: NDArray[np.float64],
-    clicks: csr_array,
-    n_columns: int,
+    cells: tuple[int, int, float],
     nonclick_weight: float,
 ) -> NormalEquations:
-    """Cells weigh w₀, and the clicked ones 1 − w₀ more."""
+    """Cells weigh w₀, the clicked ones 1 − w₀ more.  cells: how many, how many clicked, Σ of these x_uj."""
     n_terms, more = len(every), 1 - nonclick_weight
     matrix, target = np.empty((n_terms + 1, n_terms + 1)), np.empty(n_terms + 1)
     matrix[:-1, :-1] = nonclick_weight * (every + every.T) / 2 + more * clicked[:n_terms, :n_terms]
     # the lane behind the terms holds the ones of the intercept; row and column differ by the factor x_uj
     matrix[:-1, -1] = matrix[-1, :-1] = nonclick_weight * every_sum + more * clicked[n_terms, :n_terms]
-    matrix[-1, -1] = nonclick_weight * clicks.shape[0] * n_columns + more * clicks.nnz
-    target[:-1], target[-1] = clicked[:n_terms, n_terms], clicks.sum(dtype=np.float64)
+    matrix[-1, -1] = nonclick_weight * cells[0] + more * cells[1]
+    target[:-1], target[-1] = clicked[:n_terms, n_terms], cells[2]
     return NormalEquations(matrix, target)
 
 

@@ -7,6 +7,8 @@ confidence-weighted soft targets of matrix factorization. Inference is the backb
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,8 +30,9 @@ from isotherm.models.base import Explanation, Recommender
 from isotherm.models.calibration import PseudoCold
 from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
+from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity
 from isotherm.models.item_item import DenseWeights, explained
-from isotherm.models.parameters import above, at_least, one_of, shown, whole
+from isotherm.models.parameters import above, at_least, one_of, part_of, shown, whole
 
 _BAND = 512
 #: d_j / β of an item with x·p clicks (eq. 6)
@@ -38,6 +41,16 @@ _DECAYS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "constant": lambda x: (x < 1).astype(np.float64),
     "exponential": lambda x: np.where(np.exp(-x) >= 0.01, np.exp(-x), 0),
 }
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Pseudo-cold items, and the warm items as they are compared when those play new ones."""
+
+    pseudo: PseudoCold
+    similarity: MetadataSimilarity
+    encoded: EncodedItems
+    learned: bool  #: whether the embedding is learned, and so without the hidden items
 
 
 class MARec(Recommender):
@@ -51,12 +64,13 @@ class MARec(Recommender):
     is the paper's max(10th percentile of clicks, 1).  decay: how D falls from β with an item's clicks n:
     "linear", 1 − n/p; "constant", 1 until p; "exponential", exp(−n/p) until it is below 1%.  non_negative,
     nonclick_weight, evidence: the fit of μ; evidence="all" counts the cells of never-clicked items too, as
-    the paper does.  seed: for beta="auto".
+    the paper does.  embedding: f_E, identity (each field as it is) or siamese (learned from clicks).  seed:
+    for beta="auto".
     """
 
     name: ClassVar[str] = "marec"
     needs_items: ClassVar[bool] = True
-    parts: ClassVar[Mapping[str, Any]] = {"backbone": BACKBONES}
+    parts: ClassVar[Mapping[str, Any]] = {"backbone": BACKBONES, "embedding": EMBEDDINGS}
 
     aligned_: Aligned  #: the trained backbone
     similarity_: MetadataSimilarity
@@ -82,6 +96,7 @@ class MARec(Recommender):
         max_words: int = 2000,
         text_weighting: Weighting = "count",
         text_model: str | None = None,
+        embedding: EmbeddingModel | str | None = None,
         seed: int = 0,
     ) -> None:
         self.backbone = EASE() if backbone is None else check(backbone)
@@ -101,6 +116,7 @@ class MARec(Recommender):
         self.max_words = whole("max_words", max_words, 1)
         self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
         self.text_model = None if text_model is None else str(text_model)
+        self.embedding = part_of(self, "embedding", embedding, Identity)
         self.seed = whole("seed", seed, 0)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
@@ -135,11 +151,16 @@ class MARec(Recommender):
         counts = clicks.item_clicks()
         warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
         encoded = self.similarity_.encode(items)
-        self._index = self.similarity_.index(encoded.take(warm))
         user_items = narrowed(clicks.matrix, warm)
         product = gram(row_blocks(user_items, len(clicks.users)), len(warm))
+        trial = None
         if learn:
-            self._learn_importance(user_items, product, encoded, warm, cold)
+            trial = self._trial(user_items, encoded.take(warm), product)
+            self.embedding.learn(self.similarity_, encoded.take(warm), product)
+            encoded = self.similarity_.embedded(encoded)
+        self._index = self.similarity_.index(encoded.take(warm))
+        if learn:
+            self._learn_importance(user_items, product, encoded, warm, cold, trial)
         falling = _DECAYS[self.decay](counts[warm] / self.click_threshold_)
         rare = np.flatnonzero(falling)
         model = aligned(self.backbone)
@@ -156,14 +177,32 @@ class MARec(Recommender):
         if not learn:
             beta = self.beta_
         rehearsal = None
-        if beta is None:
+        if beta is None and trial is not None:
             features = None if data.features is None else data.features[: len(warm)]
-            rehearsal = self._rehearsal(user_items, encoded.take(warm), features)
+            rehearsal = self._rehearsal(trial, features)
         self.beta_ = model.fit(data, beta, rehearsal, product)
         model.place_all(clicks.n_items, warm, cold, data, self.beta_)
         self.aligned_ = model
         self._cold_encoded = encoded.take(cold)
         self._cold = cold
+
+    def _trial(
+        self, user_items: csr_array, encoded: EncodedItems, product: NDArray[np.float32]
+    ) -> _Trial | None:
+        """Pseudo-cold items; None where nothing is learned on them, or the log is too small to hide any.
+
+        A learned embedding is trained without them: with it, they would look more alike what they are clicked
+        with than any new item can.
+        """
+        learned = not isinstance(self.embedding, Identity)
+        pseudo = PseudoCold.drawn(user_items, self.seed) if learned or self.beta == "auto" else None
+        if pseudo is None:
+            return None
+        similarity = copy(self.similarity_)
+        kept = pseudo.kept
+        if learned:
+            self.embedding.learn(similarity, encoded.take(kept), product[np.ix_(kept, kept)])
+        return _Trial(pseudo, similarity, similarity.embedded(encoded), learned)
 
     def _learn_importance(
         self,
@@ -172,12 +211,17 @@ class MARec(Recommender):
         encoded: EncodedItems,
         warm: NDArray[np.int64],
         cold: NDArray[np.int64],
+        trial: _Trial | None,
     ) -> None:
-        columns, own_rows = encoded.take(warm), np.arange(len(warm))
-        if self.evidence == "all" and len(cold):
+        """μ; where the embedding is learned, by the columns of items that it has not met."""
+        columns, own_rows, index = encoded.take(warm), np.arange(len(warm)), self._index
+        if trial is not None and trial.learned:
+            own_rows = trial.pseudo.hidden
+            columns, index = trial.encoded.take(own_rows), trial.similarity.index(trial.encoded)
+        elif self.evidence == "all" and len(cold):
             columns = EncodedItems.stacked([columns, encoded.take(cold)])
             own_rows = np.concatenate([own_rows, np.full(len(cold), -1)])
-        sums = normal_equations(user_items, product, self._index, columns, own_rows, self.nonclick_weight)
+        sums = normal_equations(user_items, product, index, columns, own_rows, self.nonclick_weight)
         self.importance_ = sums.solve(self.non_negative)
 
     def _similarities(
@@ -196,19 +240,14 @@ class MARec(Recommender):
         """Their own features, for a backbone that wants them."""
         return FeatureStack(self._index.catalogue).of(encoded)
 
-    def _rehearsal(
-        self, user_items: csr_array, encoded: EncodedItems, features: csr_array | None
-    ) -> Rehearsal | None:
-        """Pseudo-cold items to choose β on; None where the log is too small to hide any."""
-        pseudo = PseudoCold.drawn(user_items, self.seed)
-        if pseudo is None:
-            return None
+    def _rehearsal(self, trial: _Trial, features: csr_array | None) -> Rehearsal:
+        """The pseudo-cold items' similarities, to choose β on."""
+        pseudo, encoded = trial.pseudo, trial.encoded
         hidden = encoded.take(pseudo.hidden)
-        kept = self.similarity_.index(encoded.take(pseudo.kept))
         return Rehearsal(
             pseudo,
-            self._similarities(hidden, index=kept),
-            self._similarities(hidden, pseudo.hidden),
+            self._similarities(hidden, index=trial.similarity.index(encoded.take(pseudo.kept))),
+            self._similarities(hidden, pseudo.hidden, trial.similarity.index(encoded)),
             features,
         )
 
@@ -289,6 +328,9 @@ class MARec(Recommender):
         arrays = {f"aligned/{name}": array for name, array in self.aligned_.arrays().items()}
         arrays |= {f"warm/{name}": array for name, array in self._index.catalogue.arrays().items()}
         arrays |= {f"cold/{name}": array for name, array in self._cold_encoded.arrays().items()}
+        if self.similarity_.embedding_ is not None:
+            learned = self.similarity_.embedding_.arrays()
+            arrays |= {f"embedding/{name}": array for name, array in learned.items()}
         arrays |= {"importance": self.importance_, "cold_columns": self._cold}
         return arrays, {
             "similarity": self.similarity_.state(),
@@ -299,6 +341,9 @@ class MARec(Recommender):
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
         """The inverse of ``state``."""
         self.similarity_ = MetadataSimilarity.from_state(document["similarity"])
+        learned = part(arrays, "embedding/")
+        if learned:
+            self.embedding.restored(self.similarity_, learned)
         self.beta_, self.click_threshold_ = document["beta"], document["click_threshold"]
         self.importance_, self._cold = arrays["importance"], arrays["cold_columns"]
         fields = self.similarity_.fields_

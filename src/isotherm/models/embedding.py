@@ -1,0 +1,92 @@
+"""The embedding model f_E by which MARec compares items: encoded fields as they are, or one learned."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isotherm.features.metadata import EncodedItems, MetadataSimilarity
+from isotherm.models.parameters import Part, above, at_least, one_of, whole
+
+
+class EmbeddingModel(Part):
+    """What the metadata similarities compare."""
+
+    def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: NDArray[np.float32]) -> None:
+        """Add to ``similarity`` what is learned from clicked items and the Gram matrix of their clicks."""
+
+
+class Identity(EmbeddingModel):
+    """Each field as it is encoded."""
+
+    name: ClassVar[str] = "identity"
+
+
+class Siamese(EmbeddingModel):
+    """A Siamese network with cross-attention between texts and categories, trained by InfoNCE (MARec, §1.1).
+
+    alone: whether its similarity stands for all fields, as in the paper, or beside them.  width, heads: of
+    the network.  neighbours: k, how many items of highest and of lowest click cosine an item is compared
+    with.  temperature: τ.  dropout: share of features hidden in a step.  epochs, batch_size, learning_rate,
+    seed: its training.
+    """
+
+    name: ClassVar[str] = "siamese"
+
+    def __init__(
+        self,
+        *,
+        alone: bool = False,
+        width: int = 64,
+        heads: int = 4,
+        neighbours: int = 10,
+        temperature: float = 0.1,
+        dropout: float = 0.3,
+        epochs: int = 20,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+    ) -> None:
+        self.alone = one_of("embedding.alone", alone, (True, False))
+        self.width = whole("embedding.width", width, 1)
+        self.heads = whole("embedding.heads", heads, 1)
+        if self.width % self.heads:
+            one_of("embedding.heads", heads, tuple(h for h in range(1, width + 1) if width % h == 0))
+        self.neighbours = whole("embedding.neighbours", neighbours, 1)
+        self.temperature = above("embedding.temperature", temperature, 0)
+        self.dropout = at_least("embedding.dropout", dropout, 0)
+        self.epochs = whole("embedding.epochs", epochs, 1)
+        self.batch_size = whole("embedding.batch_size", batch_size, 2)
+        self.learning_rate = above("embedding.learning_rate", learning_rate, 0)
+        self.seed = whole("embedding.seed", seed, 0)
+
+    def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: NDArray[np.float32]) -> None:
+        """Train it."""
+        similarity.learn(self._made(similarity).fit(encoded, gram), self.alone)
+
+    def restored(self, similarity: MetadataSimilarity, arrays: dict[str, NDArray[Any]]) -> None:
+        """Put a saved one back."""
+        from isotherm.features.siamese import SiameseEmbedding
+
+        made = self._made(similarity)
+        fields = list(similarity.encoders_)
+        restored = SiameseEmbedding.from_arrays(made.architecture, made.texts, fields, arrays)
+        similarity.learn(restored, self.alone)
+
+    def _made(self, similarity: MetadataSimilarity) -> Any:
+        from isotherm.features.siamese import Architecture, SiameseEmbedding
+
+        sizes = Architecture(
+            self.width, self.heads, self.neighbours, self.temperature, self.epochs, self.batch_size,
+            self.learning_rate, self.dropout, self.seed,
+        )  # fmt: skip
+        kinds = similarity.kinds_
+        texts = [
+            name
+            for name, source in similarity.sources_.items()
+            if kinds[source] in ("text", "vector", "image")
+        ]
+        return SiameseEmbedding(sizes, texts)
+
+
+EMBEDDINGS: dict[str, type[EmbeddingModel]] = {kind.name: kind for kind in (Identity, Siamese)}

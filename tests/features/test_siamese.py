@@ -1,0 +1,110 @@
+"""The Siamese embedding: its loss, its neighbours, what it learns, and that it keeps."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from isotherm import Items
+from isotherm.errors import ParameterError
+from isotherm.features.metadata import MetadataSimilarity
+from isotherm.features.siamese import Architecture, SiameseEmbedding, info_nce, neighbours
+from isotherm.models.embedding import Siamese
+
+
+def two_tastes(n=40):
+    """Items of two tastes, told apart by a word and a genre among noise; the Gram matrix of their clicks."""
+    rng = np.random.default_rng(0)
+    taste = np.arange(n) % 2
+    words = ["river", "robot", "garden", "winter"]
+    table = pl.DataFrame(
+        {
+            "item_id": np.arange(n),
+            "plot": [f"{('calm', 'loud')[t]} {rng.choice(words)} {rng.choice(words)}" for t in taste],
+            "genres": [[("quiet", "noisy")[t], rng.choice(["x", "y", "z"])] for t in taste],
+            "year": rng.uniform(1950, 2020, n),
+        }
+    )
+    items = Items.from_frame(table, kinds={"plot": "text"})
+    gram = 40 * np.equal.outer(taste, taste) + rng.random((n, n))
+    gram = ((gram + gram.T) / 2 + 10 * np.eye(n)).astype(np.float32)
+    return items, gram, taste
+
+
+@pytest.fixture
+def trained():
+    items, gram, taste = two_tastes()
+    encoded = MetadataSimilarity().fit(items).encode(items)
+    shape = Architecture(width=8, heads=2, neighbours=5, epochs=60, learning_rate=1e-2)
+    kept = np.arange(30)
+    return SiameseEmbedding(shape, ["plot"]).fit(encoded.take(kept), gram[:30, :30]), encoded, taste
+
+
+def test_items_it_never_met_lie_with_their_taste(trained):
+    embedding, encoded, taste = trained
+    vectors = embedding.of(encoded)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    cosines = vectors[30:] @ vectors[:30].T
+    alike = np.equal.outer(taste[30:], taste[:30])
+    assert cosines[alike].mean() > cosines[~alike].mean() + 0.5
+
+
+def test_saved_arrays_answer_alike(trained):
+    embedding, encoded, _ = trained
+    again = SiameseEmbedding.from_arrays(
+        embedding.architecture, embedding.texts, list(encoded.vectors), embedding.arrays()
+    )
+    np.testing.assert_array_equal(again.of(encoded), embedding.of(encoded))
+
+
+def test_seed_decides_everything(trained):
+    embedding, encoded, _ = trained
+    _, gram, _ = two_tastes()
+    again = SiameseEmbedding(embedding.architecture, ["plot"]).fit(
+        encoded.take(np.arange(30)), gram[:30, :30]
+    )
+    np.testing.assert_array_equal(again.of(encoded), embedding.of(encoded))
+
+
+def test_an_item_without_any_metadata_is_similar_to_nothing(trained):
+    embedding, _, _ = trained
+    items, _, _ = two_tastes()
+    nothing = pl.DataFrame(
+        {"item_id": ["n"], "plot": [None], "genres": [[]], "year": [None]},
+        schema={"item_id": pl.String, "plot": pl.String, "genres": pl.List(pl.String), "year": pl.Float64},
+    )
+    encoded = MetadataSimilarity().fit(items).encode(Items.from_frame(nothing, kinds={"plot": "text"}))
+    assert not embedding.of(encoded).any()
+
+
+def test_loss_is_info_nce_literally():
+    rng = np.random.default_rng(1)
+    v = rng.standard_normal((6, 1 + 2 * 3, 4)).astype(np.float32)
+    v /= np.linalg.norm(v, axis=2, keepdims=True)
+    tau, losses = 0.3, []
+    for item in v.astype(float):
+        s = item[1:] @ item[0] / tau
+        rivals = np.exp(s[3:]).sum()
+        losses += [-np.log(np.exp(s[p]) / (np.exp(s[p]) + rivals)) for p in range(3)]
+    found = info_nce(torch.from_numpy(v), Architecture(temperature=tau))
+    assert float(found) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_neighbours_are_the_highest_and_lowest_click_cosines():
+    rng = np.random.default_rng(2)
+    x = (rng.random((60, 15)) < 0.4).astype(np.float32)
+    gram = x.T @ x
+    cosines = gram / np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
+    high, low = neighbours(gram, 3, seed=0)
+    for item in range(15):
+        others = np.delete(np.arange(15), item)
+        order = others[np.argsort(cosines[item, others], kind="stable")]
+        np.testing.assert_allclose(np.sort(cosines[item, high[item]]), cosines[item, order[-3:]], atol=1e-5)
+        np.testing.assert_allclose(np.sort(cosines[item, low[item]]), cosines[item, order[:3]], atol=1e-5)
+        assert item not in high[item]
+        assert item not in low[item]
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ParameterError, match=r"embedding\.heads must be one of 1, 2, 3, 6"):
+        Siamese(width=6, heads=4)
