@@ -1,4 +1,4 @@
-"""The item table: one row an item, each field of one kind: categories, text, number or vector."""
+"""The item table: one row an item, each field of one kind (categories, tags, text, number, vector, image)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -11,7 +11,7 @@ from isotherm.data.ids import IdMap, listed
 from isotherm.data.tables import Source, as_frame, read_tables, typed_text
 from isotherm.errors import ItemsError
 
-Kind = Literal["categories", "tags", "text", "number", "vector"]
+Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -99,7 +99,7 @@ class Items:
 
     def column(self, name: str) -> pl.Series:
         """A field's values: List(String) for categories, List(Struct(value, weight)) for tags, String for
-        text, Float64 for numbers, List(Float32) for vectors.
+        text and for the paths of images, Float64 for numbers, List(Float32) for vectors.
         """
         if name not in self.kinds:
             raise ItemsError(f"there is no field {name!r}; the fields are {', '.join(self.kinds)}")
@@ -107,7 +107,11 @@ class Items:
 
     def missing(self) -> dict[str, float]:
         """Share of items with no value, for each field."""
-        return {name: float(_is_missing(self._table[name]).to_numpy().mean()) for name in self.kinds}
+        return {name: float(self.is_missing(name).mean()) for name in self.kinds}
+
+    def is_missing(self, name: str) -> NDArray[np.bool_]:
+        """(n_items,) whether an item has no value in this field."""
+        return _is_missing(self._table[name]).to_numpy()
 
     def take(self, rows: NDArray[Any]) -> "Items":
         """The items at ``rows``, in this order."""
@@ -244,6 +248,13 @@ def _text(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     return text.set(text == "", None)
 
 
+def _image(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+    """Paths of image files; they are opened when they are encoded."""
+    if column.dtype != pl.String and column.null_count() < len(column):
+        raise ItemsError(f"{place}: an image column holds paths of image files, not {column.dtype}")
+    return _text(column, place, ids)
+
+
 def _number(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     if column.dtype in (pl.Date, pl.Datetime):
         column = column.cast(pl.Datetime("ms")).dt.epoch("d")
@@ -298,4 +309,11 @@ def _nan(column: pl.Series) -> pl.Series:
     )
 
 
-_READ = {"categories": _categories, "tags": _tags, "text": _text, "number": _number, "vector": _vector}
+_READ = {
+    "categories": _categories,
+    "tags": _tags,
+    "text": _text,
+    "number": _number,
+    "vector": _vector,
+    "image": _image,
+}

@@ -27,7 +27,7 @@ class MetadataKernel:
     """Encoders of an item table's fields, each followed by the scaling that makes it a kernel.
 
     fields: the fields to use, None for all.  shrinkage: δ in units of the field's median squared norm.
-    min_count, max_words, text_weighting, text_model: options of the category and text encoders.
+    min_count, max_words, text_weighting, text_model, image_model: options of the encoders.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class MetadataKernel:
         max_words: int = 2000,
         text_weighting: Weighting = "tfidf",
         text_model: str | None = None,
+        image_model: str | None = None,
     ) -> None:
         self.shrinkage = shrinkage
         self._encoders = MetadataSimilarity(
@@ -48,6 +49,7 @@ class MetadataKernel:
             max_words=max_words,
             text_weighting=text_weighting,
             text_model=text_model,
+            image_model=image_model,
         )
         self.norms_: dict[str, float] = {}  #: δ of each field of vectors
         self.amounts_: dict[str, tuple[float, float]] = {}  #: least and largest log-amount of a field

@@ -1,5 +1,6 @@
 """All similarities of an item table: one for each field, their products for each pair (MARec, eq. 5)."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Protocol
@@ -12,9 +13,11 @@ from sklearn.preprocessing import normalize
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.features.encoders import ENCODERS, Encoder, Vectors, Weighting
+from isotherm.features.images import ImageEncoder
 from isotherm.features.sentences import SentenceEncoder
 from isotherm.features.similarity import similarity_index
 
+_log = logging.getLogger(__name__)
 Term = tuple[str, ...]
 MEANING = "meaning of "
 EMBEDDING = "learned embedding"
@@ -136,6 +139,7 @@ class MetadataSimilarity:
     fields: the fields to use, None for all.  shrinkage: δ of eq. 3.  second_order: products of pairs too.
     min_count, max_words, text_weighting: options of the category and text encoders.
     text_model: folder of a sentence-transformer, whose vectors each text field gives as one more field.
+    image_model: folder of a CLIP-like model; without it fields of images are left out.
     """
 
     def __init__(
@@ -148,6 +152,7 @@ class MetadataSimilarity:
         max_words: int = 2000,
         text_weighting: Weighting = "count",
         text_model: str | None = None,
+        image_model: str | None = None,
     ) -> None:
         if shrinkage < 0:
             raise ParameterError(f"shrinkage must be >= 0, not {shrinkage}")
@@ -159,7 +164,7 @@ class MetadataSimilarity:
             "tags": {"min_count": min_count},
             "text": {"max_words": max_words, "weighting": text_weighting},
         }
-        self.text_model = text_model
+        self.text_model, self.image_model = text_model, image_model
         self.kinds_: dict[str, Kind] = {}
         self.encoders_: dict[str, Encoder] = {}  #: by encoded field
         self.sources_: dict[str, str] = {}  #: encoded field -> the item field that it is made of
@@ -170,15 +175,28 @@ class MetadataSimilarity:
         """Learn the encoders' vocabularies and ranges. Fields without any value are left out."""
         chosen = items if self.fields is None else items.only(self.fields)
         missing = chosen.missing()
-        self.kinds_ = {name: kind for name, kind in chosen.kinds.items() if missing[name] < 1}
+        self.kinds_ = {}
+        for name, kind in chosen.kinds.items():
+            if missing[name] == 1:
+                _log.warning("field %r has no value on any item and is left out", name)
+            elif kind == "image" and self.image_model is None:
+                _log.warning("field %r holds images and is left out: set image_model to use it", name)
+            else:
+                self.kinds_[name] = kind
         if not self.kinds_:
             raise ItemsError(
-                "the item table has no field with a value; metadata is what a new item is known by"
+                "the item table has no field with a value that can be used; metadata is what a new item is "
+                "known by (images need image_model)"
             )
         encoders: dict[str, Encoder] = {}
         sources: dict[str, str] = {}
+        self._tell_of_unknown(chosen)
         for name, kind in self.kinds_.items():
-            encoders[name] = ENCODERS[kind](**self._options.get(kind, {}))
+            encoders[name] = (
+                ImageEncoder(str(self.image_model))
+                if kind == "image"
+                else ENCODERS[kind](**self._options.get(kind, {}))
+            )
             sources[name] = name
             if kind == "text" and self.text_model is not None:
                 meaning = MEANING + name
@@ -188,6 +206,18 @@ class MetadataSimilarity:
         }
         self.sources_ = sources
         return self
+
+    def _tell_of_unknown(self, items: Items) -> None:
+        """Say how many items have no metadata at all."""
+        given = np.zeros(len(items), dtype=bool)
+        for name in self.kinds_:
+            given |= ~items.is_missing(name)
+        if not given.all():
+            _log.warning(
+                "%s of %s items have no metadata at all: as new items they are recommended to nobody",
+                f"{int((~given).sum()):,}",
+                f"{len(items):,}",
+            )
 
     @property
     def fields_(self) -> list[str]:
@@ -271,7 +301,7 @@ class MetadataSimilarity:
         made.kinds_ = dict(state["kinds"])
         made.sources_ = dict(state.get("sources") or {name: name for name in made.kinds_})
         made.encoders_ = {
-            name: (ENCODERS[made.kinds_[source]] if name == source else SentenceEncoder)(
+            name: (_encoder_of(made.kinds_[source]) if name == source else SentenceEncoder)(
                 **state["encoders"][name]
             )
             for name, source in made.sources_.items()
@@ -325,6 +355,10 @@ class MetadataIndex:
         return mixed
 
 
+def _encoder_of(kind: Kind) -> type[Any]:
+    return ImageEncoder if kind == "image" else ENCODERS[kind]
+
+
 def _nothing(name: str, kind: Kind, n: int) -> Any:
     """A column of ``n`` missing values of one kind."""
     import polars as pl
@@ -334,5 +368,5 @@ def _nothing(name: str, kind: Kind, n: int) -> Any:
     if kind == "tags":
         tag = pl.Struct({"value": pl.String, "weight": pl.Float32})
         return pl.Series(name, [[]] * n, dtype=pl.List(tag))
-    types = {"text": pl.String(), "number": pl.Float64(), "vector": pl.List(pl.Float32)}
+    types = {"text": pl.String(), "image": pl.String(), "number": pl.Float64(), "vector": pl.List(pl.Float32)}
     return pl.Series(name, [None] * n, dtype=types[kind])

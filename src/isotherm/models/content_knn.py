@@ -13,13 +13,14 @@ from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.catalogue import grown, part
 from isotherm.models.item_item import ItemItem, SparseWeights
+from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.neighbours import nearest, stacked
-from isotherm.models.parameters import at_least, one_of, whole
+from isotherm.models.parameters import at_least, whole
 
 _BAND = 512
 
 
-class ContentKNN(ItemItem):
+class ContentKNN(ReadsMetadata, ItemItem):
     """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
 
     neighbours: how many clicked items may speak for an item.  The other options are those of
@@ -43,25 +44,18 @@ class ContentKNN(ItemItem):
         max_words: int = 2000,
         text_weighting: Weighting = "count",
         text_model: str | None = None,
+        image_model: str | None = None,
     ) -> None:
         self.neighbours = whole("neighbours", neighbours, 1)
-        self.fields = [fields] if isinstance(fields, str) else fields
+        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
-        self.min_count = whole("min_count", min_count, 1)
-        self.max_words = whole("max_words", max_words, 1)
-        self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
-        self.text_model = None if text_model is None else str(text_model)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
-            fields=self.fields,
             shrinkage=self.shrinkage,
             second_order=False,
-            min_count=self.min_count,
-            max_words=self.max_words,
-            text_weighting=self.text_weighting,
-            text_model=self.text_model,
+            **self._encoders,
         ).fit(items)
         self.encoded_ = self.similarity_.encode(items)
         index = self.similarity_.index(self.encoded_)

@@ -47,7 +47,8 @@ from isotherm.models.kernel_scales import (
     mean_length,
     teachers,
 )
-from isotherm.models.parameters import at_least, one_of, whole
+from isotherm.models.metadata_options import ReadsMetadata
+from isotherm.models.parameters import at_least, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
 from isotherm.models.warm_up import WarmUp, loudness
 from isotherm.progress import Advance, stage
@@ -58,14 +59,14 @@ _SAMPLE_BYTES = 2**30
 _CONSTANT = "all items alike"
 
 
-class KernelRidge(ItemItem):
+class KernelRidge(ReadsMetadata, ItemItem):
     """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
     backbone: EASE.  fields, shrinkage (δ, in units of a field's median squared norm), min_count, max_words,
-    text_weighting, text_model: the metadata kernels.  sample_items, sample_users, steps: what the kernels are
-    learned on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items: the most items
-    that may teach the kernel ridge exactly; past it ``landmarks`` of them stand for all (Nyström).  seed: of
-    the samples and the pseudo-cold items.
+    text_weighting, text_model, image_model: the metadata kernels.  sample_items, sample_users, steps: what
+    the kernels are learned on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items:
+    the most items that may teach the kernel ridge exactly; past it ``landmarks`` of them stand for all
+    (Nyström).  seed: of the samples and the pseudo-cold items.
     """
 
     name: ClassVar[str] = "kernel-ridge"
@@ -88,6 +89,7 @@ class KernelRidge(ItemItem):
         max_words: int = 2000,
         text_weighting: Weighting = "tfidf",
         text_model: str | None = None,
+        image_model: str | None = None,
         sample_items: int = 1_500,
         sample_users: int = 800,
         steps: int = 30,
@@ -99,12 +101,10 @@ class KernelRidge(ItemItem):
         self.backbone = EASE() if backbone is None else backbone
         if not isinstance(self.backbone, EASE):
             raise ParameterError(f"kernel-ridge: backbone must be an EASE model, not {backbone!r}")
-        self.fields = [fields] if isinstance(fields, str) else fields
+        if self.backbone.collective:
+            raise ParameterError("kernel-ridge reads metadata its own way: backbone.collective must be 0")
+        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
-        self.min_count = whole("min_count", min_count, 1)
-        self.max_words = whole("max_words", max_words, 1)
-        self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
-        self.text_model = None if text_model is None else str(text_model)
         self.sample_items = whole("sample_items", sample_items, 1)
         self.sample_users = whole("sample_users", sample_users, 1)
         self.steps = whole("steps", steps, 0)
@@ -116,12 +116,8 @@ class KernelRidge(ItemItem):
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
         self.kernel_ = MetadataKernel(
-            fields=self.fields,
             shrinkage=self.shrinkage,
-            min_count=self.min_count,
-            max_words=self.max_words,
-            text_weighting=self.text_weighting,
-            text_model=self.text_model,
+            **self._encoders,
         ).fit(items)
         encoded = self.kernel_.encode(items)
         counts = clicks.item_clicks()

@@ -32,6 +32,7 @@ from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
 from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity
 from isotherm.models.item_item import DenseWeights, explained
+from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.parameters import above, at_least, one_of, part_of, shown, whole
 
 _BAND = 512
@@ -53,19 +54,19 @@ class _Trial:
     learned: bool  #: whether the embedding is learned, and so without the hidden items
 
 
-class MARec(Recommender):
+class MARec(ReadsMetadata, Recommender):
     """A backbone whose cold and rare columns are aligned with item metadata.
 
     backbone: EASE (eq. 9), SLIM (eq. 10), IALS, MultVAE, MultDAE or RecVAE (eq. 7), with its settings; a name
     in a setting: backbone=slim.  fields, shrinkage (δ), second_order, min_count, max_words, text_weighting,
-    text_model: the metadata similarities (eq. 3-5).  alpha, beta: strength of the alignment (eq. 6); α weighs
-    its term in a loss, β says how many clicks a guess stands for; beta="auto" is learned on pseudo-cold
-    items.  click_threshold: p, the clicks from which an item needs no metadata; None
-    is the paper's max(10th percentile of clicks, 1).  decay: how D falls from β with an item's clicks n:
-    "linear", 1 − n/p; "constant", 1 until p; "exponential", exp(−n/p) until it is below 1%.  non_negative,
-    nonclick_weight, evidence: the fit of μ; evidence="all" counts the cells of never-clicked items too, as
-    the paper does.  embedding: f_E, identity (each field as it is) or siamese (learned from clicks).  seed:
-    for beta="auto".
+    text_model, image_model: the metadata similarities (eq. 3-5).  embedding: f_E, identity (each field as it
+    is) or siamese (learned from clicks).  alpha, beta: strength of the alignment (eq. 6); α weighs its term
+    in a loss, β says how many clicks a guess stands for; beta="auto" is learned on pseudo-cold items.
+    click_threshold: p, the clicks from which an item needs no metadata; None is the paper's max(10th
+    percentile of clicks, 1).  decay: how D falls from β with an item's clicks n: "linear", 1 − n/p;
+    "constant", 1 until p; "exponential", exp(−n/p) until it is below 1%.  non_negative, nonclick_weight,
+    evidence: the fit of μ; evidence="all" counts the cells of never-clicked items too, as the paper does.
+    seed: for beta="auto".
     """
 
     name: ClassVar[str] = "marec"
@@ -96,11 +97,12 @@ class MARec(Recommender):
         max_words: int = 2000,
         text_weighting: Weighting = "count",
         text_model: str | None = None,
+        image_model: str | None = None,
         embedding: EmbeddingModel | str | None = None,
         seed: int = 0,
     ) -> None:
         self.backbone = EASE() if backbone is None else check(backbone)
-        self.fields = [fields] if isinstance(fields, str) else fields
+        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
         self.second_order = one_of("second_order", second_order, (True, False))
         self.alpha = above("alpha", alpha, 0)
@@ -112,23 +114,15 @@ class MARec(Recommender):
         self.non_negative = one_of("non_negative", non_negative, (True, False))
         self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
         self.evidence = one_of("evidence", evidence, ("warm", "all"))
-        self.min_count = whole("min_count", min_count, 1)
-        self.max_words = whole("max_words", max_words, 1)
-        self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
-        self.text_model = None if text_model is None else str(text_model)
         self.embedding = part_of(self, "embedding", embedding, Identity)
         self.seed = whole("seed", seed, 0)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
-            fields=self.fields,
             shrinkage=self.shrinkage,
             second_order=self.second_order,
-            min_count=self.min_count,
-            max_words=self.max_words,
-            text_weighting=self.text_weighting,
-            text_model=self.text_model,
+            **self._encoders,
         ).fit(items)
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)

@@ -1,0 +1,63 @@
+"""Vectors kept on disk by the content of what they encode and of the model that made them."""
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from isotherm.files import is_whole, named_by_content
+
+_log = logging.getLogger(__name__)
+KEY_BYTES = 16
+_FEW = 16  # keys that are read from a file one by one
+
+
+class VectorCache:
+    """A folder of files of keys and vectors; each file is checked once a process, and only hits are read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def lookup(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The vectors of those keys that it holds. A damaged file is left out, and the log says so."""
+        found: dict[bytes, NDArray[np.float32]] = {}
+        for file in sorted(self.folder.glob("vectors-*.safetensors")):
+            told = file.stat()
+            places = _places(file, told.st_mtime_ns, told.st_size)
+            hits = [(key, places[key]) for key in keys if key in places and key not in found]
+            if not hits:
+                continue
+            with safe_open(file, framework="numpy") as stored:
+                if len(hits) <= _FEW:
+                    part = stored.get_slice("vectors")
+                    found |= {key: part[row : row + 1][0] for key, row in hits}
+                else:
+                    vectors = stored.get_tensor("vectors")
+                    found |= {key: vectors[row] for key, row in hits}
+        return found
+
+    def keep(self, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
+        """Add to it; a folder that cannot be written only costs the next run the time."""
+        digests = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES)
+        arrays: dict[str, NDArray[Any]] = {"keys": digests, "vectors": vectors}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            named_by_content(self.folder, "vectors", ".safetensors", lambda file: save_file(arrays, file))
+        except OSError as cause:
+            _log.warning("%s cannot be written (%s): it is encoded again next time", self.folder, cause)
+
+
+@lru_cache(maxsize=256)
+def _places(file: Path, modified: int, size: int) -> dict[bytes, int]:
+    """Key -> row of one file as it was written at that moment; none of a damaged one."""
+    if not is_whole(file):
+        _log.warning("%s is damaged: what it holds is encoded again", file)
+        return {}
+    with safe_open(file, framework="numpy") as stored:
+        keys = stored.get_tensor("keys")
+    return {bytes(key): row for row, key in enumerate(keys)}
