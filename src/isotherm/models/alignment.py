@@ -15,11 +15,11 @@ from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
 from isotherm.features.metadata import EncodedItems, MetadataIndex
-from isotherm.models.item_item import add_products
 from isotherm.models.solve import factorize_in_place
 from isotherm.progress import stage
 from isotherm.threads import run_bands
 
+_ROWS, _TILE = 16, 256  # rows and columns of a sparse term that meet the factor together
 _LANES = 16  # terms are padded to whole vector registers
 _BAND_BYTES = 256 * 2**20
 _LEAST_EIGENVALUE = 1e-7
@@ -116,13 +116,12 @@ def _factor(gram: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]
 
 def _times_factor(terms: NDArray[np.float32], factor: NDArray[np.float32]) -> None:
     """terms · L, (n_terms, n_rows, n_warm), in place; rare features make terms sparse, and those cheap."""
-    every = np.arange(len(factor))
     for term in terms:
         if np.count_nonzero(term) > _SPARSE * term.size:
             # in BLAS's column order this is Lᵀ · termᵀ, half the flops of a full product
             blas.strmm(1.0, factor.T, term.T, lower=0, overwrite_b=1)
         else:
-            add_products(csr_array(term), every.astype(np.int32), factor, every, term)
+            run_bands(_sparse_times_factor, len(term), term, factor, smallest=_ROWS)
 
 
 def _assembled(
@@ -141,6 +140,34 @@ def _assembled(
     matrix[-1, -1] = nonclick_weight * cells[0] + more * cells[1]
     target[:-1], target[-1] = clicked[:n_terms, n_terms], cells[2]
     return NormalEquations(matrix, target)
+
+
+@njit(nogil=True, cache=True)
+def _sparse_times_factor(first, last, term, factor):  # type: ignore[no-untyped-def]
+    """term · L in place for a band of rows: nonzeros are listed once, and meet L a tile of columns a time."""
+    n = len(factor)
+    columns, values = np.empty((_ROWS, n), np.int32), np.empty((_ROWS, n), np.float32)
+    counts = np.empty(_ROWS, np.int64)
+    for top in range(first, last, _ROWS):
+        rows = min(_ROWS, last - top)
+        for r in range(rows):
+            row, count = term[top + r], 0
+            for i in range(n):
+                if row[i] != 0:
+                    columns[r, count], values[r, count] = i, row[i]
+                    count += 1
+            counts[r] = count
+        for left in range(0, n, _TILE):
+            right = min(left + _TILE, n)
+            for r in range(rows):
+                out = term[top + r, left:right]
+                out[:] = 0
+                for p in range(counts[r]):
+                    i, value = columns[r, p], values[r, p]
+                    if i >= left:  # L is lower: its row i ends at column i
+                        known = factor[i, left : min(right, i + 1)]
+                        for c in range(len(known)):
+                            out[c] += value * known[c]
 
 
 @njit(nogil=True, cache=True)

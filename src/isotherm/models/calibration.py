@@ -110,19 +110,29 @@ def loudness(targets: csr_array, warm: Best, cold: Best) -> tuple[float, float]:
     targets: the hidden clicks of the tested users.  warm, cold: their lists.
     """
     grid, unit = np.logspace(-_DECADES, _DECADES, _GRID), level(warm, cold)
-    quality = np.array([mixed_quality(targets, warm, cold, factor * unit) for factor in grid])
+    hits, n_targets = _hits(targets, warm, cold), np.diff(targets.indptr)
+    quality = np.array([_mixed(hits, n_targets, warm, cold, factor * unit) for factor in grid])
     plateau = np.flatnonzero(quality >= quality.max() * (1 - 1e-3))
     middle = plateau[len(plateau) // 2]  # the middle of the plateau, not its luckiest point
     return float(grid[middle]), float(quality[middle])
 
 
-def mixed_quality(targets: csr_array, warm: Best, cold: Best, factor: float = 1.0) -> float:
-    """ndcg@10 over all candidates, cold scores taken ``factor`` times."""
-    columns = np.concatenate([warm[0], cold[0]], axis=1)
+def mixed_quality(targets: csr_array, warm: Best, cold: Best) -> float:
+    """ndcg@10 over all candidates, scores taken as they are."""
+    return _mixed(_hits(targets, warm, cold), np.diff(targets.indptr), warm, cold, 1.0)
+
+
+def _hits(targets: csr_array, warm: Best, cold: Best) -> NDArray[np.bool_]:
+    return rank_hits(np.concatenate([warm[0], cold[0]], axis=1), targets)
+
+
+def _mixed(
+    hits: NDArray[np.bool_], n_targets: NDArray[np.int64], warm: Best, cold: Best, factor: float
+) -> float:
+    """ndcg@10 of both lists merged, cold scores taken ``factor`` times."""
     scores = np.concatenate([warm[1], np.float32(factor) * cold[1]], axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :K]
-    hits = rank_hits(np.take_along_axis(columns, order, axis=1), targets)
-    return float(ndcg(hits, np.diff(targets.indptr), K).mean())
+    return float(ndcg(np.take_along_axis(hits, order, axis=1), n_targets, K).mean())
 
 
 def level(warm: Best, cold: Best) -> float:
