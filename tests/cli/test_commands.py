@@ -116,7 +116,9 @@ def test_evaluate_own_split_and_report(folder):
     document = json.loads((folder / "e.json").read_text())
     assert document["split"]["protocol"] == "given"
     assert document["split"]["cold_items"] == 5
-    assert "<svg" in (folder / "out.html").read_text()
+    page = (folder / "out.html").read_text()
+    assert "<svg" in page
+    assert "What in the metadata predicts clicks" in page
 
 
 def test_columns_and_rating_threshold_are_options(folder):

@@ -78,3 +78,15 @@ def test_page_without_cold_items(clicks, items):
     evaluation = evaluate(splits.strong(clicks, seed=1), {"ease": EASE()}, ks=[5])
     page = Report("t", "s", evaluation, 5, "ease").html()
     assert "Everything in one list: ease leads" in page
+
+
+def test_importance_is_a_figure_and_a_table(clicks, items):
+    split = splits.cold_items(clicks, holdout=0.2, seed=0)
+    for model in (MARec(beta=1.0), KernelRidge(steps=2)):
+        evaluation = evaluate(split, {"model": model}, items, ks=[5])
+        page = Report("t", "s", evaluation, 5, "model", importance=model.importance()).html()
+        assert "What in the metadata predicts clicks" in page
+        assert "The same as a table" in page
+        table = page.split("The same as a table")[1]
+        for field in model.importance()["field"]:
+            assert f"<td>{field}</td>" in table

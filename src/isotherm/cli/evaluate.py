@@ -69,7 +69,8 @@ def evaluate(
         o.note(f"left out: {n:,} {reason}", quiet)
     result = run(split, built.pairs(), o.read_items(items, item_column, kinds, quiet), ks, seed)
     source = str(interactions if interactions is not None else train)
-    _write(result, json, report, source, names, ks[0], built.highlight(result, ks[0]))
+    highlight = built.highlight(result, ks[0])
+    _write(result, json, report, source, names, ks[0], highlight, built.importance(highlight))
     show_evaluation(result, ks)
 
 
@@ -81,6 +82,7 @@ def _write(
     names: list[str],
     k: int,
     highlight: str,
+    importance: Any,
 ) -> None:
     """The files that were asked for."""
     if json is not None:
@@ -89,7 +91,7 @@ def _write(
         from isotherm.report import Report
 
         title = f"{', '.join(names)} on {Path(source).name}"
-        Report(title, source, result, k, highlight).write(report)
+        Report(title, source, result, k, highlight, importance=importance).write(report)
 
 
 def _ramp_up(
@@ -136,13 +138,22 @@ class _Built:
                 )
             self._settings[name][rest] = value
         self._build = build
+        self._importance: dict[str, Any] = {}
         for _ in self.pairs():
             pass
 
     def pairs(self) -> Iterator[tuple[str, Any]]:
         """Name and a fresh model, one after the other, so that one is in memory."""
         for name, wanted in self._classes.items():
-            yield name, self._build(wanted, self._settings[name])
+            model = self._build(wanted, self._settings[name])
+            yield name, model
+            if hasattr(model, "items_") and hasattr(model, "importance"):
+                self._importance[name] = model.importance()
+            del model
+
+    def importance(self, highlight: str) -> Any:
+        """What the highlighted model, or else the last that can say, learned of the metadata, or None."""
+        return self._importance.get(highlight, next(reversed(self._importance.values()), None))
 
     def highlight(self, result: Any, k: int) -> str:
         """The model that ranks all candidates best."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import polars as pl
+
 from isotherm.evaluation import Evaluation, Interval, RampUp
 from isotherm.files import write_atomically
 from isotherm.report.examples import ExampleUser
@@ -65,13 +67,21 @@ class Report:
             comparisons=self._comparisons(),
         )
 
-    def _importance(self) -> dict[str, str] | None:
-        """The figure of what the metadata is worth, and what it shows."""
+    def _importance(self) -> dict[str, Any] | None:
+        """The figure of what the metadata is worth, what it shows, and the same as a table."""
         if self.importance is None:
             return None
         if "taste" in self.importance.columns:
-            return {"figure": kernel_bars(self.importance), "caption": _KERNEL_CAPTION}
-        return {"figure": importance_bars(self.importance), "caption": _ALIGNMENT_CAPTION}
+            figure, caption = kernel_bars(self.importance), _KERNEL_CAPTION
+            shown = self.importance.with_columns(
+                pl.col("taste", "popularity").map_elements(_percent, pl.String)
+            )
+        else:
+            figure, caption = importance_bars(self.importance), _ALIGNMENT_CAPTION
+            shown = self.importance.sort(pl.col("weight").abs(), descending=True).with_columns(
+                pl.col("with").fill_null(""), pl.col("weight").map_elements("{:+.4g}".format, pl.String)
+            )
+        return {"figure": figure, "caption": caption, "names": shown.columns, "rows": shown.rows()}
 
     def _rows(self, metrics: list[str]) -> list[dict[str, Any]]:
         """Table rows, set by set; the best value of a column is marked."""
@@ -203,3 +213,7 @@ def _render(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
     )
     return str(environment.get_template(template).render(**values))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
