@@ -14,8 +14,8 @@ _USERS = 16  # whose pairs with all items are scored at one time
 
 
 class WideDeep(ContentBaseline):
-    """Wide: item features, and crosses of user and item feature as a bilinear form of low rank. Deep: user and
-    item content through dense layers. Trained by cross entropy.
+    """Wide: item features, and crosses of user and item feature as a bilinear form of low rank. Deep: user
+    and item content through dense layers. Trained by cross entropy.
     """
 
     name: ClassVar[str] = "wide-deep"

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from isotherm import EASE, Interactions, Popularity, ramp_up
 from isotherm.errors import ParameterError, SplitError
 from isotherm.evaluation.ramp_up import _Stages
+from isotherm.ranking.metrics import USER_METRICS
 from isotherm.report import RampReport
 from tests.conftest import random_clicks
 
@@ -55,7 +56,7 @@ def test_earliest_clicks_come_first():
 def test_values_have_every_model_step_and_candidate_set(clicks, tmp_path):
     found = ramp_up(clicks, lambda: [("pop", Popularity()), ("ease", EASE(l2=5.0))], steps=(0, 2), ks=(5,))
     frame = found.to_frame()
-    assert frame.height == 2 * 2 * 2 * 2
+    assert frame.height == 2 * 2 * 2 * len(USER_METRICS)
     assert frame["mean"].is_between(0, 1).all()
     popular = frame.filter(model="pop", clicks=0, candidates="all", metric="hr@5")["mean"].item()
     assert popular == 0  # what was never clicked is never popular

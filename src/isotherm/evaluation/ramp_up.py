@@ -23,10 +23,9 @@ from isotherm.evaluation.bootstrap import Interval, intervals
 from isotherm.evaluation.runner import CandidateSet, ranked_lists
 from isotherm.files import write_atomically
 from isotherm.models.base import Recommender
-from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
+from isotherm.ranking.metrics import USER_METRICS, rank_hits
 
 STEPS = (0, 1, 2, 5, 10, 20)
-_METRICS = {"hr": hit_rate, "ndcg": ndcg}
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _measured(
     measured = {}
     for s in sets:
         hits, n_targets = rank_hits(lists[s.name], s.targets), np.diff(s.targets.indptr)
-        values = {f"{name}@{k}": of(hits, n_targets, k) for k in ks for name, of in _METRICS.items()}
+        values = {f"{name}@{k}": of(hits, n_targets, k) for k in ks for name, of in USER_METRICS.items()}
         found = intervals(np.column_stack(list(values.values())), seed)
         measured[s.name] = dict(zip(values, found, strict=True))
     return measured
