@@ -1,6 +1,6 @@
 """Published cold-start methods beside ours on MovieLens-1M: new films, known films, all films in one list.
 
-Each is trained with the epochs that rank the pseudo-cold films of a further split best (one of 5, 10, 20).
+Each is trained with the epochs that rank the pseudo-cold films of a further split best (5 or 10).
 Needs --data: a folder with interactions.parquet and items.parquet.
 """
 
@@ -18,7 +18,7 @@ from isotherm import EASE, ContentKNN, Interactions, ItemKNN, Items, KernelRidge
 from isotherm.data.splits import mixed
 
 SEEDS = range(3)
-EPOCHS = (5, 10, 20)
+EPOCHS = (5, 10)
 TRAINED = (FactorizationMachine, CLCRec, DropoutNet, WideDeep)
 METRICS = ("hr@10", "ndcg@10")
 

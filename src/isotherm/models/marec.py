@@ -24,7 +24,7 @@ from isotherm.errors import UnsupportedError
 from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, FeatureStack, MetadataIndex, MetadataSimilarity
 from isotherm.models.aligned import BACKBONES, aligned, check
-from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal
+from isotherm.models.aligned.base import Aligned, Alignment, OnWeights, Rehearsal
 from isotherm.models.alignment import normal_equations
 from isotherm.models.base import Explanation, Recommender
 from isotherm.models.calibration import PseudoCold
@@ -248,8 +248,10 @@ class MARec(ReadsMetadata, Recommender):
     @property
     def weights_(self) -> DenseWeights:
         """Item-item weights, where the backbone has them: EASE and SLIM."""
-        weights: DenseWeights = self._fitted().aligned_.weights  # type: ignore[attr-defined]
-        return weights
+        found = self._fitted().aligned_
+        if not isinstance(found, OnWeights):
+            raise UnsupportedError(f"marec on {self.backbone.name} has no item-item weights")
+        return found.weights
 
     def score(self, user_items: csr_array) -> NDArray[np.float32]:
         """Scores (n_users, n_items) float32 of the aligned backbone."""

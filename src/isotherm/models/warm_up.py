@@ -3,15 +3,17 @@
 With n clicks, the prior column c from metadata and EASE's column e, both of some loudness |·| (the root mean
 square of the scores that a column gives) and ĉ, ê at loudness 1,
 
-    θ = ((1 − w)·ĉ + w·ê)·(f·|c| + (1 − f)·(|c|·n/ρ)^v·|e|^(1 − v)),
-    w = 1 − exp(−n/κ),  v = exp(−n/ω),  f = exp(−n/φ).
+    θ = ((1 − w)·ĉ + w·ê)·|c|^f·((|c|·n/ρ)^v·|e|^(1 − v))^(1 − f),
+    w = 1 − exp(−n/κ),  v = exp(−n/ω),  f = max(exp(−n/φ), s),  s = 1/(1 + exp(3(z₀ − z))).
 
 The first factor says for whom: κ is the pace at which own evidence has the word. The second says how loudly.
 A new item keeps the voice that its metadata gave it; an old one that few people ever clicked must speak as
-faintly as EASE makes it, which takes every absent click as a refusal. A log without dates cannot tell them
-apart: φ is the longest patience that warm items can bear. After it n clicks are heard as n clicks (ρ of them
-are usually as loud as metadata), for an item that promises much more than for others, until by ω the clicks
-alone are heard. No step anywhere: without clicks θ is c, and after many it is e.
+faintly as EASE makes it, which takes every absent click as a refusal. A log without dates tells them apart by
+surprise: z is how far items of about n clicks, in the mean, stay behind what their metadata promised, in
+standard deviations of an item predicted by the others. Where nearly all of them do, they are new. z₀ is the
+least doubt, and φ the longest patience, that warm items can bear. Past both n clicks are heard as n clicks (ρ
+of them are usually as loud as metadata), for an item that promises much more than for others, until by ω the
+clicks alone are heard. No step anywhere: without clicks θ is c, and after many it is e.
 """
 
 from dataclasses import dataclass, replace
@@ -27,11 +29,16 @@ from isotherm.data.interactions import with_entries
 from isotherm.models.calibration import ranking_quality
 from isotherm.ranking.topk import hide
 
-MANY_CLICKS = 1024  #: more than any pace takes to settle
+MANY_CLICKS = 1024  #: more than any pace takes to settle, and after them no item is new
 _SETTLED = 0.02  # of what metadata said of an item: below it a column is left as EASE's
 _STEPS = (1, 2, 5, 10, 20)
 _PACES = (1.0, 4.0, 16.0, 64.0, 256.0)
 _TRUSTS = (1 / 16, 1 / 4, 1.0)  # in units of the mean clicks an item
+_LONGEST = 256.0  # of all paces: exp(−MANY_CLICKS / 256) is below _SETTLED
+_CERTAIN = 99.0  # z₀ that nothing reaches
+_DOUBTS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5)  # z₀, in standard deviations
+_BANDWIDTH = 0.3  # of log(clicks + 1)
+_STEEPNESS = 3.0
 _PATIENCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _AT_ONCE = 0.25
 _BEARABLE = 0.995  # of EASE's ndcg@10 on warm items
@@ -41,26 +48,37 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WarmUp:
-    """pace: κ.  trust: ω.  patience: φ, all in clicks."""
+    """pace: κ.  trust: ω.  patience: φ, all in clicks.  doubt: z₀."""
 
     pace: float = 4.0
     trust: float = _AT_ONCE
     patience: float = _AT_ONCE
+    doubt: float = _CERTAIN
 
-    def settled(self, clicks: NDArray[Any]) -> NDArray[np.bool_]:
-        """Whether items with so many clicks are EASE's alone."""
+    def settled(self, clicks: NDArray[Any], surprise: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether items with so many clicks, and of this surprise z, are EASE's alone."""
+        clicks = np.asarray(clicks, dtype=np.float64)
         longest = max(self.pace, self.trust, self.patience)
-        return np.asarray(np.exp(-np.asarray(clicks, dtype=np.float64) / longest) < _SETTLED)
+        late = np.exp(-clicks / longest) < _SETTLED
+        return np.asarray((late & (self._new(surprise) < _SETTLED)) | (clicks >= MANY_CLICKS))
 
-    def shares(self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any]) -> tuple[Floats, Floats]:
-        """What c and e are multiplied by, from their loudness and n; all (n_items,)."""
+    def _new(self, surprise: NDArray[Any]) -> NDArray[np.float64]:
+        """s: how likely an item of surprise z is a new one."""
+        z = np.asarray(surprise, dtype=np.float64)
+        return np.asarray(1 / (1 + np.exp(np.clip(_STEEPNESS * (self.doubt - z), -50, 50))))
+
+    def shares(
+        self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any], surprise: NDArray[Any]
+    ) -> tuple[Floats, Floats]:
+        """What c and e are multiplied by, from their loudness, n and z; all (n_items,)."""
         n = np.asarray(clicks, dtype=np.float64)
         w, v, f = (np.exp(-n / pace) for pace in (self.pace, self.trust, self.patience))
-        w = 1 - w
+        w, f = 1 - w, np.maximum(f, self._new(surprise))
         heard = (n > 0) & (own > 0)
         parity = float(np.median(n[heard] * prior[heard] / own[heard])) if heard.any() else 1.0
         promised = np.maximum(prior * n / max(parity, 1e-30), 1e-30)
-        voice = f * prior + (1 - f) * promised**v * np.maximum(own, 1e-30) ** (1 - v)
+        quiet = promised**v * np.maximum(own, 1e-30) ** (1 - v)
+        voice = np.maximum(prior, 1e-30) ** f * quiet ** (1 - f)
         of_prior = voice * (1 - w) / np.maximum(prior, 1e-30)
         of_own = np.where(own > 0, voice * w / np.maximum(own, 1e-30), 0)
         return of_prior.astype(np.float32), of_own.astype(np.float32)
@@ -74,12 +92,41 @@ def loudness(scores: Floats) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """How many clicks metadata promises: expected (n_items,).
+
+    deviation: of log(clicks + 1) from log(expected + 1), for items that are predicted by the others.
+    """
+
+    expected: Floats
+    deviation: float
+
+    def surprise(self, clicks: NDArray[Any]) -> Floats:
+        """z: by how many deviations items of about so many clicks stay behind their promises; (n_items,)."""
+        behind = np.log1p(self.expected) - np.log1p(np.asarray(clicks, dtype=np.float64))
+        return typical(behind / self.deviation, clicks)
+
+    def of(self, rows: NDArray[Any]) -> "Promise":
+        """Only the items at ``rows``."""
+        return replace(self, expected=self.expected[rows])
+
+
+def typical(values: NDArray[Any], clicks: NDArray[Any]) -> Floats:
+    """Each item's local mean of ``values`` over the items of about as many clicks, (n_items,)."""
+    levels, place = np.unique(np.log1p(np.asarray(clicks, dtype=np.float64)), return_inverse=True)
+    near = np.exp(-0.5 * ((levels[:, None] - levels) / _BANDWIDTH) ** 2)
+    sums, counts = np.bincount(place, values), np.bincount(place)
+    return np.asarray(((near @ sums) / (near @ counts))[place], dtype=np.float32)
+
+
+@dataclass(frozen=True)
 class Ramp:
     """Hidden items that will be given some of their clicks.
 
     prior: c (n_kept, n_hidden).  hidden_clicks: (n_users, n_hidden) CSR, its values the places, from 1, of
     the clicks in the order in which each item gets them.  kept_clicks: (n_users, n_kept) CSR.
     weights, inverse_diagonal: EASE's B and diag(P) on the kept items.  tested: the users to rank for.
+    promise: what their metadata says of their clicks.
     """
 
     prior: Floats
@@ -88,6 +135,7 @@ class Ramp:
     weights: Floats
     inverse_diagonal: Floats
     tested: NDArray[np.int64]
+    promise: Promise
 
     def own(self, given: csr_array) -> Floats:
         """EASE's columns of items after the clicks ``given`` (n_users, n_items), each added alone.
@@ -105,15 +153,24 @@ class Old:
     """Scores of kept items, some of which have few clicks: those must not be lifted over the others.
 
     scores: EASE's (n_tested, n_kept), -inf where seen.  few: columns of the items with few clicks.
-    clicks: of those.  prior: their scores from metadata (n_tested, n_few), each without itself.
-    targets: (n_tested, n_kept) CSR.
+    clicks, surprise, perhaps_new: of those.  prior: their scores from metadata, (n_tested, n_few), each
+    without itself.  targets: (n_tested, n_kept) CSR.
     """
 
     scores: Floats
     few: NDArray[np.int64]
     clicks: NDArray[np.float32]
+    surprise: Floats
+    perhaps_new: NDArray[np.bool_]
     prior: Floats
     targets: csr_array
+
+    def without_new(self, doubt: float) -> "Old":
+        """The same without those that may be new and come near to be taken for it."""
+        left_out = self.perhaps_new & (self.surprise > doubt - 1)
+        scores = self.scores.copy()
+        scores[:, self.few[left_out]] = -np.inf
+        return replace(self, scores=scores)
 
     @cached_property
     def _loud(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -124,7 +181,7 @@ class Old:
         scores = self.scores
         if warm_up is not None:
             own = scores[:, self.few]
-            of_prior, of_own = warm_up.shares(*self._loud, self.clicks)
+            of_prior, of_own = warm_up.shares(*self._loud, self.clicks, self.surprise)
             scores = scores.copy()
             # what is seen stays -inf
             scores[:, self.few] = self.prior * of_prior + own * np.maximum(of_own, 1e-30)
@@ -134,7 +191,8 @@ class Old:
 def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
     """The best mean ndcg@10 of the hidden items among themselves after 1, 2, 5, 10 and 20 clicks.
 
-    κ and ω, then the longest φ: all so that EASE's warm ranking stays what it is, within half a percent.
+    κ and ω, then the longest φ, then the least z₀: all so that EASE's warm ranking stays what it is, within
+    half a percent. What a z₀ takes for new does not count among the warm items that it is judged by.
     """
     histories = ramp.kept_clicks[ramp.tested]
     prior = histories @ ramp.prior
@@ -150,7 +208,8 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         )
         own = histories @ ramp.own(given)
         clicks = np.full(len(ready), float(n))
-        loud = loudness(prior[:, ready]), loudness(own), clicks
+        surprise = ramp.promise.of(ready).surprise(clicks)
+        loud = loudness(prior[:, ready]), loudness(own), clicks, surprise
         stages.append((loud, given[ramp.tested], left[ramp.tested], prior[:, ready], own))
     bearable = _BEARABLE * old.quality(None)
 
@@ -164,7 +223,7 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         return total
 
     found, best = WarmUp(_AT_ONCE), -1.0
-    usual = ramp.kept_clicks.nnz / ramp.kept_clicks.shape[1]
+    usual = min(ramp.kept_clicks.nnz / ramp.kept_clicks.shape[1], _LONGEST)
     for pace, trust in product(_PACES, _TRUSTS):
         tried = WarmUp(pace, trust * usual)
         reached = quality(tried)
@@ -177,4 +236,10 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         if old.quality(replace(found, patience=patience)) < bearable:
             break
         bearing.append(patience)
-    return replace(found, patience=bearing[-2])  # one step short of the edge: hidden clicks flatter it
+    found = replace(found, patience=bearing[-2])  # one step short of the edge: hidden clicks flatter it
+    for doubt in _DOUBTS:
+        tried = replace(found, doubt=doubt)
+        known = old.without_new(doubt)
+        if known.quality(tried) >= _BEARABLE * known.quality(None):
+            return tried
+    return found

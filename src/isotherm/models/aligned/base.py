@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.calibration import Best, PseudoCold, best_by, level, loudness
+from isotherm.models.item_item import DenseWeights
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,28 @@ class Aligned(ABC):
     def best_cold(self, histories: csr_array, columns: NDArray[np.float32], items: NDArray[np.int64]) -> Best:
         """The best of new items, named ``items``."""
         return best_by(lambda block: self.cold_scores(block, columns), histories, items)
+
+
+class OnWeights(Aligned):
+    """A backbone whose scores are a history times item-item weights."""
+
+    weights: DenseWeights
+
+    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
+        """One group of weights more."""
+        self.weights = self.weights.appended(n_items, new, np.ascontiguousarray(columns.T))
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """x·Θ over the catalogue."""
+        return self.weights.scores(user_items)
+
+    def nearness(self, column: int) -> NDArray[np.float32]:
+        """The weights of the column."""
+        return self.weights.column(column)
+
+    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """Each click's weight."""
+        return np.asarray(history.data * self.weights.column(column)[history.indices], dtype=np.float32)
 
 
 def learned_beta(fitted: Aligned, part: Aligned, rehearsal: Rehearsal, user_items: csr_array) -> float:

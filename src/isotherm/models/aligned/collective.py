@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal
+from isotherm.models.aligned.base import Alignment, OnWeights, Rehearsal
 from isotherm.models.calibration import Best, best_by, level, mixed_quality
 from isotherm.models.catalogue import part
 from isotherm.models.ease import EASE
@@ -30,14 +30,13 @@ from isotherm.progress import stage
 _STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
 
 
-class AlignedCollective(Aligned):
+class AlignedCollective(OnWeights):
     """Eq. 9 with λ₀ > 0; warm items come first in its order, then those of the table without clicks."""
 
     wants_features: ClassVar[bool] = True
     splits_fields: ClassVar[bool] = False
 
     backbone: EASE
-    weights: DenseWeights
     inner: NDArray[np.float32]  #: Θ (n, n) in its own order
     diagonal: NDArray[np.float32]  #: diag(P), (n,)
     features: csr_array  #: Fᵀ, (n, n_features)
@@ -169,22 +168,6 @@ class AlignedCollective(Aligned):
         """All columns of Θ are the fit's own."""
         order = np.concatenate([warm, cold])
         self.weights = DenseWeights(n_items, order, [(order, self.inner)])
-
-    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
-        """One group of weights more."""
-        self.weights = self.weights.appended(n_items, new, np.ascontiguousarray(columns.T))
-
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
-        """x·Θ over the catalogue."""
-        return self.weights.scores(user_items)
-
-    def nearness(self, column: int) -> NDArray[np.float32]:
-        """The weights of the column."""
-        return self.weights.column(column)
-
-    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
-        """Each click's weight."""
-        return np.asarray(history.data * self.weights.column(column)[history.indices], dtype=np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Weights, diag(P), features and the rare items' rows."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, learned_beta
+from isotherm.models.aligned.base import Alignment, OnWeights, Rehearsal, learned_beta
 from isotherm.models.catalogue import narrowed, part
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights
@@ -30,10 +30,9 @@ from isotherm.models.slim import SLIM
 from isotherm.progress import stage
 
 
-class _AlignedWeights(Aligned):
+class _Linear(OnWeights):
     """Warm weights of the backbone's own, cold columns through the operator O."""
 
-    weights: DenseWeights
     operator: AlignmentOperator
     alpha: float
     _warm: DenseWeights  #: over the warm items only
@@ -87,22 +86,6 @@ class _AlignedWeights(Aligned):
         """The warm block at the columns ``warm``."""
         self.weights = DenseWeights(n_items, warm, [(warm, self._warm.groups[0][1])])
 
-    def append(self, n_items: int, new: NDArray[np.int64], columns: NDArray[np.float32]) -> None:
-        """One group of weights more."""
-        self.weights = self.weights.appended(n_items, new, np.ascontiguousarray(columns.T))
-
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
-        """x·Θ over the catalogue."""
-        return self.weights.scores(user_items)
-
-    def nearness(self, column: int) -> NDArray[np.float32]:
-        """The weights of the column."""
-        return self.weights.column(column)
-
-    def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
-        """Each click's weight."""
-        return np.asarray(history.data * self.weights.column(column)[history.indices], dtype=np.float32)
-
     def carried(self, history: csr_array) -> NDArray[np.float32]:
         """αOᵀx."""
         clicked = narrowed(history, self.weights.rows).toarray().ravel().astype(np.float32)
@@ -132,7 +115,7 @@ class _AlignedWeights(Aligned):
         raise NotImplementedError
 
 
-class AlignedEASE(_AlignedWeights):
+class AlignedEASE(_Linear):
     """Eq. 9."""
 
     backbone: EASE
@@ -150,7 +133,7 @@ class AlignedEASE(_AlignedWeights):
         return float(self.backbone.l2)
 
 
-class AlignedSLIM(_AlignedWeights):
+class AlignedSLIM(_Linear):
     """Eq. 10-11."""
 
     backbone: SLIM
