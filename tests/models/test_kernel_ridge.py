@@ -9,7 +9,7 @@ import isotherm
 from isotherm import EASE, Interactions, Items, KernelRidge
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.models.kernel_scales import log_clicks, mean_length, teachers
-from isotherm.models.warm_up import Promise, WarmUp, loudness, typical
+from isotherm.models.warm_up import WarmUp, loudness, newness
 from tests.conftest import random_clicks
 from tests.features.test_kernels import table
 from tests.reference import kernel_ridge as reference
@@ -115,9 +115,7 @@ def test_settled_items_are_eases(data):
     clicks, items = data
     model = KernelRidge(backbone=EASE(l2=20.0), steps=5).fit(clicks, items)
     ease = EASE(l2=20.0).fit(clicks, items)
-    settled = model.warm_up_.settled(clicks.item_clicks(), np.full(N_ITEMS, -9.0)) & (
-        clicks.item_clicks() > 0
-    )
+    settled = model.warm_up_.settled(clicks.item_clicks(), np.zeros(N_ITEMS)) & (clicks.item_clicks() > 0)
     identity = csr_array(np.eye(N_ITEMS, dtype=np.float32))
     np.testing.assert_allclose(model.score(identity)[:, settled], ease.score(identity)[:, settled], rtol=1e-5)
 
@@ -125,42 +123,38 @@ def test_settled_items_are_eases(data):
 def test_warming_up_has_no_step_and_ends_at_own_evidence():
     rng = np.random.default_rng(0)
     prior, own = rng.random(50) + 0.5, rng.random(50) + 0.5
-    warm_up, known = WarmUp(pace=4.0, trust=8.0, patience=2.0), np.zeros(50)
-    of_prior, of_own = warm_up.shares(prior, own, np.zeros(50), known)
+    warm_up, old = WarmUp(pace=4.0, trust=8.0, patience=2.0), np.zeros(50)
+    of_prior, of_own = warm_up.shares(prior, own, np.zeros(50), old)
     np.testing.assert_allclose(of_prior, 1)
     np.testing.assert_allclose(of_own, 0)
-    of_prior, of_own = warm_up.shares(prior, own, np.full(50, 500.0), known)
+    of_prior, of_own = warm_up.shares(prior, own, np.full(50, 500.0), old)
     np.testing.assert_allclose(of_prior, 0, atol=1e-6)
     np.testing.assert_allclose(of_own, 1, rtol=1e-5)
     steps = np.linspace(1e-3, 60, 4000)
-    shares = np.stack([warm_up.shares(prior, own, np.full(50, n), known) for n in steps])
+    shares = np.stack([warm_up.shares(prior, own, np.full(50, n), old) for n in steps])
     assert np.abs(np.diff(shares, axis=0)).max() < 0.03
-    assert warm_up.settled(np.array([500]), np.array([0.0]))[0]
-    assert not warm_up.settled(np.array([1]), np.array([0.0]))[0]
+    assert warm_up.settled(np.array([500]), np.zeros(1))[0]
+    assert not warm_up.settled(np.array([1]), np.zeros(1))[0]
 
 
-def test_a_surprising_item_keeps_the_voice_of_its_metadata():
-    """Two deviations past the doubt a new item speaks as its metadata does; two before, as its own clicks."""
+def test_a_new_item_keeps_the_voice_of_its_metadata():
     prior, own, clicks = np.full(3, 2.0), np.full(3, 0.1), np.full(3, 50.0)
-    warm_up = WarmUp(pace=4.0, trust=1.0, patience=0.5, doubt=3.0)
-    of_prior, of_own = warm_up.shares(prior, own, clicks, np.array([1.0, 3.0, 5.0]))
-    voice = prior * of_prior + own * of_own
-    np.testing.assert_allclose(voice[[0, 2]], [0.1, 2.0], rtol=2e-2)
-    assert 0.1 < voice[1] < 2.0
-    assert warm_up.settled(np.full(3, 900), np.array([1.0, 3.0, 5.0])).tolist() == [True, False, False]
-    assert warm_up.settled(np.array([2000]), np.array([9.0]))[0]  # no item of so many clicks is new
+    warm_up = WarmUp(pace=4.0, trust=1.0, patience=0.5)
+    of_prior, of_own = warm_up.shares(prior, own, clicks, np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_allclose(prior * of_prior + own * of_own, [0.1, np.sqrt(0.2), 2.0], rtol=1e-4)
+    assert warm_up.settled(np.full(3, 900), np.array([0.0, 0.5, 1.0])).tolist() == [True, False, False]
+    assert warm_up.settled(np.array([2000]), np.ones(1))[0]  # no item of so many clicks is new
 
 
-def test_surprise_is_the_distance_from_the_promise_in_deviations():
-    promise = Promise(np.array([99.0, 3.0], np.float32), deviation=0.5)
-    found = promise.surprise(np.array([1.0, 7000.0]))
-    np.testing.assert_allclose(found, [np.log(100 / 2) / 0.5, np.log(4 / 7001) / 0.5], rtol=1e-4)
-
-
-def test_items_of_about_as_many_clicks_share_their_surprise():
-    clicks = np.array([1, 1, 1, 500, 505])
-    found = typical(np.array([3.0, 6.0, 9.0, 0.0, 1.0]), clicks)
-    np.testing.assert_allclose(found, [6, 6, 6, 0.5, 0.5], atol=1e-2)
+def test_many_items_of_few_clicks_are_new_where_the_others_leave_no_room_for_them():
+    rng = np.random.default_rng(0)
+    old = np.maximum(rng.lognormal(5, 1, 2000), 1).astype(int)
+    assert newness(old).max() < 0.2
+    found = newness(np.concatenate([old, np.full(500, 2)]))
+    assert found[2000:].min() > 0.8
+    assert found[:2000][old > 30].max() < 0.1
+    rare = np.maximum(rng.lognormal(1, 1.5, 2000), 1).astype(int)  # a catalogue of rare items, none new
+    assert newness(rare).max() < 0.2
 
 
 def test_loudness_leaves_out_what_is_seen():

@@ -45,13 +45,12 @@ from isotherm.models.kernel_scales import (
     left_out_columns,
     log_clicks,
     mean_length,
-    promised_clicks,
     teachers,
 )
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.parameters import at_least, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
-from isotherm.models.warm_up import Promise, WarmUp, loudness
+from isotherm.models.warm_up import WarmUp, loudness, newness
 from isotherm.progress import Advance, stage
 
 _TUNING_USERS = 3_000
@@ -137,7 +136,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         popularity = self._ridge(known, teaching, self.popularity_weights_, 1.0)
         self._popularity_solved = popularity.solve(logs)
         self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
-        self._overlay(user_items, teaching, known, popularity, logs)
+        self._overlay(user_items, known, popularity, logs)
         self._cold, self._cold_encoded = cold, encoded.take(cold)
         self._certainty = np.empty(0, dtype=np.float32)
         if len(cold):
@@ -181,7 +180,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         advance: Advance,
     ) -> None:
         """What the kernels leave open: what ranks pseudo-cold items best."""
-        self.warm_up_, self._deviation = WarmUp(), 1.0
+        self.warm_up_ = WarmUp()
         trials = (self._trial(user_items, known, weights, self.seed + draw) for draw in range(self.draws))
         first, qualities = None, []
         for trial in trials:
@@ -203,7 +202,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
             ),
             candidate,
         )
-        self.warm_up_, self._deviation = first.warm_up(own, candidate, places)
+        self.warm_up_ = first.warm_up(own, candidate, places)
 
     def _trial(
         self, user_items: csr_array, known: EncodedItems, weights: NDArray[np.float32], seed: int
@@ -252,34 +251,22 @@ class KernelRidge(ReadsMetadata, ItemItem):
         return self.weights_.groups[0][1]
 
     def _overlay(
-        self,
-        user_items: csr_array,
-        teaching: NDArray[np.int64],
-        known: EncodedItems,
-        popularity: Ridge,
-        logs: NDArray[np.float32],
+        self, user_items: csr_array, known: EncodedItems, popularity: Ridge, logs: NDArray[np.float32]
     ) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own evidence."""
         counts = np.asarray(user_items.sum(axis=0)).ravel()
-        expected = np.concatenate(
-            [popularity.rows(known.take(band)) @ self._popularity_solved for band in bands(len(known))]
-        )
-        promise = Promise(promised_clicks(user_items, teaching, expected), self._deviation)
-        surprise = promise.surprise(counts)
-        few = np.flatnonzero(~self.warm_up_.settled(counts, surprise))
+        new = newness(counts)
+        few = np.flatnonzero(~self.warm_up_.settled(counts, new))
         columns = np.empty((len(known), len(few)), dtype=np.float32)
         for band in bands(len(few)):
             rows, queries = few[band], known.take(few[band])
-            columns[:, band], _ = left_out_columns(
+            columns[:, band] = left_out_columns(
                 self.scales_, self._taste, popularity, logs, self._denoiser, self._length, queries, rows
             )
         listeners = user_items[_sampled(user_items.shape[0], _LISTENERS, self.seed)]
         own = self._denoiser[:, few]
         of_prior, of_own = self.warm_up_.shares(
-            loudness(listeners @ columns),
-            loudness(listeners @ own),
-            counts[few],
-            surprise[few],
+            loudness(listeners @ columns), loudness(listeners @ own), counts[few], new[few]
         )
         columns *= of_prior
         columns += own * of_own

@@ -11,7 +11,7 @@ from isotherm.features.metadata import EncodedItems
 from isotherm.models.calibration import PseudoCold, best, level, loudness, ranking_quality
 from isotherm.models.catalogue import narrowed
 from isotherm.models.ridge import Ridge, bands
-from isotherm.models.warm_up import MANY_CLICKS, Old, Promise, Ramp, WarmUp, chosen_warm_up
+from isotherm.models.warm_up import MANY_CLICKS, Old, Ramp, WarmUp, chosen_warm_up, newness
 from isotherm.ranking.topk import hide
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
@@ -166,47 +166,35 @@ class Trial:
                 found = replace(tried, loudness=factor * level(fitted_warm, fitted_cold))
         return found, replace(found, loudness=loud_here)
 
-    def warm_up(self, scales: Scales, candidate: Candidate, places: csr_array) -> tuple[WarmUp, float]:
-        """The pace at which hidden items leave their metadata as they get clicks; the promises' deviation.
+    def warm_up(self, scales: Scales, candidate: Candidate, places: csr_array) -> WarmUp:
+        """The pace at which hidden items leave their metadata as they get clicks.
 
         scales: this trial's own.  places: the clicks (n_users, n_items) CSR, each with its place, from 1, in
         its item's order.
         """
         raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
-        scores = np.asarray(self._histories @ self._kept_weights, dtype=np.float32)
-        hide(scores, self._histories)
-        clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
-        few = np.flatnonzero(clicks < MANY_CLICKS)
-        prior = np.empty((len(scores), len(few)), dtype=np.float32)
-        expected = np.empty(len(few), dtype=np.float32)
-        for band in bands(len(few)):
-            queries = self._kept.take(few[band])
-            columns, expected[band] = left_out_columns(
-                scales, candidate.fitted, self._popularity, self._logs, self._kept_weights, self._length,
-                queries, few[band],
-            )  # fmt: skip
-            prior[:, band] = self._histories @ columns
-        targets = narrowed(self._pseudo.targets, self._pseudo.kept)
-        prior_columns = scales.at_ease(raw, candidate.certainty)
-        taught = np.isin(few, self._teachers)
-        alone = promised_clicks(self._kept_clicks, self._teachers, expected)
-        behind = (np.log1p(alone) - np.log1p(clicks[few]))[taught]
-        promise = Promise(
-            promised_clicks(self._kept_clicks, self._teachers, self._expected),
-            max(float(np.sqrt(np.mean(behind**2))), 1e-3) if taught.any() else 1.0,
-        )
         ramp = Ramp(
-            prior=prior_columns,
+            prior=scales.at_ease(raw, candidate.certainty),
             hidden_clicks=places[:, self._pseudo.hidden],
             kept_clicks=self._kept_clicks,
             weights=self._kept_weights,
             inverse_diagonal=self._inverse_diagonal,
             tested=self._pseudo.tested,
-            promise=promise,
         )
-        surprise = replace(promise, expected=alone).surprise(clicks[few])
-        found = chosen_warm_up(ramp, Old(scores, few, clicks[few], surprise, ~taught, prior, targets))
-        return found, promise.deviation
+        scores = np.asarray(self._histories @ self._kept_weights, dtype=np.float32)
+        hide(scores, self._histories)
+        clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
+        few = np.flatnonzero(clicks < MANY_CLICKS)
+        prior = np.empty((len(scores), len(few)), dtype=np.float32)
+        for band in bands(len(few)):
+            queries = self._kept.take(few[band])
+            columns = left_out_columns(
+                scales, candidate.fitted, self._popularity, self._logs, self._kept_weights, self._length,
+                queries, few[band],
+            )  # fmt: skip
+            prior[:, band] = self._histories @ columns
+        targets = narrowed(self._pseudo.targets, self._pseudo.kept)
+        return chosen_warm_up(ramp, Old(scores, few, clicks[few], newness(clicks)[few], prior, targets))
 
 
 def left_out_columns(
@@ -218,15 +206,13 @@ def left_out_columns(
     length: float,
     queries: EncodedItems,
     rows: NDArray[np.int64],
-) -> tuple[Floats, Floats]:
-    """Columns (n, len(rows)) of items of the catalogue as though they had never been clicked, and what is
-    expected of their log clicks, (len(rows),).
-    """
+) -> Floats:
+    """Columns (n, len(rows)) of items of the catalogue as though they had never been clicked."""
     solved, certainty = taste.left_out(queries, rows)
     expected = logs @ popularity.left_out(queries, rows)[0]
     columns = scales.at_ease(scales.raw(solved, denoiser @ solved, expected, length), certainty)
     columns[rows, np.arange(len(rows))] = 0
-    return columns, np.asarray(expected, dtype=np.float32)
+    return columns
 
 
 def mean_length(user_items: csr_array) -> float:
@@ -247,20 +233,9 @@ def teachers(user_items: csr_array) -> NDArray[np.int64]:
 
 def log_clicks(user_items: csr_array, teaching: NDArray[np.int64]) -> Floats:
     """log(clicks + a tenth of the mean) of each item, centred over the teachers: (n_items,)."""
-    clicks, floor, centre = _level(user_items, teaching)
-    return np.asarray(np.log(clicks + floor) - centre, dtype=np.float32)
-
-
-def promised_clicks(user_items: csr_array, teaching: NDArray[np.int64], expected: Floats) -> Floats:
-    """Clicks from what is expected of them at the level of ``log_clicks``."""
-    _, floor, centre = _level(user_items, teaching)
-    return np.asarray(np.maximum(np.exp(expected + centre) - floor, 0), dtype=np.float32)
-
-
-def _level(user_items: csr_array, teaching: NDArray[np.int64]) -> tuple[NDArray[np.float64], float, float]:
     clicks = np.asarray(user_items.sum(axis=0), dtype=np.float64).ravel()
-    floor = float(_FLOOR * clicks[teaching].mean())
-    return clicks, floor, float(np.log(clicks[teaching] + floor).mean())
+    logs = np.log(clicks + _FLOOR * clicks[teaching].mean())
+    return np.asarray(logs - logs[teaching].mean(), dtype=np.float32)
 
 
 def _row_sums(user_items: csr_array) -> Floats:

@@ -3,17 +3,17 @@
 With n clicks, the prior column c from metadata and EASE's column e, both of some loudness |·| (the root mean
 square of the scores that a column gives) and ĉ, ê at loudness 1,
 
-    θ = ((1 − w)·ĉ + w·ê)·|c|^f·((|c|·n/ρ)^v·|e|^(1 − v))^(1 − f),
-    w = 1 − exp(−n/κ),  v = exp(−n/ω),  f = max(exp(−n/φ), s),  s = 1/(1 + exp(3(z₀ − z))).
+    θ = ((1 − w)·ĉ + w·ê)·|c|^s·(f·|c| + (1 − f)·(|c|·n/ρ)^v·|e|^(1 − v))^(1 − s),
+    w = 1 − exp(−n/κ),  v = exp(−n/ω),  f = exp(−n/φ).
 
 The first factor says for whom: κ is the pace at which own evidence has the word. The second says how loudly.
 A new item keeps the voice that its metadata gave it; an old one that few people ever clicked must speak as
-faintly as EASE makes it, which takes every absent click as a refusal. A log without dates tells them apart by
-surprise: z is how far items of about n clicks, in the mean, stay behind what their metadata promised, in
-standard deviations of an item predicted by the others. Where nearly all of them do, they are new. z₀ is the
-least doubt, and φ the longest patience, that warm items can bear. Past both n clicks are heard as n clicks (ρ
-of them are usually as loud as metadata), for an item that promises much more than for others, until by ω the
-clicks alone are heard. No step anywhere: without clicks θ is c, and after many it is e.
+faintly as EASE makes it, which takes every absent click as a refusal. A log without dates cannot tell one
+from the other, but it shows when many are new: s(n) is the excess of items with about n clicks over the lower
+tail of a log-normal law that the more popular half of the catalogue tells. Where there is none, φ is the
+longest patience that warm items can bear. Past both, n clicks are heard as n clicks (ρ of them are usually as
+loud as metadata), for an item that promises much more than for others, until by ω the clicks alone are heard.
+No step anywhere: without clicks θ is c, and after many it is e.
 """
 
 from dataclasses import dataclass, replace
@@ -35,10 +35,9 @@ _STEPS = (1, 2, 5, 10, 20)
 _PACES = (1.0, 4.0, 16.0, 64.0, 256.0)
 _TRUSTS = (1 / 16, 1 / 4, 1.0)  # in units of the mean clicks an item
 _LONGEST = 256.0  # of all paces: exp(−MANY_CLICKS / 256) is below _SETTLED
-_CERTAIN = 99.0  # z₀ that nothing reaches
-_DOUBTS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5)  # z₀, in standard deviations
 _BANDWIDTH = 0.3  # of log(clicks + 1)
-_STEEPNESS = 3.0
+_CHANCE = 0.25  # a majority as slim as this is how catalogues differ from a law
+_UPPER = 0.84134  # of the items: one standard deviation above the median of a normal law
 _PATIENCES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _AT_ONCE = 0.25
 _BEARABLE = 0.995  # of EASE's ndcg@10 on warm items
@@ -48,37 +47,31 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WarmUp:
-    """pace: κ.  trust: ω.  patience: φ, all in clicks.  doubt: z₀."""
+    """pace: κ.  trust: ω.  patience: φ, all in clicks."""
 
     pace: float = 4.0
     trust: float = _AT_ONCE
     patience: float = _AT_ONCE
-    doubt: float = _CERTAIN
 
-    def settled(self, clicks: NDArray[Any], surprise: NDArray[Any]) -> NDArray[np.bool_]:
-        """Whether items with so many clicks, and of this surprise z, are EASE's alone."""
+    def settled(self, clicks: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether items with so many clicks are EASE's alone.  new: s, (n_items,)."""
         clicks = np.asarray(clicks, dtype=np.float64)
         longest = max(self.pace, self.trust, self.patience)
-        late = np.exp(-clicks / longest) < _SETTLED
-        return np.asarray((late & (self._new(surprise) < _SETTLED)) | (clicks >= MANY_CLICKS))
-
-    def _new(self, surprise: NDArray[Any]) -> NDArray[np.float64]:
-        """s: how likely an item of surprise z is a new one."""
-        z = np.asarray(surprise, dtype=np.float64)
-        return np.asarray(1 / (1 + np.exp(np.clip(_STEEPNESS * (self.doubt - z), -50, 50))))
+        late = (np.exp(-clicks / longest) < _SETTLED) & (np.asarray(new) < _SETTLED)
+        return np.asarray(late | (clicks >= MANY_CLICKS))
 
     def shares(
-        self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any], surprise: NDArray[Any]
+        self, prior: NDArray[Any], own: NDArray[Any], clicks: NDArray[Any], new: NDArray[Any]
     ) -> tuple[Floats, Floats]:
-        """What c and e are multiplied by, from their loudness, n and z; all (n_items,)."""
+        """What c and e are multiplied by, from their loudness, n and s; all (n_items,)."""
         n = np.asarray(clicks, dtype=np.float64)
         w, v, f = (np.exp(-n / pace) for pace in (self.pace, self.trust, self.patience))
-        w, f = 1 - w, np.maximum(f, self._new(surprise))
+        w = 1 - w
         heard = (n > 0) & (own > 0)
         parity = float(np.median(n[heard] * prior[heard] / own[heard])) if heard.any() else 1.0
         promised = np.maximum(prior * n / max(parity, 1e-30), 1e-30)
         quiet = promised**v * np.maximum(own, 1e-30) ** (1 - v)
-        voice = np.maximum(prior, 1e-30) ** f * quiet ** (1 - f)
+        voice = np.maximum(prior, 1e-30) ** new * (f * prior + (1 - f) * quiet) ** (1 - np.asarray(new))
         of_prior = voice * (1 - w) / np.maximum(prior, 1e-30)
         of_own = np.where(own > 0, voice * w / np.maximum(own, 1e-30), 0)
         return of_prior.astype(np.float32), of_own.astype(np.float32)
@@ -91,32 +84,22 @@ def loudness(scores: Floats) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)))
 
 
-@dataclass(frozen=True)
-class Promise:
-    """How many clicks metadata promises: expected (n_items,).
+def newness(clicks: NDArray[Any]) -> Floats:
+    """s of each item, (n_items,) in [0, 1], from the clicks of all items of a catalogue, each >= 1.
 
-    deviation: of log(clicks + 1) from log(expected + 1), for items that are predicted by the others.
+    Of d items with about n clicks where the log-normal law of the catalogue has room for e, d − e are too
+    many; s is how far these are the majority, 1 − 2e/d, past chance. The law's median is that of all items,
+    its width that of the more popular half: new items are no part of it.
     """
-
-    expected: Floats
-    deviation: float
-
-    def surprise(self, clicks: NDArray[Any]) -> Floats:
-        """z: by how many deviations items of about so many clicks stay behind their promises; (n_items,)."""
-        behind = np.log1p(self.expected) - np.log1p(np.asarray(clicks, dtype=np.float64))
-        return typical(behind / self.deviation, clicks)
-
-    def of(self, rows: NDArray[Any]) -> "Promise":
-        """Only the items at ``rows``."""
-        return replace(self, expected=self.expected[rows])
-
-
-def typical(values: NDArray[Any], clicks: NDArray[Any]) -> Floats:
-    """Each item's local mean of ``values`` over the items of about as many clicks, (n_items,)."""
-    levels, place = np.unique(np.log1p(np.asarray(clicks, dtype=np.float64)), return_inverse=True)
-    near = np.exp(-0.5 * ((levels[:, None] - levels) / _BANDWIDTH) ** 2)
-    sums, counts = np.bincount(place, values), np.bincount(place)
-    return np.asarray(((near @ sums) / (near @ counts))[place], dtype=np.float32)
+    logs = np.log1p(np.asarray(clicks, dtype=np.float64))
+    middle, upper = np.quantile(logs, [0.5, _UPPER])
+    width = max(float(upper - middle), 0.1)
+    levels, place, counts = np.unique(logs, return_inverse=True, return_counts=True)
+    found = np.exp(-0.5 * ((levels[:, None] - levels) / _BANDWIDTH) ** 2) @ counts / _BANDWIDTH
+    blurred = np.hypot(width, _BANDWIDTH)
+    expected = len(logs) * np.exp(-0.5 * ((levels - middle) / blurred) ** 2) / blurred
+    majority = np.where(levels < middle, 1 - 2 * expected / found, 0)
+    return np.asarray(np.maximum(majority - _CHANCE, 0)[place] / (1 - _CHANCE), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -126,7 +109,6 @@ class Ramp:
     prior: c (n_kept, n_hidden).  hidden_clicks: (n_users, n_hidden) CSR, its values the places, from 1, of
     the clicks in the order in which each item gets them.  kept_clicks: (n_users, n_kept) CSR.
     weights, inverse_diagonal: EASE's B and diag(P) on the kept items.  tested: the users to rank for.
-    promise: what their metadata says of their clicks.
     """
 
     prior: Floats
@@ -135,7 +117,6 @@ class Ramp:
     weights: Floats
     inverse_diagonal: Floats
     tested: NDArray[np.int64]
-    promise: Promise
 
     def own(self, given: csr_array) -> Floats:
         """EASE's columns of items after the clicks ``given`` (n_users, n_items), each added alone.
@@ -153,35 +134,33 @@ class Old:
     """Scores of kept items, some of which have few clicks: those must not be lifted over the others.
 
     scores: EASE's (n_tested, n_kept), -inf where seen.  few: columns of the items with few clicks.
-    clicks, surprise, perhaps_new: of those.  prior: their scores from metadata, (n_tested, n_few), each
-    without itself.  targets: (n_tested, n_kept) CSR.
+    clicks, new: of those, n and s.  prior: their scores from metadata (n_tested, n_few), each without itself.
+    targets: (n_tested, n_kept) CSR.
     """
 
     scores: Floats
     few: NDArray[np.int64]
     clicks: NDArray[np.float32]
-    surprise: Floats
-    perhaps_new: NDArray[np.bool_]
+    new: Floats
     prior: Floats
     targets: csr_array
 
-    def without_new(self, doubt: float) -> "Old":
-        """The same without those that may be new and come near to be taken for it."""
-        left_out = self.perhaps_new & (self.surprise > doubt - 1)
+    @cached_property
+    def _candidates(self) -> Floats:
         scores = self.scores.copy()
-        scores[:, self.few[left_out]] = -np.inf
-        return replace(self, scores=scores)
+        scores[:, self.few[self.new > 0]] = -np.inf
+        return scores
 
     @cached_property
     def _loud(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return loudness(self.prior), loudness(self.scores[:, self.few])
 
     def quality(self, warm_up: WarmUp | None) -> float:
-        """ndcg@10 with the few blended; EASE's for None."""
-        scores = self.scores
+        """ndcg@10 with the few blended; EASE's for None. What seems new is no candidate."""
+        scores = self._candidates
         if warm_up is not None:
             own = scores[:, self.few]
-            of_prior, of_own = warm_up.shares(*self._loud, self.clicks, self.surprise)
+            of_prior, of_own = warm_up.shares(*self._loud, self.clicks, self.new)
             scores = scores.copy()
             # what is seen stays -inf
             scores[:, self.few] = self.prior * of_prior + own * np.maximum(of_own, 1e-30)
@@ -191,13 +170,13 @@ class Old:
 def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
     """The best mean ndcg@10 of the hidden items among themselves after 1, 2, 5, 10 and 20 clicks.
 
-    κ and ω, then the longest φ, then the least z₀: all so that EASE's warm ranking stays what it is, within
-    half a percent. What a z₀ takes for new does not count among the warm items that it is judged by.
+    κ and ω, then the longest φ: all so that EASE's warm ranking stays what it is, within half a percent.
     """
     histories = ramp.kept_clicks[ramp.tested]
     prior = histories @ ramp.prior
     counts = np.bincount(ramp.hidden_clicks.indices, minlength=ramp.prior.shape[1])
     place = ramp.hidden_clicks.data
+    kept = np.bincount(ramp.kept_clicks.indices, minlength=ramp.kept_clicks.shape[1])
     stages = []
     for n in _STEPS:
         ready = np.flatnonzero(counts > n)
@@ -208,8 +187,8 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         )
         own = histories @ ramp.own(given)
         clicks = np.full(len(ready), float(n))
-        surprise = ramp.promise.of(ready).surprise(clicks)
-        loud = loudness(prior[:, ready]), loudness(own), clicks, surprise
+        new = newness(np.concatenate([clicks, kept]))[: len(ready)]
+        loud = loudness(prior[:, ready]), loudness(own), clicks, new
         stages.append((loud, given[ramp.tested], left[ramp.tested], prior[:, ready], own))
     bearable = _BEARABLE * old.quality(None)
 
@@ -236,10 +215,4 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
         if old.quality(replace(found, patience=patience)) < bearable:
             break
         bearing.append(patience)
-    found = replace(found, patience=bearing[-2])  # one step short of the edge: hidden clicks flatter it
-    for doubt in _DOUBTS:
-        tried = replace(found, doubt=doubt)
-        known = old.without_new(doubt)
-        if known.quality(tried) >= _BEARABLE * known.quality(None):
-            return tried
-    return found
+    return replace(found, patience=bearing[-2])  # one step short of the edge: hidden clicks flatter it
