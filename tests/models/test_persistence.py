@@ -25,7 +25,7 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     folder, _ = saved
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors", ".parquet"}
     manifest = json.loads((folder / "model.json").read_text())
-    assert manifest["format"] == 1
+    assert manifest["format"] == 2
     assert manifest["model"] == "ease"
     assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
 
@@ -103,12 +103,13 @@ def test_truncated_and_missing_files_are_noticed(saved):
         isotherm.load(folder)
 
 
-def test_newer_format_asks_for_an_upgrade(saved):
+@pytest.mark.parametrize(("version", "cure"), [(3, "upgrade it"), (1, "fit the model again")])
+def test_another_format_names_the_cure(saved, version, cure):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps(manifest | {"format": 2, "isotherm": "9.9"}))
+    (folder / "model.json").write_text(json.dumps(manifest | {"format": version, "isotherm": "9.9"}))
     with pytest.raises(
-        ModelFolderError, match=r"format 2 by isotherm 9.9; .* reads up to format 1: upgrade it"
+        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 2: {cure}"
     ):
         isotherm.load(folder)
 

@@ -146,7 +146,9 @@ class Recommender(ABC):
 
     def add_items(self, items: Items) -> Self:
         """Make new items recommendable from their metadata alone, without a refit. Returns self."""
-        raise UnsupportedError(f"{self.name} cannot add items without a refit; marec and content-knn can")
+        raise UnsupportedError(
+            f"{self.name} cannot add items without a refit; marec, kernel-ridge and content-knn can"
+        )
 
     @abstractmethod
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

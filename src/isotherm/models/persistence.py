@@ -26,7 +26,7 @@ from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
 from isotherm.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "model.json"
 _FILES = ("arrays[-.]*.safetensors", "users[-.]*.parquet", "items[-.]*.parquet")
 _CLICKS = ("data", "indices", "indptr")
@@ -134,10 +134,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ModelFolderError(
             f"{file}: is damaged ({type(cause).__name__}: {cause}); save or copy it again"
         ) from cause
-    if version > FORMAT:
+    if version != FORMAT:
+        cure = "upgrade it" if version > FORMAT else "fit the model again"
         raise ModelFolderError(
             f"{folder}: was written in format {version} by isotherm {manifest.get('isotherm', '?')}; "
-            f"this is isotherm {__version__}, which reads up to format {FORMAT}: upgrade it"
+            f"this is isotherm {__version__}, which reads format {FORMAT}: {cure}"
         )
     return dict(manifest)
 
