@@ -13,7 +13,7 @@ shifts it by log β; what is left is convex in w and is solved for many items si
 the table at fit get their rows alike: ``add_items`` is what fit does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -27,7 +27,7 @@ from isotherm.data.interactions import row_blocks
 from isotherm.errors import ParameterError
 from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, Vectors
 from isotherm.models.base import block_size
-from isotherm.models.calibration import best_by, level, loudness
+from isotherm.models.calibration import Best, best_by, level, loudness
 from isotherm.models.catalogue import narrowed, part
 from isotherm.models.ials import cosines
 from isotherm.models.vae.base import VAERecommender
@@ -45,10 +45,7 @@ _ITEMS = 256
 
 
 class AlignedNetwork(Aligned):
-    """A VAE over the warm items, and decoder rows of new ones.
-
-    rows: the users that new rows are fitted on, among the fitted ones.
-    """
+    """A VAE over the warm items, and decoder rows of new ones, fitted on a sample of the users."""
 
     explains: ClassVar[bool] = False
 
@@ -120,7 +117,13 @@ class AlignedNetwork(Aligned):
         factor, _ = loudness(pseudo.targets[chosen], warm, cold)
         return factor * level(warm, cold)
 
-    def _best(self, clicks: csr_array, logits: Any, items: NDArray[np.int64], seen: bool) -> Any:
+    def _best(
+        self,
+        clicks: csr_array,
+        logits: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        items: NDArray[np.int64],
+        seen: bool,
+    ) -> Best:
         """The best items as softmax shares of the warm ones, which β multiplies."""
 
         def shares(block: csr_array) -> NDArray[np.float32]:
