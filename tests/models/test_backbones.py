@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
-from isotherm import EASE, SLIM, EASESkip, Interactions, Items, MARec, MultVAE, RecVAE, Training
+from isotherm import EASE, SLIM, EASESkip, Interactions, ItemAnchors, Items, MARec, MultVAE, RecVAE, Training
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.features.metadata import FeatureStack
 from isotherm.models.aligned.networks import poisson_rows
@@ -171,6 +171,9 @@ def test_poisson_rows_are_the_optimum():
 def test_what_a_backbone_cannot_do_is_said(clicks, items):
     with pytest.raises(ParameterError, match="skip=ease speaks of clicked items only"):
         MARec(backbone=MultVAE(skip=EASESkip())).fit(clicks, items)
+    for anchors in (ItemAnchors(weight=1.0, weighting="recency"), ItemAnchors(weight=1.0, init="metadata")):
+        with pytest.raises(ParameterError, match="a backbone sees neither dates nor items"):
+            MARec(backbone=MultVAE(anchors=anchors)).fit(clicks, items)
     vae = RecVAE(hidden=8, latent=4, training=Training(epochs=1))
     model = MARec(backbone=vae, beta=1.0).fit(clicks, items)
     with pytest.raises(UnsupportedError, match="marec on recvae has no exact explanation"):

@@ -64,6 +64,12 @@ class AlignedNetwork(Aligned):
             raise ParameterError(
                 "marec: a backbone with skip=ease speaks of clicked items only; set backbone.skip=none"
             )
+        anchors = backbone.anchors
+        if anchors.weight and (anchors.weighting == "recency" or anchors.init == "metadata"):
+            raise ParameterError(
+                "marec: a backbone sees neither dates nor items; choose anchors.weighting=uniform or "
+                "inverse-popularity, and anchors.init=random or svd"
+            )
 
     def fit(
         self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
