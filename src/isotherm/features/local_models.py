@@ -103,8 +103,9 @@ class LocalModelEncoder(ABC):
         """The folder of a model that is meant by its name."""
         return None
 
+    @abstractmethod
     def _cure(self) -> str:
-        return "give the local folder of one"
+        """What to give where there is no such folder."""
 
     @cached_property
     def _folder(self) -> Path:

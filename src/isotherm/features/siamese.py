@@ -61,7 +61,7 @@ class SiameseEmbedding:
     def fit(self, encoded: EncodedItems, gram: NDArray[np.float32]) -> "SiameseEmbedding":
         """encoded: (n_items,) items with clicks.  gram: XᵀX, (n_items, n_items)."""
         a = self.architecture
-        self._reference(encoded)
+        self._stack = FeatureStack(encoded)
         fields = self._fields(encoded)
         positives, negatives = neighbours(gram, a.neighbours, a.seed)
         rng, generator = np.random.default_rng(a.seed), torch.Generator().manual_seed(a.seed)
@@ -97,10 +97,6 @@ class SiameseEmbedding:
                 found[band] = self._network({name: part[band] for name, part in fields.items()}).numpy()
         found[~known] = 0
         return found
-
-    def _reference(self, encoded: EncodedItems) -> None:
-        """What dense values are measured against."""
-        self._stack = FeatureStack(encoded)
 
     def _fields(self, encoded: EncodedItems) -> dict[str, csr_array]:
         assert self._stack is not None

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.models.base import block_size
 from isotherm.models.catalogue import narrowed
-from isotherm.models.item_item import DenseWeights
+from isotherm.models.item_item import products
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import hide, top_k
 
@@ -80,10 +80,8 @@ def best(
 
     items: (n_columns,) what the columns stand for.  seen: they are the rows' items; hide the clicked ones.
     """
-    n_rows, n_columns = weights.shape
-    rows, columns = np.arange(n_rows), np.arange(n_columns)
-    scored = DenseWeights(max(n_rows, n_columns), rows, [(columns, np.ascontiguousarray(weights))])
-    return best_by(lambda block: scored.scores(block)[:, :n_columns], histories, items, seen)
+    weights = np.ascontiguousarray(weights)
+    return best_by(lambda block: products(block, weights), histories, items, seen)
 
 
 def best_by(

@@ -199,28 +199,29 @@ class IALS(Recommender):
         history = self._histories(row)
         place = np.flatnonzero(self.rows_ == column)
         vector = self.item_factors_[place[0]] if len(place) else np.zeros(self.factors, dtype=np.float32)
-        return explained(self, user, item, history, self._shares(history, vector))
-
-    def _shares(self, history: csr_array, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same where the history may hold items without factors: they give nothing."""
-        shares = np.zeros(history.nnz, dtype=np.float32)
-        known = np.isin(history.indices, self.rows_)
-        shares[known] = self.spread(narrowed(history, self.rows_), self.item_factors_, vector)
-        return shares
+        return explained(
+            self, user, item, history, self.spread(history, self.rows_, self.item_factors_, vector)
+        )
 
     def spread(
-        self, history: csr_array, table: NDArray[np.float32], vector: NDArray[np.float32]
+        self,
+        history: csr_array,
+        rows: NDArray[np.int64],
+        table: NDArray[np.float32],
+        vector: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """What each click of one user gives to the score of an item's ``vector``, in the history's order.
 
-        table: (n_clicked, d) factors of the items of the history's columns.
+        rows: (n_clicked,) the columns that have factors; a click elsewhere gives nothing.  table: theirs,
+        (n_clicked, d).
         """
-        clicked = history.indices
-        matrix = (
-            self.unobserved_weight * (table.T @ table) + (table[clicked].T * history.data) @ table[clicked]
-        )
+        known = narrowed(history, rows)
+        clicked = table[known.indices]
+        matrix = self.unobserved_weight * (table.T @ table) + (clicked.T * known.data) @ clicked
         matrix += np.diag(np.repeat(self._ridge(np.array([len(clicked)]), len(table)), len(matrix)))
-        return np.asarray(history.data * (table[clicked] @ np.linalg.solve(matrix, vector)), dtype=np.float32)
+        shares = np.zeros(history.nnz, dtype=np.float32)
+        shares[np.isin(history.indices, rows)] = known.data * (clicked @ np.linalg.solve(matrix, vector))
+        return shares
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The items' factors."""

@@ -159,6 +159,15 @@ def explained(
     return Explanation(user, item, float(shares.sum()), by_item, by_field)
 
 
+def products(user_items: csr_array, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """user_items · weights, (n_users, n_columns), for weights (n_rows, n_columns) of the rows' own items."""
+    n_rows, n_columns = weights.shape
+    out = np.zeros((user_items.shape[0], n_columns), dtype=np.float32)
+    every = np.arange(n_rows, dtype=np.int32)
+    add_products(user_items, every, np.ascontiguousarray(weights), np.arange(n_columns), out)
+    return out
+
+
 def add_products(
     user_items: csr_array,
     row_of: NDArray[np.int32],

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.models.item_item import add_products
+from isotherm.models.item_item import products
 from isotherm.threads import run_bands
 
 _SPARSE = 0.02  # share of nonzeros below which picking columns beats the whole product
@@ -83,9 +83,7 @@ class AlignmentOperator:
 
     def smoothed_history(self, clicked: NDArray[np.float32]) -> NDArray[np.float32]:
         """Oᵀ·x for one user's clicks x (n,): a cold item's score is αβ times its product with g."""
-        every, products = np.arange(len(clicked)), np.zeros((1, len(clicked)), dtype=np.float32)
-        add_products(csr_array(clicked[None, :]), every.astype(np.int32), self.weights, every, products)
-        solved = self.diagonal * (clicked - products[0])  # Pᵀx
+        solved = self.diagonal * (clicked - products(csr_array(clicked[None, :]), self.weights)[0])  # Pᵀx
         smoothed: NDArray[np.float32] = clicked - np.float32(self.l2) * solved
         smoothed[self.rare] -= clicked @ self.rare_update
         return smoothed

@@ -188,14 +188,10 @@ def learned_beta(fitted: Aligned, part: Aligned, rehearsal: Rehearsal, user_item
     """
     pseudo = rehearsal.pseudo
     warm = part.best_warm(pseudo.histories, pseudo.kept)
-    cold = part.best_cold(
-        pseudo.histories, part.columns(rehearsal.kept_rows, rehearsal.hidden_features), pseudo.hidden
-    )
+    cold = part.best_cold(pseudo.histories, part.columns(rehearsal.kept_rows), pseudo.hidden)
     factor, _ = loudness(pseudo.targets, warm, cold)
     histories, every = user_items[pseudo.tested], np.arange(user_items.shape[1])
-    fitted_cold = fitted.best_cold(
-        histories, fitted.columns(rehearsal.warm_rows, rehearsal.hidden_features), pseudo.hidden
-    )
+    fitted_cold = fitted.best_cold(histories, fitted.columns(rehearsal.warm_rows), pseudo.hidden)
     return factor * level(fitted.best_warm(histories, every), fitted_cold)
 
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.aligned.base import Alignment, OnWeights, Rehearsal
-from isotherm.models.calibration import Best, best_by, level, mixed_quality
+from isotherm.models.calibration import best, level, mixed_quality
 from isotherm.models.catalogue import part
 from isotherm.models.ease import EASE
-from isotherm.models.item_item import DenseWeights, add_products
+from isotherm.models.item_item import DenseWeights, products
 from isotherm.models.solve import invert_in_place
 from isotherm.progress import stage
 
@@ -66,12 +66,12 @@ class AlignedCollective(OnWeights):
             aligned[:, : columns.shape[1] // 2] = 0
             warm = smaller.best_warm(pseudo.histories, pseudo.kept)
             unit = level(warm, smaller.best_cold(pseudo.histories, aligned, pseudo.hidden))
-            weights = [(unit * step, smaller.strengthened(columns, unit * step)) for step in _STEPS]
-            found = {
-                beta: mixed_quality(pseudo.targets, warm, smaller._best(pseudo.histories, w, pseudo.hidden))
-                for beta, w in weights
-            }
-        return max(found, key=lambda beta: found[beta])
+
+            def quality(beta: float) -> float:
+                weights = smaller.strengthened(columns, beta).T
+                return mixed_quality(pseudo.targets, warm, best(pseudo.histories, weights, pseudo.hidden))
+
+            return max((unit * step for step in _STEPS), key=quality)
 
     def _plain(self, data: Alignment, gram: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Q."""
@@ -138,25 +138,11 @@ class AlignedCollective(OnWeights):
 
     def warm_scores(self, user_items: csr_array) -> NDArray[np.float32]:
         """x·Θ among warm items."""
-        return self._scores(user_items, self.inner, self.n_warm)
+        return products(user_items, self.inner[: self.n_warm, : self.n_warm])
 
     def cold_scores(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
         """x times the columns for β = 1."""
-        return self._products(user_items, self.strengthened(columns, 1.0))
-
-    def _products(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._scores(user_items, np.ascontiguousarray(columns.T), len(columns))
-
-    def _best(self, histories: csr_array, columns: NDArray[np.float32], items: NDArray[np.int64]) -> Best:
-        return best_by(lambda block: self._products(block, columns), histories, items)
-
-    def _scores(
-        self, user_items: csr_array, weights: NDArray[np.float32], n_columns: int
-    ) -> NDArray[np.float32]:
-        rows = np.arange(user_items.shape[1], dtype=np.int32)
-        out = np.zeros((user_items.shape[0], n_columns), dtype=np.float32)
-        add_products(user_items, rows, weights, np.arange(n_columns), out)
-        return out
+        return products(user_items, self.strengthened(columns, 1.0)[:, : self.n_warm].T)
 
     def place(self, n_items: int, warm: NDArray[np.int64]) -> None:
         """Not alone: the items without clicks are part of Θ."""

@@ -97,10 +97,7 @@ class AlignedFactors(Aligned):
     def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
         """Hu et al. 2008, §5; a click on a new item gives nothing."""
         vector = self.new.table(self.items)[column]
-        known = np.isin(history.indices, self.new.warm)
-        shares = np.zeros(history.nnz, dtype=np.float32)
-        shares[known] = self.backbone.spread(narrowed(history, self.new.warm), self.items, vector)
-        return shares
+        return self.backbone.spread(history, self.new.warm, self.items, vector)
 
     def carried(self, history: csr_array) -> NDArray[np.float32]:
         """M·p of the folded-in user."""

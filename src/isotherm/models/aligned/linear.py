@@ -24,7 +24,7 @@ from scipy.sparse import csr_array
 from isotherm.models.aligned.base import Alignment, OnWeights, Rehearsal, learned_beta
 from isotherm.models.catalogue import narrowed, part
 from isotherm.models.ease import EASE
-from isotherm.models.item_item import DenseWeights
+from isotherm.models.item_item import DenseWeights, products
 from isotherm.models.operator import AlignmentOperator
 from isotherm.models.slim import SLIM
 from isotherm.progress import stage
@@ -35,7 +35,7 @@ class _Linear(OnWeights):
 
     operator: AlignmentOperator
     alpha: float
-    _warm: DenseWeights  #: over the warm items only
+    _warm: NDArray[np.float32]  #: Θ of the warm items
 
     def fit(
         self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
@@ -62,10 +62,6 @@ class _Linear(OnWeights):
         """With them; aligned: αD_S·G_S, (s, n_warm)."""
         raise NotImplementedError
 
-    def _hold(self, weights: NDArray[np.float32]) -> None:
-        every = np.arange(len(weights))
-        self._warm = DenseWeights(len(weights), every, [(every, weights)])
-
     def columns(self, rows: NDArray[np.float32], features: csr_array | None = None) -> NDArray[np.float32]:
         """αO·g of each row."""
         found: NDArray[np.float32] = np.float32(self.alpha) * self.operator.columns(rows)
@@ -73,18 +69,15 @@ class _Linear(OnWeights):
 
     def warm_scores(self, user_items: csr_array) -> NDArray[np.float32]:
         """x·Θ."""
-        return self._warm.scores(user_items)
+        return products(user_items, self._warm)
 
     def cold_scores(self, user_items: csr_array, columns: NDArray[np.float32]) -> NDArray[np.float32]:
         """x times the columns."""
-        n, m = columns.shape[1], len(columns)
-        group = (np.arange(m), np.ascontiguousarray(columns.T))
-        scored = DenseWeights(max(n, m), np.arange(n), [group])
-        return np.ascontiguousarray(scored.scores(user_items)[:, :m])
+        return products(user_items, columns.T)
 
     def place(self, n_items: int, warm: NDArray[np.int64]) -> None:
         """The warm block at the columns ``warm``."""
-        self.weights = DenseWeights(n_items, warm, [(warm, self._warm.groups[0][1])])
+        self.weights = DenseWeights(n_items, warm, [(warm, self._warm)])
 
     def carried(self, history: csr_array) -> NDArray[np.float32]:
         """αOᵀx."""
@@ -108,7 +101,7 @@ class _Linear(OnWeights):
         warm = self.weights.groups[0][1]
         shared = arrays.get("shared", warm)
         self.operator = AlignmentOperator(weights=shared, l2=self._l2(), **part(arrays, "operator/"))
-        self._hold(warm)
+        self._warm = warm
 
     def _l2(self) -> float:
         """λ of the operator."""
@@ -123,11 +116,11 @@ class AlignedEASE(_Linear):
     def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
         self.alpha = alpha
         self.operator = AlignmentOperator.plain(*self.backbone.solve(user_items, gram), self.backbone.l2)
-        self._hold(self.operator.weights)
+        self._warm = self.operator.weights
 
     def _align(self, user_items: csr_array, rare: NDArray[np.int64], aligned: NDArray[np.float32]) -> None:
         self.operator = self.operator.with_rare(rare, aligned)
-        self._hold(self.operator.weights)
+        self._warm = self.operator.weights
 
     def _l2(self) -> float:
         return float(self.backbone.l2)
@@ -141,11 +134,11 @@ class AlignedSLIM(_Linear):
     def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
         self.alpha = alpha
         self.operator = self.backbone.shared(user_items, gram)
-        self._hold(self.backbone.refined(user_items, self.operator))
+        self._warm = self.backbone.refined(user_items, self.operator)
 
     def _align(self, user_items: csr_array, rare: NDArray[np.int64], aligned: NDArray[np.float32]) -> None:
         self.operator = self.operator.with_rare(rare, aligned)
-        self._hold(self.backbone.refined(user_items, self.operator, aligned))
+        self._warm = self.backbone.refined(user_items, self.operator, aligned)
 
     def _l2(self) -> float:
         return float(self.backbone.l2 / self.backbone.nonclick_weight)
