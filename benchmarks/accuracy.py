@@ -4,26 +4,19 @@ Needs --data: a folder with interactions.parquet and items.parquet (title, year,
 directors).
 """
 
-import argparse
 import statistics
-from pathlib import Path
 
 import numpy as np
-from common import FIELDS, report
+from common import FIELDS, movielens, report
 
-from isotherm import EASE, ContentKNN, Interactions, ItemKNN, Items, MARec, Popularity, evaluate, progress
+from isotherm import EASE, ContentKNN, ItemKNN, MARec, Popularity, evaluate
 from isotherm.data.splits import SPLITS
 
 SEEDS = range(5)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    folder = Path(parser.parse_args().data)
-    progress.watch_with("silent")
-    clicks = Interactions.read(folder / "interactions.parquet")
-    items = Items.read(folder / "items.parquet").only(FIELDS)
+    clicks, items = movielens(__doc__)
     table: dict[str, dict[str, list[float]]] = {}
     betas, equal = [], True
     for protocol in ("cold-items", "mixed"):

@@ -4,17 +4,15 @@ Each is trained for ten epochs with settings that were not tuned further.
 Needs --data: a folder with interactions.parquet and items.parquet.
 """
 
-import argparse
 import statistics
-from pathlib import Path
 
 from baselines.clcrec import CLCRec
 from baselines.dropoutnet import DropoutNet
 from baselines.factorization_machine import FactorizationMachine
 from baselines.wide_deep import WideDeep
-from common import FIELDS, report
+from common import FIELDS, movielens, report
 
-from isotherm import EASE, ContentKNN, Interactions, ItemKNN, Items, KernelRidge, MARec, evaluate, progress
+from isotherm import EASE, ContentKNN, ItemKNN, KernelRidge, MARec, evaluate
 from isotherm.data.splits import mixed
 
 SEEDS = range(2)
@@ -24,12 +22,7 @@ METRICS = ("hr@10", "ndcg@10")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    folder = Path(parser.parse_args().data)
-    progress.watch_with("silent")
-    clicks = Interactions.read(folder / "interactions.parquet")
-    items = Items.read(folder / "items.parquet").only(FIELDS)
+    clicks, items = movielens(__doc__)
     table: dict[str, dict[str, list[float]]] = {}
     for seed in SEEDS:
         split = mixed(clicks, holdout=0.2, seed=seed)

@@ -1,5 +1,6 @@
 """What the benchmarks share: synthetic logs, interleaved timings, peak memory, results as table and JSON."""
 
+import argparse
 import json
 import multiprocessing
 import operator
@@ -78,6 +79,20 @@ def synthetic_items(n_items: int, seed: int = 0) -> pl.DataFrame:
             "plot": [" ".join(rng.choice(words, 40, p=frequency / frequency.sum())) for _ in range(n_items)],
             "year": rng.integers(1930, 2020, n_items).astype(float),
         }
+    )
+
+
+def movielens(description: str | None) -> tuple[Any, Any]:
+    """Clicks and items (the FIELDS) of the folder that --data names; progress is silent from here on."""
+    from isotherm import Interactions, Items, progress
+
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", required=True)
+    folder = Path(parser.parse_args().data)
+    progress.watch_with("silent")
+    return (
+        Interactions.read(folder / "interactions.parquet"),
+        Items.read(folder / "items.parquet").only(FIELDS),
     )
 
 

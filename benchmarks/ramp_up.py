@@ -3,23 +3,16 @@
 Needs --data: a folder with interactions.parquet and items.parquet. Draws results/ramp_up_ml1m.svg, too.
 """
 
-import argparse
 from itertools import pairwise
-from pathlib import Path
 
-from common import FIELDS, RESULTS, report
+from common import FIELDS, RESULTS, movielens, report
 
-from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, progress, ramp_up
+from isotherm import EASE, ContentKNN, KernelRidge, MARec, ramp_up
 from isotherm.report.figures import ramp_lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    folder = Path(parser.parse_args().data)
-    progress.watch_with("silent")
-    clicks = Interactions.read(folder / "interactions.parquet")
-    items = Items.read(folder / "items.parquet").only(FIELDS)
+    clicks, items = movielens(__doc__)
     made = {"ease": EASE, "content-knn": ContentKNN, "marec": MARec, "kernel-ridge": KernelRidge}
     found = ramp_up(clicks, lambda: ((name, model()) for name, model in made.items()), items)
     hits = {

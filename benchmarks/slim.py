@@ -4,14 +4,12 @@
 Needs --data: a folder with interactions.parquet and items.parquet.
 """
 
-import argparse
 import statistics
-from pathlib import Path
 
 import numpy as np
-from common import FIELDS, interleaved, report, synthetic_clicks
+from common import interleaved, movielens, report, synthetic_clicks
 
-from isotherm import EASE, IALS, SLIM, Interactions, Items, MARec, Popularity, evaluate, progress
+from isotherm import EASE, IALS, SLIM, Interactions, MARec, Popularity, evaluate
 from isotherm.data.splits import leave_one_out
 
 SEEDS = range(5)
@@ -19,12 +17,7 @@ METRICS = ("hr@10", "ndcg@10")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    folder = Path(parser.parse_args().data)
-    progress.watch_with("silent")
-    clicks = Interactions.read(folder / "interactions.parquet")
-    items = Items.read(folder / "items.parquet").only(FIELDS)
+    clicks, items = movielens(__doc__)
     table: dict[str, dict[str, list[float]]] = {metric: {} for metric in METRICS}
     for seed in SEEDS:
         split = leave_one_out(clicks, negatives=100, seed=seed)
