@@ -13,6 +13,7 @@ from isotherm.errors import ItemsError
 
 Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+TITLES = ("title", "name", "item_name", "label")  #: fields that name an item before a person
 
 
 class Items:
@@ -141,6 +142,14 @@ class Items:
                 "add their rows (fields may be empty) or drop their clicks"
             )
         return self.take(rows)
+
+    def title(self, row: int) -> str:
+        """What to call an item before a person: its title where the table has one, else its id."""
+        for name in TITLES:
+            if name in self.kinds and self._table[name][row] is not None:
+                value = self._table[name][row]
+                return ", ".join(value) if isinstance(value, pl.Series) else str(value)
+        return str(self.ids.values[row])
 
     def to_frame(self) -> pl.DataFrame:
         """item_id and all fields."""

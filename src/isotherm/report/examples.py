@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from isotherm.data import Items, Split
+from isotherm.data.items import TITLES
 from isotherm.models.base import Explanation, Recommender
 
-_TITLES = ("title", "name", "item_name", "label")
 _REASONS = 3
 _LEAST_CLICKS = 10
 
@@ -96,12 +96,7 @@ def _reasons(labels: Sequence[Any], shares: pl.Series) -> list[Reason]:
 
 def title_of(items: Items, item: Any) -> str:
     """An item's title where the table has one, else its id."""
-    row = int(items.ids.known_rows([item], "item")[0])
-    for name in _TITLES:
-        if name in items.kinds and items.column(name)[row] is not None:
-            value = items.column(name)[row]
-            return ", ".join(value) if isinstance(value, pl.Series) else str(value)
-    return str(item)
+    return items.title(int(items.ids.known_rows([item], "item")[0]))
 
 
 def _detail(items: Items, row: int) -> str:
@@ -109,7 +104,7 @@ def _detail(items: Items, row: int) -> str:
     parts = []
     for name, kind in items.kinds.items():
         value = items.column(name)[row]
-        if value is None or name in _TITLES:
+        if value is None or name in TITLES:
             continue
         if kind == "number":
             parts.append(f"{value:g}")

@@ -217,7 +217,7 @@ class AlignedNetwork(Aligned):
         self.alpha, self.unit = (float(value) for value in arrays["scalars"][:2])
         self.n_warm = int(arrays["scalars"][2])
         weights = part(arrays, "network/")
-        network = self.backbone._network(len(weights["last_bias"]))
+        network = self.backbone.new_network(len(weights["last_bias"]))
         network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         self.network = network.eval().requires_grad_(False)
         self.new = Vectors.from_arrays(part(arrays, "new/"))

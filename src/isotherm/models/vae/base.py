@@ -13,18 +13,17 @@ from scipy.sparse import csr_array
 from torch import nn
 
 from isotherm.data import Interactions, Items
-from isotherm.data.interactions import row_blocks, with_entries
+from isotherm.data.interactions import with_entries
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.parameters import part_of, whole
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
-from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.checkpoint import RunFolder
 from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
-from isotherm.models.vae.networks import Network, normalised
+from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Guide, Reconstruction, Term
-from isotherm.models.vae.scoring import logits
+from isotherm.models.vae.scoring import logits, posteriors
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, candidate_scales
 from isotherm.models.vae.tables import ItemTable
@@ -107,7 +106,7 @@ class VAERecommender(Recommender):
         else:
             stays = np.ones(clicks.n_users, dtype=bool)
             validation = Validation.given(clicks, self._valid, self.seed)
-        network = self._network(clicks.n_items)
+        network = self.new_network(clicks.n_items)
         beside: dict[str, nn.Module] = {}
         terms: list[Term] = []
         if shares is not None:
@@ -164,7 +163,7 @@ class VAERecommender(Recommender):
         found = validation.measure_each(blended, *self.training.measured_by())
         return LinearPath(weights, scales[int(np.argmax(found))])
 
-    def _network(self, n_items: int) -> Network:
+    def new_network(self, n_items: int) -> Network:
         """A fresh network, seeded."""
         raise NotImplementedError
 
@@ -192,14 +191,7 @@ class VAERecommender(Recommender):
 
     def posterior(self, user_items: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
-        means, logvars = [], []
-        with torch.no_grad():
-            for block in row_blocks(user_items, 4096):
-                mean, logvar = self._fitted().network_.encode(normalised(Batch.of(block)))
-                means.append(mean.numpy())
-                if logvar is not None:
-                    logvars.append(logvar.numpy())
-        return np.concatenate(means), np.concatenate(logvars) if logvars else None
+        return posteriors(self._fitted().network_, user_items)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The network's weights and the anchors."""
@@ -218,7 +210,7 @@ class VAERecommender(Recommender):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
         """The inverse of ``state``."""
-        network = self._network(len(self.items_))
+        network = self.new_network(len(self.items_))
         network.load_state_dict(
             {name: torch.from_numpy(array) for name, array in part(arrays, "network.").items()}
         )

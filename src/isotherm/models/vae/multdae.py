@@ -39,7 +39,7 @@ class MultDAE(VAERecommender):
             hidden=hidden, latent=latent, mask=mask, anchors=anchors, skip=skip, training=training, seed=seed
         )
 
-    def _network(self, n_items: int) -> Network:
+    def new_network(self, n_items: int) -> Network:
         return networks.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
 
     def _phases(

@@ -50,7 +50,7 @@ class MultVAE(VAERecommender):
         self.beta = part_of(self, "beta", beta, Annealed)
         self.free_bits = at_least("free_bits", free_bits, 0)
 
-    def _network(self, n_items: int) -> Network:
+    def new_network(self, n_items: int) -> Network:
         return networks.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
 
     def _phases(

@@ -47,6 +47,10 @@ class Network(nn.Module):
         """The last hidden layer, (n_users, width of ``last``)."""
         raise NotImplementedError
 
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of each dense layer from z to the logits, tanh between two of them."""
+        raise NotImplementedError
+
     def encoder_parameters(self) -> list[nn.Parameter]:
         """All that ``encode`` uses."""
         decoder = {id(parameter) for parameter in self.decoder_parameters()}
@@ -89,6 +93,10 @@ class MultiVAE(Network):
         """The last hidden layer."""
         return torch.tanh(self.middle(z))
 
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """latent → hidden → items."""
+        return [(self.middle.weight, self.middle.bias), (self.last.weight, self.last_bias)]
+
     def decoder_parameters(self) -> list[nn.Parameter]:
         """The decoder's."""
         return [*self.middle.parameters(), self.last.weight, self.last_bias]
@@ -130,6 +138,10 @@ class RecVAE(Network):
     def decode(self, z: Tensor) -> Tensor:
         """z itself: the logits are linear in it."""
         return z
+
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """latent → items."""
+        return [(self.last.weight, self.last_bias)]
 
     def decoder_parameters(self) -> list[nn.Parameter]:
         """The last layer's."""

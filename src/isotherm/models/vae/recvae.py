@@ -48,7 +48,7 @@ class RecVAE(VAERecommender):
         self.beta = part_of(self, "beta", beta, PerClick)
         self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
 
-    def _network(self, n_items: int) -> Network:
+    def new_network(self, n_items: int) -> Network:
         return networks.RecVAE(n_items, self.hidden, self.latent, self.seed)
 
     def _phases(

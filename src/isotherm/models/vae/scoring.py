@@ -1,12 +1,15 @@
-"""Item logits of users from a network: the one path of validation, evaluation and serving."""
+"""Posteriors and item logits of users from a network: the one path of validation, evaluation and serving."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.data.interactions import row_blocks
 from isotherm.models.vae.batch import Batch
-from isotherm.models.vae.networks import Network, normalised
+from isotherm.models.vae.networks import Network, masked, normalised
 
 
 @torch.no_grad()
@@ -28,3 +31,30 @@ def logits(network: Network, user_items: csr_array) -> NDArray[np.float32]:
 def hidden_layer(network: Network, user_items: csr_array) -> torch.Tensor:
     """The decoder's last hidden layer (n_users, width) at the posterior's mean."""
     return network.decode(network.encode(normalised(Batch.of(user_items, network.last.weight.device))).mean)
+
+
+@torch.no_grad()
+def posteriors(
+    network: Network,
+    user_items: csr_array,
+    keep: NDArray[np.float32] | None = None,
+    seed: int | Sequence[int] = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Mean and log-variance (n_users, latent) of q(z | x); None where z is the mean.
+
+    keep: (n_items,) probability that the encoder sees a click of each item; None: it sees all of them.
+    seed: of the mask, which is drawn anew for each click.
+    """
+    rng = np.random.default_rng(seed)
+    chances = None if keep is None else torch.from_numpy(keep)
+    means, logvars = [], []
+    for block in row_blocks(user_items, 4096):
+        inputs = normalised(Batch.of(block))
+        if chances is not None:
+            drawn = torch.from_numpy(rng.random(block.nnz, dtype=np.float32))
+            inputs = masked(inputs, chances, drawn < chances[inputs.items])
+        mean, logvar = network.encode(inputs)
+        means.append(mean.numpy())
+        if logvar is not None:
+            logvars.append(logvar.numpy())
+    return np.concatenate(means), np.concatenate(logvars) if logvars else None
