@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
-FLOORS = [{"data"}, {"features", "ranking"}, {"models"}, {"evaluation"}, {"report"}, {"cli"}]
+FLOORS = [
+    {"data"},
+    {"features", "ranking"},
+    {"models"},
+    {"evaluation", "geometry"},
+    {"tuning", "report"},
+    {"cli"},
+]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = (
     "torch",

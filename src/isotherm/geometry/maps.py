@@ -1,0 +1,161 @@
+"""Maps of the latent space: users, by clicks and by taste, and anchors on a plane, by PCA and t-SNE."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.cluster import KMeans
+from sklearn.manifold import TSNE
+from sklearn.utils.extmath import randomized_svd
+
+from isotherm.data import Items
+from isotherm.geometry.pairs import clicked
+
+CLICKS = (5, 50, 350)  #: users of about so many clicks
+_EACH = 110  # users of each of these
+_MORE = 220  # users drawn from all
+_ANCHORS = 60
+_TITLED = 10
+_TASTES = 6
+_MOST_VALUES = 60  # of a categories field that can stand for taste
+
+
+@dataclass(frozen=True)
+class MapUsers:
+    """Who is on the maps, the same users for every model.
+
+    rows: (n,) of the histories.  clicks: (n,) "about 5 clicks" …, "" for users drawn from all.
+    taste: (n,) names of tastes.  items: (m,) columns of the items whose anchors are shown, most clicked
+    first.
+    titles: (m,) of these items.
+    """
+
+    rows: NDArray[np.int64]
+    clicks: NDArray[np.str_]
+    taste: NDArray[np.str_]
+    items: NDArray[np.int64]
+    titles: list[str]
+
+
+def map_users(
+    histories: csr_array, titles: Sequence[str], items: Items | None = None, seed: int = 0
+) -> MapUsers:
+    """Choose users by clicks and more at random, and name their tastes.
+
+    titles: of every item, by column.  items: the item table in the order of the columns, or None. Taste is
+    the value of a categories field that a user clicked more than others do; without one, the cluster of the
+    user's clicks.
+    """
+    rng = np.random.default_rng([seed, 19])
+    lengths = np.diff(histories.indptr)
+    group = np.full(len(lengths), "", dtype="<U24")
+    each = min(_EACH, len(lengths) // 6)
+    order = rng.permutation(len(lengths))
+    for wanted in CLICKS:
+        apart = np.abs(np.log(lengths[order] / wanted))
+        apart[group[order] != ""] = np.inf
+        chosen = order[np.argsort(apart, kind="stable")[:each]]
+        group[chosen] = f"about {np.median(lengths[chosen]):.0f} clicks"
+    others = order[group[order] == ""][:_MORE]
+    rows = np.sort(np.concatenate([np.flatnonzero(group != ""), others]))
+    popular = np.argsort(-np.bincount(histories.indices, minlength=histories.shape[1]), kind="stable")
+    shown = popular[: min(_ANCHORS, histories.shape[1])]
+    taste = _tastes(histories, rows, titles, items, seed)
+    return MapUsers(rows, group[rows], taste, shown, [titles[i] for i in shown])
+
+
+def _tastes(
+    histories: csr_array, rows: NDArray[np.int64], titles: Sequence[str], items: Items | None, seed: int
+) -> NDArray[np.str_]:
+    ones = clicked(histories)
+    field = None if items is None else _taste_field(items)
+    if field is not None:
+        assert items is not None
+        values, table = _indicators(items, field)
+        totals = np.asarray(ones @ table)
+        expected = totals.sum(axis=0) / totals.sum()
+        mine = totals[rows]
+        # clicks above what everybody's share would give, in standard deviations
+        lift = (mine - mine.sum(axis=1, keepdims=True) * expected) / np.sqrt(
+            mine.sum(axis=1, keepdims=True) * expected + 1
+        )
+        best = np.array(values)[lift.argmax(axis=1)]
+    else:
+        left, sizes, _ = randomized_svd(
+            ones.astype(np.float64), min(20, min(ones.shape) - 1), random_state=seed
+        )
+        places = left * sizes
+        places /= np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12)
+        groups = KMeans(min(_TASTES, len(rows)), n_init=3, random_state=seed).fit_predict(places)
+        share = np.stack(
+            [np.asarray(ones[groups == g].mean(axis=0)).ravel() for g in range(groups.max() + 1)]
+        )
+        overall = np.asarray(ones.mean(axis=0)).ravel()
+        typical = [titles[int(i)] for i in ((share - overall) / np.sqrt(overall + 1e-4)).argmax(axis=1)]
+        best = np.array([f"like «{title}»" for title in typical])[groups[rows]]
+    names, counts = np.unique(best, return_counts=True)
+    kept = set(names[np.argsort(-counts, kind="stable")[:_TASTES]])
+    return np.array([name if name in kept else "other" for name in best])
+
+
+def _taste_field(items: Items) -> str | None:
+    """The categories field with the most filled items among those of few values."""
+    fit = {}
+    for name, kind in items.kinds.items():
+        if kind == "categories" and 2 <= items.column(name).explode().drop_nulls().n_unique() <= _MOST_VALUES:
+            fit[name] = int((~items.is_missing(name)).sum())
+    return max(fit, key=lambda name: fit[name]) if fit else None
+
+
+def _indicators(items: Items, field: str) -> tuple[list[str], NDArray[np.float64]]:
+    """Values of a categories field, and (n_items, n_values) 1 where an item has it."""
+    column = pl.DataFrame({"row": np.arange(len(items)), "value": items.column(field)})
+    listed = column.explode("value").drop_nulls()
+    values = sorted(listed["value"].unique().to_list())
+    place = {value: number for number, value in enumerate(values)}
+    table = np.zeros((len(items), len(values)))
+    table[listed["row"].to_numpy(), [place[value] for value in listed["value"]]] = 1
+    return values, table
+
+
+@dataclass(frozen=True)
+class Map:
+    """One model's map.
+
+    users: x, y of PCA ("pca_x", "pca_y") and t-SNE ("tsne_x", "tsne_y"), clicks, taste; one row a user.
+    anchors: the same places with title ("" for most) and shown; no rows without anchors.
+    explained: share of the variance of the means that the PCA's plane holds.
+    """
+
+    users: pl.DataFrame
+    anchors: pl.DataFrame
+    explained: float
+
+
+def latent_map(
+    means: NDArray[np.float32], anchors: NDArray[np.float32] | None, chosen: MapUsers, seed: int = 0
+) -> Map:
+    """Places of the chosen users' means (n_users, latent) and of the anchors (n_items, latent)."""
+    mine = means[chosen.rows].astype(np.float64)
+    centre = means.mean(axis=0, dtype=np.float64)
+    _, sizes, axes = np.linalg.svd(mine - mine.mean(axis=0), full_matrices=False)
+    marks = np.zeros((0, mine.shape[1])) if anchors is None else anchors[chosen.items].astype(np.float64)
+    points = np.concatenate([mine, marks])
+    flat = (points - centre) @ axes[:2].T
+    if flat.shape[1] < 2:
+        flat = np.concatenate([flat, np.zeros((len(flat), 1))], axis=1)
+    perplexity = min(30.0, max(2.0, (len(points) - 1) / 4))
+    spread = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=600).fit_transform(points)
+    places = pl.DataFrame(
+        {"pca_x": flat[:, 0], "pca_y": flat[:, 1], "tsne_x": spread[:, 0], "tsne_y": spread[:, 1]}
+    ).cast(pl.Float64)
+    n = len(mine)
+    titles = [title if number < _TITLED else "" for number, title in enumerate(chosen.titles)][: len(marks)]
+    return Map(
+        places[:n].with_columns(clicks=pl.Series(chosen.clicks), taste=pl.Series(chosen.taste)),
+        places[n:].with_columns(title=pl.Series(titles, dtype=pl.String)),
+        float((sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-30)),
+    )

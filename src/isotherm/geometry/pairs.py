@@ -1,0 +1,114 @@
+"""Pairs of users to look at: probes, with partners of three kinds, and what their clicks share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from isotherm.data.interactions import rows_of, with_entries
+from isotherm.geometry.distances import nearest_users
+from isotherm.geometry.posteriors import Posteriors
+
+_PARTNERS = 20  # of each probe
+_NEAR = 5  # of them nearest users
+TWINS = (0.95, 0.8, 0.5, 0.2)  # shares of a probe's clicks that its twins keep
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Ordered pairs: v's step, u's loss.
+
+    probes: (n_probes,) rows of u.  partners: (n_probes, n_partners) rows of v.
+    kinds: (n_partners,) "random", "near" (one of u's nearest users) or "twin" (u with fewer clicks).
+    """
+
+    probes: NDArray[np.int64]
+    partners: NDArray[np.int64]
+    kinds: NDArray[np.str_]
+
+    @property
+    def u(self) -> NDArray[np.int64]:
+        """Row of the probe of each pair."""
+        return np.repeat(self.probes, self.partners.shape[1])
+
+    @property
+    def v(self) -> NDArray[np.int64]:
+        """Row of the partner of each pair."""
+        return self.partners.ravel()
+
+    @property
+    def kind(self) -> NDArray[np.str_]:
+        """Kind of each pair."""
+        return np.tile(self.kinds, len(self.probes))
+
+    def __len__(self) -> int:
+        return self.partners.size
+
+    def some(self, first: int, last: int) -> "Pairs":
+        """The pairs of the probes first … last - 1."""
+        return Pairs(self.probes[first:last], self.partners[first:last], self.kinds)
+
+    def with_twins(self, first_row: int) -> "Pairs":
+        """The same and each probe's twins, whose rows begin at ``first_row``, in the order of ``twins``."""
+        rows = first_row + np.arange(len(self.probes) * len(TWINS)).reshape(-1, len(TWINS))
+        return Pairs(
+            self.probes,
+            np.concatenate([self.partners, rows], axis=1),
+            np.concatenate([self.kinds, ["twin"] * len(TWINS)]),
+        )
+
+
+def drawn_pairs(posteriors: Posteriors, n: int, seed: int = 0) -> Pairs:
+    """Pairs that with their twins are about n (at most every user is a probe).
+
+    Of a probe's 20 partners four are left to ``with_twins``; the others are its 5 nearest users by W₂ and 11
+    drawn at random. Nobody is their own partner; with few users there are fewer partners.
+    """
+    n_users = len(posteriors)
+    rng = np.random.default_rng([seed, 12])
+    partners = min(_PARTNERS - len(TWINS), n_users - 1)
+    near = min(_NEAR, partners // 2)
+    probes = np.sort(rng.permutation(n_users)[: max(1, round(n / (partners + len(TWINS))))])
+    drawn = np.stack([rng.choice(n_users - 1, partners - near, replace=False) for _ in probes])
+    drawn += drawn >= probes[:, None]  # a step over oneself
+    nearest = nearest_users(posteriors, near, probes)[0]
+    kinds = np.array(["random"] * (partners - near) + ["near"] * near)
+    return Pairs(probes, np.concatenate([drawn, nearest.astype(np.int64)], axis=1), kinds)
+
+
+def twins(histories: csr_array, probes: NDArray[np.int64], seed: int = 0) -> csr_array:
+    """Each probe's history with 95%, 80%, 50% and 20% of its clicks, at random, one after the other.
+
+    (n_probes · 4, n_items) CSR; one click at least stays.
+    """
+    whole = histories[np.repeat(probes, len(TWINS))]
+    lengths, rows = np.diff(whole.indptr), rows_of(whole)
+    wanted = np.maximum(np.rint(np.tile(TWINS, len(probes)) * lengths), 1)
+    lots = np.random.default_rng([seed, 17]).random(whole.nnz)
+    order = np.lexsort((lots, rows))
+    place = np.empty(whole.nnz, np.int64)
+    place[order] = np.arange(whole.nnz) - np.repeat(whole.indptr[:-1], lengths)
+    return with_entries(whole, place < wanted[rows])
+
+
+def stacked(histories: csr_array, more: csr_array) -> csr_array:
+    """Both, one above the other."""
+    return csr_array(vstack([histories, more], format="csr"))
+
+
+def clicked(histories: csr_array) -> csr_array:
+    """The same entries, each 1."""
+    entries = (np.ones(histories.nnz, np.float32), histories.indices, histories.indptr)
+    return csr_array(entries, shape=histories.shape)
+
+
+def shared_clicks(histories: csr_array, u: NDArray[np.int64], v: NDArray[np.int64]) -> NDArray[np.int64]:
+    """|S_u ∩ S_v| of each pair, (n_pairs,): the items that both clicked."""
+    found, ones = np.empty(len(u), np.int64), clicked(histories)
+    for first in range(0, len(u), _BLOCK):
+        last = first + _BLOCK
+        both = ones[u[first:last]].multiply(ones[v[first:last]])
+        found[first:last] = np.asarray(both.sum(axis=1)).ravel()
+    return found

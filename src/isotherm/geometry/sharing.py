@@ -1,0 +1,173 @@
+"""Who helps whom: the latent sharing radius, tested by taking the steps (PIA, thm 2.3).
+
+An SGD step on user v, θ⁺ = θ − η g_v, changes u's loss by −η ⟨g_u, g_v⟩ + O(η²), and
+
+    ⟨g_u, g_v⟩ ≥ ‖g_u‖ (‖g_u‖ − D_uv),   D_uv = L_θz · W₁(q_u, q_v) + Δ_x(u, v),
+
+so that v's step helps u for certain where W₁ < r_share = [‖g_u‖ − Δ_x]₊ / L_θz. g is the gradient with
+respect to the decoder of the loss averaged over the posterior; Δ_x = ‖mean over q_v of ∇ℓ(x_u, z) − ∇ℓ(x_v,
+z)‖. L_θz is
+estimated twice: as the largest local value at points of q_u (the norm of the Jacobian), and as what the
+gradient of u really changes from q_u to q_v for each unit of latent way (finite differences).
+
+Three conditions, each implied by the one before: inside the radius; ‖g_u − g_v‖ < ‖g_u‖, the same without the
+two triangle inequalities of D_uv; ⟨g_u, g_v⟩ > 0, which is all that a small step needs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.geometry import gradients as g
+from isotherm.geometry.distances import w1_bounds, w2
+from isotherm.geometry.pairs import Pairs, shared_clicks
+from isotherm.geometry.posteriors import Posteriors, noise
+from isotherm.models.vae.networks import Network
+from isotherm.progress import stage
+
+_BYTES = 384 << 20  # of the dense arrays of one block
+_ARRAYS = 14  # items-wide ones at a time, for each pair and point
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What was measured of each pair.
+
+    pairs: one row a pair: u, v (rows of the histories), kind ("random", "near", "twin"), clicks_u, clicks_v,
+    shared, l1, jaccard, overlap (shared / the smaller history), w1_low, w1_high (bounds of W₁), w2, norm_u,
+    norm_v, inner (of the gradients), mismatch (Δ_x), apart (‖g_u − g_v‖), steepness (L_θz of u by the
+    Jacobian), secant (L_θz of the pair by finite differences), radius, radius_secant (r_share by each), drop
+    (how much u's loss fell), drop_half (with half the step).
+    rate: η, the same for all.  loss: mean loss of the probes.
+    """
+
+    pairs: pl.DataFrame
+    rate: float
+    loss: float
+
+
+def sharing(
+    network: Network,
+    histories: csr_array,
+    posteriors: Posteriors,
+    pairs: Pairs,
+    points: int = 4,
+    step: float = 1e-3,
+    seed: int = 0,
+) -> Sharing:
+    """Gradients, radii and real steps of all pairs, a block of probes at a time.
+
+    points: draws of each posterior, the same noise for all; one where the posterior is a point.
+    step: η, as the share of its loss that an average probe's own step takes away, to first order.
+    """
+    layers = g.decoder_of(network)
+    drawn = noise(points if posteriors.deviation.any() else 1, posteriors.mean.shape[1], seed)
+    block = max(1, int(_BYTES / (4 * _ARRAYS * histories.shape[1] * len(drawn) * pairs.partners.shape[1])))
+    rate, loss = _rate(layers, histories, posteriors, pairs.probes, drawn, step)
+    parts = []
+    with stage("gradients and steps", len(pairs)) as advance, torch.no_grad():
+        for first in range(0, len(pairs.probes), block):
+            some = pairs.some(first, first + block)
+            parts.append(_measured(layers, histories, posteriors, some, drawn, rate, seed))
+            advance(len(some))
+    return Sharing(_with_inputs(pl.concat(parts), histories, posteriors, drawn, pairs), rate, loss)
+
+
+def _dense(histories: csr_array, rows: NDArray[np.int64]) -> torch.Tensor:
+    return torch.from_numpy(histories[rows].toarray())
+
+
+def _points(posteriors: Posteriors, rows: NDArray[np.int64], drawn: NDArray[np.float32]) -> torch.Tensor:
+    return torch.from_numpy(posteriors.take(rows).drawn(drawn))
+
+
+def _rate(
+    layers: g.Layers,
+    histories: csr_array,
+    posteriors: Posteriors,
+    probes: NDArray[np.int64],
+    drawn: NDArray[np.float32],
+    step: float,
+) -> tuple[float, float]:
+    """η at which the own step of an average probe takes the share ``step`` of its loss, and that loss."""
+    probes = probes[:: max(1, len(probes) // 256)]
+    x, z = _dense(histories, probes), _points(posteriors, probes, drawn)
+    with torch.no_grad():
+        squares = g.gradients(layers, z, x).norms().square()
+        loss = g.losses(layers, z, x)
+    return float(step * loss.mean() / squares.mean()), float(loss.mean())
+
+
+def _measured(
+    layers: g.Layers,
+    histories: csr_array,
+    posteriors: Posteriors,
+    pairs: Pairs,
+    drawn: NDArray[np.float32],
+    rate: float,
+    seed: int,
+) -> pl.DataFrame:
+    """Everything about the pairs of a block that needs the decoder."""
+    u, v = pairs.u, pairs.v
+    back = torch.repeat_interleave(torch.arange(len(pairs.probes)), pairs.partners.shape[1])
+    x_u, x_v = _dense(histories, pairs.probes), _dense(histories, v)
+    z_u, z_v = _points(posteriors, pairs.probes, drawn), _points(posteriors, v, drawn)
+    probes = g.gradients(layers, z_u, x_u)
+    norm_u, steep = probes.norms()[back], g.steepness(layers, z_u, x_u, seed=seed).amax(1)[back]
+    own, theirs = probes.take(back), g.gradients(layers, z_v, x_v)
+    moved = g.gradients(layers, z_v, x_u[back])  # u's clicks at v's points
+    inner, norm_v = own.inner(theirs), theirs.norms()
+    way = (z_u[back] - z_v).norm(dim=-1).mean(1)
+    moves = way > 1e-5 * (
+        1 + z_u[back].norm(dim=-1).mean(1)
+    )  # else u and v are at one place: the local value
+    secant = torch.where(moves, own.apart(moved).mean(1) / way, steep)
+    mismatch = (moved - theirs).norms()
+    room = (norm_u - mismatch).clamp(min=0)
+    clicks = x_u[back]
+    values = {
+        "norm_u": norm_u,
+        "norm_v": norm_v,
+        "inner": inner,
+        "mismatch": mismatch,
+        "apart": (norm_u.square() - 2 * inner + norm_v.square()).clamp(min=0).sqrt(),
+        "steepness": steep,
+        "secant": secant,
+        "radius": room / steep,
+        "radius_secant": room / secant,
+        "drop": -g.rises(layers, own, clicks, theirs, rate),
+        "drop_half": -g.rises(layers, own, clicks, theirs, rate / 2),
+    }
+    return pl.DataFrame({"u": u, "v": v} | {name: value.double().numpy() for name, value in values.items()})
+
+
+def _with_inputs(
+    frame: pl.DataFrame,
+    histories: csr_array,
+    posteriors: Posteriors,
+    drawn: NDArray[np.float32],
+    pairs: Pairs,
+) -> pl.DataFrame:
+    """The same with what the clicks and the posteriors say of each pair."""
+    u, v = pairs.u, pairs.v
+    clicks = np.diff(histories.indptr)
+    shared = shared_clicks(histories, u, v)
+    either = clicks[u] + clicks[v] - shared
+    first, second = posteriors.take(u), posteriors.take(v)
+    low, high = w1_bounds(first, second, drawn)
+    return frame.with_columns(
+        kind=pairs.kind,
+        clicks_u=clicks[u],
+        clicks_v=clicks[v],
+        shared=shared,
+        l1=clicks[u] + clicks[v] - 2 * shared,
+        jaccard=shared / either,
+        overlap=shared / np.minimum(clicks[u], clicks[v]),
+        w1_low=low.astype(float),
+        w1_high=high.astype(float),
+        w2=w2(first, second).astype(float),
+    )

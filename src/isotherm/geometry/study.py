@@ -1,0 +1,323 @@
+"""All of the geometry of one model on one click log, or of several on the same users, pairs and masks."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.data import Interactions, Items
+from isotherm.errors import ParameterError
+from isotherm.files import write_atomically
+from isotherm.geometry.collapse import Collapse, collapse
+from isotherm.geometry.distances import w1_bounds, w1_sampled, w2
+from isotherm.geometry.influence import Influence, influence
+from isotherm.geometry.maps import Map, MapUsers, latent_map, map_users
+from isotherm.geometry.masking import Contraction, Drift, contraction, drift
+from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
+from isotherm.geometry.posteriors import Posteriors, histories_of, keep_of, noise
+from isotherm.geometry.pull import Pull, pull
+from isotherm.geometry.sharing import sharing
+from isotherm.models.parameters import above, whole
+from isotherm.models.vae.base import VAERecommender
+from isotherm.models.vae.masking import Mask
+from isotherm.progress import stage
+
+_UNTRAINED_PAIRS = 2000
+_TRANSPORT_PAIRS = 100
+_TRANSPORT_POINTS = 200
+_MASKED_PAIRS = 3000
+
+
+@dataclass(frozen=True)
+class Transport:
+    """W₁ of some pairs between its bounds.
+
+    pairs: a row a pair: low, sampled (optimal transport of 200 points), high, w2, w2_points (W₂ of these
+    points).
+    """
+
+    pairs: pl.DataFrame
+
+    @property
+    def ordered(self) -> float:
+        """Share of the pairs with sampled W₁ <= W₂ of the same points."""
+        return float(self.pairs.select((pl.col("sampled") <= pl.col("w2_points") * (1 + 1e-5)).mean()).item())
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One model's geometry.
+
+    model: its repr.  epochs: of its training.  influence: of the trained decoder; untrained: of the same
+    network before training, fewer pairs.  transport, contraction, drift, pull, collapse, map: see their
+    classes.
+    """
+
+    model: str
+    epochs: int
+    influence: Influence
+    rate: float
+    loss: float
+    untrained: Influence
+    transport: Transport
+    contraction: Contraction
+    drift: Drift
+    pull: Pull
+    collapse: Collapse
+    map: Map
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON: every figure of the report, no users."""
+        pairs, between = self.influence.pairs, self.transport.pairs
+        c, d, m = self.collapse, self.drift, self.contraction
+        return {
+            "model": self.model,
+            "epochs": self.epochs,
+            "distances": {
+                kind: {
+                    name: _spread(rows[name])
+                    for name in ("w1_low", "w1_high", "w2", "l1", "jaccard", "shared")
+                }
+                for kind, rows in _by_kind(pairs)
+            }
+            | {
+                "w1_sampled_over_low": _spread(between["sampled"] / between["low"].clip(1e-12)),
+                "w1_sampled_over_w2": _spread(between["sampled"] / between["w2"].clip(1e-12)),
+                "w1_at_most_w2": self.transport.ordered,
+            },
+            "sharing": {
+                "step": self.rate,
+                "loss": self.loss,
+                "steepness": {name: _spread(pairs[name]) for name in ("steepness", "secant")},
+                "gradient_norm": _spread(pairs["norm_u"]),
+                "mismatch": _spread(pairs.filter(pl.col("kind") == "random")["mismatch"]),
+                "radius": {kind: _spread(rows["radius"]) for kind, rows in _by_kind(pairs)},
+                "trained": _influence(self.influence),
+                "untrained": _influence(self.untrained),
+            },
+            "masking": {
+                "keep": d.keep,
+                "neighbours": d.k,
+                "drift": _spread(d.drift),
+                "drift_from_clean": _spread(d.from_clean),
+                "variance_across_masks": _spread(d.variance),
+                "variance_between_users": d.spread,
+                "distance_to_centroid": None if d.to_centroid is None else _spread(d.to_centroid),
+                "distance_to_fitted_centroid": _spread(d.to_fitted),
+                "l1_mean": float(m.pairs["l1"].mean() or 0),  # type: ignore[arg-type]
+                "contracts": float(m.pairs["contracts"].mean() or 0),  # type: ignore[arg-type]
+                "expands": float(m.pairs["expands"].mean() or 0),  # type: ignore[arg-type]
+                "within_bounds": m.holds,
+            },
+            "anchors": {"weight": self.pull.weight, "curvature": self.pull.largest, "tau": self.pull.tau()},
+            "collapse": {
+                "verdict": c.verdict,
+                "state": c.state,
+                "kl": c.kl,
+                "information": c.information,
+                "information_at_most": c.most,
+                "aggregated_gap": c.gap,
+                "active_units": c.active,
+                "units": c.latent,
+                "effective_rank": c.rank,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Study:
+    """Models by name, in the order given, and what they were looked at with.
+
+    users, items, clicks: how many the histories hold.  left_out: users of the log without a known click.
+    """
+
+    models: dict[str, Geometry]
+    users: int
+    items: int
+    clicks: int
+    left_out: int
+    n_pairs: int
+    seed: int
+    keep: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        facts = {
+            name: getattr(self, name) for name in ("users", "items", "clicks", "left_out", "seed", "keep")
+        }
+        return facts | {
+            "pairs": self.n_pairs,
+            "models": {name: g.to_dict() for name, g in self.models.items()},
+        }
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write ``to_dict`` whole or not at all."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def study(
+    models: Mapping[str, Any],
+    clicks: Interactions,
+    items: Items | None = None,
+    *,
+    pairs: int = 20_000,
+    mask: Mask | None = None,
+    masks: int = 8,
+    neighbours: int = 10,
+    points: int = 4,
+    step: float = 1e-3,
+    seed: int = 0,
+) -> Study:
+    """Look at fitted multvae, multdae or recvae models over the same items, with the same users and pairs.
+
+    clicks: the histories of the users to look at.  items: for the tastes and the titles on the maps.
+    pairs: about how many, at least 20.  mask: what histories are masked with, None for the first model's own.
+    masks: how many masks.  neighbours: k of the drift.  points: draws of each posterior.  step: of the
+    tested SGD steps, as a share of the loss.
+    Raises UnsupportedError, InteractionsError or ParameterError.
+    """
+    for option, value, least in (
+        ("pairs", pairs, 20),
+        ("masks", masks, 2),
+        ("neighbours", neighbours, 1),
+        ("points", points, 1),
+    ):
+        whole(option, value, least)
+    above("step", step, 0)
+    names = list(models)
+    first = models[names[0]]
+    histories, rows = histories_of(first, clicks)
+    for name in names[1:]:
+        if not isinstance(models[name], VAERecommender):
+            histories_of(models[name], clicks)  # says why not
+        if not models[name].items_.values.equals(first.items_.values):
+            raise ParameterError(
+                f"{name} and {names[0]} were fitted on different items; fit both on the same clicks"
+            )
+    keep = keep_of(first, mask)
+    table = None if items is None else items.of(first.items_)
+    titles = [str(item) if table is None else table.title(i) for i, item in enumerate(first.items_.values)]
+    on_map = map_users(histories, titles, table, seed)
+    found, chosen = {}, None
+    for name, model in models.items():
+        clean = Posteriors.of(model.network_, histories)
+        own = drawn_pairs(clean, pairs, seed)
+        if chosen is not None:  # the same probes and random partners; the nearest are each model's own
+            own = Pairs(chosen.probes, own.partners, own.kinds)
+        chosen = own
+        found[name] = _geometry(
+            model, histories, clean, own, keep, on_map, masks, neighbours, points, step, seed
+        )
+    n = next(iter(found.values())).influence.pairs.height
+    return Study(
+        found,
+        histories.shape[0],
+        histories.shape[1],
+        histories.nnz,
+        clicks.n_users - len(rows),
+        n,
+        seed,
+        float(keep[histories.indices].mean()),
+    )
+
+
+def _geometry(
+    model: VAERecommender,
+    histories: csr_array,
+    clean: Posteriors,
+    pairs: Pairs,
+    keep: NDArray[np.float32],
+    on_map: MapUsers,
+    masks: int,
+    neighbours: int,
+    points: int,
+    step: float,
+    seed: int,
+) -> Geometry:
+    with stage(f"geometry of {model.name}"):
+        thinned = twins(histories, pairs.probes, seed)
+        both = stacked(histories, thinned)
+        places = Posteriors.of(model.network_, both)
+        paired = pairs.with_twins(histories.shape[0])
+        trained = sharing(model.network_, both, places, paired, points, step, seed)
+        fresh = model.new_network(model.n_items).eval().requires_grad_(False)
+        few = max(1, _UNTRAINED_PAIRS // paired.partners.shape[1])
+        thin = np.unique(np.linspace(0, len(pairs.probes) - 1, few).astype(int))
+        some = Pairs(paired.probes[thin], paired.partners[thin], paired.kinds)
+        before = Posteriors.of(fresh, both)
+        untrained = sharing(fresh, both, before, some, points, step, seed)
+        return Geometry(
+            repr(model),
+            model.progress_.best_epoch or model.progress_.epoch,
+            influence(trained, seed),
+            trained.rate,
+            trained.loss,
+            influence(untrained, seed),
+            _transport(clean, trained.pairs, seed),
+            _contraction(both, keep, trained.pairs, seed),
+            drift(model, histories, clean, keep, neighbours, masks, seed),
+            pull(model, histories, clean, seed=seed),
+            collapse(clean, seed=seed),
+            latent_map(clean.mean, model.anchors_, on_map, seed),
+        )
+
+
+def _transport(clean: Posteriors, pairs: pl.DataFrame, seed: int) -> Transport:
+    """Of some random and near pairs."""
+    some = pairs.filter(pl.col("kind") != "twin").sample(_TRANSPORT_PAIRS, seed=seed, with_replacement=True)
+    first, second = (clean.take(some[name].to_numpy()) for name in ("u", "v"))
+    drawn = noise(_TRANSPORT_POINTS, clean.mean.shape[1], seed)
+    low, high = w1_bounds(first, second, drawn)
+    cloud = first.drawn(drawn) - second.drawn(drawn)
+    squares = np.square(cloud, dtype=np.float64).sum(axis=2).mean(axis=1)
+    return Transport(
+        pl.DataFrame(
+            {
+                "low": low.astype(float),
+                "sampled": w1_sampled(first, second, drawn),
+                "high": high.astype(float),
+                "w2": w2(first, second).astype(float),
+                "w2_points": np.sqrt(squares),
+            }
+        )
+    )
+
+
+def _contraction(
+    histories: csr_array, keep: NDArray[np.float32], pairs: pl.DataFrame, seed: int
+) -> Contraction:
+    """Of at most ``_MASKED_PAIRS`` of the pairs."""
+    some = pairs.sample(min(_MASKED_PAIRS, pairs.height), seed=seed)
+    return contraction(histories, keep, some["u"].to_numpy(), some["v"].to_numpy(), seed=seed)
+
+
+def _by_kind(pairs: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    return [(str(kind), rows) for (kind,), rows in pairs.group_by("kind", maintain_order=True)]
+
+
+def _spread(values: Any) -> dict[str, float]:
+    """Mean and quantiles."""
+    array = np.asarray(values, dtype=np.float64)
+    low, middle, high = np.quantile(array, [0.05, 0.5, 0.95])
+    return {"mean": float(array.mean()), "p5": float(low), "median": float(middle), "p95": float(high)}
+
+
+def _influence(found: Influence) -> dict[str, Any]:
+    return {
+        "kinds": {
+            kind: {name: asdict(value) for name, value in row.items()} for kind, row in found.kinds.items()
+        },
+        "tests": {name: asdict(test) for name, test in found.tests.items()},
+        "remainder_ratio": found.order,
+        "drop_over_first_order": found.first_order,
+        "rank_correlation": asdict(found.correlation),
+        "curve": found.curve.to_dicts(),
+        "regions": found.regions.to_dicts(),
+    }

@@ -1,0 +1,104 @@
+"""The sharing radius: zero in conflict, the theorem tested by real steps, blocks that change nothing."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from scipy.sparse import csr_array
+
+from isotherm import MultDAE, MultVAE, RecVAE, Training
+from isotherm.geometry import sharing as module
+from isotherm.geometry.influence import influence
+from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
+from isotherm.geometry.posteriors import Posteriors
+from isotherm.geometry.sharing import sharing
+from isotherm.models.vae.networks import RecVAE as Linear
+from tests.models.vae.test_training import SMALL, tastes
+
+
+def paired(model, histories, n=400, seed=0):
+    clean = Posteriors.of(model.network_, histories)
+    pairs = drawn_pairs(clean, n, seed)
+    both = stacked(histories, twins(histories, pairs.probes, seed))
+    places = Posteriors.of(model.network_, both)
+    return model.network_, both, places, pairs.with_twins(histories.shape[0])
+
+
+@pytest.fixture(scope="module")
+def clicks():
+    return tastes()
+
+
+@pytest.fixture(scope="module", params=[MultVAE, MultDAE, RecVAE])
+def model(request, clicks):
+    return request.param(**SMALL, training=Training(epochs=10, valid_share=0)).fit(clicks)
+
+
+def test_conflicting_gradients_share_nothing():
+    """Two users at one place who want opposite things of two items: no radius, and a step that harms."""
+    network = Linear(2, 4, 3, 0)
+    with torch.no_grad():
+        network.last.weight.zero_()
+        network.last_bias.zero_()
+    histories = csr_array(np.array([[1, 0], [0, 1], [1, 0]], np.float32))
+    places = Posteriors(np.ones((3, 3), np.float32), np.full((3, 3), 0.1, np.float32))
+    pairs = Pairs(np.array([0]), np.array([[1, 2]]), np.array(["random", "random"]))
+    found = sharing(network, histories, places, pairs).pairs
+    conflict, same = found.rows(named=True)
+    assert conflict["w2"] == conflict["w1_high"] == 0
+    assert conflict["radius"] == conflict["radius_secant"] == 0
+    assert conflict["inner"] < 0 > conflict["drop"]
+    assert conflict["mismatch"] == pytest.approx(2 * conflict["norm_u"], rel=1e-5)
+    assert same["mismatch"] == pytest.approx(0, abs=1e-6)
+    assert same["radius"] > 0 < same["drop"]
+
+
+def test_inside_the_radius_a_step_helps(model, clicks):
+    found = influence(sharing(*paired(model, clicks.matrix)))
+    assert found.tests["inside"].pairs > 10
+    for condition in ("inside", "inside_secant", "closer", "aligned"):
+        assert found.tests[condition].helped == 1 or condition == "aligned"
+    assert found.tests["aligned"].helped > 0.9
+    assert found.order == pytest.approx(4, rel=0.1)
+    assert found.first_order == pytest.approx(1, abs=0.1)
+    penalty = found.pairs["mismatch"] + found.pairs["secant"] * found.pairs["w1_high"]
+    assert (found.pairs["apart"] <= penalty + 1e-3 * found.pairs["norm_u"]).all()
+
+
+def test_shares_are_of_their_pairs(model, clicks):
+    measured = sharing(*paired(model, clicks.matrix))
+    found = influence(measured)
+    assert list(found.kinds) == ["random", "near", "twin"]
+    rows = measured.pairs.filter(kind="near")
+    assert found.kinds["near"]["helped"].mean == pytest.approx((rows["drop"] > 0).mean())
+    assert found.kinds["near"]["helped"].low <= found.kinds["near"]["helped"].mean
+    assert found.regions["share"].sum() == pytest.approx(1)
+    assert found.curve["distance"].is_sorted()
+    assert -1 <= found.correlation.low <= found.correlation.mean <= found.correlation.high <= 1
+    assert found.pairs["influence"].abs().max() < 1.2
+
+
+def test_blocks_change_nothing(model, clicks, monkeypatch):
+    arguments = paired(model, clicks.matrix)
+    whole = sharing(*arguments, seed=3).pairs
+    monkeypatch.setattr(module, "_BYTES", 1 << 16)
+    torch.manual_seed(99)  # nobody draws from the global generator
+    parts = sharing(*arguments, seed=3).pairs
+    for name, dtype in whole.schema.items():
+        if dtype != pl.Float64:
+            assert whole[name].equals(parts[name])
+        else:
+            np.testing.assert_allclose(whole[name], parts[name], rtol=2e-3, atol=1e-6)
+
+
+def test_pairs_know_their_clicks(model, clicks):
+    found = sharing(*paired(model, clicks.matrix)).pairs
+    x = clicks.matrix.toarray() > 0
+    for row in found.filter(kind="random").head(20).iter_rows(named=True):
+        a, b = x[row["u"]], x[row["v"]]
+        assert row["shared"] == (a & b).sum()
+        assert row["l1"] == (a ^ b).sum()
+        assert row["jaccard"] == pytest.approx((a & b).sum() / (a | b).sum())
+    twin = found.filter(kind="twin")
+    assert (twin["shared"] == twin["clicks_v"]).all()
+    assert (found["w1_low"] <= found["w1_high"] + 1e-5).all()
