@@ -52,9 +52,12 @@ def test_w1_lies_between_its_bounds(users):
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert (low <= found * (1 + 1e-5)).all()
-    assert (found <= high * (1 + 1e-5)).all()
-    squares = np.square(first.drawn(drawn) - second.drawn(drawn)).sum(axis=2).mean(axis=1)
-    assert (found <= np.sqrt(squares) * (1 + 1e-5)).all()  # W₁ <= W₂
+    apart = np.square(first.drawn(drawn) - second.drawn(drawn)).sum(axis=2)
+    assert (found <= np.sqrt(apart).mean(axis=1) * (1 + 1e-5)).all()
+    assert (found <= np.sqrt(apart.mean(axis=1)) * (1 + 1e-5)).all()  # W₁ <= W₂
+    assert (low <= high).all()
+    assert (high <= w2(first, second)).all()
+    np.testing.assert_allclose(high, np.sqrt(apart).mean(axis=1), rtol=0.05)
 
 
 def test_equal_posteriors_are_at_distance_zero(users):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from isotherm.geometry import gradients as g
+import isotherm.geometry.gradients as g
 from isotherm.models.vae.networks import MultiVAE, RecVAE
 from tests.conftest import random_clicks
 from tests.reference import geometry as reference
@@ -53,7 +53,7 @@ def test_losses_and_gradients_are_those_of_a_loop(network, z, x):
     layers = g.decoder_of(network)
     expected = torch.stack([reference.loss(network, *each) for each in zip(z, x, strict=True)])
     torch.testing.assert_close(g.losses(layers, z, x), expected.detach())
-    found, literal = g.gradients(layers, z, x), whole(network, z, x)
+    found, literal = g.user_gradients(layers, z, x), whole(network, z, x)
     torch.testing.assert_close(found.norms(), literal.norm(dim=1))
     others = torch.tensor([2, 0, 4, 1, 1])
     torch.testing.assert_close(found.inner(found.take(others)), (literal * literal[others]).sum(1))
@@ -61,12 +61,12 @@ def test_losses_and_gradients_are_those_of_a_loop(network, z, x):
 
 def test_differences_are_those_of_whole_gradients(network, z, x):
     layers = g.decoder_of(network)
-    here, there = g.gradients(layers, z, x), g.gradients(layers, z + 1e-3, x)
+    here, there = g.user_gradients(layers, z, x), g.user_gradients(layers, z + 1e-3, x)
     by_point = torch.stack(
         [whole(network, z[:, [s]], x) - whole(network, z[:, [s]] + 1e-3, x) for s in range(POINTS)], 1
     )
     torch.testing.assert_close(here.apart(there), by_point.norm(dim=2))
-    other = g.gradients(layers, z, x.flip(0))
+    other = g.user_gradients(layers, z, x.flip(0))
     torch.testing.assert_close(
         (here - other).norms(), (whole(network, z, x) - whole(network, z, x.flip(0))).norm(dim=1)
     )
@@ -75,7 +75,7 @@ def test_differences_are_those_of_whole_gradients(network, z, x):
 @pytest.mark.parametrize("rate", [1e-4, 1e-1])
 def test_a_step_in_factors_is_a_step(network, z, x, rate):
     layers = g.decoder_of(network)
-    own, order = g.gradients(layers, z, x), torch.tensor([3, 0, 1, 4, 2])
+    own, order = g.user_gradients(layers, z, x), torch.tensor([3, 0, 1, 4, 2])
     found = g.rises(layers, own, x, own.take(order), rate)
     steps = whole(network, z, x)[order]
     expected = [
@@ -92,8 +92,8 @@ def test_the_theorem_holds_to_first_order(network, z, x):
         torch.tensor(each)
         for each in zip(*[(a, b) for a in range(5) for b in range(5) if a != b], strict=True)
     )
-    own, theirs = (g.gradients(layers, z[each], x[each]) for each in (u, v))
-    moved = g.gradients(layers, z[v], x[u])
+    own, theirs = (g.user_gradients(layers, z[each], x[each]) for each in (u, v))
+    moved = g.user_gradients(layers, z[v], x[u])
     penalty = own.apart(moved).mean(1) + (moved - theirs).norms()  # L_θz · W₁ by the pair's own slope, + Δ_x
     bound = own.norms() * (own.norms() - penalty)
     assert (own.inner(theirs) >= bound - 1e-9).all()
@@ -127,7 +127,7 @@ def test_small_changes_keep_their_digits_in_float32():
     z = torch.randn(8, 2, 20, generator=torch.Generator().manual_seed(2))
     layers = g.decoder_of(network)
     precise = [(weight.double(), bias.double()) for weight, bias in layers]
-    low, high = g.gradients(layers, z, x), g.gradients(precise, z.double(), x.double())
+    low, high = g.user_gradients(layers, z, x), g.user_gradients(precise, z.double(), x.double())
     order, rate = torch.arange(8).roll(1), 1e-8
     found = g.rises(layers, low, x, low.take(order), rate).double()
     expected = g.rises(precise, high, x.double(), high.take(order), rate)

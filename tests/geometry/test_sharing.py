@@ -7,7 +7,6 @@ import torch
 from scipy.sparse import csr_array
 
 from isotherm import MultDAE, MultVAE, RecVAE, Training
-from isotherm.geometry import sharing as module
 from isotherm.geometry.influence import influence
 from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
 from isotherm.geometry.posteriors import Posteriors
@@ -45,7 +44,7 @@ def test_conflicting_gradients_share_nothing():
     pairs = Pairs(np.array([0]), np.array([[1, 2]]), np.array(["random", "random"]))
     found = sharing(network, histories, places, pairs).pairs
     conflict, same = found.rows(named=True)
-    assert conflict["w2"] == conflict["w1_high"] == 0
+    assert conflict["w2"] == conflict["w1_high"] == conflict["way"] == 0
     assert conflict["radius"] == conflict["radius_secant"] == 0
     assert conflict["inner"] < 0 > conflict["drop"]
     assert conflict["mismatch"] == pytest.approx(2 * conflict["norm_u"], rel=1e-5)
@@ -61,7 +60,7 @@ def test_inside_the_radius_a_step_helps(model, clicks):
     assert found.tests["aligned"].helped > 0.9
     assert found.order == pytest.approx(4, rel=0.1)
     assert found.first_order == pytest.approx(1, abs=0.1)
-    penalty = found.pairs["mismatch"] + found.pairs["secant"] * found.pairs["w1_high"]
+    penalty = found.pairs["mismatch"] + found.pairs["secant"] * found.pairs["way"]
     assert (found.pairs["apart"] <= penalty + 1e-3 * found.pairs["norm_u"]).all()
 
 
@@ -78,12 +77,11 @@ def test_shares_are_of_their_pairs(model, clicks):
     assert found.pairs["influence"].abs().max() < 1.2
 
 
-def test_blocks_change_nothing(model, clicks, monkeypatch):
+def test_blocks_change_nothing(model, clicks):
     arguments = paired(model, clicks.matrix)
     whole = sharing(*arguments, seed=3).pairs
-    monkeypatch.setattr(module, "_BYTES", 1 << 16)
     torch.manual_seed(99)  # nobody draws from the global generator
-    parts = sharing(*arguments, seed=3).pairs
+    parts = sharing(*arguments, seed=3, memory=1 << 16).pairs
     for name, dtype in whole.schema.items():
         if dtype != pl.Float64:
             assert whole[name].equals(parts[name])
@@ -102,3 +100,4 @@ def test_pairs_know_their_clicks(model, clicks):
     twin = found.filter(kind="twin")
     assert (twin["shared"] == twin["clicks_v"]).all()
     assert (found["w1_low"] <= found["w1_high"] + 1e-5).all()
+    assert (found["w1_high"] <= found["w2"]).all()

@@ -10,6 +10,7 @@ from isotherm.cli.datasets import datasets
 from isotherm.cli.demo import demo
 from isotherm.cli.evaluate import evaluate
 from isotherm.cli.fit import fit
+from isotherm.cli.geometry import geometry
 from isotherm.cli.recommend import recommend
 from isotherm.errors import IsothermError
 from isotherm.version import __version__
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, fit, recommend, evaluate):
+for command in (demo, fit, recommend, evaluate, geometry):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 

@@ -8,7 +8,6 @@ _SETS = ("cold", "warm", "all")
 def show_evaluation(evaluation: Any, ks: list[int]) -> None:
     """The table of evaluate and demo: candidate sets × models, means with 95% intervals, seconds to fit."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     metrics = [f"{name}@{k}" for k in ks for name in ("hr", "ndcg")]
@@ -29,16 +28,12 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
                 f"{result.seconds:.2f}",
                 end_section=number == len(tested) - 1,
             )
-    needed = (
-        Console(width=10_000).measure(table).maximum
-    )  # figures are never cut, however narrow the terminal
-    Console(width=max(Console().width, needed)).print(table)
+    _print(table)
 
 
 def show_ramp_up(ramp: Any, metric: str) -> None:
     """One metric by candidates, model and clicks given."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=f"{metric} by clicks of a new item")
@@ -52,5 +47,26 @@ def show_ramp_up(ramp: Any, metric: str) -> None:
             table.add_row(
                 candidates if number == 0 else "", name, *cells, end_section=number == len(ramp.values) - 1
             )
+    _print(table)
+
+
+def show_table(names: list[str], rows: list[list[str]]) -> None:
+    """Text: the first column says what, the others are figures."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for number, name in enumerate(names):
+        table.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    _print(table)
+
+
+def _print(table: Any) -> None:
+    """Whole, however narrow the terminal: figures are never cut."""
+    from rich.console import Console
+
     needed = Console(width=10_000).measure(table).maximum
     Console(width=max(Console().width, needed)).print(table)

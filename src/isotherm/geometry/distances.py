@@ -52,15 +52,15 @@ def nearest_users(
 def w1_bounds(
     first: Posteriors, second: Posteriors, noise: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lower and upper bound (n,) of W₁ of users in the same place: between means, and E‖z_u − z_v‖.
+    """Lower and upper bound (n,) of W₁ of users in the same place: between means, and E‖z_u − z_v‖ or W₂.
 
-    noise: (n_draws, latent) that the expectation is taken over.
+    noise: (n_draws, latent) that the expectation is taken over; where few draws put it above W₂, W₂ stands.
     """
     means, deviations = first.mean - second.mean, first.deviation - second.deviation
     total = np.zeros(len(means), np.float32)
     for draw in noise:
         total += _lengths(means + deviations * draw)
-    return _lengths(means), total / np.float32(len(noise))
+    return _lengths(means), np.minimum(total / np.float32(len(noise)), w2(first, second))
 
 
 def w1_sampled(first: Posteriors, second: Posteriors, noise: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -92,7 +92,7 @@ def _factors(layers: Layers, z: Tensor, x: Tensor) -> tuple[list[Tensor], list[T
     return inputs, backs
 
 
-def gradients(layers: Layers, z: Tensor, x: Tensor) -> Gradients:
+def user_gradients(layers: Layers, z: Tensor, x: Tensor) -> Gradients:
     """Of users x (n_users, n_items), dense, at their points z (n_users, n_points, latent)."""
     each = vmap(vmap(_factors, in_dims=(None, 0, None)), in_dims=(None, 0, 0))
     return Gradients(*each(layers, z, x))
@@ -134,7 +134,7 @@ def rises(layers: Layers, own: Gradients, x: Tensor, step: Gradients, rate: Tens
 def steepness(layers: Layers, z: Tensor, x: Tensor, iterations: int = 12, seed: int = 0) -> Tensor:
     """Local L_θz (n_users, n_points): the spectral norm of ∂(∇_θ ℓ(x, z)) / ∂z, by power iteration.
 
-    z, x as in ``gradients``. From below, within a few hundredths after the default iterations.
+    z, x as in ``user_gradients``. From below, within a few hundredths after the default iterations.
     """
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(z.shape[-1], generator=generator, dtype=torch.float64).to(z.dtype)

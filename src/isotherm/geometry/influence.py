@@ -16,8 +16,8 @@ from isotherm.geometry.sharing import Sharing
 
 #: condition on a pair -> when it holds
 CONDITIONS = {
-    "inside": pl.col("w1_high") < pl.col("radius"),
-    "inside_secant": pl.col("w1_high") < pl.col("radius_secant"),
+    "inside": pl.col("way") < pl.col("radius"),
+    "inside_secant": pl.col("way") < pl.col("radius_secant"),
     "closer": pl.col("apart") < pl.col("norm_u"),
     "aligned": pl.col("inner") > 0,
     "helped": pl.col("drop") > 0,
@@ -49,6 +49,9 @@ class Influence:
     regions: far (ℓ₁ at or above the median of the random pairs) × related (overlap at or above theirs), of
     random
     pairs: share, influence, low, high, helped, inside.
+    inputs: random pairs in fifths by ℓ₁ and by shared clicks: l1, shared (medians of the fifth), influence,
+    helped.
+    clicks: random pairs in fifths by the clicks of u and of v: clicks_u, clicks_v, influence, helped.
     """
 
     pairs: pl.DataFrame
@@ -59,6 +62,8 @@ class Influence:
     correlation: Interval
     curve: pl.DataFrame
     regions: pl.DataFrame
+    inputs: pl.DataFrame
+    clicks: pl.DataFrame
 
 
 def influence(sharing: Sharing, seed: int = 0) -> Influence:
@@ -73,7 +78,7 @@ def influence(sharing: Sharing, seed: int = 0) -> Influence:
     order, first_order = pairs.filter(large).select(
         (remainder / halved).median(), (pl.col("drop") / first).median().alias("f")
     )
-    others = pairs.filter(pl.col("kind") != "twin")
+    others, random = pairs.filter(pl.col("kind") != "twin"), pairs.filter(kind="random")
     return Influence(
         pairs,
         {str(kind): _shares(rows, seed) for (kind,), rows in pairs.group_by("kind", maintain_order=True)},
@@ -82,7 +87,9 @@ def influence(sharing: Sharing, seed: int = 0) -> Influence:
         float(first_order.item()),
         _correlation(others, seed),
         _curve(others, seed),
-        _regions(pairs.filter(pl.col("kind") == "random"), seed),
+        _regions(random, seed),
+        _fifths(random, "l1", "shared"),
+        _fifths(random, "clicks_u", "clicks_v"),
     )
 
 
@@ -166,3 +173,16 @@ def _regions(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
                 row |= {"distance": float(some["w1_high"].mean() or 0)}  # type: ignore[arg-type]
             out.append(row)
     return pl.DataFrame(out)
+
+
+def _fifths(rows: pl.DataFrame, first: str, second: str) -> pl.DataFrame:
+    """Mean influence and share helped of pairs in fifths by two columns; a fifth is named by its median."""
+    marked = rows.with_columns(
+        ((pl.col(name).rank("ordinal") - 1) * 5 // pl.len()).alias(f"fifth_{name}")
+        for name in (first, second)
+    ).with_columns(pl.col(name).median().over(f"fifth_{name}") for name in (first, second))
+    return (
+        marked.group_by(first, second)
+        .agg(pl.col(INFLUENCE, "helped").mean(), pairs=pl.len())
+        .sort(first, second)
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.manifold import TSNE
 from sklearn.utils.extmath import randomized_svd
@@ -18,7 +19,6 @@ CLICKS = (5, 50, 350)  #: users of about so many clicks
 _EACH = 110  # users of each of these
 _MORE = 220  # users drawn from all
 _ANCHORS = 60
-_TITLED = 10
 _TASTES = 6
 _MOST_VALUES = 60  # of a categories field that can stand for taste
 
@@ -126,13 +126,16 @@ class Map:
     """One model's map.
 
     users: x, y of PCA ("pca_x", "pca_y") and t-SNE ("tsne_x", "tsne_y"), clicks, taste; one row a user.
-    anchors: the same places with title ("" for most) and shown; no rows without anchors.
-    explained: share of the variance of the means that the PCA's plane holds.
+    anchors: the same places, title, and own_x, own_y on the anchors' own PCA plane; no rows without anchors.
+    explained: share of the variance of the means that the PCA's plane holds.  same_taste: share of the users'
+    ten nearest users on the map, by the whole mean, who have their taste; by_chance: of all users on the map.
     """
 
     users: pl.DataFrame
     anchors: pl.DataFrame
     explained: float
+    same_taste: float
+    by_chance: float
 
 
 def latent_map(
@@ -153,9 +156,33 @@ def latent_map(
         {"pca_x": flat[:, 0], "pca_y": flat[:, 1], "tsne_x": spread[:, 0], "tsne_y": spread[:, 1]}
     ).cast(pl.Float64)
     n = len(mine)
-    titles = [title if number < _TITLED else "" for number, title in enumerate(chosen.titles)][: len(marks)]
+    own = _plane(marks)
     return Map(
         places[:n].with_columns(clicks=pl.Series(chosen.clicks), taste=pl.Series(chosen.taste)),
-        places[n:].with_columns(title=pl.Series(titles, dtype=pl.String)),
+        places[n:].with_columns(
+            title=pl.Series(chosen.titles[: len(marks)], dtype=pl.String),
+            own_x=pl.Series(own[:, 0]),
+            own_y=pl.Series(own[:, 1]),
+        ),
         float((sizes[:2] ** 2).sum() / max((sizes**2).sum(), 1e-30)),
+        *_alike(mine, chosen.taste),
     )
+
+
+def _plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, width) on their own plane of largest variance, (n, 2)."""
+    if not len(points):
+        return np.zeros((0, 2))
+    centred = points - points.mean(axis=0)
+    flat = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+
+
+def _alike(means: NDArray[np.float64], taste: NDArray[np.str_]) -> tuple[float, float]:
+    """Share of ten nearest users with one's taste, and of all others."""
+    apart = cdist(means, means)
+    np.fill_diagonal(apart, np.inf)
+    same = taste[:, None] == taste
+    near = apart.argpartition(min(10, len(taste) - 2), axis=1)[:, : min(10, len(taste) - 1)]
+    others = (same.sum() - len(taste)) / (len(taste) * (len(taste) - 1))
+    return float(np.take_along_axis(same, near, axis=1).mean()), float(others)

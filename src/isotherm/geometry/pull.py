@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.geometry import gradients as g
+import isotherm.geometry.gradients as g
 from isotherm.geometry.posteriors import Posteriors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.batch import Batch

@@ -22,14 +22,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.geometry import gradients as g
+import isotherm.geometry.gradients as g
 from isotherm.geometry.distances import w1_bounds, w2
 from isotherm.geometry.pairs import Pairs, shared_clicks
 from isotherm.geometry.posteriors import Posteriors, noise
 from isotherm.models.vae.networks import Network
 from isotherm.progress import stage
 
-_BYTES = 384 << 20  # of the dense arrays of one block
 _ARRAYS = 14  # items-wide ones at a time, for each pair and point
 
 
@@ -38,7 +37,8 @@ class Sharing:
     """What was measured of each pair.
 
     pairs: one row a pair: u, v (rows of the histories), kind ("random", "near", "twin"), clicks_u, clicks_v,
-    shared, l1, jaccard, overlap (shared / the smaller history), w1_low, w1_high (bounds of W₁), w2, norm_u,
+    shared, l1, jaccard, overlap (shared / the smaller history), w1_low, w1_high (bounds of W₁), w2,
+    way (E‖z_u − z_v‖ over the points: W₁ of the points at most, and what the radius is held against), norm_u,
     norm_v, inner (of the gradients), mismatch (Δ_x), apart (‖g_u − g_v‖), steepness (L_θz of u by the
     Jacobian), secant (L_θz of the pair by finite differences), radius, radius_secant (r_share by each), drop
     (how much u's loss fell), drop_half (with half the step).
@@ -55,18 +55,20 @@ def sharing(
     histories: csr_array,
     posteriors: Posteriors,
     pairs: Pairs,
-    points: int = 4,
+    points: int = 2,
     step: float = 1e-3,
     seed: int = 0,
+    memory: int = 384 << 20,
 ) -> Sharing:
     """Gradients, radii and real steps of all pairs, a block of probes at a time.
 
     points: draws of each posterior, the same noise for all; one where the posterior is a point.
     step: η, as the share of its loss that an average probe's own step takes away, to first order.
+    memory: bytes for the dense arrays of one block, about; the results do not depend on it.
     """
     layers = g.decoder_of(network)
     drawn = noise(points if posteriors.deviation.any() else 1, posteriors.mean.shape[1], seed)
-    block = max(1, int(_BYTES / (4 * _ARRAYS * histories.shape[1] * len(drawn) * pairs.partners.shape[1])))
+    block = max(1, int(memory / (4 * _ARRAYS * histories.shape[1] * len(drawn) * pairs.partners.shape[1])))
     rate, loss = _rate(layers, histories, posteriors, pairs.probes, drawn, step)
     parts = []
     with stage("gradients and steps", len(pairs)) as advance, torch.no_grad():
@@ -97,7 +99,7 @@ def _rate(
     probes = probes[:: max(1, len(probes) // 256)]
     x, z = _dense(histories, probes), _points(posteriors, probes, drawn)
     with torch.no_grad():
-        squares = g.gradients(layers, z, x).norms().square()
+        squares = g.user_gradients(layers, z, x).norms().square()
         loss = g.losses(layers, z, x)
     return float(step * loss.mean() / squares.mean()), float(loss.mean())
 
@@ -116,10 +118,10 @@ def _measured(
     back = torch.repeat_interleave(torch.arange(len(pairs.probes)), pairs.partners.shape[1])
     x_u, x_v = _dense(histories, pairs.probes), _dense(histories, v)
     z_u, z_v = _points(posteriors, pairs.probes, drawn), _points(posteriors, v, drawn)
-    probes = g.gradients(layers, z_u, x_u)
+    probes = g.user_gradients(layers, z_u, x_u)
     norm_u, steep = probes.norms()[back], g.steepness(layers, z_u, x_u, seed=seed).amax(1)[back]
-    own, theirs = probes.take(back), g.gradients(layers, z_v, x_v)
-    moved = g.gradients(layers, z_v, x_u[back])  # u's clicks at v's points
+    own, theirs = probes.take(back), g.user_gradients(layers, z_v, x_v)
+    moved = g.user_gradients(layers, z_v, x_u[back])  # u's clicks at v's points
     inner, norm_v = own.inner(theirs), theirs.norms()
     way = (z_u[back] - z_v).norm(dim=-1).mean(1)
     moves = way > 1e-5 * (
@@ -130,6 +132,7 @@ def _measured(
     room = (norm_u - mismatch).clamp(min=0)
     clicks = x_u[back]
     values = {
+        "way": way,
         "norm_u": norm_u,
         "norm_v": norm_v,
         "inner": inner,

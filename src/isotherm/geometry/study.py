@@ -171,7 +171,7 @@ def study(
     mask: Mask | None = None,
     masks: int = 8,
     neighbours: int = 10,
-    points: int = 4,
+    points: int = 2,
     step: float = 1e-3,
     seed: int = 0,
 ) -> Study:
@@ -320,4 +320,6 @@ def _influence(found: Influence) -> dict[str, Any]:
         "rank_correlation": asdict(found.correlation),
         "curve": found.curve.to_dicts(),
         "regions": found.regions.to_dicts(),
+        "by_l1_and_shared": found.inputs.to_dicts(),
+        "by_clicks": found.clicks.to_dicts(),
     }

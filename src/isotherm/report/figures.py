@@ -7,8 +7,8 @@ import polars as pl
 
 from isotherm.evaluation import Evaluation, RampUp
 
-_INK, _BAR = "#1c2430", "#7f9cb8"
-_LINES = ["#d1495b", "#3d6f9e", "#5b8c5a", "#b08d3e", "#7a5c99", "#5b6675", "#2a9d8f", "#e07a5f"]
+INK, _BAR = "#1c2430", "#7f9cb8"
+LINES = ["#d1495b", "#3d6f9e", "#5b8c5a", "#b08d3e", "#7a5c99", "#5b6675", "#2a9d8f", "#e07a5f"]
 _FONT = "Helvetica, Arial, sans-serif"
 
 
@@ -20,14 +20,14 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
     models = list(evaluation.models)
     sets = [s for s in ("cold", "warm", "all") if s in rows["candidates"]]
     y = alt.Y("model:N", sort=models, title=None)
-    base = alt.Chart(_inline(rows))
+    base = alt.Chart(inline(rows))
     bars = base.mark_bar(size=16, cornerRadiusEnd=2).encode(
         x=alt.X("mean:Q", title=None, axis=alt.Axis(tickCount=4, grid=True)),
         y=y,
         color=alt.condition(alt.datum.model == highlight, alt.value("#d1495b"), alt.value(_BAR)),
     )
-    whiskers = base.mark_rule(color=_INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q", y=y)
-    labels = base.mark_text(align="left", dx=5, color=_INK, fontSize=11).encode(
+    whiskers = base.mark_rule(color=INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q", y=y)
+    labels = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(
         x="high:Q", y=y, text=alt.Text("mean:Q", format=".3f")
     )
     chart = (
@@ -35,12 +35,12 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
         .properties(width=245, height=24 * len(models))
         .facet(
             column=alt.Column(
-                "candidates:N", sort=sets, title=None, header=_header("datum.value + ' candidates'")
+                "candidates:N", sort=sets, title=None, header=header("datum.value + ' candidates'")
             ),
-            row=alt.Row("metric:N", sort=list(metrics), title=None, header=_header("datum.value", "left")),
+            row=alt.Row("metric:N", sort=list(metrics), title=None, header=header("datum.value", "left")),
         )
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def ramp_lines(ramp: RampUp, metric: str) -> str:
@@ -49,13 +49,13 @@ def ramp_lines(ramp: RampUp, metric: str) -> str:
 
     rows = ramp.to_frame().filter(pl.col("metric") == metric)
     models, steps = list(ramp.values), sorted(set(rows["clicks"]))
-    base = alt.Chart(_inline(rows)).encode(
+    base = alt.Chart(inline(rows)).encode(
         x=alt.X("clicks:O", sort=steps, title="clicks each new item has got", axis=alt.Axis(labelAngle=0)),
         color=alt.Color(
             "model:N",
             sort=models,
             title=None,
-            scale=alt.Scale(range=_LINES),
+            scale=alt.Scale(range=LINES),
             legend=alt.Legend(symbolOpacity=1),
         ),
     )
@@ -69,12 +69,12 @@ def ramp_lines(ramp: RampUp, metric: str) -> str:
                 "candidates:N",
                 sort=["cold", "all"],
                 title=None,
-                header=_header("datum.value == 'cold' ? 'among the new items' : 'among all items'"),
+                header=header("datum.value == 'cold' ? 'among the new items' : 'among all items'"),
             )
         )
         .resolve_scale(y="independent")
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def importance_bars(importance: pl.DataFrame) -> str:
@@ -88,7 +88,7 @@ def importance_bars(importance: pl.DataFrame) -> str:
         weight="weight",
     ).sort(pl.col("weight").abs(), descending=True)
     chart = (
-        alt.Chart(_inline(rows))
+        alt.Chart(inline(rows))
         .mark_bar(size=14, cornerRadiusEnd=2)
         .encode(
             x=alt.X("weight:Q", title="learned weight μ"),
@@ -97,7 +97,7 @@ def importance_bars(importance: pl.DataFrame) -> str:
         )
         .properties(width=560, height=22 * rows.height)
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def kernel_bars(importance: pl.DataFrame) -> str:
@@ -108,7 +108,7 @@ def kernel_bars(importance: pl.DataFrame) -> str:
     order = shown.sort(pl.max_horizontal("taste", "popularity"), descending=True)["field"].to_list()
     rows = shown.unpivot(index="field", variable_name="kernel", value_name="share")
     chart = (
-        alt.Chart(_inline(rows))
+        alt.Chart(inline(rows))
         .mark_bar(size=14, cornerRadiusEnd=2)
         .encode(
             x=alt.X("share:Q", title="share of the kernel", axis=alt.Axis(format=".0%", tickCount=5)),
@@ -118,33 +118,36 @@ def kernel_bars(importance: pl.DataFrame) -> str:
                 "kernel:N",
                 sort=["taste", "popularity"],
                 title=None,
-                header=_header("datum.value == 'taste' ? 'what one user likes' : 'what everybody likes'"),
+                header=header("datum.value == 'taste' ? 'what one user likes' : 'what everybody likes'"),
             ),
         )
         .properties(width=330, height=22 * len(order))
     )
-    return _svg(chart)
+    return svg(chart)
 
 
-def _inline(rows: pl.DataFrame) -> Any:
+def inline(rows: pl.DataFrame) -> Any:
+    """Rows as the data of a chart."""
     import altair as alt
 
     return alt.Data(values=rows.to_dicts())  # type: ignore[no-untyped-call]
 
 
-def _header(expression: str, orient: str = "top") -> Any:
+def header(expression: str, orient: str = "top") -> Any:
+    """Header of a panel."""
     import altair as alt
 
     left: dict[str, Any] = {"labelAngle": 0, "labelAlign": "left"} if orient == "left" else {}
-    return alt.Header(labelExpr=expression, labelFontSize=13, labelFontWeight="bold", labelColor=_INK, **left)
+    return alt.Header(labelExpr=expression, labelFontSize=13, labelFontWeight="bold", labelColor=INK, **left)
 
 
-def _svg(chart: Any) -> str:
+def svg(chart: Any) -> str:
+    """A chart in the style of the reports, as SVG text."""
     import vl_convert
 
     styled = (
-        chart.configure(font=_FONT)
+        chart.configure(font=_FONT, background="transparent")
         .configure_view(stroke=None)
-        .configure_axis(labelColor=_INK, titleColor=_INK, gridColor="#e3e7ec", domain=False, labelLimit=260)
+        .configure_axis(labelColor=INK, titleColor=INK, gridColor="#e3e7ec", domain=False, labelLimit=260)
     )
     return str(vl_convert.vegalite_to_svg(styled.to_dict()))

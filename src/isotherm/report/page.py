@@ -53,7 +53,7 @@ class Report:
     def html(self) -> str:
         """The page."""
         metrics = [f"hr@{self.k}", f"ndcg@{self.k}"]
-        return _render(
+        return render(
             "report.html",
             report=self,
             version=__version__,
@@ -175,7 +175,7 @@ class RampReport:
             for candidates in ("cold", "all")
             for number, (name, values) in enumerate(self.ramp.values.items())
         ]
-        return _render(
+        return render(
             "ramp_up.html",
             title=self.title,
             source=self.source,
@@ -201,7 +201,7 @@ class RampReport:
         return f"With {'; with '.join(said)}."
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
     """A page from a template of this room."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -1,0 +1,94 @@
+"""isotherm geometry"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.errors import ParameterError
+
+
+def geometry(
+    model: Annotated[Path, typer.Option(help="Folder of a saved multvae, multdae or recvae.")],
+    interactions: Annotated[Path, typer.Option(help="Click log: the histories of the users to look at.")],
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of another model over the same items, to stand beside; may be repeated."),
+    ] = None,
+    items: o.ItemsFile = None,
+    pairs: Annotated[int, typer.Option(help="Pairs of users, about.")] = 20_000,
+    keep: Annotated[
+        float | None,
+        typer.Option(help="Mask histories so that this share of the clicks stays. Default: as trained."),
+    ] = None,
+    masks: Annotated[int, typer.Option(help="Masks, for the drift of neighbours.")] = 8,
+    neighbours: Annotated[int, typer.Option(help="Nearest users looked at, for the drift.")] = 10,
+    points: Annotated[int, typer.Option(help="Draws of each posterior.")] = 2,
+    step: Annotated[
+        float, typer.Option(help="The tested SGD step, as the share of the loss that an own step takes away.")
+    ] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Of pairs, masks and draws.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this .json file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a self-contained page to this .html file.")
+    ] = None,
+    kinds: o.Kinds = None,
+    user_column: o.UserColumn = "user_id",
+    item_column: o.ItemColumn = "item_id",
+    rating_column: o.RatingColumn = "rating",
+    timestamp_column: o.TimestampColumn = "timestamp",
+    weight_column: o.WeightColumn = "weight",
+    min_rating: o.MinRating = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """See who learns from whom in a VAE, and what β, masks and anchors do to it.
+
+    Example: isotherm geometry --model anchors --compare plain --interactions clicks.parquet
+    --items items.parquet --json geometry.json --report geometry.html
+    """
+    from isotherm.cli.results import show_table
+    from isotherm.geometry import study
+    from isotherm.models.vae.masking import Bernoulli
+    from isotherm.report.geometry import GeometryReport, summary
+
+    for path, suffixes in ((json, (".json",)), (report, (".html", ".htm"))):
+        o.check_writable(path, suffixes)
+    mask = None if keep is None else Bernoulli(keep=keep)
+    o.begin(quiet)
+    models = _loaded([model, *(compare or [])])
+    names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
+    clicks = o.read_clicks(interactions, names, min_rating, quiet)
+    found = study(
+        models,
+        clicks,
+        o.read_items(items, item_column, kinds, quiet),
+        pairs=pairs,
+        mask=mask,
+        masks=masks,
+        neighbours=neighbours,
+        points=points,
+        step=step,
+        seed=seed,
+    )
+    if found.left_out:
+        o.note(f"left out: {found.left_out:,} users without a click on an item of the model", quiet)
+    if json is not None:
+        found.write_json(json)
+    if report is not None:
+        title = f"Geometry of {', '.join(models)} on {interactions.name}"
+        GeometryReport(title, str(interactions), found).write(report)
+    table = summary(found.models)
+    show_table(table.names, table.rows)
+
+
+def _loaded(folders: list[Path]) -> dict[str, Any]:
+    """The models by the names of their folders, as long as these are different."""
+    from isotherm.models.persistence import load
+
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    if len(set(names)) < len(names):
+        raise ParameterError("--model and --compare name the same folder twice")
+    return {name: load(folder) for name, folder in zip(names, folders, strict=True)}

@@ -1,0 +1,165 @@
+"""The whole study and its page: complete, true to the figures, the same each time, clear where they fail."""
+
+import json
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from isotherm import (
+    EASE,
+    Clean,
+    Interactions,
+    ItemAnchors,
+    Items,
+    MultDAE,
+    MultVAE,
+    RecVAE,
+    Training,
+)
+from isotherm.errors import InteractionsError, ParameterError, UnknownIdError, UnsupportedError
+from isotherm.geometry import study
+from isotherm.models.vae.masking import Bernoulli
+from isotherm.report.geometry import GeometryReport
+from tests.models.vae.test_training import SMALL, tastes
+
+FEW = {"pairs": 400, "masks": 2}
+
+
+@pytest.fixture(scope="module")
+def clicks():
+    return tastes()
+
+
+@pytest.fixture(scope="module")
+def table(clicks):
+    ids = clicks.items.values
+    return Items.from_frame(
+        pl.DataFrame(
+            {
+                "item_id": ids,
+                "title": [f"Film {n}" for n in range(len(ids))],
+                "genre": [[("war", "love", "space")[n % 3]] for n in range(len(ids))],
+            }
+        ),
+        kinds={"genre": "categories"},
+    )
+
+
+@pytest.fixture(scope="module")
+def models(clicks):
+    training = Training(epochs=25, valid_share=0)
+    return {
+        "with <anchors>": MultVAE(**SMALL, anchors=ItemAnchors(weight=1.0), training=training).fit(clicks),
+        "plain": MultVAE(**SMALL, training=training).fit(clicks),
+        "dae": MultDAE(**SMALL, mask=Clean(), training=training).fit(clicks),
+        "recvae": RecVAE(**SMALL, training=training).fit(clicks),
+    }
+
+
+@pytest.fixture(scope="module")
+def found(models, clicks, table):
+    return study(models, clicks, table, **FEW)
+
+
+def test_every_model_is_looked_at_with_the_same_users(found, models):
+    assert list(found.models) == list(models)
+    probes = [set(geometry.influence.pairs["u"]) for geometry in found.models.values()]
+    assert all(each == probes[0] for each in probes)
+    random = [g.influence.pairs.filter(kind="random").select("u", "v") for g in found.models.values()]
+    assert all(each.equals(random[0]) for each in random)
+    assert found.users == 240
+    assert found.keep == pytest.approx(0.5)  # the first model's own mask, for all
+
+
+def test_json_is_plain_and_complete(found, tmp_path):
+    found.write_json(tmp_path / "out.json")
+    read = json.loads((tmp_path / "out.json").read_text())
+    assert read["pairs"] == found.n_pairs
+    for geometry in read["models"].values():
+        assert set(geometry) == {
+            "model", "epochs", "distances", "sharing", "masking", "anchors", "collapse",
+        }  # fmt: skip
+        assert geometry["distances"]["w1_at_most_w2"] == 1
+        assert geometry["sharing"]["trained"]["tests"]["inside"]["helped"] in (None, 1)
+        assert geometry["masking"]["within_bounds"] == 1
+    assert read["models"]["with <anchors>"]["anchors"]["tau"] < 1
+    assert read["models"]["plain"]["anchors"]["tau"] == 1
+    assert read["models"]["dae"]["collapse"]["kl"] is None
+    assert read["models"]["recvae"]["collapse"]["kl"] > 0
+
+
+def test_the_same_seed_gives_the_same_figures(found, models, clicks, table):
+    again = study({"plain": models["plain"]}, clicks, table, **FEW, mask=Bernoulli(keep=0.5))
+    assert again.to_dict()["models"]["plain"] == found.to_dict()["models"]["plain"]
+    other = study({"plain": models["plain"]}, clicks, table, **FEW, seed=1)
+    assert other.to_dict() != again.to_dict()
+
+
+def test_tastes_are_found(found):
+    """Three groups of users, each with a third of the items as its own: the map tells them apart."""
+    users = found.models["plain"].map.users
+    assert set(users["taste"]) == {"war", "love", "space"}
+    assert found.models["plain"].map.same_taste > 0.55
+    assert found.models["plain"].map.by_chance == pytest.approx(1 / 3, abs=0.05)
+    assert found.models["plain"].map.anchors.height == 0
+    assert found.models["with <anchors>"].map.anchors["title"][0] == "Film 0"  # everybody clicked it
+
+
+def test_tastes_without_metadata_are_clusters(models, clicks):
+    found = study({"plain": models["plain"]}, clicks, **FEW)
+    tastes_ = set(found.models["plain"].map.users["taste"])
+    assert all(re.fullmatch(r"like «\d+»|other", taste) for taste in tastes_)
+    assert found.models["plain"].map.same_taste > found.models["plain"].map.by_chance
+
+
+def test_the_page_is_whole_and_true(found, tmp_path):
+    GeometryReport("A <title>", "clicks.parquet", found).write(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "A &lt;title&gt;" in page
+    assert "with &lt;anchors&gt;" in page
+    assert page.count("What it says.") == page.count("What to do.") == 12
+    assert page.count("<svg") == 12
+    assert not re.search(r"(src|href)=", page)
+    first = found.models["with <anchors>"]
+    assert f"{first.drift.drift.mean():.1%}" in page
+    assert first.collapse.verdict in page
+
+
+def test_one_model_without_anchors_has_a_page(models, clicks):
+    page = GeometryReport("t", "s", study({"plain": models["plain"]}, clicks, **FEW)).html()
+    assert page.count("What it says.") == 11
+    assert "plain has no anchors, so nothing pulls" in page
+
+
+def test_a_clean_model_does_not_drift(models, clicks):
+    found = study({"dae": models["dae"]}, clicks, **FEW)
+    assert found.models["dae"].drift.drift.max() == 0
+    assert "There is no mask, so nothing drifts" in GeometryReport("t", "s", found).html()
+
+
+def test_what_cannot_be_looked_at_is_said(models, clicks):
+    with pytest.raises(UnsupportedError, match="ease has no latent space"):
+        study({"ease": EASE().fit(clicks)}, clicks)
+    with pytest.raises(UnsupportedError, match="ease has no latent space"):
+        study({"plain": models["plain"], "ease": EASE().fit(clicks)}, clicks)
+    some = Interactions.from_csr(clicks.matrix[:, :50])
+    other = MultVAE(**SMALL, training=Training(epochs=1)).fit(some)
+    with pytest.raises(ParameterError, match="other and plain were fitted on different items"):
+        study({"plain": models["plain"], "other": other}, clicks)
+    strangers = Interactions.from_csr(clicks.matrix, item_ids=[f"x{n}" for n in range(60)])
+    with pytest.raises(UnknownIdError, match="ids of type String were given"):
+        study({"plain": models["plain"]}, strangers)
+    with pytest.raises(ParameterError, match="pairs"):
+        study({"plain": models["plain"]}, clicks, pairs=3)
+    with pytest.raises(InteractionsError, match="3 users with a click"):
+        study({"plain": models["plain"]}, clicks.take_users(np.arange(3)))
+
+
+def test_unknown_items_and_users_are_left_out(models, clicks):
+    wide = np.zeros((241, 62), np.float32)
+    wide[:240, :60] = clicks.matrix.toarray()
+    wide[240, 61] = 1
+    found = study({"plain": models["plain"]}, Interactions.from_csr(wide), **FEW)
+    assert (found.users, found.left_out, found.items) == (240, 1, 60)
