@@ -12,6 +12,7 @@ from isotherm.cli.evaluate import evaluate
 from isotherm.cli.fit import fit
 from isotherm.cli.geometry import geometry
 from isotherm.cli.recommend import recommend
+from isotherm.cli.sweep import sweep
 from isotherm.errors import IsothermError
 from isotherm.version import __version__
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, fit, recommend, evaluate, geometry):
+for command in (demo, fit, recommend, evaluate, geometry, sweep):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 

@@ -13,33 +13,13 @@ from isotherm.geometry.influence import Tested
 from isotherm.geometry.study import Geometry, Study
 from isotherm.report import geometry_figures as figures
 from isotherm.report.page import render
+from isotherm.report.readings import Reading, Table
 from isotherm.version import __version__
 
 _STRICT = 0.01  # share of random pairs inside the radius, below which it is a guarantee for hardly anyone
 _LOCAL = 1 / 3  # influence of far related pairs over near related ones, below which sharing is local
 _DRIFTS = 0.6
 _SMALL_STEP = 0.1
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A figure, or several, with a sentence of what it shows, what it says here, and what to do about it."""
-
-    title: str
-    shows: str
-    says: str
-    do: str
-    figures: tuple[str, ...]
-    table: "Table | None" = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """names: of the columns.  rows: text.  words: leading columns that are words, not numbers."""
-
-    names: list[str]
-    rows: list[list[str]]
-    words: int = 1
 
 
 @dataclass(frozen=True)

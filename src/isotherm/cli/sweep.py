@@ -1,0 +1,81 @@
+"""isotherm sweep"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.errors import ParameterError
+
+
+def sweep(
+    interactions: Annotated[Path, typer.Option(help="Click log to train and rank on.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for cells, models, sweep.json and sweep.html; a sweep cut off goes on."),
+    ],
+    model: Annotated[str, typer.Option(help="multvae, multdae or recvae.")] = "multvae",
+    beta: Annotated[str, typer.Option(help="Values of β (its cap, value or gamma), comma-separated.")] = "",
+    keep: Annotated[str, typer.Option(help="Values of the mask's keep probability; 1 is no mask.")] = "",
+    anchors: Annotated[str, typer.Option(help="Values of the anchors' weight λ_A; 0 is without.")] = "",
+    settings: o.Setting = None,
+    holdout: Annotated[float, typer.Option(help="Share of the users that rank.")] = 0.1,
+    fold_in: Annotated[float, typer.Option(help="Share of their clicks that is history.")] = 0.8,
+    pairs: Annotated[int, typer.Option(help="Pairs of users a cell, for the geometry.")] = 2000,
+    probe: Annotated[float, typer.Option(help="Share of the clicks that the geometry's masks keep.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of split, pairs and masks.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Cells at one time; they share the cores.")] = 1,
+    user_column: o.UserColumn = "user_id",
+    item_column: o.ItemColumn = "item_id",
+    rating_column: o.RatingColumn = "rating",
+    timestamp_column: o.TimestampColumn = "timestamp",
+    weight_column: o.WeightColumn = "weight",
+    min_rating: o.MinRating = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Train a VAE over a grid of β × keep × λ_A and see what they trade against each other.
+
+    Example: isotherm sweep --interactions clicks.parquet --beta 0.1,0.2,0.5 --keep 0.5,0.8,1
+    --anchors 0,1,3 --jobs 2 --out sweep
+    """
+    from isotherm.cli.results import show_table
+    from isotherm.models.parameters import parse_settings
+    from isotherm.report.sweep import SweepReport, table
+    from isotherm.tuning.sweep import sweep as run
+
+    if out.exists() and not out.is_dir():
+        raise ParameterError(f"{out}: is a file; a sweep is a folder")
+    grid = [_numbers(name, text) for name, text in (("beta", beta), ("keep", keep), ("anchors", anchors))]
+    o.begin(quiet)
+    names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
+    clicks = o.read_clicks(interactions, names, min_rating, quiet)
+    found = run(
+        clicks,
+        out,
+        model=model,
+        betas=grid[0],
+        keeps=grid[1],
+        anchors=grid[2],
+        settings=parse_settings(settings or []),
+        holdout=holdout,
+        fold_in=fold_in,
+        pairs=pairs,
+        probe=probe,
+        seed=seed,
+        jobs=jobs,
+    )
+    found.write_json(out / "sweep.json")
+    SweepReport(f"Sweep of {model} on {interactions.name}", str(interactions), found).write(
+        out / "sweep.html"
+    )
+    shown = table(found)
+    show_table(shown.names, shown.rows)
+    o.note(f"{out / 'sweep.html'}", quiet)
+
+
+def _numbers(name: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as cause:
+        raise ParameterError(f"--{name} takes numbers, comma-separated, not {text!r}") from cause

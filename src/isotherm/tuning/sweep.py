@@ -1,0 +1,237 @@
+"""A grid of β × keep × λ_A: every cell is trained, ranked on users it never saw, and its geometry measured.
+
+A sweep is a folder: ``plan.json`` says what is swept, ``clicks`` is the stored log, ``cells`` holds one JSON
+a finished cell and ``models`` its model. Cells run in processes of their own; a sweep that was cut off goes
+on with the cells that are missing, and a cell with the epochs that are.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from isotherm.data import Interactions
+from isotherm.errors import ParameterError, TrainingError
+from isotherm.files import write_atomically
+from isotherm.models.parameters import build, whole
+from isotherm.models.registry import model_class
+from isotherm.progress import stage, tell
+from isotherm.threads import thread_count
+
+#: kind of β, of mask -> the setting that is swept
+_BETA = {"annealed": "cap", "constant": "value", "per-click": "gamma"}
+_KEEP = {"bernoulli": "keep", "popularity": "keep", "scheduled": "end"}
+METRICS = ("ndcg@100", "recall@20")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is swept.
+
+    model: registry name.  settings: dotted, the same for all cells.  cells: name -> dotted settings of its
+    own.
+    holdout: share of the users that rank; fold_in: share of their clicks that is history.  pairs: of users,
+    for the geometry.  probe: share of clicks that its masks keep, the same for all cells.  log: fingerprint
+    of the clicks.
+    """
+
+    model: str
+    settings: dict[str, Any]
+    cells: dict[str, dict[str, Any]]
+    holdout: float
+    fold_in: float
+    pairs: int
+    probe: float
+    seed: int
+    log: str
+
+    def built(self, cell: str) -> Any:
+        """The unfitted model of a cell. Raises ParameterError."""
+        return build(model_class(self.model), {**self.settings, **self.cells[cell]})
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep: cells is a frame with one row a cell: beta, keep, anchors, what was measured.
+
+    ndcg@100, recall@20 with _low and _high (95% intervals over test users); epochs, seconds; kl, active,
+    rank; drift, spread (of means over masks, of the spread between users); inside, helped (shares of random
+    pairs), random, near, far_related (influence).  names: the setting that each of beta, keep, anchors stands
+    for.
+    """
+
+    plan: Plan
+    names: dict[str, str]
+    cells: pl.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"plan": asdict(self.plan), "names": self.names, "cells": self.cells.to_dicts()}
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write ``to_dict`` whole or not at all."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def sweep(
+    clicks: Interactions,
+    folder: str | os.PathLike[str],
+    *,
+    model: str = "multvae",
+    betas: Sequence[float] = (),
+    keeps: Sequence[float] = (),
+    anchors: Sequence[float] = (),
+    settings: Mapping[str, Any] | None = None,
+    holdout: float = 0.1,
+    fold_in: float = 0.8,
+    pairs: int = 2000,
+    probe: float = 0.5,
+    seed: int = 0,
+    jobs: int = 1,
+) -> Sweep:
+    """Train and measure every cell of the grid that ``folder`` does not hold yet.
+
+    betas, keeps, anchors: values of β, of the mask's keep probability and of λ_A; where empty, the model's
+    own.
+    settings: dotted, for all cells.  jobs: cells at one time; they share the cores. Raises ParameterError
+    where a setting is unknown or ``folder`` holds another sweep, TrainingError where a cell failed; finished
+    cells stay.
+    """
+    whole("jobs", jobs, 1)
+    folder = Path(folder)
+    names = _swept(model, settings or {}, betas, keeps)
+    grid = {"beta": betas, "keep": keeps, "anchors": anchors}
+    values = {what: list(grid[what]) for what in names if grid[what]}
+    cells = {
+        ",".join(f"{what}={value:g}" for what, value in zip(values, point, strict=True)) or "model": {
+            names[what]: float(value) for what, value in zip(values, point, strict=True)
+        }
+        for point in itertools.product(*values.values())
+    }
+    log = hashlib.sha256(clicks.matrix.indptr.tobytes() + clicks.matrix.indices.tobytes()).hexdigest()[:16]
+    plan = Plan(model, dict(settings or {}), cells, holdout, fold_in, pairs, probe, seed, log)
+    for cell in cells:
+        plan.built(cell)  # says what is wrong before the work
+    _begin(folder, plan, clicks)
+    _run(folder, [cell for cell in cells if not _result(folder, cell).exists()], len(cells), jobs)
+    return finished(folder, names)
+
+
+def finished(folder: Path, names: dict[str, str]) -> Sweep:
+    """The sweep in a folder, all cells done."""
+    plan = read_plan(folder)
+    rows = []
+    for cell, own in plan.cells.items():
+        swept = {what: own.get(name) for what, name in names.items()}
+        rows.append({"cell": cell, **swept, **json.loads(_result(folder, cell).read_text(encoding="utf-8"))})
+    return Sweep(plan, names, pl.DataFrame(rows, infer_schema_length=None))
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of a sweep's folder."""
+    return Plan(**json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+
+
+def write_result(folder: Path, cell: str, row: Mapping[str, Any]) -> None:
+    """Keep what was measured of a cell."""
+    text = json.dumps(row, indent=1, allow_nan=False)
+    write_atomically(_result(folder, cell), lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def _swept(
+    model: str, settings: Mapping[str, Any], betas: Sequence[float], keeps: Sequence[float]
+) -> dict[str, str]:
+    """ "beta", "keep", "anchors" -> dotted setting of this model."""
+    made = build(model_class(model), settings)
+    if not hasattr(made, "anchors") or not hasattr(made, "mask"):
+        raise ParameterError(
+            f"a sweep is over multvae, multdae or recvae; {model} has no mask and no anchors"
+        )
+    names = {}
+    if hasattr(made, "beta"):
+        names["beta"] = f"beta.{_BETA[made.beta.name]}"
+    elif betas:
+        raise ParameterError(f"{model} has no β to sweep; leave --beta out")
+    if made.mask.name in _KEEP:
+        names["keep"] = f"mask.{_KEEP[made.mask.name]}"
+    elif keeps:
+        raise ParameterError(f"mask={made.mask.name} keeps everything; leave --keep out or the mask in")
+    return names | {"anchors": "anchors.weight"}
+
+
+def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
+    """Write the plan and the log, or see that they are there already."""
+    file = folder / "plan.json"
+    if file.exists():
+        try:
+            there = asdict(read_plan(folder))
+        except (TypeError, ValueError) as cause:
+            raise ParameterError(
+                f"{file}: is damaged ({cause}); remove the folder or name another"
+            ) from cause
+        mine = asdict(plan)
+        differ = [name for name in mine if name != "cells" and mine[name] != there[name]]
+        if differ:
+            raise ParameterError(
+                f"{folder}: holds another sweep ({', '.join(differ)} differ); name another folder"
+            )
+    else:
+        clicks.store(folder / "clicks")
+    text = json.dumps(asdict(plan), indent=1, allow_nan=False)
+    write_atomically(file, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+
+
+def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
+    """Each cell in a process of its own, ``jobs`` at a time."""
+    threads = str(max(1, thread_count() // jobs))
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "ISOTHERM_THREADS": threads}
+    environment |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": threads}
+    (folder / "cells").mkdir(exist_ok=True)
+    waiting, running = list(cells), dict[str, subprocess.Popen[bytes]]()
+    with stage(f"sweep of {n_cells} cells", n_cells) as advance:
+        advance(n_cells - len(cells))
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    cell = waiting.pop(0)
+                    with open(_told(folder, cell), "wb") as told:
+                        running[cell] = subprocess.Popen(
+                            [sys.executable, "-m", "isotherm.tuning.cell", str(folder), cell],
+                            stdout=told,
+                            stderr=told,
+                            env=environment,
+                        )
+                time.sleep(0.05)
+                for cell in [name for name, process in running.items() if process.poll() is not None]:
+                    if running.pop(cell).returncode:
+                        raise TrainingError(_failure(folder, cell))
+                    _told(folder, cell).unlink()
+                    advance(1)
+                    tell(f"{cell} done")
+        finally:
+            for process in running.values():
+                process.terminate()
+                process.wait()
+
+
+def _failure(folder: Path, cell: str) -> str:
+    lines = _told(folder, cell).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"cell {cell} failed: {lines[-1] if lines else 'it was killed'}; see {_told(folder, cell)}"
+
+
+def _result(folder: Path, cell: str) -> Path:
+    return folder / "cells" / f"{cell}.json"
+
+
+def _told(folder: Path, cell: str) -> Path:
+    return folder / "cells" / f"{cell}.log"

@@ -1,0 +1,128 @@
+"""A sweep: every cell trained, ranked and looked at; one that was cut off goes on; failures are told."""
+
+import json
+
+import numpy as np
+import pytest
+
+from isotherm import load
+from isotherm.data.splits import strong
+from isotherm.errors import ParameterError, TrainingError
+from isotherm.evaluation.runner import candidate_sets, ranked_lists
+from isotherm.ranking.metrics import ndcg, rank_hits
+from isotherm.report.sweep import SweepReport, best_cell, settings_of, steady_cell
+from isotherm.tuning.sweep import sweep
+from tests.cli.test_commands import invoke
+from tests.models.vae.test_training import tastes
+
+SETTINGS = {"hidden": 12, "latent": 4, "training.epochs": 2, "training.valid_share": 0}
+GRID = {"keeps": [0.5, 1.0], "anchors": [0.0, 2.0]}
+
+
+def run(folder, **changes):
+    return sweep(tastes(), folder, **{**GRID, "settings": SETTINGS, "pairs": 100, "jobs": 2, **changes})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    return folder, run(folder)
+
+
+def test_every_cell_of_the_grid_is_measured(made):
+    folder, found = made
+    assert sorted(found.cells["cell"]) == [
+        "keep=0.5,anchors=0", "keep=0.5,anchors=2", "keep=1,anchors=0", "keep=1,anchors=2",
+    ]  # fmt: skip
+    assert found.cells["anchors"].to_list() == [0, 2, 0, 2]
+    assert (
+        found.cells.null_count().select("ndcg@100", "drift", "active", "inside", "helped").sum_horizontal()[0]
+        == 0
+    )
+    assert (found.cells["drift"] > 0).all()  # the probe masks all alike, also where training did not
+    assert not list((folder / "cells").glob("*.log"))
+    assert not list((folder / "runs").glob("*"))
+    found.write_json(folder / "out.json")
+    assert len(json.loads((folder / "out.json").read_text())["cells"]) == 4
+
+
+def test_the_figures_are_those_of_the_saved_models(made):
+    folder, found = made
+    row = found.cells.row(1, named=True)
+    model = load(folder / "models" / row["cell"])
+    assert (model.mask.keep, model.anchors.weight) == (0.5, 2.0)
+    split = strong(tastes(), 0.1, 0, 0.8)
+    chosen = candidate_sets(split)[:1]
+    hits = rank_hits(ranked_lists(model, split, chosen, 60)["all"], chosen[0].targets)
+    assert row["ndcg@100"] == pytest.approx(
+        ndcg(hits, np.diff(chosen[0].targets.indptr), 100).mean(), rel=1e-3
+    )
+    assert row["ndcg@100_low"] <= row["ndcg@100"] <= row["ndcg@100_high"]
+
+
+def test_only_what_is_missing_is_done_again(made):
+    folder, found = made
+    files = sorted((folder / "cells").glob("*.json"))
+    before = {file: file.stat().st_mtime_ns for file in files}
+    files[0].unlink()
+    again = run(folder)
+    changed = [file for file in files if file.stat().st_mtime_ns != before[file]]
+    assert changed == files[:1]
+    assert again.cells.drop("seconds").equals(found.cells.drop("seconds"))
+
+
+def test_a_folder_keeps_to_one_sweep(made):
+    folder, _ = made
+    with pytest.raises(ParameterError, match=r"holds another sweep \(pairs differ\)"):
+        run(folder, pairs=120)
+
+
+def test_the_page_says_where_to_stand(made):
+    _, found = made
+    page = SweepReport("A <title>", "source", found).html()
+    assert "A &lt;title&gt;" in page
+    assert page.count("<svg") == 3
+    assert page.count("What to do.") == 3
+    best = best_cell(found)
+    assert best["ndcg@100"] == found.cells["ndcg@100"].max()
+    assert settings_of(found, best) in page
+    assert steady_cell(found)["drift"] <= best["drift"]
+
+
+def test_a_cell_that_fails_is_told_and_the_others_stay(tmp_path):
+    broken = {**SETTINGS, "training.learning_rate": 1e30}
+    with pytest.raises(TrainingError, match=r"cell model failed: .*no longer a number.*cells/model.log"):
+        run(tmp_path, keeps=[], anchors=[], settings=broken)
+    assert not (tmp_path / "cells" / "model.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "ease"}, "ease has no mask and no anchors"),
+        ({"model": "multdae", "betas": [0.1]}, "multdae has no β to sweep"),
+        ({"settings": {"mask": "none"}}, "mask=none keeps everything"),
+        ({"keeps": [1.5]}, "mask.keep must be at most 1"),
+        ({"settings": {"nothing": 1}}, "no setting 'nothing'"),
+        ({"jobs": 0}, "jobs"),
+    ],
+)
+def test_what_cannot_be_swept_is_said_before_the_work(tmp_path, changes, message):
+    settings = {} if changes.get("model") == "ease" else SETTINGS
+    with pytest.raises(ParameterError, match=message):
+        run(tmp_path / "new", **{"settings": settings, **changes})
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_command(tmp_path):
+    tastes().to_frame().write_parquet(tmp_path / "clicks.parquet")
+    arguments = ("--interactions", tmp_path / "clicks.parquet", "--model", "recvae", "--beta", "0.01")
+    arguments += ("--set", "hidden=12", "--set", "latent=4", "--set", "training.epochs=1", "--pairs", "100")
+    out = invoke("sweep", *arguments, "--out", tmp_path / "out")
+    assert "nDCG@100" in out
+    assert (tmp_path / "out" / "sweep.html").exists()
+    assert json.loads((tmp_path / "out" / "sweep.json").read_text())["names"]["beta"] == "beta.gamma"
+    with pytest.raises(ParameterError, match="--beta takes numbers"):
+        invoke("sweep", *arguments, "--beta", "0.1;0.2", "--out", tmp_path / "other")
+    with pytest.raises(ParameterError, match="is a file"):
+        invoke("sweep", *arguments, "--out", tmp_path / "clicks.parquet")
