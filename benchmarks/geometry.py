@@ -15,7 +15,7 @@ from common import gemm_flops, interleaved, peak_memory, report, synthetic_click
 from torch.func import functional_call, grad, vmap
 
 from isotherm import Interactions, ItemAnchors, MultVAE, Training, load, progress
-from isotherm.geometry import decoder_of, study, user_gradients
+from isotherm.geometry import Look, decoder_of, study, user_gradients
 from isotherm.models.vae.networks import MultiVAE
 from isotherm.report.geometry import GeometryReport
 
@@ -144,7 +144,7 @@ def whole_study(folder: str, place: str):
 
     def run() -> float:
         started = time.perf_counter()
-        GeometryReport("t", "s", study({"model": model}, clicks, pairs=PAIRS)).write(
+        GeometryReport("t", "s", study({"model": model}, clicks, look=Look(PAIRS))).write(
             Path(place) / "page.html"
         )
         return time.perf_counter() - started

@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 import isotherm
+from isotherm import geometry
 from isotherm.cli.fit import described
 from isotherm.cli.main import app
 from isotherm.evaluation import Evaluation
@@ -14,7 +15,17 @@ from isotherm.models.base import Recommender
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.vae.base import VAERecommender
 
-COMMANDS = ["demo", "fit", "recommend", "evaluate", "datasets list", "datasets info", "datasets get"]
+COMMANDS = [
+    "demo",
+    "fit",
+    "recommend",
+    "evaluate",
+    "geometry",
+    "sweep",
+    "datasets list",
+    "datasets info",
+    "datasets get",
+]
 TARGET = Path(__file__).parent / "reference.md"
 CONTRACT = ["fit", "recommend", "recommend_for", "score", "similar_items", "explain", "add_items", "save"]
 
@@ -49,6 +60,13 @@ def text() -> str:
         parts += [_function(owner, name) for name in names]
     parts += ["## Evaluation", "", _function(isotherm, "evaluate")]
     parts += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame")]
+    parts += ["## Geometry", "", inspect.getdoc(geometry) or "", ""]
+    for name in geometry.__all__:
+        made = getattr(geometry, name)
+        if inspect.isclass(made):
+            parts += [f"### {name}", "", inspect.getdoc(made) or "", ""]
+        else:
+            parts += [_function(geometry, name)]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -19,12 +20,12 @@ from isotherm import (
     Training,
 )
 from isotherm.errors import InteractionsError, ParameterError, UnknownIdError, UnsupportedError
-from isotherm.geometry import study
+from isotherm.geometry import Look, study
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.report.geometry import GeometryReport
 from tests.models.vae.test_training import SMALL, tastes
 
-FEW = {"pairs": 400, "masks": 2}
+FEW = Look(pairs=400, masks=2)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def models(clicks):
 
 @pytest.fixture(scope="module")
 def found(models, clicks, table):
-    return study(models, clicks, table, **FEW)
+    return study(models, clicks, table, look=FEW)
 
 
 def test_every_model_is_looked_at_with_the_same_users(found, models):
@@ -91,9 +92,9 @@ def test_json_is_plain_and_complete(found, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_figures(found, models, clicks, table):
-    again = study({"plain": models["plain"]}, clicks, table, **FEW, mask=Bernoulli(keep=0.5))
+    again = study({"plain": models["plain"]}, clicks, table, look=replace(FEW, mask=Bernoulli(keep=0.5)))
     assert again.to_dict()["models"]["plain"] == found.to_dict()["models"]["plain"]
-    other = study({"plain": models["plain"]}, clicks, table, **FEW, seed=1)
+    other = study({"plain": models["plain"]}, clicks, table, look=replace(FEW, seed=1))
     assert other.to_dict() != again.to_dict()
 
 
@@ -108,7 +109,7 @@ def test_tastes_are_found(found):
 
 
 def test_tastes_without_metadata_are_clusters(models, clicks):
-    found = study({"plain": models["plain"]}, clicks, **FEW)
+    found = study({"plain": models["plain"]}, clicks, look=FEW)
     tastes_ = set(found.models["plain"].map.users["taste"])
     assert all(re.fullmatch(r"like «\d+»|other", taste) for taste in tastes_)
     assert found.models["plain"].map.same_taste > found.models["plain"].map.by_chance
@@ -128,13 +129,13 @@ def test_the_page_is_whole_and_true(found, tmp_path):
 
 
 def test_one_model_without_anchors_has_a_page(models, clicks):
-    page = GeometryReport("t", "s", study({"plain": models["plain"]}, clicks, **FEW)).html()
+    page = GeometryReport("t", "s", study({"plain": models["plain"]}, clicks, look=FEW)).html()
     assert page.count("What it says.") == 11
     assert "plain has no anchors, so nothing pulls" in page
 
 
 def test_a_clean_model_does_not_drift(models, clicks):
-    found = study({"dae": models["dae"]}, clicks, **FEW)
+    found = study({"dae": models["dae"]}, clicks, look=FEW)
     assert found.models["dae"].drift.drift.max() == 0
     assert "There is no mask, so nothing drifts" in GeometryReport("t", "s", found).html()
 
@@ -152,7 +153,7 @@ def test_what_cannot_be_looked_at_is_said(models, clicks):
     with pytest.raises(UnknownIdError, match="ids of type String were given"):
         study({"plain": models["plain"]}, strangers)
     with pytest.raises(ParameterError, match="pairs"):
-        study({"plain": models["plain"]}, clicks, pairs=3)
+        study({"plain": models["plain"]}, clicks, look=Look(pairs=3))
     with pytest.raises(InteractionsError, match="3 users with a click"):
         study({"plain": models["plain"]}, clicks.take_users(np.arange(3)))
 
@@ -161,5 +162,5 @@ def test_unknown_items_and_users_are_left_out(models, clicks):
     wide = np.zeros((241, 62), np.float32)
     wide[:240, :60] = clicks.matrix.toarray()
     wide[240, 61] = 1
-    found = study({"plain": models["plain"]}, Interactions.from_csr(wide), **FEW)
+    found = study({"plain": models["plain"]}, Interactions.from_csr(wide), look=FEW)
     assert (found.users, found.left_out, found.items) == (240, 1, 60)

@@ -28,8 +28,8 @@ def evaluate(
     models: Annotated[str, typer.Option(help="Registry names, comma-separated.")] = "popularity,ease",
     settings: o.Setting = None,
     k: Annotated[str, typer.Option("-k", help="List lengths, comma-separated.")] = "10",
-    json: Annotated[Path | None, typer.Option(help="Write all figures here as JSON.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page here.")] = None,
+    json: o.JSONFile = None,
+    report: o.ReportFile = None,
     kinds: o.Kinds = None,
     user_column: o.UserColumn = "user_id",
     item_column: o.ItemColumn = "item_id",
@@ -49,8 +49,7 @@ def evaluate(
     ks = _lengths(k)
     names = [name.strip() for name in models.split(",") if name.strip()]
     built = _Built(names, settings or [])
-    for path, suffixes in ((json, (".json",)), (report, (".html", ".htm"))):
-        o.check_writable(path, suffixes)
+    o.check_results(json, report)
     o.begin(quiet)
     log_columns = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
 

@@ -19,20 +19,15 @@ def geometry(
     items: o.ItemsFile = None,
     pairs: Annotated[int, typer.Option(help="Pairs of users, about.")] = 20_000,
     keep: Annotated[
-        float | None,
-        typer.Option(help="Mask histories so that this share of the clicks stays. Default: as trained."),
+        float | None, typer.Option(help="Share of the clicks that masks keep [as trained].")
     ] = None,
     masks: Annotated[int, typer.Option(help="Masks, for the drift of neighbours.")] = 8,
     neighbours: Annotated[int, typer.Option(help="Nearest users looked at, for the drift.")] = 10,
     points: Annotated[int, typer.Option(help="Draws of each posterior.")] = 2,
-    step: Annotated[
-        float, typer.Option(help="The tested SGD step, as the share of the loss that an own step takes away.")
-    ] = 1e-3,
+    step: Annotated[float, typer.Option(help="Share of the loss that a tested own step takes away.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Of pairs, masks and draws.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write all figures to this .json file.")] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a self-contained page to this .html file.")
-    ] = None,
+    json: o.JSONFile = None,
+    report: o.ReportFile = None,
     kinds: o.Kinds = None,
     user_column: o.UserColumn = "user_id",
     item_column: o.ItemColumn = "item_id",
@@ -48,29 +43,18 @@ def geometry(
     --items items.parquet --json geometry.json --report geometry.html
     """
     from isotherm.cli.results import show_table
-    from isotherm.geometry import study
+    from isotherm.geometry import Look, study
     from isotherm.models.vae.masking import Bernoulli
     from isotherm.report.geometry import GeometryReport, summary
 
-    for path, suffixes in ((json, (".json",)), (report, (".html", ".htm"))):
-        o.check_writable(path, suffixes)
+    o.check_results(json, report)
     mask = None if keep is None else Bernoulli(keep=keep)
+    look = Look(pairs, mask, masks, neighbours, points, step, seed)
     o.begin(quiet)
     models = _loaded([model, *(compare or [])])
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
     clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    found = study(
-        models,
-        clicks,
-        o.read_items(items, item_column, kinds, quiet),
-        pairs=pairs,
-        mask=mask,
-        masks=masks,
-        neighbours=neighbours,
-        points=points,
-        step=step,
-        seed=seed,
-    )
+    found = study(models, clicks, o.read_items(items, item_column, kinds, quiet), look)
     if found.left_out:
         o.note(f"left out: {found.left_out:,} users without a click on an item of the model", quiet)
     if json is not None:

@@ -29,6 +29,8 @@ RatingColumn = Annotated[str, typer.Option(help="Column of ratings, for --min-ra
 TimestampColumn = Annotated[str, typer.Option(help="Column of times, for leave-one-out and temporal.")]
 WeightColumn = Annotated[str, typer.Option(help="Column of click weights.")]
 MinRating = Annotated[float | None, typer.Option(help="Only ratings of at least this count as clicks.")]
+JSONFile = Annotated[Path | None, typer.Option("--json", help="Write all figures here as JSON.")]
+ReportFile = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML page here.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 
 
@@ -81,6 +83,12 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
     gaps = "; no value: " + ", ".join(f"{name} {share:.0%}" for name, share in missing.items())
     note(f"{path}: {items!r}" + (gaps if missing else ""), quiet)
     return items
+
+
+def check_results(json: Path | None, report: Path | None) -> None:
+    """Find out before the work whether --json and --report can be written."""
+    check_writable(json, (".json",))
+    check_writable(report, (".html", ".htm"))
 
 
 def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:

@@ -1,7 +1,7 @@
 """isotherm sweep"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,25 +46,21 @@ def sweep(
 
     if out.exists() and not out.is_dir():
         raise ParameterError(f"{out}: is a file; a sweep is a folder")
-    grid = [_numbers(name, text) for name, text in (("beta", beta), ("keep", keep), ("anchors", anchors))]
+    grid: dict[str, Any] = {
+        "betas": _numbers("beta", beta),
+        "keeps": _numbers("keep", keep),
+        "anchors": _numbers("anchors", anchors),
+    }
     o.begin(quiet)
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
     clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    found = run(
-        clicks,
-        out,
-        model=model,
-        betas=grid[0],
-        keeps=grid[1],
-        anchors=grid[2],
-        settings=parse_settings(settings or []),
-        holdout=holdout,
-        fold_in=fold_in,
-        pairs=pairs,
-        probe=probe,
-        seed=seed,
-        jobs=jobs,
-    )
+    asked: dict[str, Any] = {
+        "settings": parse_settings(settings or []),
+        "holdout": holdout,
+        "fold_in": fold_in,
+        "jobs": jobs,
+    }
+    found = run(clicks, out, model=model, **grid, **asked, pairs=pairs, probe=probe, seed=seed)
     found.write_json(out / "sweep.json")
     SweepReport(f"Sweep of {model} on {interactions.name}", str(interactions), found).write(
         out / "sweep.html"

@@ -13,12 +13,13 @@ from isotherm.geometry.pairs import Pairs, drawn_pairs, shared_clicks, twins
 from isotherm.geometry.posteriors import Posteriors, histories_of, keep_of, noise
 from isotherm.geometry.pull import Pull, pull
 from isotherm.geometry.sharing import Sharing, sharing
-from isotherm.geometry.study import Geometry, Study, study
+from isotherm.geometry.study import Geometry, Look, Study, study
 
 __all__ = [
     "Collapse",
     "Geometry",
     "Influence",
+    "Look",
     "Pairs",
     "Posteriors",
     "Pull",

@@ -50,6 +50,12 @@ class Pairs:
         """The pairs of the probes first … last - 1."""
         return Pairs(self.probes[first:last], self.partners[first:last], self.kinds)
 
+    def thinned(self, n: int) -> "Pairs":
+        """The pairs of some of the probes, about n."""
+        few = max(1, n // self.partners.shape[1])
+        rows = np.unique(np.linspace(0, len(self.probes) - 1, few).astype(int))
+        return Pairs(self.probes[rows], self.partners[rows], self.kinds)
+
     def with_twins(self, first_row: int) -> "Pairs":
         """The same and each probe's twins, whose rows begin at ``first_row``, in the order of ``twins``."""
         rows = first_row + np.arange(len(self.probes) * len(TWINS)).reshape(-1, len(TWINS))

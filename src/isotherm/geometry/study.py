@@ -22,10 +22,11 @@ from isotherm.geometry.masking import Contraction, Drift, contraction, drift
 from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
 from isotherm.geometry.posteriors import Posteriors, histories_of, keep_of, noise
 from isotherm.geometry.pull import Pull, pull
-from isotherm.geometry.sharing import sharing
+from isotherm.geometry.sharing import Sharing, sharing
 from isotherm.models.parameters import above, whole
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Mask
+from isotherm.models.vae.networks import Network
 from isotherm.progress import stage
 
 _UNTRAINED_PAIRS = 2000
@@ -162,70 +163,75 @@ class Study:
         write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
+@dataclass(frozen=True)
+class Look:
+    """How closely to look.
+
+    pairs: of users, about, at least 20.  mask: what histories are masked with, None for the first model's
+    own.
+    masks: how many.  neighbours: k of the drift.  points: draws of each posterior.  step: of the tested SGD
+    steps, as the share of its loss that an average user's own step takes away.  seed: of all that is drawn.
+    Raises ParameterError.
+    """
+
+    pairs: int = 20_000
+    mask: Mask | None = None
+    masks: int = 8
+    neighbours: int = 10
+    points: int = 2
+    step: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in {"pairs": 20, "masks": 2, "neighbours": 1, "points": 1, "seed": 0}.items():
+            whole(name, getattr(self, name), least)
+        above("step", self.step, 0)
+
+
 def study(
-    models: Mapping[str, Any],
-    clicks: Interactions,
-    items: Items | None = None,
-    *,
-    pairs: int = 20_000,
-    mask: Mask | None = None,
-    masks: int = 8,
-    neighbours: int = 10,
-    points: int = 2,
-    step: float = 1e-3,
-    seed: int = 0,
+    models: Mapping[str, Any], clicks: Interactions, items: Items | None = None, look: Look | None = None
 ) -> Study:
     """Look at fitted multvae, multdae or recvae models over the same items, with the same users and pairs.
 
-    clicks: the histories of the users to look at.  items: for the tastes and the titles on the maps.
-    pairs: about how many, at least 20.  mask: what histories are masked with, None for the first model's own.
-    masks: how many masks.  neighbours: k of the drift.  points: draws of each posterior.  step: of the
-    tested SGD steps, as a share of the loss.
-    Raises UnsupportedError, InteractionsError or ParameterError.
+    models: by the names to call them.  clicks: the histories of the users to look at.  items: for the tastes
+    and the titles on the maps. Raises UnsupportedError, InteractionsError or ParameterError.
     """
-    for option, value, least in (
-        ("pairs", pairs, 20),
-        ("masks", masks, 2),
-        ("neighbours", neighbours, 1),
-        ("points", points, 1),
-    ):
-        whole(option, value, least)
-    above("step", step, 0)
-    names = list(models)
-    first = models[names[0]]
+    look = look or Look()
+    first = next(iter(models.values()))
     histories, rows = histories_of(first, clicks)
-    for name in names[1:]:
-        if not isinstance(models[name], VAERecommender):
-            histories_of(models[name], clicks)  # says why not
-        if not models[name].items_.values.equals(first.items_.values):
-            raise ParameterError(
-                f"{name} and {names[0]} were fitted on different items; fit both on the same clicks"
-            )
-    keep = keep_of(first, mask)
+    _check_alike(models, clicks)
+    keep = keep_of(first, look.mask)
     table = None if items is None else items.of(first.items_)
     titles = [str(item) if table is None else table.title(i) for i, item in enumerate(first.items_.values)]
-    on_map = map_users(histories, titles, table, seed)
-    found, chosen = {}, None
+    on_map = map_users(histories, titles, table, look.seed)
+    found = {}
     for name, model in models.items():
-        clean = Posteriors.of(model.network_, histories)
-        own = drawn_pairs(clean, pairs, seed)
-        if chosen is not None:  # the same probes and random partners; the nearest are each model's own
-            own = Pairs(chosen.probes, own.partners, own.kinds)
-        chosen = own
-        found[name] = _geometry(
-            model, histories, clean, own, keep, on_map, masks, neighbours, points, step, seed
-        )
-    n = next(iter(found.values())).influence.pairs.height
+        with stage(f"geometry of {name}"):
+            clean = Posteriors.of(model.network_, histories)
+            pairs = drawn_pairs(clean, look.pairs, look.seed)
+            found[name] = _geometry(model, histories, clean, pairs, keep, on_map, look)
     return Study(
         found,
         histories.shape[0],
         histories.shape[1],
         histories.nnz,
         clicks.n_users - len(rows),
-        n,
-        seed,
+        next(iter(found.values())).influence.pairs.height,
+        look.seed,
         float(keep[histories.indices].mean()),
     )
+
+
+def _check_alike(models: Mapping[str, Any], clicks: Interactions) -> None:
+    """All are VAEs over the items of the first."""
+    (first, model), *others = models.items()
+    for name, other in others:
+        if not isinstance(other, VAERecommender):
+            histories_of(other, clicks)  # says why not
+        if not other.items_.values.equals(model.items_.values):
+            raise ParameterError(
+                f"{name} and {first} were fitted on different items; fit both on the same clicks"
+            )
 
 
 def _geometry(
@@ -235,38 +241,33 @@ def _geometry(
     pairs: Pairs,
     keep: NDArray[np.float32],
     on_map: MapUsers,
-    masks: int,
-    neighbours: int,
-    points: int,
-    step: float,
-    seed: int,
+    look: Look,
 ) -> Geometry:
-    with stage(f"geometry of {model.name}"):
-        thinned = twins(histories, pairs.probes, seed)
-        both = stacked(histories, thinned)
-        places = Posteriors.of(model.network_, both)
-        paired = pairs.with_twins(histories.shape[0])
-        trained = sharing(model.network_, both, places, paired, points, step, seed)
-        fresh = model.new_network(model.n_items).eval().requires_grad_(False)
-        few = max(1, _UNTRAINED_PAIRS // paired.partners.shape[1])
-        thin = np.unique(np.linspace(0, len(pairs.probes) - 1, few).astype(int))
-        some = Pairs(paired.probes[thin], paired.partners[thin], paired.kinds)
-        before = Posteriors.of(fresh, both)
-        untrained = sharing(fresh, both, before, some, points, step, seed)
-        return Geometry(
-            repr(model),
-            model.progress_.best_epoch or model.progress_.epoch,
-            influence(trained, seed),
-            trained.rate,
-            trained.loss,
-            influence(untrained, seed),
-            _transport(clean, trained.pairs, seed),
-            _contraction(both, keep, trained.pairs, seed),
-            drift(model, histories, clean, keep, neighbours, masks, seed),
-            pull(model, histories, clean, seed=seed),
-            collapse(clean, seed=seed),
-            latent_map(clean.mean, model.anchors_, on_map, seed),
-        )
+    """Of one model, its users at the places ``clean``."""
+    seed = look.seed
+    both = stacked(histories, twins(histories, pairs.probes, seed))
+    paired = pairs.with_twins(histories.shape[0])
+
+    def measured(network: Network, pairs: Pairs) -> Sharing:
+        return sharing(network, both, Posteriors.of(network, both), pairs, look.points, look.step, seed)
+
+    trained = measured(model.network_, paired)
+    fresh = model.new_network(model.n_items).eval().requires_grad_(False)
+    untrained = measured(fresh, paired.thinned(_UNTRAINED_PAIRS))
+    return Geometry(
+        repr(model),
+        model.progress_.best_epoch or model.progress_.epoch,
+        influence(trained, seed),
+        trained.rate,
+        trained.loss,
+        influence(untrained, seed),
+        _transport(clean, trained.pairs, seed),
+        _contraction(both, keep, trained.pairs, seed),
+        drift(model, histories, clean, keep, look.neighbours, look.masks, seed),
+        pull(model, histories, clean, seed=seed),
+        collapse(clean, seed=seed),
+        latent_map(clean.mean, model.anchors_, on_map, seed),
+    )
 
 
 def _transport(clean: Posteriors, pairs: pl.DataFrame, seed: int) -> Transport:

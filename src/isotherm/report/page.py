@@ -1,6 +1,7 @@
 """One self-contained HTML page: no script, no network, figures inline."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,8 +31,21 @@ _KERNEL_CAPTION = (
 )
 
 
+class Page(ABC):
+    """A page: what it says is ``html``."""
+
+    @abstractmethod
+    def html(self) -> str:
+        """The page."""
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the page whole or not at all."""
+        page = self.html()
+        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
+
+
 @dataclass(frozen=True)
-class Report:
+class Report(Page):
     """What a report shows.
 
     highlight: the model that the page is about.  importance: what marec or kernel-ridge learned, or None.
@@ -44,11 +58,6 @@ class Report:
     highlight: str
     examples: Sequence[ExampleUser] = field(default_factory=list)
     importance: Any = None
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page whole or not at all."""
-        page = self.html()
-        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
 
     def html(self) -> str:
         """The page."""
@@ -148,18 +157,13 @@ def _mean(value: Interval | float) -> float:
 
 
 @dataclass(frozen=True)
-class RampReport:
+class RampReport(Page):
     """The page of a ramp-up: one figure, one table."""
 
     title: str
     source: str
     ramp: RampUp
     k: int
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page whole or not at all."""
-        page = self.html()
-        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
 
     def html(self) -> str:
         """The page."""

@@ -1,15 +1,13 @@
 """The sweep's page: what β, masks and anchors trade against each other, and where to stand."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 from scipy.stats import spearmanr
 
-from isotherm.files import write_atomically
 from isotherm.report.figures import INK, LINES, header, inline, svg
-from isotherm.report.page import render
+from isotherm.report.page import Page, render
 from isotherm.report.readings import Reading, Table
 from isotherm.tuning.sweep import Sweep
 from isotherm.version import __version__
@@ -28,17 +26,12 @@ _METRIC = "ndcg@100"
 
 
 @dataclass(frozen=True)
-class SweepReport:
+class SweepReport(Page):
     """The page of a sweep."""
 
     title: str
     source: str
     sweep: Sweep
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page whole or not at all."""
-        page = self.html()
-        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
 
     def html(self) -> str:
         """The page."""

@@ -14,7 +14,7 @@ from isotherm.data.splits import strong
 from isotherm.errors import IsothermError
 from isotherm.evaluation.bootstrap import intervals
 from isotherm.evaluation.runner import candidate_sets, ranked_lists
-from isotherm.geometry import study
+from isotherm.geometry import Look, study
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
@@ -55,10 +55,8 @@ def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float |
     """The figures that the trade-offs are drawn of, from a sample of users."""
     active = np.flatnonzero(np.diff(clicks.matrix.indptr))
     users = np.sort(np.random.default_rng([plan.seed, 30]).permutation(active)[:_USERS])
-    probe = Bernoulli(keep=plan.probe)
-    g = study(
-        {"": model}, clicks.take_users(users), pairs=plan.pairs, mask=probe, masks=4, seed=plan.seed
-    ).models[""]
+    look = Look(pairs=plan.pairs, mask=Bernoulli(keep=plan.probe), masks=4, seed=plan.seed)
+    g = study({"": model}, clicks.take_users(users), look=look).models[""]
     random, near = g.influence.kinds["random"], g.influence.kinds["near"]
     far = g.influence.regions.filter(far=True, related=True)["influence"]
     return {
