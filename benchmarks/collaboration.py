@@ -63,7 +63,7 @@ def main() -> None:
 
 def looked(model: MultVAE, clicks: Interactions, seed: int, pairs: int = PAIRS) -> Geometry:
     """Its geometry, under masks that keep half of the clicks."""
-    return study({"": model}, clicks, look=Look(pairs, Bernoulli(keep=0.5), seed=seed)).models[""]
+    return study({"": model}, clicks, look=Look(pairs=pairs, mask=Bernoulli(keep=0.5), seed=seed)).models[""]
 
 
 def averaged(make, clicks: Interactions) -> dict[str, float]:

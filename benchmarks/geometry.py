@@ -144,7 +144,7 @@ def whole_study(folder: str, place: str):
 
     def run() -> float:
         started = time.perf_counter()
-        GeometryReport("t", "s", study({"model": model}, clicks, look=Look(PAIRS))).write(
+        GeometryReport("t", "s", study({"model": model}, clicks, look=Look(pairs=PAIRS))).write(
             Path(place) / "page.html"
         )
         return time.perf_counter() - started

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from isotherm import (
     EASE,
     Clean,
+    Constant,
     Interactions,
     ItemAnchors,
     Items,
@@ -164,3 +166,23 @@ def test_unknown_items_and_users_are_left_out(models, clicks):
     wide[240, 61] = 1
     found = study({"plain": models["plain"]}, Interactions.from_csr(wide), look=FEW)
     assert (found.users, found.left_out, found.items) == (240, 1, 60)
+
+
+def test_users_are_drawn_where_there_are_many(models, clicks):
+    found = study({"plain": models["plain"]}, clicks, look=replace(FEW, users=100))
+    assert (found.users, found.left_out) == (100, 0)
+    assert found.models["plain"].influence.pairs.filter(kind="random")["v"].max() < 100
+
+
+def test_a_collapsed_model_can_be_looked_at(clicks):
+    """Every user at one place: nothing to correlate, nothing to divide by, and a verdict."""
+    model = MultVAE(**SMALL, beta=Constant(value=1e6), training=Training(epochs=30, valid_share=0)).fit(
+        clicks
+    )
+    with torch.no_grad():
+        model.network_.head.weight.zero_()
+    found = study({"flat": model}, clicks, look=FEW)
+    read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert read["models"]["flat"]["collapse"]["state"] == "collapsed"
+    assert read["models"]["flat"]["sharing"]["trained"]["rank_correlation"]["mean"] == 0
+    assert "has collapsed onto the prior" in GeometryReport("t", "s", found).html()

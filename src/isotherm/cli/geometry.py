@@ -17,7 +17,8 @@ def geometry(
         typer.Option(help="Folder of another model over the same items, to stand beside; may be repeated."),
     ] = None,
     items: o.ItemsFile = None,
-    pairs: Annotated[int, typer.Option(help="Pairs of users, about.")] = 20_000,
+    users: Annotated[int, typer.Option(help="Users to look at, drawn where there are more.")] = 20_000,
+    pairs: Annotated[int, typer.Option(help="Pairs of them, about.")] = 20_000,
     keep: Annotated[
         float | None, typer.Option(help="Share of the clicks that masks keep [as trained].")
     ] = None,
@@ -49,7 +50,7 @@ def geometry(
 
     o.check_results(json, report)
     mask = None if keep is None else Bernoulli(keep=keep)
-    look = Look(pairs, mask, masks, neighbours, points, step, seed)
+    look = Look(users, pairs, mask, masks, neighbours, points, step, seed)
     o.begin(quiet)
     models = _loaded([model, *(compare or [])])
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)

@@ -115,9 +115,11 @@ def _tested(pairs: pl.DataFrame, condition: str) -> Tested:
 
 
 def _correlation(rows: pl.DataFrame, seed: int) -> Interval:
-    """Spearman's rank correlation and its interval, probes drawn with replacement."""
+    """Spearman's rank correlation and its interval, probes drawn with replacement; 0 where all are equal."""
     probes = rows["u"].rank("dense").to_numpy().astype(np.int64) - 1
     values = rows.select(pl.col("w1_high", INFLUENCE).rank()).to_numpy()
+    if (np.ptp(values, axis=0) == 0).any():
+        return Interval(0.0, 0.0, 0.0)
     found = float(spearmanr(values[:, 0], values[:, 1]).statistic)
     rng, n = np.random.default_rng(seed), int(probes.max()) + 1
     draws = []

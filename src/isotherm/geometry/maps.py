@@ -151,7 +151,10 @@ def latent_map(
     if flat.shape[1] < 2:
         flat = np.concatenate([flat, np.zeros((len(flat), 1))], axis=1)
     perplexity = min(30.0, max(2.0, (len(points) - 1) / 4))
-    spread = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=600).fit_transform(points)
+    size = flat[:, 0].std()
+    start = 1e-4 * flat / size if size > 0 else np.random.default_rng([seed, 23]).normal(0, 1e-4, flat.shape)
+    tsne = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed, max_iter=600)
+    spread = tsne.fit_transform(points)
     places = pl.DataFrame(
         {"pca_x": flat[:, 0], "pca_y": flat[:, 1], "tsne_x": spread[:, 0], "tsne_y": spread[:, 1]}
     ).cast(pl.Float64)

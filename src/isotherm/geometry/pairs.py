@@ -46,9 +46,9 @@ class Pairs:
     def __len__(self) -> int:
         return self.partners.size
 
-    def some(self, first: int, last: int) -> "Pairs":
-        """The pairs of the probes first … last - 1."""
-        return Pairs(self.probes[first:last], self.partners[first:last], self.kinds)
+    def some(self, probes: slice, partners: slice) -> "Pairs":
+        """Some probes with some of their partners."""
+        return Pairs(self.probes[probes], self.partners[probes, partners], self.kinds[partners])
 
     def thinned(self, n: int) -> "Pairs":
         """The pairs of some of the probes, about n."""

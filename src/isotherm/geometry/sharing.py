@@ -68,14 +68,17 @@ def sharing(
     """
     layers = g.decoder_of(network)
     drawn = noise(points if posteriors.deviation.any() else 1, posteriors.mean.shape[1], seed)
-    block = max(1, int(memory / (4 * _ARRAYS * histories.shape[1] * len(drawn) * pairs.partners.shape[1])))
+    at_once = max(1, memory // (4 * _ARRAYS * histories.shape[1] * len(drawn)))  # pairs
+    partners = min(at_once, pairs.partners.shape[1])
+    block = max(1, at_once // pairs.partners.shape[1])  # probes; one where not all of its partners fit
     rate, loss = _rate(layers, histories, posteriors, pairs.probes, drawn, step)
     parts = []
     with stage("gradients and steps", len(pairs)) as advance, torch.no_grad():
         for first in range(0, len(pairs.probes), block):
-            some = pairs.some(first, first + block)
-            parts.append(_measured(layers, histories, posteriors, some, drawn, rate, seed))
-            advance(len(some))
+            for left in range(0, pairs.partners.shape[1], partners):
+                some = pairs.some(slice(first, first + block), slice(left, left + partners))
+                parts.append(_measured(layers, histories, posteriors, some, drawn, rate, seed))
+                advance(len(some))
     return Sharing(_with_inputs(pl.concat(parts), histories, posteriors, drawn, pairs), rate, loss)
 
 

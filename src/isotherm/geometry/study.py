@@ -135,7 +135,8 @@ class Geometry:
 class Study:
     """Models by name, in the order given, and what they were looked at with.
 
-    users, items, clicks: how many the histories hold.  left_out: users of the log without a known click.
+    users, items, clicks: how many the looked-at histories hold.  left_out: users of the log without a known
+    click.
     """
 
     models: dict[str, Geometry]
@@ -167,13 +168,15 @@ class Study:
 class Look:
     """How closely to look.
 
-    pairs: of users, about, at least 20.  mask: what histories are masked with, None for the first model's
-    own.
-    masks: how many.  neighbours: k of the drift.  points: draws of each posterior.  step: of the tested SGD
-    steps, as the share of its loss that an average user's own step takes away.  seed: of all that is drawn.
+    users: to look at, drawn from all where there are more.  pairs: of them, about, at least 20.
+    mask: what histories are masked with, None for the first model's own.  masks: how many.
+    neighbours: k of the drift.  points: draws of each posterior.
+    step: of the tested SGD steps, as the share of its loss that an average user's own step takes away.
+    seed: of all that is drawn.
     Raises ParameterError.
     """
 
+    users: int = 20_000
     pairs: int = 20_000
     mask: Mask | None = None
     masks: int = 8
@@ -183,7 +186,14 @@ class Look:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in {"pairs": 20, "masks": 2, "neighbours": 1, "points": 1, "seed": 0}.items():
+        for name, least in {
+            "users": 10,
+            "pairs": 20,
+            "masks": 2,
+            "neighbours": 1,
+            "points": 1,
+            "seed": 0,
+        }.items():
             whole(name, getattr(self, name), least)
         above("step", self.step, 0)
 
@@ -200,6 +210,9 @@ def study(
     first = next(iter(models.values()))
     histories, rows = histories_of(first, clicks)
     _check_alike(models, clicks)
+    if histories.shape[0] > look.users:
+        drawn = np.random.default_rng([look.seed, 22]).permutation(histories.shape[0])[: look.users]
+        histories = csr_array(histories[np.sort(drawn)])
     keep = keep_of(first, look.mask)
     table = None if items is None else items.of(first.items_)
     titles = [str(item) if table is None else table.title(i) for i, item in enumerate(first.items_.values)]

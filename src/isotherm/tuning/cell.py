@@ -53,10 +53,8 @@ def _ranked(model: Any, split: Any) -> dict[str, float]:
 
 def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float | None]:
     """The figures that the trade-offs are drawn of, from a sample of users."""
-    active = np.flatnonzero(np.diff(clicks.matrix.indptr))
-    users = np.sort(np.random.default_rng([plan.seed, 30]).permutation(active)[:_USERS])
-    look = Look(pairs=plan.pairs, mask=Bernoulli(keep=plan.probe), masks=4, seed=plan.seed)
-    g = study({"": model}, clicks.take_users(users), look=look).models[""]
+    look = Look(_USERS, plan.pairs, Bernoulli(keep=plan.probe), masks=4, seed=plan.seed)
+    g = study({"": model}, clicks, look=look).models[""]
     random, near = g.influence.kinds["random"], g.influence.kinds["near"]
     far = g.influence.regions.filter(far=True, related=True)["influence"]
     return {
