@@ -49,9 +49,8 @@ class Influence:
     regions: far (ℓ₁ at or above the median of the random pairs) × related (overlap at or above theirs), of
     random
     pairs: share, influence, low, high, helped, inside.
-    inputs: random pairs in fifths by ℓ₁ and by shared clicks: l1, shared (medians of the fifth), influence,
-    helped.
-    clicks: random pairs in fifths by the clicks of u and of v: clicks_u, clicks_v, influence, helped.
+    by_shared, by_jaccard: random pairs in fifths by ℓ₁ and by shared clicks, by ℓ₁ and by Jaccard: l1, shared
+    or jaccard (medians of the fifth), influence, helped, pairs.  by_clicks: by clicks_u and clicks_v.
     """
 
     pairs: pl.DataFrame
@@ -62,8 +61,9 @@ class Influence:
     correlation: Interval
     curve: pl.DataFrame
     regions: pl.DataFrame
-    inputs: pl.DataFrame
-    clicks: pl.DataFrame
+    by_shared: pl.DataFrame
+    by_jaccard: pl.DataFrame
+    by_clicks: pl.DataFrame
 
 
 def influence(sharing: Sharing, seed: int = 0) -> Influence:
@@ -89,6 +89,7 @@ def influence(sharing: Sharing, seed: int = 0) -> Influence:
         _curve(others, seed),
         _regions(random, seed),
         _fifths(random, "l1", "shared"),
+        _fifths(random, "l1", "jaccard"),
         _fifths(random, "clicks_u", "clicks_v"),
     )
 

@@ -334,6 +334,7 @@ def _influence(found: Influence) -> dict[str, Any]:
         "rank_correlation": asdict(found.correlation),
         "curve": found.curve.to_dicts(),
         "regions": found.regions.to_dicts(),
-        "by_l1_and_shared": found.inputs.to_dicts(),
-        "by_clicks": found.clicks.to_dicts(),
+        "by_l1_and_shared": found.by_shared.to_dicts(),
+        "by_l1_and_jaccard": found.by_jaccard.to_dicts(),
+        "by_clicks": found.by_clicks.to_dicts(),
     }

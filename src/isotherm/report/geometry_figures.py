@@ -102,6 +102,11 @@ def influence_curves(models: Models) -> str:
     return svg(alt.hconcat(*panels))
 
 
+def region(row: Mapping[str, Any]) -> str:
+    """Words for a row of ``Influence.regions``."""
+    return f"{'far' if row['far'] else 'near'}, {'related' if row['related'] else 'unrelated'}"
+
+
 def regions(models: Models) -> str:
     """Influence among random pairs: near or far by clicks, related or not."""
     import altair as alt
@@ -109,10 +114,7 @@ def regions(models: Models) -> str:
     parts = []
     for name, geometry in models.items():
         found = geometry.influence.regions
-        labels = [
-            f"{'far' if row['far'] else 'near'}, {'related' if row['related'] else 'unrelated'}"
-            for row in found.iter_rows(named=True)
-        ]
+        labels = [region(row) for row in found.iter_rows(named=True)]
         parts.append(found.with_columns(region=pl.Series(labels), model=pl.lit(name)))
     y = alt.Y("model:N", sort=list(models), title=None, axis=alt.Axis(labels=len(models) > 1, ticks=False))
     base = alt.Chart(inline(pl.concat(parts, how="diagonal"))).encode(y=y)
@@ -320,37 +322,47 @@ def anchor_map(geometry: Geometry) -> str:
     return svg(alt.layer(dots, names).properties(width=width, height=height))
 
 
+_AXES = {
+    "shared": "shared clicks",
+    "jaccard": "Jaccard",
+    "l1": "ℓ₁ distance",
+    "clicks_u": "clicks of u, who is helped",
+    "clicks_v": "clicks of v, who steps",
+}
+
+
 def grids(geometry: Geometry) -> str:
-    """Influence by ℓ₁ and shared clicks, and by the clicks of both users."""
+    """Influence of random pairs by ℓ₁ and shared clicks or Jaccard, and by the clicks of both users."""
     import altair as alt
 
-    panels = []
-    for rows, x, y, title in (
-        (geometry.influence.inputs, "shared", "l1", "by what they share"),
-        (geometry.influence.clicks, "clicks_v", "clicks_u", "by how much they click"),
-    ):
-        names = {"shared": "shared clicks", "l1": "ℓ₁ distance", "clicks_u": "clicks of u, who is helped"}
-        names["clicks_v"] = "clicks of v, who steps"
-        base = alt.Chart(inline(rows)).encode(
-            x=alt.X(f"{x}:O", title=names[x], axis=alt.Axis(labelAngle=0, format=".0f")),
-            y=alt.Y(f"{y}:O", title=names[y], sort="descending", axis=alt.Axis(format=".0f")),
+    found = geometry.influence
+    panels = [
+        _grid(rows, x, y)
+        for rows, x, y in (
+            (found.by_shared, "shared", "l1"),
+            (found.by_jaccard, "jaccard", "l1"),
+            (found.by_clicks, "clicks_v", "clicks_u"),
         )
-        most = float(rows["influence"].abs().max() or 1)  # type: ignore[arg-type]
-        cells = base.mark_rect().encode(
-            color=alt.Color(
-                "influence:Q",
-                legend=None,
-                scale=alt.Scale(
-                    domain=[-most, 0, most], range=[LINES[0], "#ffffff", LINES[1]], interpolate="rgb"
-                ),
-            )
-        )
-        text = base.mark_text(fontSize=10.5).encode(
-            text=alt.Text("influence:Q", format=".3f"),
-            color=alt.condition(f"abs(datum.influence) > {0.55 * most}", alt.value("white"), alt.value(INK)),
-        )
-        panels.append((cells + text).properties(width=370, height=210, title=title))
+    ]
     return svg(alt.hconcat(*panels).resolve_scale(color="independent"))
+
+
+def _grid(rows: pl.DataFrame, x: str, y: str) -> Any:
+    import altair as alt
+
+    most = float(rows["influence"].abs().max() or 1)  # type: ignore[arg-type]
+    form = ".2f" if x == "jaccard" else ".0f"
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X(f"{x}:O", title=_AXES[x], axis=alt.Axis(labelAngle=0, format=form)),
+        y=alt.Y(f"{y}:O", title=_AXES[y], sort="descending", axis=alt.Axis(format=".0f")),
+    )
+    scale = alt.Scale(domain=[-most, 0, most], range=[LINES[0], "#ffffff", LINES[1]], interpolate="rgb")
+    cells = base.mark_rect().encode(color=alt.Color("influence:Q", legend=None, scale=scale))
+    text = base.mark_text(fontSize=10).encode(
+        text=alt.Text("influence:Q", format=".3f"),
+        color=alt.condition(f"abs(datum.influence) > {0.55 * most}", alt.value("white"), alt.value(INK)),
+    )
+    return (cells + text).properties(width=240, height=190)
 
 
 def _by_clicks(groups: pl.Series) -> list[str]:

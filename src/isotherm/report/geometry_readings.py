@@ -137,36 +137,60 @@ def _reach(models: Mapping[str, Geometry]) -> Reading:
 
 def _regions(models: Mapping[str, Geometry]) -> Reading:
     name, g = first_of(models)
-    value = {
-        (row["far"], row["related"]): (row.get("influence") or 0.0, row.get("helped") or 0.0)
-        for row in g.influence.regions.iter_rows(named=True)
-    }
-    far, near, apart = value[True, True], value[False, True], value[True, False]
+    rows, far = [], {}
+    for model, geometry in models.items():
+        for row in geometry.influence.regions.iter_rows(named=True):
+            if row.get("influence") is not None:
+                rows.append([model, figures.region(row), *_region_figures(row)])
+                far[model, row["far"], row["related"]] = row["influence"]
+    mine = far.get((name, True, True), 0.0)
+    near, apart = far.get((name, False, True), 0.0), far.get((name, True, False), 0.0)
     says = (
-        f"For {name}: far but related users give {far[0]:.4f} ({far[1]:.0%} of their steps help), near "
-        f"related ones {near[0]:.4f}, far unrelated ones {apart[0]:.4f}."
+        f"For {name}: far but related users give {mine:.4f}, near related ones {near:.4f}, far unrelated "
+        f"ones {apart:.4f}."
     )
-    others = []
-    for other, geometry in list(models.items())[1:]:
-        rows = geometry.influence.regions.filter(far=True, related=True)
-        if rows.height and rows["influence"][0] is not None:
-            others.append(f"{other} {rows['influence'][0]:.4f}")
+    others = [
+        f"{other} {far[other, True, True]:.4f}" for other in list(models)[1:] if (other, True, True) in far
+    ]
     if others:
         says += f" Far but related elsewhere: {', '.join(others)}."
     do = (
-        "Sharing is mostly local: try a larger λ_A (anchors.weight) or a stronger mask, and compare this "
-        "figure."
-        if far[0] < _LOCAL * near[0]
+        "Sharing is mostly local: try other anchors.weight, mask.keep and β, and compare this figure."
+        if mine < _LOCAL * near
         else "Far users who share positives do teach each other here; there is no need to push them together."
     )
     return Reading(
         "Local and global",
         "Random pairs, by their clicks: far is an ℓ₁ distance above the median pair's, related is more "
-        "shared clicks, of the smaller history, than the median pair's. Whiskers are 95% intervals.",
+        "shared clicks, of the smaller history, than the median pair's. Whiskers are 95% intervals; a "
+        "fifth of the pairs is a row or a column of the squares, named by its median.",
         says,
         do,
         (figures.regions(models), figures.grids(g)),
+        Table(
+            [
+                "model",
+                "pairs",
+                "share",
+                "influence",
+                "steps that help",
+                "inside the radius",
+                "mean W₁ at most",
+            ],
+            rows,
+            2,
+        ),
     )
+
+
+def _region_figures(row: Mapping[str, float]) -> list[str]:
+    shares = [
+        f"{row['share']:.0%}",
+        f"{row['influence']:.4f}",
+        f"{row['helped']:.1%}",
+        f"{row['inside']:.2%}",
+    ]
+    return [*shares, f"{row['distance']:.2f}"]
 
 
 def _inputs(models: Mapping[str, Geometry]) -> Reading:

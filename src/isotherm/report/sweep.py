@@ -145,9 +145,9 @@ class SweepReport(Page):
         return value in ends and value not in closed
 
 
-def best_cell(sweep: Sweep) -> dict[str, Any]:
-    """The row of the highest nDCG@100."""
-    return sweep.cells.sort(_METRIC, descending=True).row(0, named=True)
+def best_cell(sweep: Sweep, **where: float) -> dict[str, Any]:
+    """The row of the highest nDCG@100, of all or of the cells with these values: anchors=0."""
+    return sweep.cells.filter(**where).sort(_METRIC, descending=True).row(0, named=True)
 
 
 def steady_cell(sweep: Sweep) -> dict[str, Any]:
