@@ -23,6 +23,8 @@ TRADED = {
 }
 _SWEPT = {"beta": "β", "keep": "kept by the mask, ρ", "anchors": "anchors, λ_A"}
 _METRIC = "ndcg@100"
+_FORMATS = {"active": ".0f", "rank": ".0f", "far_related": ".3f"}  # of axes; the others are shares
+_SHORT = {"beta": "β", "keep": "ρ", "anchors": "λ_A"}
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,12 @@ class SweepReport(Page):
                 f"to "
                 f"{high[_METRIC]:.4f} and drift from {low['drift']:.0%} to {high['drift']:.0%}"
             )
-        edges = [what for what in swept if self._on_edge(what)]
+        edges = [_SHORT[what] for what in swept if self._on_edge(what)]
         return Reading(
             "The grid",
             "Means over the test users, a panel a value of β.",
             f"On average over the rest, {'; '.join(parts)}.",
-            f"The best value of {' and of '.join(_SWEPT[what] for what in edges)} is at the edge of the "
-            f"grid: go further."
+            f"The best cell has {' and '.join(edges)} at the edge of the grid: go further."
             if edges
             else "The best cell is inside the grid: a finer one around it is all there is to gain.",
             tuple(
@@ -213,13 +214,12 @@ def tradeoffs(cells: pl.DataFrame, swept: list[str]) -> str:
     panels = []
     for name, title in TRADED.items():
         rows = cells.filter(pl.col(name).is_not_null())
-        percent = name in ("drift", "inside_twin", "helped")
         base = alt.Chart(inline(rows)).encode(
             x=alt.X(
                 f"{name}:Q",
                 title=title,
                 scale=alt.Scale(zero=False, nice=True),
-                axis=alt.Axis(tickCount=5, format=".0%" if percent else "~g"),
+                axis=alt.Axis(tickCount=5, format=_FORMATS.get(name, ".0%")),
             )
         )
         y = alt.Y(f"{_METRIC}:Q", title="nDCG@100", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
