@@ -117,14 +117,15 @@ def regions(models: Models) -> str:
         labels = [region(row) for row in found.iter_rows(named=True)]
         parts.append(found.with_columns(region=pl.Series(labels), model=pl.lit(name)))
     y = alt.Y("model:N", sort=list(models), title=None, axis=alt.Axis(labels=len(models) > 1, ticks=False))
-    base = alt.Chart(inline(pl.concat(parts, how="diagonal"))).encode(y=y)
+    rows = pl.concat(parts, how="diagonal").with_columns(label=pl.max_horizontal("high", pl.lit(0.0)))
+    base = alt.Chart(inline(rows)).encode(y=y)
     bars = base.mark_bar(size=14, cornerRadiusEnd=2).encode(
         x=alt.X("influence:Q", title="influence", axis=alt.Axis(tickCount=5)),
         color=_colour(models, legend=False),
     )
     whiskers = base.mark_rule(color=INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q")
     labels_ = base.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(
-        x="high:Q", text=alt.Text("influence:Q", format=".4f")
+        x="label:Q", text=alt.Text("influence:Q", format=".4f")
     )
     chart = (
         alt.layer(bars, whiskers, labels_)

@@ -13,7 +13,7 @@ from isotherm.report.readings import Reading, Table
 
 _STRICT = 0.01  # share of random pairs inside the radius, below which it is a guarantee for hardly anyone
 _LOCAL = 1 / 3  # influence of far related pairs over near related ones, below which sharing is local
-_DRIFTS = 0.6
+_DRIFTS = 0.5
 _SMALL_STEP = 0.1
 
 
@@ -118,10 +118,12 @@ def _reach(models: Mapping[str, Geometry]) -> Reading:
         "everybody."
     )
     within = float(curve.filter(curve["influence"] >= first["influence"] / 2)["distance"].to_numpy().max())
+    apart = _median(g.influence.pairs.filter(kind="random")["w1_high"])
     if c.high < 0:
         do = (
-            f"Users nearer than about {within:.2g} (W₁) teach each other at least half as well as the "
-            "closest do: take this as the reach when you look for users alike."
+            f"Users nearer than about {within:.2g} (W₁; two random users are {apart:.2g} apart) teach each "
+            "other at least half as well as the closest do: take this as the reach when you look for users "
+            "alike."
         )
     else:
         do = "Distance says nothing about who helps whom here; look at the collapse part before using it."
@@ -146,11 +148,13 @@ def _regions(models: Mapping[str, Geometry]) -> Reading:
     mine = far.get((name, True, True), 0.0)
     near, apart = far.get((name, False, True), 0.0), far.get((name, True, False), 0.0)
     says = (
-        f"For {name}: far but related users give {mine:.4f}, near related ones {near:.4f}, far unrelated "
-        f"ones {apart:.4f}."
+        f"For {name}: far but related users give {signed(mine)}, near related ones {signed(near)}, far "
+        f"unrelated ones {apart:.4f}."
     )
     others = [
-        f"{other} {far[other, True, True]:.4f}" for other in list(models)[1:] if (other, True, True) in far
+        f"{other} {signed(far[other, True, True])}"
+        for other in list(models)[1:]
+        if (other, True, True) in far
     ]
     if others:
         says += f" Far but related elsewhere: {', '.join(others)}."
@@ -186,7 +190,7 @@ def _regions(models: Mapping[str, Geometry]) -> Reading:
 def _region_figures(row: Mapping[str, float]) -> list[str]:
     shares = [
         f"{row['share']:.0%}",
-        f"{row['influence']:.4f}",
+        signed(row["influence"]),
         f"{row['helped']:.1%}",
         f"{row['inside']:.2%}",
     ]
@@ -203,12 +207,7 @@ def _inputs(models: Mapping[str, Geometry]) -> Reading:
         f"{closer:.0%} and parts it with {parted:.0%}; pairs that share over four fifths of their clicks "
         f"part with {most:.0%}. The bounds hold for {g.contraction.holds:.1%} of the pairs."
     )
-    do = (
-        "Users who are all but equal are torn apart by the mask: keep more (mask.keep), or steady them with "
-        "anchors."
-        if most > 0.5
-        else "The mask moves inputs no more than its average: no change needed here."
-    )
+    do = "Nothing yet: what counts is how much of this the encoder undoes. That is the drift, below."
     return Reading(
         "What a mask does to the input",
         f"Bars: in how many of {g.contraction.draws} masks the ℓ₁ distance of a pair is below, or above, "
@@ -404,8 +403,13 @@ def _maps(models: Mapping[str, Geometry]) -> list[Reading]:
 
 def with_interval(value: Interval, digits: int = 4) -> str:
     """Mean [low, high]."""
-    text = f"{value.mean:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
-    return text.replace("-", "−")
+    mean, low, high = (signed(each, f".{digits}f") for each in (value.mean, value.low, value.high))
+    return f"{mean} [{low}, {high}]"
+
+
+def signed(value: float, form: str = ".4f") -> str:
+    """A number with a real minus sign."""
+    return format(value, form).replace("-", "−")
 
 
 def _mean(values: pl.Series) -> float:
