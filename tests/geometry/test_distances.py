@@ -81,4 +81,5 @@ def test_nearest_users_are_those_of_brute_force(users, asked):
 
 def test_noise_has_no_mean():
     np.testing.assert_allclose(noise(6, 4, 3).mean(axis=0), 0, atol=1e-7)
-    assert noise(1, 4, 3).shape == (1, 4)
+    assert (noise(1, 4, 3) == 0).all()
+    assert noise(5, 4, 3).shape == (5, 4)

@@ -22,8 +22,8 @@ _HALF = 0.5
 class Collapse:
     """kl: E KL(q ‖ N(0, I)), nats; None on a DAE.  by_unit: (latent,) its part of each dimension, or None.
 
-    information: estimate of I(X; Z), nats, at most ``most`` = log(users looked at).  gap: KL(q(z) ‖ p), the
-    rest.
+    information: estimate of I(X; Z), nats, at most ``most`` = log(users looked at).
+    gap: KL(q(z) ‖ p), the rest of kl.
     variances: (latent,) of the mean of each unit between users.  active: units whose variance is above 0.01.
     rank: effective rank of the means, exp of the entropy of the shares of their covariance's eigenvalues (Roy
     and Vetterli 2007).  latent: units there are.
@@ -41,7 +41,7 @@ class Collapse:
 
     @property
     def state(self) -> str:
-        """ "collapsed", "partly collapsed" or "alive"."""
+        """One of "collapsed", "partly collapsed", "alive"."""
         if self.active <= _FEW * self.latent or (self.kl is not None and self.kl < _LEAST_KL):
             return "collapsed"
         return "partly collapsed" if self.active < _HALF * self.latent else "alive"
@@ -72,7 +72,7 @@ def collapse(posteriors: Posteriors, most_users: int = 5000, seed: int = 0) -> C
     if len(mean) > most_users:
         chosen = np.sort(np.random.default_rng([seed, 15]).permutation(len(mean))[:most_users])
     if posteriors.deviation.any():
-        deviation = posteriors.deviation.astype(np.float64)
+        deviation = posteriors.deviation.astype(np.float64).clip(1e-30)
         by_unit = (0.5 * (mean**2 + deviation**2 - 1) - np.log(deviation)).mean(axis=0)
         kl = float(by_unit.sum())
         information = _information(mean[chosen], deviation[chosen], seed)

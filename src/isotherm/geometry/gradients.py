@@ -1,11 +1,9 @@
 """Every user's own gradient of the decoder, all at once, and never whole.
 
 The gradient of one user's loss ℓ(x, z) = −Σ_j x_j log π_j(z) with respect to a dense layer is an outer
-product: what comes back to the layer's output, δ, times what went into it, (a, 1). ``torch.func`` gives the δ
-of
-all users in one batched pass: they are the gradients of a shift added to each output. Inner products, norms
-and
-whole SGD steps need only these factors: a user costs items + hidden numbers, not items × hidden.
+product: what comes back to the layer's output, δ, times what went into it, (a, 1). ``torch.func`` gives the
+δ of all users in one batched pass: they are the gradients of a shift added to each output. Inner products,
+norms and whole SGD steps need only these factors: a user costs items + hidden numbers, not items × hidden.
 
 At several points z of a user's posterior a gradient is the mean of theirs.
 """

@@ -43,12 +43,12 @@ class Influence:
     kinds: kind -> condition -> share of the pairs; and "influence", its mean.
     tests: condition -> how often the loss fell where it holds, over all pairs.
     order: median of |drop − η ⟨g_u, g_v⟩| with the whole step over the same with half of it: about 4 where
-    the remainder is O(η²).  first_order: median of drop / (η ⟨g_u, g_v⟩).
+    the remainder is O(η²).  first_order: median of drop / (η ⟨g_u, g_v⟩).  Both of the pairs of large
+    products; None where there is nothing to divide by.
     correlation: Spearman's, of influence and latent distance, random and near pairs.
     curve: kind "random" and "near" in tenths by latent distance: distance, influence, low, high, helped.
-    regions: far (ℓ₁ at or above the median of the random pairs) × related (overlap at or above theirs), of
-    random
-    pairs: share, influence, low, high, helped, inside.
+    regions: random pairs, far (ℓ₁ at or above their median) × related (overlap at or above its median):
+    share, influence, low, high, helped, inside, closer, distance.
     by_shared, by_jaccard: random pairs in fifths by ℓ₁ and by shared clicks, by ℓ₁ and by Jaccard: l1, shared
     or jaccard (medians of the fifth), influence, helped, pairs.  by_clicks: by clicks_u and clicks_v.
     """
@@ -56,8 +56,8 @@ class Influence:
     pairs: pl.DataFrame
     kinds: dict[str, dict[str, Interval]]
     tests: dict[str, Tested]
-    order: float
-    first_order: float
+    order: float | None
+    first_order: float | None
     correlation: Interval
     curve: pl.DataFrame
     regions: pl.DataFrame
@@ -74,17 +74,14 @@ def influence(sharing: Sharing, seed: int = 0) -> Influence:
     first = sharing.rate * pl.col("inner")
     remainder = (pl.col("drop") - first).abs()
     halved = (pl.col("drop_half") - first / 2).abs()
-    large = pl.col("inner").abs() > pl.col("inner").abs().median()  # small ones are all rounding
-    order, first_order = pairs.filter(large).select(
-        (remainder / halved).median(), (pl.col("drop") / first).median().alias("f")
-    )
+    large = pairs.filter(pl.col("inner").abs() >= pl.col("inner").abs().median())  # others are rounding
     others, random = pairs.filter(pl.col("kind") != "twin"), pairs.filter(kind="random")
     return Influence(
         pairs,
         {str(kind): _shares(rows, seed) for (kind,), rows in pairs.group_by("kind", maintain_order=True)},
         {name: _tested(pairs, name) for name in CONDITIONS if name != "helped"},
-        float(order.item()),
-        float(first_order.item()),
+        _median_of(large, remainder / halved),
+        _median_of(large, pl.col("drop") / first),
         _correlation(others, seed),
         _curve(others, seed),
         _regions(random, seed),
@@ -92,6 +89,12 @@ def influence(sharing: Sharing, seed: int = 0) -> Influence:
         _fifths(random, "l1", "jaccard"),
         _fifths(random, "clicks_u", "clicks_v"),
     )
+
+
+def _median_of(rows: pl.DataFrame, ratio: pl.Expr) -> float | None:
+    """Its median over the rows where it is a number."""
+    found = rows.select(ratio.alias("ratio")).filter(pl.col("ratio").is_finite())["ratio"].median()
+    return None if found is None else float(found)  # type: ignore[arg-type]
 
 
 def _over(name: str, scale: pl.Expr) -> pl.Expr:

@@ -1,14 +1,12 @@
 """What a mask does: contraction and expansion of inputs, drift of neighbours, spread of the means.
 
 A mask keeps the click on item i with probability ρ_i, for each user anew. Of two users' clicks, one that only
-one of them has stays a difference with probability ρ_i, and one that both have becomes one with 2ρ_i(1 −
-ρ_i). So
+one of them has stays a difference with probability ρ_i; one that both have becomes one with 2ρ_i(1 − ρ_i). So
 
     E ‖x_u,h − x_v,h‖₁ = Σ_{only one} ρ_i + Σ_{both} 2ρ_i(1 − ρ_i),
 
 a sum of independent 0/1 terms, of which there are as many as items in either history: Hoeffding's inequality
-bounds how probable it is that the two come closer than they were (contraction) or part (expansion; PIA, thm
-2.6).
+bounds how probable it is that the two come closer than they were (contraction) or part (expansion). PIA, 2.6.
 """
 
 from dataclasses import dataclass
@@ -105,13 +103,13 @@ def contraction(
 class Drift:
     """What masks do to the latent places of users.
 
-    k: neighbours looked at.  drift: (n_users,) 1 − the mean overlap of a user's k nearest users between two
-    masks.
+    k: neighbours looked at.  keep: mean ρ over the clicks.
+    drift: (n_users,) 1 − the mean overlap of a user's k nearest users between two masks.
     from_clean: (n_users,) the same between a mask and the clean histories.
     variance: (n_users,) of μ(x_h) across the masks, summed over the dimensions.  spread: variance of the
     clean μ between users, summed likewise.  to_centroid: (n_users,) ‖μ(x_h) − ē_x‖, mean over masks, ē_x of
     the learned anchors; None without anchors.  to_fitted: the same to the best anchors after the fact
-    (``fitted_anchors``), which every model has.  keep: mean ρ over the clicks.
+    (``fitted_anchors``), which every model has.
     """
 
     k: int

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -15,6 +16,8 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.scoring import posteriors
+
+_FEWEST = 10  # users
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,12 @@ class Posteriors:
 
 
 def noise(n: int, latent: int, seed: int) -> NDArray[np.float32]:
-    """(n, latent) standard normal float32, each draw beside its negative, so that their mean is zero."""
-    half = np.random.default_rng([seed, 11]).standard_normal(((n + 1) // 2, latent))
-    return np.concatenate([half, -half])[:n].astype(np.float32)
+    """(n, latent) standard normal float32, each draw beside its negative, so that their mean is zero.
+
+    An odd n has a zero as well: one draw alone is the posterior's mean.
+    """
+    half = np.random.default_rng([seed, 11]).standard_normal((n // 2, latent))
+    return np.concatenate([half, -half, np.zeros((n % 2, latent))]).astype(np.float32)
 
 
 def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, NDArray[np.int64]]:
@@ -97,12 +103,7 @@ def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, NDArray[n
 
 def keep_of(model: VAERecommender, mask: Mask | None = None) -> NDArray[np.float32]:
     """(n_items,) chance that the encoder sees a click, of ``mask`` or the model's own at its best epoch."""
-    import torch
-
     clicks = torch.from_numpy(np.bincount(model.clicks_.indices, minlength=model.n_items))
     chosen = model.mask if mask is None else mask
     found: NDArray[np.float32] = chosen.keep_probability(clicks, model.progress_.best_epoch).numpy()
     return found
-
-
-_FEWEST = 10

@@ -4,11 +4,11 @@ An SGD step on user v, θ⁺ = θ − η g_v, changes u's loss by −η ⟨g_u, 
 
     ⟨g_u, g_v⟩ ≥ ‖g_u‖ (‖g_u‖ − D_uv),   D_uv = L_θz · W₁(q_u, q_v) + Δ_x(u, v),
 
-so that v's step helps u for certain where W₁ < r_share = [‖g_u‖ − Δ_x]₊ / L_θz. g is the gradient with
-respect to the decoder of the loss averaged over the posterior; Δ_x = ‖mean over q_v of ∇ℓ(x_u, z) − ∇ℓ(x_v,
-z)‖. L_θz is
-estimated twice: as the largest local value at points of q_u (the norm of the Jacobian), and as what the
-gradient of u really changes from q_u to q_v for each unit of latent way (finite differences).
+so that v's step helps u for certain where W₁ < r_share = [‖g_u‖ − Δ_x]₊ / L_θz. g is the gradient, with
+respect to the decoder, of the loss averaged over the posterior; Δ_x is the norm of the difference of both
+users' gradients at the same points, those of q_v. L_θz is estimated twice: as the largest local value at
+points of q_u (the norm of the Jacobian), and as what the gradient of u really changes from q_u to q_v for
+each unit of latent way (finite differences).
 
 Three conditions, each implied by the one before: inside the radius; ‖g_u − g_v‖ < ‖g_u‖, the same without the
 two triangle inequalities of D_uv; ⟨g_u, g_v⟩ > 0, which is all that a small step needs.
@@ -30,6 +30,7 @@ from isotherm.models.vae.networks import Network
 from isotherm.progress import stage
 
 _ARRAYS = 14  # items-wide ones at a time, for each pair and point
+_FLAT = 1e-12  # a slope below it would make a radius infinite
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,8 @@ def _measured(
     moved = g.user_gradients(layers, z_v, x_u[back])  # u's clicks at v's points
     inner, norm_v = own.inner(theirs), theirs.norms()
     way = (z_u[back] - z_v).norm(dim=-1).mean(1)
-    moves = way > 1e-5 * (
-        1 + z_u[back].norm(dim=-1).mean(1)
-    )  # else u and v are at one place: the local value
+    # where u and v are at one place, the local value stands for the way
+    moves = way > 1e-5 * (1 + z_u[back].norm(dim=-1).mean(1))
     secant = torch.where(moves, own.apart(moved).mean(1) / way, steep)
     mismatch = (moved - theirs).norms()
     room = (norm_u - mismatch).clamp(min=0)
@@ -143,8 +143,8 @@ def _measured(
         "apart": (norm_u.square() - 2 * inner + norm_v.square()).clamp(min=0).sqrt(),
         "steepness": steep,
         "secant": secant,
-        "radius": room / steep,
-        "radius_secant": room / secant,
+        "radius": room / steep.clamp(min=_FLAT),
+        "radius_secant": room / secant.clamp(min=_FLAT),
         "drop": -g.rises(layers, own, clicks, theirs, rate),
         "drop_half": -g.rises(layers, own, clicks, theirs, rate / 2),
     }

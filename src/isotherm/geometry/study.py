@@ -33,6 +33,7 @@ _UNTRAINED_PAIRS = 2000
 _TRANSPORT_PAIRS = 100
 _TRANSPORT_POINTS = 200
 _MASKED_PAIRS = 3000
+_LARGEST_STEP = 0.1
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,8 @@ class Look:
             "seed": 0,
         }.items():
             whole(name, getattr(self, name), least)
-        above("step", self.step, 0)
+        if above("step", self.step, 0) > _LARGEST_STEP:
+            raise ParameterError(f"step must be at most {_LARGEST_STEP:g}: theory is about small steps")
 
 
 def study(

@@ -81,15 +81,16 @@ def _theorem(models: Mapping[str, Geometry]) -> Reading:
             else f"u's loss rose in {broken:,} of {inside.pairs:,}: the local estimate of L is too small "
             f"there"
         )
-    says = (
-        f"For {name}: of the pairs inside the radius, {kept}. Halving the step divides what theory leaves "
-        f"out by {g.influence.order:.2f} (4 is what it should be), and the measured fall is "
-        f"{g.influence.first_order:.3f} of the first-order one."
-    )
-    small = abs(g.influence.first_order - 1) < _SMALL_STEP
+    says = f"For {name}: of the pairs inside the radius, {kept}."
+    order, first_order = g.influence.order, g.influence.first_order
+    if order is not None and first_order is not None:
+        says += (
+            f" Halving the step divides what theory leaves out by {order:.2f} (4 is what it should be), and "
+            f"the measured fall is {first_order:.3f} of the first-order one."
+        )
     do = (
         "The steps were small enough: read the influence below as first order."
-        if small
+        if abs((first_order or 0) - 1) < _SMALL_STEP
         else "The steps were too large for first-order theory: run again with a smaller --step."
     )
     return Reading(
@@ -346,12 +347,13 @@ def _distances(models: Mapping[str, Geometry]) -> Reading:
     name, g = first_of(models)
     pairs, between = g.influence.pairs, g.transport.pairs
     ratio = _median(between["w2"] / between["low"].clip(1e-9))
-    steep = [_median(pairs[column]) for column in ("steepness", "secant")]
+    steep, along = (_ninety(pairs[column]) for column in ("steepness", "secant"))
     says = (
         f"For {name}: W₂ is {ratio:.3f} times the distance of the means for the median pair, so W₁ is known "
         f"to that factor; sampled optimal transport is below W₂ for {g.transport.ordered:.0%} of "
-        f"{between.height} pairs. The slope L of the gradient is {steep[0]:.0f} by the Jacobian (its worst "
-        f"direction) and {steep[1]:.0f} along the way to the other user."
+        f"{between.height} pairs. The slope L of the gradient is {steep} by the Jacobian (its worst "
+        f"direction) and {along} along the way to the other user (medians; in brackets, nine tenths of the "
+        "pairs)."
     )
     return Reading(
         "Distances and the radius",
@@ -414,6 +416,12 @@ def signed(value: float, form: str = ".4f") -> str:
 
 def _mean(values: pl.Series) -> float:
     return float(values.to_numpy().mean()) if len(values) else 0.0
+
+
+def _ninety(values: pl.Series) -> str:
+    """Median, and from the 5th to the 95th percentile."""
+    low, middle, high = np.quantile(values.to_numpy(), [0.05, 0.5, 0.95])
+    return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
 
 
 def _median(values: pl.Series) -> float:
