@@ -70,7 +70,7 @@ def averaged(make, clicks: Interactions) -> dict[str, float]:
     """Each figure's mean over the seeds."""
     each = []
     for seed in SEEDS:
-        model = make(seed=seed, training=Training(patience=10)).fit(clicks)
+        model = make(seed=seed, training=Training(patience=10, valid_share=0.1)).fit(clicks)
         each.append({"valid_ndcg": model.progress_.best} | figures(looked(model, clicks, seed)))
     return {name: round(statistics.mean(one[name] for one in each), 5) for name in each[0]}
 

@@ -20,7 +20,7 @@ def geometry(
     users: Annotated[int, typer.Option(help="Users to look at, drawn where there are more.")] = 20_000,
     pairs: Annotated[int, typer.Option(help="Pairs of them, about.")] = 20_000,
     keep: Annotated[
-        float | None, typer.Option(help="Share of the clicks that masks keep [as trained].")
+        float | None, typer.Option(help="Share of clicks that masks keep [as --model has it].")
     ] = None,
     masks: Annotated[int, typer.Option(help="Masks, for the drift of neighbours.")] = 8,
     neighbours: Annotated[int, typer.Option(help="Nearest users looked at, for the drift.")] = 10,
