@@ -3,6 +3,7 @@
 ``study`` looks at all of it; the functions it is made of stand alone.
 """
 
+import isotherm.models.vae  # noqa: F401  # where torch is missing it says how to get it
 from isotherm.geometry.collapse import Collapse, collapse
 from isotherm.geometry.distances import nearest_users, w1_bounds, w1_sampled, w2, w2_matrix
 from isotherm.geometry.gradients import decoder_of, losses, rises, steepness, user_gradients
