@@ -1,6 +1,8 @@
 """isotherm geometry: from a saved model to figures and a page."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +52,18 @@ def test_what_is_wrong_is_said_before_the_work(fitted):
     with pytest.raises(UnsupportedError, match="no latent space"):
         invoke("geometry", "--model", fitted / "ease", "--interactions", log)
     assert not (fitted / "out.json").exists()
+
+
+def test_without_torch_it_says_what_is_missing(folder):
+    code = (
+        "import sys, importlib.util as u\n"
+        "find = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'torch' else find(name, *rest)\n"
+        "from isotherm.cli.main import run\n"
+        f"sys.argv = ['isotherm', 'geometry', '--model', 'm', '--interactions', "
+        f"{str(folder / 'clicks.parquet')!r}]\n"
+        "run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: multvae, multdae and recvae need torch")
