@@ -118,7 +118,8 @@ def sweep(
         }
         for point in itertools.product(*values.values())
     }
-    log = hashlib.sha256(clicks.matrix.indptr.tobytes() + clicks.matrix.indices.tobytes()).hexdigest()[:16]
+    parts = (clicks.matrix.indptr, clicks.matrix.indices, clicks.matrix.data)
+    log = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
     plan = Plan(model, dict(settings or {}), cells, holdout, fold_in, pairs, probe, seed, log)
     for cell in cells:
         plan.built(cell)  # says what is wrong before the work
@@ -151,7 +152,7 @@ def write_result(folder: Path, cell: str, row: Mapping[str, Any]) -> None:
 def _swept(
     model: str, settings: Mapping[str, Any], betas: Sequence[float], keeps: Sequence[float]
 ) -> dict[str, str]:
-    """ "beta", "keep", "anchors" -> dotted setting of this model."""
+    """Each of beta, keep and anchors -> its dotted setting in this model."""
     made = build(model_class(model), settings)
     if not hasattr(made, "anchors") or not hasattr(made, "mask"):
         raise ParameterError(
@@ -179,7 +180,7 @@ def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
             raise ParameterError(
                 f"{file}: is damaged ({cause}); remove the folder or name another"
             ) from cause
-        mine = asdict(plan)
+        mine = json.loads(json.dumps(asdict(plan)))
         differ = [name for name in mine if name != "cells" and mine[name] != there[name]]
         if differ:
             raise ParameterError(
