@@ -6,10 +6,11 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from isotherm import MultDAE, MultVAE, RecVAE, Training
+import isotherm.geometry.gradients as g
+from isotherm import ItemAnchors, MultDAE, MultVAE, RecVAE, Training
 from isotherm.geometry.influence import influence
 from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
-from isotherm.geometry.posteriors import Posteriors
+from isotherm.geometry.posteriors import Posteriors, noise
 from isotherm.geometry.sharing import sharing
 from isotherm.models.vae.networks import RecVAE as Linear
 from tests.models.vae.test_training import SMALL, tastes
@@ -61,7 +62,9 @@ def test_inside_the_radius_a_step_helps(model, clicks):
     assert found.order == pytest.approx(4, rel=0.1)
     assert found.first_order == pytest.approx(1, abs=0.1)
     penalty = found.pairs["mismatch"] + found.pairs["secant"] * found.pairs["way"]
-    assert (found.pairs["apart"] <= penalty + 1e-3 * found.pairs["norm_u"]).all()
+    within = found.pairs["apart"] <= penalty + 1e-3 * found.pairs["norm_u"]
+    # where posteriors are points it is exact; elsewhere products and distances have noise of their own
+    assert within.mean() == 1 if model.name == "multdae" else within.mean() > 0.75
 
 
 def test_shares_are_of_their_pairs(model, clicks):
@@ -105,3 +108,19 @@ def test_pairs_know_their_clicks(model, clicks):
     assert (twin["shared"] == twin["clicks_v"]).all()
     assert (found["w1_low"] <= found["w1_high"] + 1e-5).all()
     assert (found["w1_high"] <= found["w2"]).all()
+
+
+def test_influence_does_not_come_from_shared_noise(clicks):
+    """Two draws a user give the influence that many do; at points of one noise gradients agree by it."""
+    model = MultVAE(**SMALL, anchors=ItemAnchors(weight=1.0), training=Training(epochs=60)).fit(clicks)
+    network, both, places, pairs = paired(model, clicks.matrix, 1000)
+    few, many = (influence(sharing(network, both, places, pairs, points=n)).kinds for n in (2, 48))
+    for kind in ("random", "near"):
+        assert few[kind]["influence"].mean == pytest.approx(many[kind]["influence"].mean, abs=0.02)
+    drawn = noise(2, 8, 0)
+    z, x = torch.from_numpy(places.drawn(drawn)), torch.from_numpy(both.toarray())
+    each = g.user_gradients(g.decoder_of(network), z, x)
+    u, v = (torch.from_numpy(rows) for rows in (pairs.u, pairs.v))
+    random = torch.from_numpy(pairs.kind == "random")
+    shared = (each.take(u).inner(each.take(v)) / (each.norms()[u] * each.norms()[v]))[random].mean()
+    assert shared > many["random"]["influence"].mean + 0.02

@@ -65,12 +65,12 @@ class Posteriors:
         return self.mean[:, None, :] + self.deviation[:, None, :] * noise
 
 
-def noise(n: int, latent: int, seed: int) -> NDArray[np.float32]:
+def noise(n: int, latent: int, seed: int, part: int = 0) -> NDArray[np.float32]:
     """(n, latent) standard normal float32, each draw beside its negative, so that their mean is zero.
 
-    An odd n has a zero as well: one draw alone is the posterior's mean.
+    An odd n has a zero as well: one draw alone is the posterior's mean.  part: other parts are independent.
     """
-    half = np.random.default_rng([seed, 11]).standard_normal((n // 2, latent))
+    half = np.random.default_rng([seed, 11, part]).standard_normal((n // 2, latent))
     return np.concatenate([half, -half, np.zeros((n % 2, latent))]).astype(np.float32)
 
 

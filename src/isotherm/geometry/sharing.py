@@ -10,8 +10,12 @@ users' gradients at the same points, those of q_v. L_θz is estimated twice: as 
 points of q_u (the norm of the Jacobian), and as what the gradient of u really changes from q_u to q_v for
 each unit of latent way (finite differences).
 
-Three conditions, each implied by the one before: inside the radius; ‖g_u − g_v‖ < ‖g_u‖, the same without the
-two triangle inequalities of D_uv; ⟨g_u, g_v⟩ > 0, which is all that a small step needs.
+Three conditions, each implied by the one before: inside the radius; ‖g_u − g_v‖ < ‖g_u‖, the same without
+the two triangle inequalities of D_uv; ⟨g_u, g_v⟩ > 0, which is all that a small step needs.
+
+Distances are taken between points drawn with one noise for both users, as W₁ would pair them. But gradients
+at such points agree because of the noise: with two points a user, ⟨g_u, g_v⟩ came out three times too large.
+So u has points of independent noise as well, where v's step is measured, and ⟨g_u, g_v⟩ is unbiased.
 """
 
 from dataclasses import dataclass
@@ -63,12 +67,13 @@ def sharing(
 ) -> Sharing:
     """Gradients, radii and real steps of all pairs, a block of probes at a time.
 
-    points: draws of each posterior, the same noise for all; one where the posterior is a point.
+    points: draws of each posterior; one where the posterior is a point.
     step: η, as the share of its loss that an average probe's own step takes away, to first order.
     memory: bytes for the dense arrays of one block, about; the results do not depend on it.
     """
     layers = g.decoder_of(network)
-    drawn = noise(points if posteriors.deviation.any() else 1, posteriors.mean.shape[1], seed)
+    n_points, latent = points if posteriors.deviation.any() else 1, posteriors.mean.shape[1]
+    drawn, fresh = noise(n_points, latent, seed), noise(n_points, latent, seed, part=1)
     at_once = max(1, memory // (4 * _ARRAYS * histories.shape[1] * len(drawn)))  # pairs
     partners = min(at_once, pairs.partners.shape[1])
     block = max(1, at_once // pairs.partners.shape[1])  # probes; one where not all of its partners fit
@@ -78,7 +83,7 @@ def sharing(
         for first in range(0, len(pairs.probes), block):
             for left in range(0, pairs.partners.shape[1], partners):
                 some = pairs.some(slice(first, first + block), slice(left, left + partners))
-                parts.append(_measured(layers, histories, posteriors, some, drawn, rate, seed))
+                parts.append(_measured(layers, histories, posteriors, some, drawn, fresh, rate, seed))
                 advance(len(some))
     return Sharing(_with_inputs(pl.concat(parts), histories, posteriors, drawn, pairs), rate, loss)
 
@@ -114,10 +119,14 @@ def _measured(
     posteriors: Posteriors,
     pairs: Pairs,
     drawn: NDArray[np.float32],
+    fresh: NDArray[np.float32],
     rate: float,
     seed: int,
 ) -> pl.DataFrame:
-    """Everything about the pairs of a block that needs the decoder."""
+    """Everything about the pairs of a block that needs the decoder.
+
+    drawn: noise of u's and v's points.  fresh: of u's points where v's step is measured.
+    """
     u, v = pairs.u, pairs.v
     back = torch.repeat_interleave(torch.arange(len(pairs.probes)), pairs.partners.shape[1])
     x_u, x_v = _dense(histories, pairs.probes), _dense(histories, v)
@@ -126,7 +135,8 @@ def _measured(
     norm_u, steep = probes.norms()[back], g.steepness(layers, z_u, x_u, seed=seed).amax(1)[back]
     own, theirs = probes.take(back), g.user_gradients(layers, z_v, x_v)
     moved = g.user_gradients(layers, z_v, x_u[back])  # u's clicks at v's points
-    inner, norm_v = own.inner(theirs), theirs.norms()
+    elsewhere = g.user_gradients(layers, _points(posteriors, pairs.probes, fresh), x_u).take(back)
+    inner, norm_v = elsewhere.inner(theirs), theirs.norms()
     way = (z_u[back] - z_v).norm(dim=-1).mean(1)
     # where u and v are at one place, the local value stands for the way
     moves = way > 1e-5 * (1 + z_u[back].norm(dim=-1).mean(1))
@@ -145,8 +155,8 @@ def _measured(
         "secant": secant,
         "radius": room / steep.clamp(min=_FLAT),
         "radius_secant": room / secant.clamp(min=_FLAT),
-        "drop": -g.rises(layers, own, clicks, theirs, rate),
-        "drop_half": -g.rises(layers, own, clicks, theirs, rate / 2),
+        "drop": -g.rises(layers, elsewhere, clicks, theirs, rate),
+        "drop_half": -g.rises(layers, elsewhere, clicks, theirs, rate / 2),
     }
     return pl.DataFrame({"u": u, "v": v} | {name: value.double().numpy() for name, value in values.items()})
 
