@@ -18,12 +18,17 @@ TRADED = {
     "active": "active units",
     "rank": "effective rank",
     "inside_twin": "thinned copies inside the radius",
-    "helped": "random pairs that help",
+    "near": "influence of the nearest users",
     "far_related": "influence of far, related users",
 }
 _SWEPT = {"beta": "β", "keep": "kept by the mask, ρ", "anchors": "anchors, λ_A"}
 _METRIC = "ndcg@100"
-_FORMATS = {"active": ".0f", "rank": ".0f", "far_related": ".3f"}  # of axes; the others are shares
+_FORMATS = {
+    "active": ".0f",
+    "rank": ".0f",
+    "near": ".2f",
+    "far_related": ".3f",
+}  # of axes; the others are shares
 _SHORT = {"beta": "β", "keep": "ρ", "anchors": "λ_A"}
 
 
