@@ -14,8 +14,8 @@ Three conditions, each implied by the one before: inside the radius; ‖g_u − 
 the two triangle inequalities of D_uv; ⟨g_u, g_v⟩ > 0, which is all that a small step needs.
 
 Distances are taken between points drawn with one noise for both users, as W₁ would pair them. But gradients
-at such points agree because of the noise: with two points a user, ⟨g_u, g_v⟩ came out three times too large.
-So u has points of independent noise as well, where v's step is measured, and ⟨g_u, g_v⟩ is unbiased.
+at such points agree because of the noise: for random users nearly all of ⟨g_u, g_v⟩ would come from it. So
+u has points of independent noise as well, where v's step is measured, and ⟨g_u, g_v⟩ is unbiased.
 """
 
 from dataclasses import dataclass
