@@ -113,10 +113,12 @@ def _reach(models: Mapping[str, Geometry]) -> Reading:
     c, curve = g.influence.correlation, g.influence.curve
     first, last = curve.row(0, named=True), curve.row(-1, named=True)
     says = (
-        f"For {name}: influence goes from {first['influence']:.3f} among the closest tenth of the pairs to "
-        f"{last['influence']:.3f} among the farthest; rank correlation with distance {with_interval(c, 2)}. "
-        f"Before training it was {_mean(g.untrained.curve['influence']):.2f} on average: everybody taught "
-        "everybody."
+        f"For {name}: influence goes from {signed(first['influence'], '.3f')} among the closest tenth of the "
+        f"pairs to "
+        f"{signed(last['influence'], '.3f')} among the farthest; rank correlation with distance "
+        f"{with_interval(c, 2)}. "
+        f"Before training it was {_mean(g.untrained.curve['influence']):.2f} on average, and "
+        f"{_mean(g.untrained.curve['helped']):.0%} of the steps helped."
     )
     within = float(curve.filter(curve["influence"] >= first["influence"] / 2)["distance"].to_numpy().max())
     apart = _median(g.influence.pairs.filter(kind="random")["w1_high"])
