@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from isotherm import Interactions, progress
 from isotherm.data.interactions import row_blocks
 from isotherm.data.splits import mixed
-from isotherm.evaluation.runner import _measured, candidate_sets, ranked_lists
+from isotherm.evaluation.runner import candidate_sets, measured, ranked_lists
 from isotherm.models.base import Recommender, block_size
 
 N_USERS, N_ITEMS, RANK, PER_USER = 10_000, 20_000, 200, 60
@@ -51,7 +51,7 @@ def main() -> None:
 
     def evaluation(some) -> None:
         lists = ranked_lists(model, split, some, 25)
-        _measured(lists, split, some, [10, 25], 0)
+        measured(lists, split, some, [10, 25], 0)
 
     evaluation(sets)
     seconds = interleaved(

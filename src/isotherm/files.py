@@ -1,9 +1,11 @@
 """Writes files whole or not at all, and tells whether they still are."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 DIGITS = 16  # of a file's SHA-256, in its name
 
@@ -24,6 +26,12 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], objec
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def write_json(path: str | os.PathLike[str], document: Any) -> Path:
+    """Write plain JSON, whole or not at all. Raises ValueError where a number is not finite."""
+    text = json.dumps(document, indent=1, allow_nan=False)
+    return write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -228,6 +228,11 @@ def rows_of(matrix: csr_array) -> NDArray[np.int64]:
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
 
 
+def binary(matrix: csr_array) -> csr_array:
+    """A CSR matrix with the same stored entries, each 1 (float32)."""
+    return csr_array((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
 def with_entries(matrix: csr_array, kept: NDArray[np.bool_]) -> csr_array:
     """A CSR matrix of the same shape with only the stored entries where ``kept`` (one flag each) is true."""
     starts = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr].astype(matrix.indptr.dtype)

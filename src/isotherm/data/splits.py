@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.data.interactions import Interactions, rows_of
+from isotherm.data.interactions import Interactions, binary, rows_of
 from isotherm.errors import SplitError, UnknownIdError
 
 
@@ -191,7 +191,7 @@ def _against(train: Interactions, test: Interactions, protocol: str, settings: d
         protocol,
         train,
         train.take_users(tested),
-        _binary(targets[tested]),
+        binary(targets[tested]),
         settings,
         {reason: n for reason, n in dropped.items() if n},
     )
@@ -209,7 +209,7 @@ def _fold_in(
     known = np.clip(np.rint(fold_in * lengths), 1, lengths - 1)
     history = position < known[test.click_users()]
     dropped = {"held-out users with a single click": int(few.sum())} if few.any() else {}
-    targets = _binary(test.keep(~history).matrix)
+    targets = binary(test.keep(~history).matrix)
     return Split("strong", train, test.keep(history), targets, settings, dropped)
 
 
@@ -257,10 +257,6 @@ def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64
             )
         negatives[row] = rng.choice(others, size=n, replace=False, shuffle=False)
     return negatives
-
-
-def _binary(matrix: csr_array) -> csr_array:
-    return csr_array((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _check_sides(train: Interactions, n_test_users: int, protocol: str) -> None:

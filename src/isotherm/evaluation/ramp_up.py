@@ -5,7 +5,6 @@ the model is fitted anew; what it must find is always the same, the clicks past 
 has more clicks than that, so that all are equally far at each step; the other held-out items leave the log.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from isotherm.data.splits import chosen, column_positions
 from isotherm.errors import ParameterError, SplitError
 from isotherm.evaluation.bootstrap import Interval, intervals
 from isotherm.evaluation.runner import CandidateSet, ranked_lists
-from isotherm.files import write_atomically
+from isotherm.files import write_json
 from isotherm.models.base import Recommender
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
 
@@ -63,8 +62,7 @@ class RampUp:
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict`` whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+        write_json(path, self.to_dict())
 
 
 def ramp_up(

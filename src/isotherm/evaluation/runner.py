@@ -5,7 +5,6 @@ One pass over user blocks a model: score, hide what was seen, keep the top k, ma
 array ever exists.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from isotherm.data import Items, Split
 from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import Comparison, Interval, holm, intervals, paired_p
-from isotherm.files import write_atomically
+from isotherm.files import write_json
 from isotherm.models.base import Recommender, block_size
 from isotherm.progress import stage
 from isotherm.ranking.metrics import (
@@ -90,8 +89,7 @@ class Evaluation:
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict`` whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+        write_json(path, self.to_dict())
 
     def to_frame(self) -> pl.DataFrame:
         """model, candidates, metric, mean, low, high; no interval for metrics of whole sets of lists."""
@@ -130,7 +128,7 @@ def evaluate(
         fitted = time.perf_counter()
         lists = ranked_lists(model, split, sets, ks[-1], seed)
         ranked = time.perf_counter()
-        metrics, per_user = _measured(lists, split, sets, ks, seed)
+        metrics, per_user = measured(lists, split, sets, ks, seed)
         results[name] = ModelResult(repr(model), fitted - started, ranked - fitted, metrics, per_user)
         del model
     description = split.describe() | {
@@ -197,13 +195,17 @@ def _only_sampled(
     return sampled
 
 
-def _measured(
+def measured(
     lists: Mapping[str, NDArray[np.int32]],
     split: Split,
     sets: Sequence[CandidateSet],
     ks: Sequence[int],
     seed: int,
 ) -> tuple[dict[str, Metrics], dict[str, dict[str, NDArray[np.float64]]]]:
+    """Metrics of ranked lists by candidate set, and the same of each user.
+
+    lists: as ``ranked_lists`` gives them, at least as long as the largest of ``ks``.
+    """
     train_users = int((np.diff(split.train.matrix.indptr) > 0).sum())
     information = self_information(split.train.item_clicks(), train_users)
     metrics: dict[str, Metrics] = {}

@@ -39,11 +39,8 @@ class Gradients:
 
     def products(self, other: "Gradients") -> Tensor:
         """Inner products (n_users, n_points, n_points) of each point's gradient with each of ``other``'s."""
-        total: Tensor | float = 0.0
-        for a, b, c, d in zip(self.inputs, self.backs, other.inputs, other.backs, strict=True):
-            total = total + (b @ d.mT) * (a @ c.mT + 1)
-        assert isinstance(total, Tensor)
-        return total
+        layers = zip(self.inputs, self.backs, other.inputs, other.backs, strict=True)
+        return torch.stack([(b @ d.mT) * (a @ c.mT + 1) for a, b, c, d in layers]).sum(0)
 
     def inner(self, other: "Gradients") -> Tensor:
         """Inner product (n_users,) of the mean gradients."""
@@ -55,11 +52,9 @@ class Gradients:
 
     def apart(self, other: "Gradients") -> Tensor:
         """‖difference‖ (n_users, n_points) at each point, without cancellation where both are close."""
-        total: Tensor | float = 0.0
-        for a, b, c, d in zip(self.inputs, self.backs, other.inputs, other.backs, strict=True):
-            total = total + _outer_norms(a, c - a, d, d - b)
-        assert isinstance(total, Tensor)
-        return total.clamp(min=0).sqrt()
+        layers = zip(self.inputs, self.backs, other.inputs, other.backs, strict=True)
+        squares = torch.stack([_outer_norms(a, c - a, d, d - b) for a, b, c, d in layers]).sum(0)
+        return squares.clamp(min=0).sqrt()
 
 
 def _outer_norms(a: Tensor, da: Tensor, d: Tensor, dd: Tensor) -> Tensor:

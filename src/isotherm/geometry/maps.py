@@ -13,7 +13,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils.extmath import randomized_svd
 
 from isotherm.data import Items
-from isotherm.geometry.pairs import clicked
+from isotherm.data.interactions import binary
 
 CLICKS = (5, 50, 350)  #: users of about so many clicks
 _EACH = 110  # users of each of these
@@ -28,9 +28,8 @@ class MapUsers:
     """Who is on the maps, the same users for every model.
 
     rows: (n,) of the histories.  clicks: (n,) "about 5 clicks" …, "" for users drawn from all.
-    taste: (n,) names of tastes.  items: (m,) columns of the items whose anchors are shown, most clicked
-    first.
-    titles: (m,) of these items.
+    taste: (n,) names of tastes.
+    items: (m,) columns of the items whose anchors are shown, most clicked first.  titles: (m,) of them.
     """
 
     rows: NDArray[np.int64]
@@ -70,35 +69,36 @@ def map_users(
 def _tastes(
     histories: csr_array, rows: NDArray[np.int64], titles: Sequence[str], items: Items | None, seed: int
 ) -> NDArray[np.str_]:
-    ones = clicked(histories)
+    """The taste of each of the users at ``rows``; the rarer ones are «other»."""
+    ones = binary(histories)
     field = None if items is None else _taste_field(items)
-    if field is not None:
-        assert items is not None
-        values, table = _indicators(items, field)
-        totals = np.asarray(ones @ table)
-        expected = totals.sum(axis=0) / totals.sum()
-        mine = totals[rows]
-        # clicks above what everybody's share would give, in standard deviations
-        lift = (mine - mine.sum(axis=1, keepdims=True) * expected) / np.sqrt(
-            mine.sum(axis=1, keepdims=True) * expected + 1
-        )
-        best = np.array(values)[lift.argmax(axis=1)]
+    if items is None or field is None:
+        best = _clusters(ones, titles, seed)[rows]
     else:
-        left, sizes, _ = randomized_svd(
-            ones.astype(np.float64), min(20, min(ones.shape) - 1), random_state=seed
-        )
-        places = left * sizes
-        places /= np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12)
-        groups = KMeans(min(_TASTES, len(rows)), n_init=3, random_state=seed).fit_predict(places)
-        share = np.stack(
-            [np.asarray(ones[groups == g].mean(axis=0)).ravel() for g in range(groups.max() + 1)]
-        )
-        overall = np.asarray(ones.mean(axis=0)).ravel()
-        typical = [titles[int(i)] for i in ((share - overall) / np.sqrt(overall + 1e-4)).argmax(axis=1)]
-        best = np.array([f"like «{title}»" for title in typical])[groups[rows]]
+        best = _favourites(ones, *_indicators(items, field))[rows]
     names, counts = np.unique(best, return_counts=True)
     kept = set(names[np.argsort(-counts, kind="stable")[:_TASTES]])
     return np.array([name if name in kept else "other" for name in best])
+
+
+def _favourites(ones: csr_array, values: list[str], table: NDArray[np.float64]) -> NDArray[np.str_]:
+    """The value that each user clicked most above everybody's share of it, in standard deviations."""
+    totals = np.asarray(ones @ table)
+    expected = totals.sum(axis=1, keepdims=True) * (totals.sum(axis=0) / totals.sum())
+    return np.asarray(np.array(values)[((totals - expected) / np.sqrt(expected + 1)).argmax(axis=1)])
+
+
+def _clusters(ones: csr_array, titles: Sequence[str], seed: int) -> NDArray[np.str_]:
+    """The cluster of each user's clicks, named by its most typical item."""
+    rank = min(20, min(ones.shape) - 1)
+    left, sizes, _ = randomized_svd(ones.astype(np.float64), rank, random_state=seed)
+    places = left * sizes
+    places /= np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12)
+    groups = KMeans(min(_TASTES, len(places)), n_init=3, random_state=seed).fit_predict(places)
+    share = np.stack([np.asarray(ones[groups == g].mean(axis=0)).ravel() for g in range(groups.max() + 1)])
+    overall = np.asarray(ones.mean(axis=0)).ravel()
+    typical = ((share - overall) / np.sqrt(overall + 1e-4)).argmax(axis=1)
+    return np.asarray(np.array([f"like «{titles[int(i)]}»" for i in typical])[groups])
 
 
 def _taste_field(items: Items) -> str | None:

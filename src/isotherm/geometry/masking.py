@@ -16,9 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.data.interactions import rows_of
+from isotherm.data.interactions import binary, rows_of
 from isotherm.geometry.distances import nearest_users
-from isotherm.geometry.pairs import clicked
 from isotherm.geometry.posteriors import Posteriors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.progress import stage
@@ -62,7 +61,7 @@ def contraction(
 ) -> Contraction:
     """Of pairs of rows u, v (n_pairs,) of the histories.  keep: (n_items,) ρ_i."""
     rng = np.random.default_rng([seed, 13])
-    ones, parts = clicked(histories), []
+    ones, parts = binary(histories), []
     for first in range(0, len(u), _BLOCK):
         a, b = ones[u[first : first + _BLOCK]], ones[v[first : first + _BLOCK]]
         sums = csr_array(a + b)  # 1: one of them, 2: both
@@ -120,6 +119,11 @@ class Drift:
     spread: float
     to_centroid: NDArray[np.float64] | None
     to_fitted: NDArray[np.float64]
+
+    @property
+    def relative(self) -> NDArray[np.float64]:
+        """(n_users,) variance across the masks as a share of the variance between users."""
+        return self.variance / max(self.spread, 1e-12)
 
 
 def drift(
@@ -190,4 +194,4 @@ def fitted_anchors(means: NDArray[np.float32], histories: csr_array) -> NDArray[
 
 def _centroids(anchors: NDArray[np.float32], histories: csr_array) -> NDArray[np.float32]:
     """ē_x of each user, (n_users, latent): the mean of the anchors of the user's items."""
-    return np.asarray(clicked(histories) @ anchors / np.diff(histories.indptr)[:, None], dtype=np.float32)
+    return np.asarray(binary(histories) @ anchors / np.diff(histories.indptr)[:, None], dtype=np.float32)

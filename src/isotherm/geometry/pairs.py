@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from isotherm.data.interactions import rows_of, with_entries
+from isotherm.data.interactions import binary, rows_of, with_entries
 from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
 
@@ -104,15 +104,9 @@ def stacked(histories: csr_array, more: csr_array) -> csr_array:
     return csr_array(vstack([histories, more], format="csr"))
 
 
-def clicked(histories: csr_array) -> csr_array:
-    """The same entries, each 1."""
-    entries = (np.ones(histories.nnz, np.float32), histories.indices, histories.indptr)
-    return csr_array(entries, shape=histories.shape)
-
-
 def shared_clicks(histories: csr_array, u: NDArray[np.int64], v: NDArray[np.int64]) -> NDArray[np.int64]:
     """|S_u ∩ S_v| of each pair, (n_pairs,): the items that both clicked."""
-    found, ones = np.empty(len(u), np.int64), clicked(histories)
+    found, ones = np.empty(len(u), np.int64), binary(histories)
     for first in range(0, len(u), _BLOCK):
         last = first + _BLOCK
         both = ones[u[first:last]].multiply(ones[v[first:last]])

@@ -80,11 +80,7 @@ def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, NDArray[n
     Clicks on items that the model does not know are left out, and users whom that leaves without a click.
     Raises UnsupportedError where the model is no VAE, InteractionsError where fewer than ten users are left.
     """
-    if not isinstance(model, VAERecommender):
-        raise UnsupportedError(
-            "geometry is about multvae, multdae and recvae; "
-            f"{getattr(model, 'name', model)!s} has no latent space"
-        )
+    check_latent(model)
     columns = model.items_.rows(clicks.items.values)
     kept = with_entries(clicks.matrix, columns[clicks.matrix.indices] >= 0)
     matrix = csr_array(
@@ -99,6 +95,15 @@ def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, NDArray[n
             f"{_FEWEST}: give the clicks that the model was fitted on, or others over the same item_ids"
         )
     return matrix[rows], rows
+
+
+def check_latent(model: Any) -> None:
+    """Raises UnsupportedError where the model is no VAE."""
+    if not isinstance(model, VAERecommender):
+        raise UnsupportedError(
+            "geometry is about multvae, multdae and recvae; "
+            f"{getattr(model, 'name', model)!s} has no latent space"
+        )
 
 
 def keep_of(model: VAERecommender, mask: Mask | None = None) -> NDArray[np.float32]:

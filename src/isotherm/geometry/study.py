@@ -1,6 +1,5 @@
 """All of the geometry of one model on one click log, or of several on the same users, pairs and masks."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,14 +12,14 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
-from isotherm.files import write_atomically
+from isotherm.files import write_json
 from isotherm.geometry.collapse import Collapse, collapse
 from isotherm.geometry.distances import w1_bounds, w1_sampled, w2
 from isotherm.geometry.influence import Influence, influence
 from isotherm.geometry.maps import Map, MapUsers, latent_map, map_users
 from isotherm.geometry.masking import Contraction, Drift, contraction, drift
 from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
-from isotherm.geometry.posteriors import Posteriors, histories_of, keep_of, noise
+from isotherm.geometry.posteriors import Posteriors, check_latent, histories_of, keep_of, noise
 from isotherm.geometry.pull import Pull, pull
 from isotherm.geometry.sharing import Sharing, sharing
 from isotherm.models.parameters import above, whole
@@ -112,9 +111,9 @@ class Geometry:
                 "variance_between_users": d.spread,
                 "distance_to_centroid": None if d.to_centroid is None else _spread(d.to_centroid),
                 "distance_to_fitted_centroid": _spread(d.to_fitted),
-                "l1_mean": float(m.pairs["l1"].mean() or 0),  # type: ignore[arg-type]
-                "contracts": float(m.pairs["contracts"].mean() or 0),  # type: ignore[arg-type]
-                "expands": float(m.pairs["expands"].mean() or 0),  # type: ignore[arg-type]
+                "l1_mean": _mean(m.pairs["l1"]),
+                "contracts": _mean(m.pairs["contracts"]),
+                "expands": _mean(m.pairs["expands"]),
                 "within_bounds": m.holds,
             },
             "anchors": {"weight": self.pull.weight, "curvature": self.pull.largest, "tau": self.pull.tau()},
@@ -161,8 +160,7 @@ class Study:
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict`` whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+        write_json(path, self.to_dict())
 
 
 @dataclass(frozen=True)
@@ -211,7 +209,7 @@ def study(
     look = look or Look()
     first = next(iter(models.values()))
     histories, rows = histories_of(first, clicks)
-    _check_alike(models, clicks)
+    _check_alike(models)
     if histories.shape[0] > look.users:
         drawn = np.random.default_rng([look.seed, 22]).permutation(histories.shape[0])[: look.users]
         histories = csr_array(histories[np.sort(drawn)])
@@ -237,12 +235,11 @@ def study(
     )
 
 
-def _check_alike(models: Mapping[str, Any], clicks: Interactions) -> None:
+def _check_alike(models: Mapping[str, Any]) -> None:
     """All are VAEs over the items of the first."""
     (first, model), *others = models.items()
     for name, other in others:
-        if not isinstance(other, VAERecommender):
-            histories_of(other, clicks)  # says why not
+        check_latent(other)
         if not other.items_.values.equals(model.items_.values):
             raise ParameterError(
                 f"{name} and {first} were fitted on different items; fit both on the same clicks"
@@ -316,6 +313,10 @@ def _contraction(
 
 def _by_kind(pairs: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     return [(str(kind), rows) for (kind,), rows in pairs.group_by("kind", maintain_order=True)]
+
+
+def _mean(values: pl.Series) -> float:
+    return float(values.to_numpy().mean())
 
 
 def _spread(values: Any) -> dict[str, float]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from isotherm.evaluation import Evaluation, RampUp
 
-INK, _BAR = "#1c2430", "#7f9cb8"
+INK, BAR = "#1c2430", "#7f9cb8"
 LINES = ["#d1495b", "#3d6f9e", "#5b8c5a", "#b08d3e", "#7a5c99", "#5b6675", "#2a9d8f", "#e07a5f"]
 _FONT = "Helvetica, Arial, sans-serif"
 
@@ -24,7 +24,7 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
     bars = base.mark_bar(size=16, cornerRadiusEnd=2).encode(
         x=alt.X("mean:Q", title=None, axis=alt.Axis(tickCount=4, grid=True)),
         y=y,
-        color=alt.condition(alt.datum.model == highlight, alt.value("#d1495b"), alt.value(_BAR)),
+        color=alt.condition(alt.datum.model == highlight, alt.value("#d1495b"), alt.value(BAR)),
     )
     whiskers = base.mark_rule(color=INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q", y=y)
     labels = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(
@@ -93,7 +93,7 @@ def importance_bars(importance: pl.DataFrame) -> str:
         .encode(
             x=alt.X("weight:Q", title="learned weight μ"),
             y=alt.Y("term:N", sort=rows["term"].to_list(), title=None),
-            color=alt.condition(alt.datum.weight > 0, alt.value("#d1495b"), alt.value(_BAR)),
+            color=alt.condition(alt.datum.weight > 0, alt.value("#d1495b"), alt.value(BAR)),
         )
         .properties(width=560, height=22 * rows.height)
     )
@@ -113,7 +113,7 @@ def kernel_bars(importance: pl.DataFrame) -> str:
         .encode(
             x=alt.X("share:Q", title="share of the kernel", axis=alt.Axis(format=".0%", tickCount=5)),
             y=alt.Y("field:N", sort=order, title=None),
-            color=alt.Color("kernel:N", legend=None, scale=alt.Scale(range=[_BAR, "#d1495b"])),
+            color=alt.Color("kernel:N", legend=None, scale=alt.Scale(range=[BAR, "#d1495b"])),
             column=alt.Column(
                 "kernel:N",
                 sort=["taste", "popularity"],

@@ -56,7 +56,7 @@ def summary(models: Mapping[str, Geometry]) -> Table:
         add("influence of a random user", with_interval(random["influence"]))
         add("influence of a nearest user", with_interval(near["influence"]))
         add(f"drift of the {g.drift.k} nearest users", f"{g.drift.drift.mean():.1%}")
-        add("spread of a mean over masks", f"{g.drift.variance.mean() / max(g.drift.spread, 1e-12):.1%}")
+        add("spread of a mean over masks", f"{g.drift.relative.mean():.1%}")
         add("KL, nats a user", "none" if g.collapse.kl is None else f"{g.collapse.kl:.1f}")
         add("active units", f"{g.collapse.active} of {g.collapse.latent}")
         add("effective rank", f"{g.collapse.rank:.1f}")

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from isotherm.geometry.study import Geometry
-from isotherm.report.figures import INK, LINES, header, inline, svg
+from isotherm.report.figures import BAR, INK, LINES, header, inline, svg
 
 Models = Mapping[str, Geometry]
 
@@ -42,7 +42,7 @@ def ladder(models: Models) -> str:
             if step in STEPS
         ]
     )
-    y = alt.Y("model:N", sort=list(models), title=None, axis=alt.Axis(labels=len(models) > 1, ticks=False))
+    y = _model_axis(models)
     base = alt.Chart(inline(rows)).encode(y=y)
     bars = base.mark_bar(size=13, cornerRadiusEnd=2).encode(
         x=alt.X(
@@ -116,7 +116,7 @@ def regions(models: Models) -> str:
         found = geometry.influence.regions
         labels = [region(row) for row in found.iter_rows(named=True)]
         parts.append(found.with_columns(region=pl.Series(labels), model=pl.lit(name)))
-    y = alt.Y("model:N", sort=list(models), title=None, axis=alt.Axis(labels=len(models) > 1, ticks=False))
+    y = _model_axis(models)
     rows = pl.concat(parts, how="diagonal").with_columns(label=pl.max_horizontal("high", pl.lit(0.0)))
     base = alt.Chart(inline(rows)).encode(y=y)
     bars = base.mark_bar(size=14, cornerRadiusEnd=2).encode(
@@ -161,10 +161,10 @@ def masked_inputs(geometry: Geometry) -> str:
             axis=alt.Axis(labelAngle=0, labelFontSize=9),
         )
     )
-    bars = base.mark_bar(size=22, color="#7f9cb8", cornerRadiusEnd=2).encode(
+    bars = base.mark_bar(size=22, color=BAR, cornerRadiusEnd=2).encode(
         y=alt.Y("measured:Q", title="share of masks", axis=_percent_axis(), scale=alt.Scale(domain=[0, 1]))
     )
-    ticks = base.mark_tick(color="#d1495b", thickness=2.5, size=30).encode(y="bound:Q")
+    ticks = base.mark_tick(color=LINES[0], thickness=2.5, size=30).encode(y="bound:Q")
     chart = (
         alt.layer(bars, ticks)
         .properties(width=420, height=190)
@@ -187,10 +187,7 @@ def drifts(models: Models) -> str:
         at = np.linspace(0, 1, 41)
         for what, values in (
             ("drift: share of nearest users that two masks do not agree on", d.drift),
-            (
-                "spread of a user's mean over masks, of the spread between users",
-                d.variance / max(d.spread, 1e-12),
-            ),
+            ("spread of a user's mean over masks, of the spread between users", d.relative),
         ):
             parts.append(
                 pl.DataFrame({"value": np.quantile(values, at), "users": at}).with_columns(
@@ -381,6 +378,14 @@ def _colour(models: Models, legend: bool = True) -> Any:
     shown = alt.Legend(symbolOpacity=1, orient="top") if legend and len(models) > 1 else None
     scale = alt.Scale(domain=list(models), range=LINES[: len(models)])
     return alt.Color("model:N", sort=list(models), title=None, scale=scale, legend=shown)
+
+
+def _model_axis(models: Models) -> Any:
+    """One row a model, named where there are several."""
+    import altair as alt
+
+    axis = alt.Axis(labels=len(models) > 1, ticks=False)
+    return alt.Y("model:N", sort=list(models), title=None, axis=axis)
 
 
 def _percent_axis() -> Any:

@@ -78,8 +78,7 @@ def _theorem(models: Mapping[str, Geometry]) -> Reading:
         kept = (
             f"u's loss fell in all {inside.pairs:,} of them: the promise holds"
             if not broken
-            else f"u's loss rose in {broken:,} of {inside.pairs:,}: the local estimate of L is too small "
-            f"there"
+            else f"u's loss rose in {broken:,} of {inside.pairs:,}: the local estimate of L is too small"
         )
     says = f"For {name}: of the pairs inside the radius, {kept}."
     order, first_order = g.influence.order, g.influence.first_order
@@ -114,11 +113,9 @@ def _reach(models: Mapping[str, Geometry]) -> Reading:
     first, last = curve.row(0, named=True), curve.row(-1, named=True)
     says = (
         f"For {name}: influence goes from {signed(first['influence'], '.3f')} among the closest tenth of the "
-        f"pairs to "
-        f"{signed(last['influence'], '.3f')} among the farthest; rank correlation with distance "
-        f"{with_interval(c, 2)}. "
-        f"Before training it was {_mean(g.untrained.curve['influence']):.2f} on average, and "
-        f"{_mean(g.untrained.curve['helped']):.0%} of the steps helped."
+        f"pairs to {signed(last['influence'], '.3f')} among the farthest; rank correlation with distance "
+        f"{with_interval(c, 2)}. Before training it was {_mean(g.untrained.curve['influence']):.2f} on "
+        f"average, and {_mean(g.untrained.curve['helped']):.0%} of the steps helped."
     )
     within = float(curve.filter(curve["influence"] >= first["influence"] / 2)["distance"].to_numpy().max())
     apart = _median(g.influence.pairs.filter(kind="random")["w1_high"])
@@ -152,7 +149,7 @@ def _regions(models: Mapping[str, Geometry]) -> Reading:
     near, apart = far.get((name, False, True), 0.0), far.get((name, True, False), 0.0)
     says = (
         f"For {name}: far but related users give {signed(mine)}, near related ones {signed(near)}, far "
-        f"unrelated ones {apart:.4f}."
+        f"unrelated ones {signed(apart)}."
     )
     others = [
         f"{other} {signed(far[other, True, True])}"
@@ -261,7 +258,7 @@ def _pull(models: Mapping[str, Geometry]) -> Reading:
                 f"{g.pull.tau():.3f}",
                 f"{g.pull.tau() ** 2:.3f}",
                 f"{d.variance.mean():.3f}",
-                f"{d.variance.mean() / max(d.spread, 1e-12):.3f}",
+                f"{d.relative.mean():.3f}",
                 learned,
                 f"{d.to_fitted.mean():.3f}",
             ]
@@ -283,7 +280,7 @@ def _pull(models: Mapping[str, Geometry]) -> Reading:
     else:
         p = models[plain]
         varied = g.drift.variance.mean() / p.drift.variance.mean()
-        relative = varied * p.drift.spread / g.drift.spread
+        relative = g.drift.relative.mean() / p.drift.relative.mean()
         near = g.drift.to_fitted.mean() / p.drift.to_fitted.mean()
         says = (
             f"Against {plain}, {name} has {varied:.2f} times the variance over masks ({relative:.2f} times "
@@ -325,8 +322,7 @@ def _collapse(models: Mapping[str, Geometry]) -> Reading:
         )
     do = {
         "collapsed": "Lower β (beta.cap, beta.value or beta.gamma), anneal it longer, or set free_bits.",
-        "partly "
-        "collapsed": f"Lower β, or take a smaller latent; about {max(2, round(1.5 * c.rank))} units do.",
+        "partly collapsed": f"Lower β, or take a smaller latent; {max(2, round(1.5 * c.rank))} units do.",
         "alive": "β needs no change on this account.",
     }[c.state]
     return Reading(

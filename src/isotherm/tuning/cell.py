@@ -6,21 +6,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from isotherm import progress
 from isotherm.data import Interactions
-from isotherm.data.splits import strong
+from isotherm.data.splits import Split, strong
 from isotherm.errors import IsothermError
-from isotherm.evaluation.bootstrap import intervals
-from isotherm.evaluation.runner import candidate_sets, ranked_lists
+from isotherm.evaluation.bootstrap import Interval
+from isotherm.evaluation.runner import candidate_sets, measured, ranked_lists
 from isotherm.geometry import Look, study
 from isotherm.models.vae.masking import Bernoulli
-from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
 
 _USERS = 2000  # whose geometry is looked at
-_LENGTHS = (100, 20)
+_MEASURED = {"ndcg": 100, "hr": 20}  # METRICS, as evaluation names them
 
 
 def run(folder: Path, cell: str) -> None:
@@ -34,19 +31,19 @@ def run(folder: Path, cell: str) -> None:
     seconds = time.perf_counter() - started
     model.save(folder / "models" / cell)
     row = {"epochs": model.progress_.best_epoch or model.progress_.epoch, "seconds": seconds}
-    write_result(folder, cell, row | _ranked(model, split) | _geometry(model, split.train, plan))
+    write_result(folder, cell, row | _ranked(model, split, plan.seed) | _geometry(model, split.train, plan))
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _ranked(model: Any, split: Any) -> dict[str, float]:
+def _ranked(model: Any, split: Split, seed: int) -> dict[str, float]:
     """nDCG@100 and Recall@20 (hits / min(20, hidden)) with intervals."""
-    chosen = candidate_sets(split)[:1]
-    longest = min(_LENGTHS[0], split.train.n_items)
-    hits = rank_hits(ranked_lists(model, split, chosen, longest)["all"], chosen[0].targets)
-    n_targets = np.diff(chosen[0].targets.indptr)
-    values = [ndcg(hits, n_targets, _LENGTHS[0]), hit_rate(hits, n_targets, _LENGTHS[1])]
+    sets = candidate_sets(split)[:1]
+    lists = ranked_lists(model, split, sets, max(_MEASURED.values()), seed)
+    metrics = measured(lists, split, sets, sorted(_MEASURED.values()), seed)[0]["all"]
     found: dict[str, float] = {}
-    for name, value in zip(METRICS, intervals(np.stack(values, axis=1)), strict=True):
+    for name, metric in zip(METRICS, _MEASURED, strict=True):
+        value = metrics[f"{metric}@{_MEASURED[metric]}"]
+        assert isinstance(value, Interval)
         found |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
     return found
 
@@ -62,7 +59,7 @@ def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float |
         "active": g.collapse.active,
         "rank": g.collapse.rank,
         "drift": float(g.drift.drift.mean()),
-        "spread": float(g.drift.variance.mean() / max(g.drift.spread, 1e-12)),
+        "spread": float(g.drift.relative.mean()),
         "inside": random["inside"].mean,
         "inside_twin": g.influence.kinds["twin"]["inside"].mean,
         "helped": random["helped"].mean,

@@ -21,7 +21,7 @@ import polars as pl
 
 from isotherm.data import Interactions
 from isotherm.errors import ParameterError, TrainingError
-from isotherm.files import write_atomically
+from isotherm.files import write_json
 from isotherm.models.parameters import build, whole
 from isotherm.models.registry import model_class
 from isotherm.progress import stage, tell
@@ -79,8 +79,7 @@ class Sweep:
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict`` whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+        write_json(path, self.to_dict())
 
 
 def sweep(
@@ -145,8 +144,7 @@ def read_plan(folder: Path) -> Plan:
 
 def write_result(folder: Path, cell: str, row: Mapping[str, Any]) -> None:
     """Keep what was measured of a cell."""
-    text = json.dumps(row, indent=1, allow_nan=False)
-    write_atomically(_result(folder, cell), lambda file: file.write_text(text + "\n", encoding="utf-8"))
+    write_json(_result(folder, cell), row)
 
 
 def _swept(
@@ -188,8 +186,7 @@ def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
             )
     else:
         clicks.store(folder / "clicks")
-    text = json.dumps(asdict(plan), indent=1, allow_nan=False)
-    write_atomically(file, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    write_json(file, asdict(plan))
 
 
 def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
