@@ -144,17 +144,8 @@ def _curve(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     out = []
     for (tenth,), some in sorted(ranked.group_by("tenth"), key=lambda each: each[0]):
         value, helped = _means(some, [INFLUENCE, "helped"], seed)
-        distance = some["w1_high"].median()
-        out.append(
-            {
-                "tenth": tenth,
-                "distance": distance,
-                "influence": value.mean,
-                "low": value.low,
-                "high": value.high,
-            }
-            | {"helped": helped.mean}
-        )
+        row = {"tenth": tenth, "distance": some["w1_high"].median(), "influence": value.mean}
+        out.append(row | {"low": value.low, "high": value.high, "helped": helped.mean})
     return pl.DataFrame(out)
 
 

@@ -39,8 +39,7 @@ _LARGEST_STEP = 0.1
 class Transport:
     """W₁ of some pairs between its bounds.
 
-    pairs: a row a pair: low, sampled (optimal transport of 200 points), high, w2, w2_points (W₂ of these
-    points).
+    pairs: a row a pair: low, sampled (optimal transport of 200 points), high, w2, w2_points (of these).
     """
 
     pairs: pl.DataFrame
@@ -55,9 +54,8 @@ class Transport:
 class Geometry:
     """One model's geometry.
 
-    model: its repr.  epochs: of its training.  influence: of the trained decoder; untrained: of the same
-    network before training, fewer pairs.  transport, contraction, drift, pull, collapse, map: see their
-    classes.
+    model: its repr.  epochs: of its training.  influence: of the trained decoder, at steps of rate η from a
+    mean loss.  untrained: of the same network before training, fewer pairs.  The others: see their classes.
     """
 
     model: str
@@ -135,8 +133,8 @@ class Geometry:
 class Study:
     """Models by name, in the order given, and what they were looked at with.
 
-    users, items, clicks: how many the looked-at histories hold.  left_out: users of the log without a known
-    click.
+    users, items, clicks: how many the looked-at histories hold.
+    left_out: users of the log without a known click.
     """
 
     models: dict[str, Geometry]
