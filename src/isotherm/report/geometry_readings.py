@@ -78,7 +78,7 @@ def _theorem(models: Mapping[str, Geometry]) -> Reading:
         kept = (
             f"u's loss fell in all {inside.pairs:,} of them: the promise holds"
             if not broken
-            else f"u's loss rose in {broken:,} of {inside.pairs:,}: the local estimate of L is too small"
+            else f"u's loss rose in {broken:,} of {inside.pairs:,}: L is larger elsewhere, or --points few"
         )
     says = f"For {name}: of the pairs inside the radius, {kept}."
     order, first_order = g.influence.order, g.influence.first_order
