@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from common import FIELDS, RESULTS, report
+from common import FIELDS, RESULTS, report, size
 
 from isotherm import EASE, IALS, SLIM, Interactions, Items, KernelRidge, MARec, MultVAE, evaluate, progress
 from isotherm.data.splits import SPLITS
@@ -92,7 +92,7 @@ def measured(
 ) -> dict[str, list[float]]:
     """metric -> one mean a seed, among cold candidates."""
     row: dict[str, list[float]] = {metric: [] for metric in METRICS}
-    for seed in range(seeds):
+    for seed in range(size(seeds, 1)):
         split = SPLITS["cold-items"](clicks, holdout=0.2, seed=seed)
         found = evaluate(split, {"model": made()}, items, ks=[10, 25, 100]).models["model"]
         for metric in METRICS:
@@ -103,7 +103,7 @@ def measured(
 def whole_fit(clicks: Interactions, items: Items) -> list[float]:
     """Seconds of whole fits with β learned."""
     seconds = []
-    for _ in range(5):
+    for _ in range(size(5, 1)):
         started = time.perf_counter()
         MARec().fit(clicks, items)
         seconds.append(time.perf_counter() - started)

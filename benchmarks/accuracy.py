@@ -7,12 +7,12 @@ directors).
 import statistics
 
 import numpy as np
-from common import FIELDS, movielens, report
+from common import FIELDS, movielens, report, size
 
 from isotherm import EASE, ContentKNN, ItemKNN, MARec, Popularity, evaluate
 from isotherm.data.splits import SPLITS
 
-SEEDS = range(5)
+SEEDS = range(size(5, 1))
 
 
 def main() -> None:

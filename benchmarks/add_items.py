@@ -2,12 +2,12 @@
 
 import numpy as np
 import polars as pl
-from common import interleaved, report, synthetic_clicks
+from common import interleaved, report, size, synthetic_clicks
 
 from isotherm import Interactions, Items, MARec, progress
 
-N_USERS, N_ITEMS, N_CLICKS = 20_000, 20_000, 1_200_000
-REPEATS = 15
+N_USERS, N_ITEMS, N_CLICKS = size((20_000, 20_000, 1_200_000), (200, 100, 4_000))
+REPEATS = size(15, 1)
 
 
 def table(rng: np.random.Generator, ids: np.ndarray, dense: bool) -> Items:

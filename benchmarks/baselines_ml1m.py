@@ -10,13 +10,13 @@ from baselines.clcrec import CLCRec
 from baselines.dropoutnet import DropoutNet
 from baselines.factorization_machine import FactorizationMachine
 from baselines.wide_deep import WideDeep
-from common import FIELDS, movielens, report
+from common import FIELDS, movielens, report, size
 
 from isotherm import EASE, ContentKNN, ItemKNN, KernelRidge, MARec, evaluate
 from isotherm.data.splits import mixed
 
-SEEDS = range(2)
-EPOCHS = 10
+SEEDS = range(size(2, 1))
+EPOCHS = size(10, 1)
 TRAINED = (FactorizationMachine, CLCRec, DropoutNet, WideDeep)
 METRICS = ("hr@10", "ndcg@10")
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from common import FIELDS, report
+from common import FIELDS, report, size
 
 from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, evaluate, progress
 from isotherm.data.splits import SPLITS
 
-SEEDS = range(5)
+SEEDS = range(size(5, 1))
 METRICS = ("hr@10", "ndcg@10")
 
 

@@ -9,20 +9,22 @@ import argparse
 import statistics
 from pathlib import Path
 
-from common import report
+from common import SMOKE, report, size
 
 from isotherm import Clean, Interactions, ItemAnchors, MultVAE, Training, progress
 from isotherm.data.datasets import dataset
 from isotherm.geometry import Geometry, Look, study
 from isotherm.models.vae.masking import Bernoulli
 
-SEEDS = range(3)
-EPOCHS = (1, 2, 5, 10, 20, 40)
-PAIRS = 6000
+SEEDS = range(size(3, 1))
+EPOCHS = size((1, 2, 5, 10, 20, 40), (1,))
+PAIRS = size(6000, 60)
+NETWORK = size({}, {"hidden": 16, "latent": 8})
+TRAINING = Training(epochs=size(200, 2), patience=10, valid_share=0.1)
 MODELS = {
-    "clean": lambda **more: MultVAE(mask=Clean(), **more),
-    "masking": lambda **more: MultVAE(**more),
-    "masking + anchors": lambda **more: MultVAE(anchors=ItemAnchors(weight=1.0), **more),
+    "clean": lambda **more: MultVAE(mask=Clean(), **NETWORK, **more),
+    "masking": lambda **more: MultVAE(**NETWORK, **more),
+    "masking + anchors": lambda **more: MultVAE(anchors=ItemAnchors(weight=1.0), **NETWORK, **more),
 }
 
 
@@ -31,10 +33,9 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     options = parser.parse_args()
     progress.watch_with("silent")
-    sets = {
-        "ml-1m": Interactions.read(Path(options.data) / "interactions.parquet"),
-        "ml-100k": dataset("ml-100k").load().interactions(),
-    }
+    sets = {"ml-1m": Interactions.read(Path(options.data) / "interactions.parquet")}
+    if not SMOKE:
+        sets["ml-100k"] = dataset("ml-100k").load().interactions()
     facts: dict = {}
     for name, clicks in sets.items():
         facts[name] = {model: averaged(make, clicks) for model, make in MODELS.items()}
@@ -79,7 +80,7 @@ def averaged(make, clicks: Interactions) -> dict[str, float]:
     """Each figure's mean over the seeds."""
     each = []
     for seed in SEEDS:
-        model = make(seed=seed, training=Training(patience=10, valid_share=0.1)).fit(clicks)
+        model = make(seed=seed, training=TRAINING).fit(clicks)
         each.append({"valid_ndcg": model.progress_.best} | figures(looked(model, clicks, seed)))
     return {name: round(statistics.mean(one[name] for one in each), 5) for name in each[0]}
 

@@ -1,4 +1,8 @@
-"""What the benchmarks share: synthetic logs, interleaved timings, peak memory, results as table and JSON."""
+"""What the benchmarks share: synthetic logs, interleaved timings, peak memory, results as table and JSON.
+
+With ISOTHERM_SMOKE=FOLDER every benchmark runs at a tiny size and writes its results there: the figures mean
+nothing, but the benchmark is known to run.
+"""
 
 import argparse
 import json
@@ -22,9 +26,16 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-RESULTS = Path(__file__).parent / "results"
+SMOKE = os.environ.get("ISOTHERM_SMOKE")
+RESULTS = Path(SMOKE) if SMOKE else Path(__file__).parent / "results"
+RESULTS.mkdir(parents=True, exist_ok=True)
 #: fields of MovieLens-1M that the figures are measured with
 FIELDS = ["genres", "year", "title", "description", "actors", "directors"]
+
+
+def size(full: Any, smoke: Any) -> Any:
+    """A size of the measurement, or of a smoke run."""
+    return smoke if SMOKE else full
 
 
 def synthetic_clicks(n_users: int, n_items: int, n_clicks: int, seed: int = 0) -> csr_array:
@@ -107,7 +118,7 @@ def interleaved(repeats: int, **jobs: Callable[[], Any]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def gemm_flops(n: int = 4000, repeats: int = 3) -> float:
+def gemm_flops(n: int = size(4000, 256), repeats: int = 3) -> float:
     """Measured float32 matrix product rate of this machine, flops a second."""
     a = np.random.default_rng(0).random((n, n), dtype=np.float32)
     b = a.T.copy()
@@ -122,6 +133,9 @@ def peak_memory(job: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
+    if SMOKE:  # a process of its own costs seconds of imports, and the figure means nothing
+        _watched(sender, job, arguments)
+        return receiver.recv()
     process = context.Process(target=_watched, args=(sender, job, arguments))
     process.start()
     sender.close()
@@ -168,9 +182,9 @@ def report(name: str, rows: list[dict[str, Any]], **facts: Any) -> None:
     machine = {
         "cores": len(os.sched_getaffinity(0)),
         "processor": _processor(),
+        "features": processor_features(),
         "python": platform.python_version(),
     }
-    RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"benchmark": name, "machine": machine, **facts, "rows": rows}, indent=1)
     (RESULTS / f"{name}.json").write_text(text + "\n")
     sys.stdout.flush()
@@ -183,6 +197,17 @@ def _met(measured: float, target: str) -> bool:
 
 
 def _processor() -> str:
-    with open("/proc/cpuinfo") as info:
-        names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return _cpuinfo("model name") or platform.machine()
+
+
+def processor_features() -> list[str]:
+    """Which of the vector units that decide the figures this processor has: avx2, avx512f, avx512_bf16, …"""
+    known = _cpuinfo("flags").split()
+    return [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in known]
+
+
+def _cpuinfo(field: str) -> str:
+    """A field of the first processor, empty where the system does not tell."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith(field)), "")

@@ -1,7 +1,7 @@
 """EASE: the solve against numpy.linalg.inv and the GEMM floor, the fit against irspack, and its memory."""
 
 import numpy as np
-from common import gemm_flops, interleaved, peak_memory, report, uniform_clicks
+from common import gemm_flops, interleaved, peak_memory, report, size, uniform_clicks
 from irspack.recommenders import DenseSLIMRecommender
 from scipy.sparse import csr_matrix
 
@@ -9,7 +9,7 @@ from isotherm import EASE, Interactions, progress
 from isotherm.data.gram import gram
 from isotherm.models.solve import invert_in_place
 
-SHAPE = (20_000, 6_000, 60)
+SHAPE = size((20_000, 6_000, 60), (200, 100, 10))
 
 
 def fit_setup(n_users: int, n_items: int, per_user: int):

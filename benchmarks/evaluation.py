@@ -1,7 +1,7 @@
 """Evaluation of 10,000 users × 20,000 items from a dense scorer against the matrix products alone."""
 
 import numpy as np
-from common import interleaved, report, uniform_clicks
+from common import interleaved, report, size, uniform_clicks
 from scipy.sparse import csr_array
 
 from isotherm import Interactions, progress
@@ -10,7 +10,7 @@ from isotherm.data.splits import mixed
 from isotherm.evaluation.runner import candidate_sets, measured, ranked_lists
 from isotherm.models.base import Recommender, block_size
 
-N_USERS, N_ITEMS, RANK, PER_USER = 10_000, 20_000, 200, 60
+N_USERS, N_ITEMS, RANK, PER_USER = size((10_000, 20_000, 200, 60), (200, 100, 8, 20))
 
 
 class Factors(Recommender):

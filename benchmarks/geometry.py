@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import gemm_flops, interleaved, peak_memory, report, synthetic_clicks
+from common import gemm_flops, interleaved, peak_memory, report, size, synthetic_clicks
 from torch.func import functional_call, grad, vmap
 
 from isotherm import Interactions, ItemAnchors, MultVAE, Training, load, progress
@@ -19,8 +19,8 @@ from isotherm.geometry import Look, decoder_of, study, user_gradients
 from isotherm.models.vae.networks import MultiVAE
 from isotherm.report.geometry import GeometryReport
 
-N_PAIRS, N_ITEMS, HIDDEN, LATENT = 256, 3260, 600, 200
-PAIRS = 20_000
+N_PAIRS, N_ITEMS, HIDDEN, LATENT = size((256, 3260, 600, 200), (16, 200, 16, 8))
+PAIRS = size(20_000, 60)
 
 
 class Decoder(torch.nn.Module):
@@ -58,7 +58,7 @@ def gradients(points: int) -> list[dict]:
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0)
     plain, layers = Decoder(network), decoder_of(network)
     n_users = 2 * N_PAIRS
-    x = torch.from_numpy(synthetic_clicks(n_users, N_ITEMS, 160 * n_users).toarray())
+    x = torch.from_numpy(synthetic_clicks(n_users, N_ITEMS, size(160, 20) * n_users).toarray())
     z = torch.randn(n_users, points, LATENT, generator=torch.Generator().manual_seed(0))
     parameters = {name: each.detach() for name, each in plain.named_parameters()}
     of_some = vmap(grad(lambda p, z, x: functional_call(plain, p, (z, x))), in_dims=(None, 0, 0))
@@ -128,7 +128,7 @@ def command(folder: Path) -> list[dict]:
     """Seconds and memory of the whole study and its page."""
     with tempfile.TemporaryDirectory() as place:
         clicks = Interactions.read(folder / "interactions.parquet")
-        model = MultVAE(anchors=ItemAnchors(weight=1.0), training=Training(epochs=60))
+        model = MultVAE(anchors=ItemAnchors(weight=1.0), training=Training(epochs=size(60, 2)))
         model.fit(clicks).save(Path(place) / "model")
         memory, seconds = peak_memory(whole_study, str(folder), place)
     return [

@@ -1,7 +1,7 @@
 """The item Gram matrix against SciPy's product and its floor, 20,000 users × 6,000 items × 60 clicks."""
 
 import numpy as np
-from common import interleaved, report, uniform_clicks
+from common import interleaved, report, size, uniform_clicks
 from numba import njit
 
 from isotherm.data.gram import gram
@@ -16,7 +16,7 @@ def _additions(n: int, row: np.ndarray) -> None:
 
 
 def main() -> None:
-    n_users, n_items, per_user = 20_000, 6_000, 60
+    n_users, n_items, per_user = size((20_000, 6_000, 60), (200, 100, 10))
     x = uniform_clicks(n_users, n_items, per_user)
     ours, theirs = gram([x], n_items), (x.T @ x).toarray()
     assert np.array_equal(ours, theirs)

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import interleaved, peak_memory, report, synthetic_clicks, synthetic_items
+from common import interleaved, peak_memory, report, size, synthetic_clicks, synthetic_items
 
 from isotherm import EASE, Interactions, Items, MARec, progress
 from isotherm.data.gram import gram
@@ -13,7 +13,8 @@ from isotherm.data.gram import gram
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.reference import marec as reference
 
-USERS, ITEMS, COLD_SHARE, CLICKS = 55_485, 5_986, 0.2, 4_000_000
+USERS, ITEMS, CLICKS = size((55_485, 5_986, 4_000_000), (300, 60, 4_000))
+COLD_SHARE = 0.2
 
 
 def problem(n_users: int, n_items: int, n_clicks: int):
@@ -103,7 +104,7 @@ def main() -> None:
 
     compile_kernels()
     alone = interleaved(3, solve=solve)["solve"]
-    small = (20_000, 3_000, 20_000 * 60)
+    small = size((20_000, 3_000, 20_000 * 60), (300, 60, 4_000))
     dense_memory, dense_seconds = peak_memory(dense_setup, *small)
     ours_memory, ours_seconds = peak_memory(fit_setup, *small, 2.0)
     report(

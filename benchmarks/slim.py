@@ -7,12 +7,12 @@ Needs --data: a folder with interactions.parquet and items.parquet.
 import statistics
 
 import numpy as np
-from common import interleaved, movielens, report, synthetic_clicks
+from common import interleaved, movielens, report, size, synthetic_clicks
 
 from isotherm import EASE, IALS, SLIM, Interactions, MARec, Popularity, evaluate
 from isotherm.data.splits import leave_one_out
 
-SEEDS = range(5)
+SEEDS = range(size(5, 1))
 METRICS = ("hr@10", "ndcg@10")
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     clicks, items = movielens(__doc__)
     table: dict[str, dict[str, list[float]]] = {metric: {} for metric in METRICS}
     for seed in SEEDS:
-        split = leave_one_out(clicks, negatives=100, seed=seed)
+        split = leave_one_out(clicks, negatives=size(100, 10), seed=seed)
         models = {
             "popularity": Popularity(),
             "ials": IALS(),
@@ -55,7 +55,7 @@ def main() -> None:
 
 def costs() -> list[dict[str, object]]:
     """A whole solve beside one dense solve an item, at a size where the latter can be waited for."""
-    matrix = synthetic_clicks(6_000, 1_000, 300_000)
+    matrix = synthetic_clicks(*size((6_000, 1_000, 300_000), (200, 100, 4_000)))
     clicks = Interactions.from_csr(matrix)
     dense = matrix.toarray()
 

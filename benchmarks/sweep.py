@@ -7,13 +7,18 @@ goes on there). Takes 40 minutes on two cores.
 import argparse
 from pathlib import Path
 
-from common import RESULTS, report
+from common import RESULTS, report, size
 
 from isotherm import Interactions, progress
 from isotherm.report.sweep import best_cell, settings_of, steady_cell, tradeoffs
 from isotherm.tuning.sweep import sweep
 
-GRID = {"betas": [0.1, 0.2, 0.5], "keeps": [0.5, 0.8, 1.0], "anchors": [0.0, 1.0, 3.0]}
+GRID = size(
+    {"betas": [0.1, 0.2, 0.5], "keeps": [0.5, 0.8, 1.0], "anchors": [0.0, 1.0, 3.0]},
+    {"betas": [0.2], "keeps": [0.5], "anchors": [0.0]},
+)
+SETTINGS = size({"training.patience": 10}, {"training.epochs": 1, "hidden": 16, "latent": 8})
+PAIRS = size(2000, 40)
 
 
 def main() -> None:
@@ -23,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     progress.watch_with("auto")
     clicks = Interactions.read(Path(options.data) / "interactions.parquet")
-    found = sweep(clicks, options.out, **GRID, settings={"training.patience": 10}, jobs=2)
+    found = sweep(clicks, options.out, **GRID, settings=SETTINGS, pairs=PAIRS, jobs=2)
     figure = tradeoffs(found.cells, ["beta", "keep", "anchors"])
     (RESULTS / "sweep_ml1m.svg").write_text(figure, encoding="utf-8")
     best, steady = best_cell(found), steady_cell(found)

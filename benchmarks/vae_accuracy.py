@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from common import report
+from common import report, size
 
 from isotherm import EASE, Clean, EASESkip, Interactions, ItemAnchors, MultDAE, MultVAE, RecVAE, progress
 from isotherm.data.splits import Split, given
@@ -17,24 +17,25 @@ from isotherm.evaluation.bootstrap import intervals, paired_p
 from isotherm.evaluation.runner import candidate_sets, ranked_lists
 from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
 
-SEEDS = range(5)
-HELD_OUT = 600
+SEEDS = range(size(5, 1))
+HELD_OUT = size(600, 20)
 BINS = {"5-10": (5, 10), "11-50": (11, 50), "51-100": (51, 100), "100+": (101, 10**9)}
 WEIGHT = 1.0  # λ_A
+NETWORK = size({}, {"hidden": 16, "latent": 8})
 MODELS = {
     "ease": lambda seed: EASE(l2=1000.0),
-    "clean": lambda seed: MultVAE(mask=Clean(), seed=seed),
-    "masking": lambda seed: MultVAE(seed=seed),
-    "masking + anchors": lambda seed: MultVAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed),
+    "clean": lambda seed: MultVAE(mask=Clean(), seed=seed, **NETWORK),
+    "masking": lambda seed: MultVAE(seed=seed, **NETWORK),
+    "masking + anchors": lambda seed: MultVAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
     "masking + anchors + skip": lambda seed: MultVAE(
         anchors=ItemAnchors(weight=WEIGHT), skip=EASESkip(), seed=seed
     ),
 }
 OTHERS = {
-    "multdae": lambda seed: MultDAE(seed=seed),
-    "multdae + anchors": lambda seed: MultDAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed),
-    "recvae": lambda seed: RecVAE(seed=seed),
-    "recvae + anchors": lambda seed: RecVAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed),
+    "multdae": lambda seed: MultDAE(seed=seed, **NETWORK),
+    "multdae + anchors": lambda seed: MultDAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
+    "recvae": lambda seed: RecVAE(seed=seed, **NETWORK),
+    "recvae + anchors": lambda seed: RecVAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
 }
 
 

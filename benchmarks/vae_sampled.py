@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import torch
-from common import interleaved, report, uniform_clicks
+from common import interleaved, report, size, uniform_clicks
 
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.beta import Constant
@@ -19,8 +19,8 @@ from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import ItemTable, Sample, log_likelihoods
 from isotherm.models.vae.training import Phase, Trainer
 
-N_ITEMS, HIDDEN, LATENT, BATCH, PER_USER = 200_000, 200, 64, 500, 60
-SAMPLES = (1000, 10_000, 50_000)
+N_ITEMS, HIDDEN, LATENT, BATCH, PER_USER = size((200_000, 200, 64, 500, 60), (2_000, 16, 8, 20, 10))
+SAMPLES = size((1000, 10_000, 50_000), (500,))
 
 
 def step_of(sampled: int):
@@ -42,7 +42,7 @@ def step_of(sampled: int):
     return step
 
 
-def errors(n: int, spread: float = 2.0, repeats: int = 20) -> dict[str, float]:
+def errors(n: int, spread: float = 2.0, repeats: int = size(20, 2)) -> dict[str, float]:
     """Of log Z, in nats, from ``n`` sampled items."""
     users = 32
     generator = torch.Generator().manual_seed(0)

@@ -1,0 +1,129 @@
+"""Every benchmark runs: at a tiny size, on made data, its figures thrown away."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+#: benchmark -> its command line; {data}, {graph} and {out} are folders
+BENCHMARKS = {
+    "vae_accuracy": "--data {data}/ml-1m",
+    "collaboration": "--data {data}/ml-1m",
+    "sweep": "--data {data}/ml-1m --out {out}",
+    "geometry": "--data {data}/ml-1m",
+    "ablation": "--data {data}/ml-1m",
+    "cold_start": "--data {data} --graph {graph}",
+    "baselines_ml1m": "--data {data}/ml-1m",
+    "slim": "--data {data}/ml-1m",
+    "ramp_up": "--data {data}/ml-1m",
+    "accuracy": "--data {data}/ml-1m",
+    "gowalla": "--data {data}/gowalla",
+    "vae_step": "",
+    "vae_sampled": "",
+    "marec_fit": "",
+    "add_items": "",
+    "evaluation": "",
+    "ease": "",
+    "gram": "",
+}
+LIBRARY = {"common"}  #: files there that are no benchmark
+USERS, ITEMS = 120, 60
+
+
+def test_every_benchmark_is_run():
+    assert {file.stem for file in FOLDER.glob("*.py")} - LIBRARY == set(BENCHMARKS)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Data in the shape of MovieLens-1M, ml-latest-small, Gowalla and MovieLens-100K with its graph."""
+    root = tmp_path_factory.mktemp("benchmarks")
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((USERS, ITEMS)) < 0.4)
+    log = pl.DataFrame({"user_id": users, "item_id": items})
+    (root / "data" / "ml-1m").mkdir(parents=True)
+    log.write_parquet(root / "data" / "ml-1m" / "interactions.parquet")
+    movies(rng).write_parquet(root / "data" / "ml-1m" / "items.parquet")
+    (root / "data" / "ml-latest-small").mkdir()
+    log.write_parquet(root / "data" / "ml-latest-small" / "ratings.parquet")
+    movies(rng).write_parquet(root / "data" / "ml-latest-small" / "items.parquet")
+    (root / "data" / "gowalla").mkdir()
+    test = rng.random(log.height) < 0.2
+    log.filter(pl.Series(~test)).write_parquet(root / "data" / "gowalla" / "train.parquet")
+    log.filter(pl.Series(test)).write_parquet(root / "data" / "gowalla" / "test.parquet")
+    write_graph(root / "graph", log, rng)
+    return root
+
+
+def movies(rng):
+    """An item table with the fields of the benchmarks."""
+    some = [[f"{v}" for v in rng.choice(8, 2, replace=False)] for _ in range(ITEMS)]
+    words = [" ".join(rng.choice(["sea", "war", "love", "moon", "road"], 4)) for _ in range(ITEMS)]
+    fields = dict.fromkeys(("genres", "actors", "directors", "keywords"), some)
+    return pl.DataFrame(
+        {"item_id": np.arange(ITEMS), "title": words, "description": words}
+        | {"year": rng.integers(1950, 2020, ITEMS).astype(float)}
+        | fields
+    )
+
+
+def write_graph(folder, log, rng):
+    """MovieLens-100K as tab-separated files: clicks, films, triples, and which film is which entity."""
+    folder.mkdir()
+    clicks = log.with_columns(rating=pl.lit(4), timestamp=pl.lit(0))
+    films = pl.DataFrame(
+        {
+            "item_id": np.arange(ITEMS),
+            "title": [f"film {n}" for n in range(ITEMS)],
+            "year": rng.integers(1950, 2020, ITEMS),
+            "genres": [f"g{n % 5} g{n % 3}" for n in range(ITEMS)],
+        }
+    )
+    links = pl.DataFrame({"item_id": np.arange(ITEMS), "entity": [f"m.{n}" for n in range(ITEMS)]})
+    triples = pl.DataFrame(
+        {
+            "head": [f"m.{n}" for n in range(ITEMS)],
+            "relation": ["film.film.genre"] * ITEMS,
+            "tail": [f"g.{n % 5}" for n in range(ITEMS)],
+        }
+    )
+    for name, frame in (("inter", clicks), ("item", films), ("link", links), ("kg", triples)):
+        frame.write_csv(folder / f"ml-100k.{name}", separator="\t")
+
+
+@pytest.fixture
+def at_tiny_size(monkeypatch, tmp_path):
+    """Benchmarks imported anew, tiny; what they import beside themselves is forgotten afterwards."""
+    known = {file.stem for file in FOLDER.glob("*.py")} | {"baselines"}
+    ours = lambda: [name for name in sys.modules if name.split(".")[0] in known]  # noqa: E731
+    held = {name: sys.modules.pop(name) for name in ours()}
+    monkeypatch.setenv("ISOTHERM_SMOKE", str(tmp_path / "results"))
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield tmp_path / "results"
+    for name in ours():
+        del sys.modules[name]
+    sys.modules.update(held)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # ratios of nothing, at this size
+def test_a_benchmark_runs(name, folders, at_tiny_size, monkeypatch, tmp_path):
+    places = {"data": folders / "data", "graph": folders / "graph", "out": tmp_path / "sweep"}
+    arguments = [word.format(**places) for word in BENCHMARKS[name].split()]
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    importlib.import_module(name).main()
+    results = list(at_tiny_size.glob("*.json"))
+    assert results
+    written = json.loads(results[0].read_text())
+    assert written["rows"]
+    assert isinstance(written["machine"]["features"], list)
+
+
+def test_the_benchmarks_leave_their_measured_results_alone():
+    names = {file.name for file in (FOLDER / "results").glob("*.json")}
+    assert len(names) == len(BENCHMARKS)
