@@ -33,7 +33,7 @@ from isotherm.ranking.metrics import (
     rank_hits,
     self_information,
 )
-from isotherm.ranking.topk import hide, top_k_each
+from isotherm.ranking.topk import hide
 
 Metrics = dict[str, Interval | float]
 
@@ -174,7 +174,7 @@ def ranked_lists(
             if split.negatives is not None:
                 scores = _only_sampled(scores, split, split.negatives, rows)
             try:
-                tops = top_k_each(scores, k, [s.items for s in sets], tie_seeds[rows])
+                tops = model._best(scores, k, [s.items for s in sets], tie_seeds[rows])
             except ValueError as cause:
                 raise ParameterError(f"{model!r}: {cause}") from cause
             for s, (columns, _) in zip(sets, tops, strict=True):

@@ -16,7 +16,7 @@ from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, UnsupportedError
 from isotherm.models.parameters import shown, whole
 from isotherm.progress import stage
-from isotherm.ranking.topk import hide, top_k
+from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
 
 _SCORE_BYTES = 64 * 2**20
 
@@ -188,6 +188,20 @@ class Recommender(ABC):
         block = self.clicks_[rows]
         return csr_array((block.data, block.indices, block.indptr), shape=(len(rows), self.n_items))
 
+    def _best(
+        self,
+        scores: NDArray[np.float32],
+        k: int,
+        candidate_sets: Sequence[NDArray[np.bool_] | None],
+        tie_seeds: NDArray[np.uint64] | None = None,
+    ) -> list[TopK]:
+        """The list of each row of scores among each set of candidates: what ``recommend`` and evaluation show.
+
+        The arguments and what is returned are those of ``top_k_each``: the k best scores. A re-ranker chooses
+        otherwise; of two lists of different k the shorter must be the beginning of the longer.
+        """
+        return top_k_each(scores, k, candidate_sets, tie_seeds)
+
     def _ranked(
         self,
         histories: csr_array,
@@ -210,7 +224,7 @@ class Recommender(ABC):
                 scores[np.diff(block.indptr) == 0] = popular
                 if exclude_seen:
                     hide(scores, block)
-                tops.append(top_k(scores, k, allowed))
+                tops.append(self._best(scores, k, [allowed])[0])
                 advance(block.shape[0])
         columns = np.concatenate([columns for columns, _ in tops]) if tops else np.empty((0, k), np.int32)
         best = np.concatenate([scores for _, scores in tops]) if tops else np.empty((0, k), np.float32)
