@@ -36,7 +36,7 @@ class SimilarityAlone(MARec):
         rows = self._similarities(self.similarity_.encode(items), place)
         self._alone = DenseWeights(clicks.n_items, warm, [(every, np.ascontiguousarray(rows.T))])
 
-    def score(self, user_items):
+    def _score(self, user_items):
         return self._alone.scores(user_items)
 
 

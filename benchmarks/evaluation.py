@@ -26,7 +26,7 @@ class Factors(Recommender):
     def _fit(self, clicks, items) -> None:
         """Nothing to learn."""
 
-    def score(self, user_items: csr_array) -> np.ndarray:
+    def _score(self, user_items: csr_array) -> np.ndarray:
         """(n_users, n_items) float32."""
         rows = np.resize(self.users, (user_items.shape[0], RANK))
         return rows @ self.items

@@ -92,9 +92,8 @@ class ContentBaseline(Recommender):
             found[row] = np.linalg.solve(left, table.sum(axis=0))
         return found
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """(n_users, n_items)."""
-        self._fitted()
         return np.asarray(self.users(user_items) @ self.item_vectors_.T + self.item_bias_, dtype=np.float32)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

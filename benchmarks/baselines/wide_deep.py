@@ -64,9 +64,8 @@ class WideDeep(ContentBaseline):
         return linear + (cross * item).sum(-1) + deep
 
     @torch.no_grad()
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """(n_users, n_items): every pair goes through the network."""
-        self._fitted()
         linear, content, item = self._made
         users, cross = torch.from_numpy(self.users(user_items)).split(self.width, 1)
         first = self.deep[0]

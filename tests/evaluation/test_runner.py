@@ -24,7 +24,7 @@ class Fixed(Recommender):
     def _fit(self, clicks, items):
         """Nothing to learn."""
 
-    def score(self, user_items):
+    def _score(self, user_items):
         """The given row."""
         return np.tile(np.asarray(self.row, dtype=np.float32), (user_items.shape[0], 1))
 

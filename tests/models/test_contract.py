@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 import isotherm
 from isotherm import Interactions, Items
 from isotherm.errors import (
+    InteractionsError,
     IsothermError,
     NotFittedError,
     ParameterError,
@@ -95,10 +96,11 @@ def test_frame_has_the_contract_columns_and_the_users_own_ids(fitted, clicks):
 
 def test_seen_items_are_left_out_unless_wanted(fitted, clicks):
     seen = clicks.to_frame().select("user_id", "item_id")
-    assert fitted.recommend(k=30).join(seen, on=["user_id", "item_id"]).height == 0
-    assert (
-        fitted.recommend(k=30, exclude_seen=False).join(seen, on=["user_id", "item_id"]).height == seen.height
-    )
+    unseen, every = fitted.recommend(k=30), fitted.recommend(k=30, exclude_seen=False)
+    assert unseen.height == 60 * 30 - seen.height
+    assert unseen.join(seen, on=["user_id", "item_id"]).height == 0
+    assert every.height == 60 * 30
+    assert every.join(seen, on=["user_id", "item_id"]).height == seen.height
 
 
 def test_k_larger_than_the_catalogue_gives_what_there_is(fitted, clicks):
@@ -108,7 +110,9 @@ def test_k_larger_than_the_catalogue_gives_what_there_is(fitted, clicks):
 
 
 def test_candidates_are_the_only_items_shown(fitted):
-    assert set(fitted.recommend(k=30, candidates=["i01", "i28"])["item_id"]) <= {"i01", "i28"}
+    lists = fitted.recommend(k=30, exclude_seen=False, candidates=["i01", "i28"])
+    assert lists.height == 2 * 60
+    assert set(lists["item_id"]) == {"i01", "i28"}
 
 
 def test_save_and_load_answer_alike(fitted, tmp_path):
@@ -175,6 +179,19 @@ def test_scores_of_a_block_are_finite_float32(fitted, clicks):
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
     np.testing.assert_allclose(fitted.score(block[:7]), scores[:7], rtol=1e-4, atol=1e-6)
+    assert fitted.score(block[:0]).shape == (0, 30)
+
+
+def test_a_block_that_does_not_fit_is_refused(fitted, clicks):
+    for width in (25, 31, 10**7):
+        block = csr_array((np.ones(1, np.float32), [width - 1], [0, 1]), shape=(1, width))
+        with pytest.raises(InteractionsError, match=f"{width} columns, and the model knows 30 items"):
+            fitted.score(block)
+        if hasattr(fitted, "posterior"):
+            with pytest.raises(InteractionsError, match=f"{width} columns, and the model knows 30 items"):
+                fitted.posterior(block)
+    with pytest.raises(InteractionsError, match="not ndarray"):
+        fitted.score(np.zeros((1, 30), dtype=np.float32))
 
 
 def test_before_fit_every_question_is_refused(model, tmp_path):
@@ -210,6 +227,7 @@ def test_similar_items_never_name_the_item_itself(fitted):
         return
     near = fitted.similar_items("i01", k=5)
     assert near.columns == ["item_id", "score", "rank"]
+    assert near["rank"].to_list() == [1, 2, 3, 4, 5]
     assert "i01" not in near["item_id"]
     assert near["score"].is_sorted(descending=True)
 
@@ -246,4 +264,6 @@ def test_item_table_is_checked(model, clicks, items):
 def test_missing_fields_are_no_obstacle(model, clicks, item_frame):
     sparse = item_frame.with_columns(genres=pl.when(pl.int_range(30) % 2 == 0).then(pl.col("genres")))
     items = Items.from_frame(sparse.drop("clip"), kinds={"plot": "text"})
-    assert model.fit(clicks, items).recommend(k=30)["score"].is_finite().all()
+    scores = model.fit(clicks, items).recommend(k=30, exclude_seen=False)["score"]
+    assert len(scores) == 60 * 30
+    assert scores.is_finite().all()

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 import isotherm.geometry.gradients as g
 from isotherm.geometry.posteriors import Posteriors
+from isotherm.models.histories import checked_block
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.batch import Batch
 
@@ -42,7 +43,7 @@ def pull(
     """From the Hessians of at most ``most_users`` users, drawn from all."""
     rng = np.random.default_rng([seed, 18])
     rows = np.sort(rng.permutation(len(posteriors))[:most_users])
-    some = csr_array(histories[rows])
+    some = csr_array(checked_block(histories, model.n_items)[rows])
     z, x = torch.from_numpy(posteriors.mean[rows]), torch.from_numpy(some.toarray())
     with torch.no_grad():
         found = g.curvatures(g.decoder_of(model.network_), z, x).double().numpy()

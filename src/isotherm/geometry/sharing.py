@@ -30,6 +30,7 @@ import isotherm.geometry.gradients as g
 from isotherm.geometry.distances import w1_bounds, w2
 from isotherm.geometry.pairs import Pairs, shared_clicks
 from isotherm.geometry.posteriors import Posteriors, noise
+from isotherm.models.histories import checked_block
 from isotherm.models.vae.networks import Network
 from isotherm.progress import stage
 
@@ -71,6 +72,7 @@ def sharing(
     step: η, as the share of its loss that an average probe's own step takes away, to first order.
     memory: bytes for the dense arrays of one block, about; the results do not depend on it.
     """
+    histories = checked_block(histories, len(network.last_bias))
     layers = g.decoder_of(network)
     n_points, latent = points if posteriors.deviation.any() else 1, posteriors.mean.shape[1]
     drawn, fresh = noise(n_points, latent, seed), noise(n_points, latent, seed, part=1)

@@ -14,6 +14,7 @@ from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.interactions import row_blocks
 from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, UnsupportedError
+from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown, whole
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
@@ -41,7 +42,7 @@ class Explanation:
 class Recommender(ABC):
     """What every model does.
 
-    A subclass learns in ``_fit`` and scores in ``score``; ids, histories, ranking and frames are done here.
+    A subclass learns in ``_fit`` and scores in ``_score``; ids, histories, ranking and frames are done here.
     Hyper-parameters are the keyword arguments of ``__init__``; learned state ends in ``_``.
     """
 
@@ -79,9 +80,19 @@ class Recommender(ABC):
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         """Learn; ``items``, if given, is in the order of the columns of ``clicks``."""
 
-    @abstractmethod
     def score(self, user_items: csr_array) -> NDArray[np.float32]:
-        """Scores (n_users, n_items) float32 for a block of histories in CSR; higher is better."""
+        """Scores (n_users, n_items) float32 for a block of histories; higher is better.
+
+        user_items: scipy.sparse (n_users, n_items), weights of clicks >= 0, one column an item of ``items_``.
+        Dense, so give a block of users at a time: ``block_size`` says of how many.
+        Raises InteractionsError where the block does not fit the catalogue, or holds what is no weight.
+        """
+        block = checked_block(user_items, self.n_items)
+        return self._score(block) if block.shape[0] else np.empty(block.shape, dtype=np.float32)
+
+    @abstractmethod
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Scores of a block that ``checked_block`` has passed; at least one row."""
 
     @property
     def n_items(self) -> int:
@@ -220,7 +231,7 @@ class Recommender(ABC):
         size = block_size(self.n_items)
         with stage("recommend", histories.shape[0]) as advance:
             for block in row_blocks(histories, size):
-                scores = self.score(block)
+                scores = self._score(block)
                 scores[np.diff(block.indptr) == 0] = popular
                 if exclude_seen:
                     hide(scores, block)

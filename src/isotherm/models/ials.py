@@ -178,9 +178,9 @@ class IALS(Recommender):
         )  # fmt: skip
         return found
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """p·q of each item, (n_users, n_items) float32; 0 for an item nobody clicked."""
-        users = self.folded(narrowed(user_items, self._fitted().rows_), self.item_factors_)
+        users = self.folded(narrowed(user_items, self.rows_), self.item_factors_)
         scores = np.zeros(user_items.shape, dtype=np.float32)
         scores[:, self.rows_] = users @ self.item_factors_.T
         return scores

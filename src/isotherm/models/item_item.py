@@ -123,9 +123,9 @@ class ItemItem(Recommender):
 
     weights_: Weights
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """user_items · weights_, (n_users, n_items) float32."""
-        return self._fitted().weights_.scores(user_items)
+        return self.weights_.scores(user_items)
 
     def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
         """The items whose clicks speak most for ``item``: the largest weights of its column."""

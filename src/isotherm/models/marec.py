@@ -253,9 +253,9 @@ class MARec(ReadsMetadata, Recommender):
             raise UnsupportedError(f"marec on {self.backbone.name} has no item-item weights")
         return found.weights
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """Scores (n_users, n_items) float32 of the aligned backbone."""
-        return self._fitted().aligned_.score(user_items)
+        return self.aligned_.score(user_items)
 
     def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
         """The k items nearest to ``item``, as the backbone has it."""

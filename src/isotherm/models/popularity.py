@@ -21,9 +21,9 @@ class Popularity(Recommender):
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         self.item_clicks_ = clicks.item_clicks().astype(np.float32)
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """Click counts, the same row for each user."""
-        return np.tile(self._fitted().item_clicks_, (user_items.shape[0], 1))
+        return np.tile(self.item_clicks_, (user_items.shape[0], 1))
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Click counts."""

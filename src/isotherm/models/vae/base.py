@@ -177,9 +177,9 @@ class VAERecommender(Recommender):
         """
         raise NotImplementedError
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
-        found = logits(self._fitted().network_, user_items)
+        found = logits(self.network_, user_items)
         return found if self.skip_ is None else self.skip_.add_to(found, user_items)
 
     def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:

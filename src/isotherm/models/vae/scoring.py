@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.interactions import row_blocks
+from isotherm.models.histories import checked_block
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.networks import Network, masked, normalised
 
@@ -43,12 +44,14 @@ def posteriors(
     """Mean and log-variance (n_users, latent) of q(z | x); None where z is the mean.
 
     keep: (n_items,) probability that the encoder sees a click of each item; None: it sees all of them.
-    seed: of the mask, which is drawn anew for each click.
+    seed: of the mask, which is drawn anew for each click. Raises InteractionsError for a block that does not
+    fit the network.
     """
     rng = np.random.default_rng(seed)
     chances = None if keep is None else torch.from_numpy(keep)
+    user_items = checked_block(user_items, len(network.last_bias))
     means, logvars = [], []
-    for block in row_blocks(user_items, 4096):
+    for block in list(row_blocks(user_items, 4096)) or [user_items]:
         inputs = normalised(Batch.of(block))
         if chances is not None:
             drawn = torch.from_numpy(rng.random(block.nnz, dtype=np.float32))
