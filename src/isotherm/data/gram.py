@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.kernels import Array, kernel
 from isotherm.threads import run_bands
 
 
@@ -38,8 +38,18 @@ def mirror_upper(matrix: NDArray[Any]) -> None:
     run_bands(_mirror, len(matrix), matrix, smallest=64)
 
 
-@njit(nogil=True, cache=True)
-def _add_upper_rows(first, last, item_starts, item_users, item_places, starts, items, weights, total):  # type: ignore[no-untyped-def]
+@kernel
+def _add_upper_rows(
+    first: int,
+    last: int,
+    item_starts: Array,
+    item_users: Array,
+    item_places: Array,
+    starts: Array,
+    items: Array,
+    weights: Array,
+    total: Array,
+) -> None:
     for i in range(first, last):
         row = total[i]
         for c in range(item_starts[i], item_starts[i + 1]):
@@ -49,8 +59,8 @@ def _add_upper_rows(first, last, item_starts, item_users, item_places, starts, i
                 row[items[p]] += weight * weights[p]
 
 
-@njit(nogil=True, cache=True)
-def _mirror(first, last, matrix):  # type: ignore[no-untyped-def]
+@kernel
+def _mirror(first: int, last: int, matrix: Array) -> None:
     tile = 64
     for i0 in range(first, last, tile):
         i1 = min(i0 + tile, last)

@@ -7,11 +7,11 @@ it, a band of rows at a time, so that no items × items matrix needs to exist.
 from typing import Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.features.encoders import Vectors
+from isotherm.kernels import Array, kernel
 from isotherm.threads import run_bands
 
 
@@ -112,10 +112,21 @@ def _norms(vectors: Vectors) -> NDArray[np.float32]:
     return np.sqrt(squared_norms(vectors))
 
 
-@njit(nogil=True, cache=True)
-def _sparse_cosine_rows(  # type: ignore[no-untyped-def]
-    first, last, starts, features, values, norms, item_starts, items, item_values, item_norms, shrinkage, out
-):
+@kernel
+def _sparse_cosine_rows(
+    first: int,
+    last: int,
+    starts: Array,
+    features: Array,
+    values: Array,
+    norms: Array,
+    item_starts: Array,
+    items: Array,
+    item_values: Array,
+    item_norms: Array,
+    shrinkage: float,
+    out: Array,
+) -> None:
     for q in range(first, last):
         row = out[q]
         for p in range(starts[q], starts[q + 1]):

@@ -8,13 +8,13 @@ weight differs, are visited: n_u² additions for a user of n_u clicks. Everythin
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import blas
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
 from isotherm.features.metadata import EncodedItems, MetadataIndex
+from isotherm.kernels import Array, kernel
 from isotherm.models.solve import factorize_in_place
 from isotherm.progress import stage
 from isotherm.threads import run_bands
@@ -142,8 +142,8 @@ def _assembled(
     return NormalEquations(matrix, target)
 
 
-@njit(nogil=True, cache=True)
-def _sparse_times_factor(first, last, term, factor):  # type: ignore[no-untyped-def]
+@kernel
+def _sparse_times_factor(first: int, last: int, term: Array, factor: Array) -> None:
     """term · L in place for a band of rows: nonzeros are listed once, and meet L a tile of columns a time."""
     n = len(factor)
     columns, values = np.empty((_ROWS, n), np.int32), np.empty((_ROWS, n), np.float32)
@@ -170,11 +170,22 @@ def _sparse_times_factor(first, last, term, factor):  # type: ignore[no-untyped-
                             out[c] += value * known[c]
 
 
-@njit(nogil=True, cache=True)
-def _clicked_cells(  # type: ignore[no-untyped-def]
-    begin, end, own_rows, fields, first, second, groups,
-    item_starts, item_users, item_places, starts, items, weights,
-):  # fmt: skip
+@kernel
+def _clicked_cells(
+    begin: int,
+    end: int,
+    own_rows: Array,
+    fields: Array,
+    first: Array,
+    second: Array,
+    groups: int,
+    item_starts: Array,
+    item_users: Array,
+    item_places: Array,
+    starts: Array,
+    items: Array,
+    weights: Array,
+) -> Array:
     """Sums over the clicked cells of a band of items: of s_a·s_b, of s_a·x_uj (column n), of s_a (row n)."""
     n_terms, n_warm = len(first), fields.shape[2]
     sums = np.zeros((groups * _LANES, groups * _LANES))

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
+from isotherm.kernels import Array, kernel
 from isotherm.models.base import Explanation, Recommender
 from isotherm.models.catalogue import narrowed
 from isotherm.models.item_item import explained
@@ -247,10 +247,20 @@ def _sums(item_users: csr_array, users: NDArray[np.float32]) -> NDArray[np.float
     return np.asarray(item_users @ users, dtype=np.float32)
 
 
-@njit(nogil=True, cache=True)
-def _solve_rows(  # type: ignore[no-untyped-def]
-    first, last, starts, columns, values, table, targets, base, times, ridge, found
-):
+@kernel
+def _solve_rows(
+    first: int,
+    last: int,
+    starts: Array,
+    columns: Array,
+    values: Array,
+    table: Array,
+    targets: Array,
+    base: Array,
+    times: Array,
+    ridge: Array,
+    found: Array,
+) -> None:
     """found[r] = (times·base + ridge·I + Σ v·t tᵀ)⁻¹(found[r] + Σ v·target), by upper triangles."""
     d = table.shape[1]
     a = np.empty((d, d), np.float32)

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.kernels import Array, kernel
 from isotherm.models.base import Explanation, Recommender
 from isotherm.threads import run_bands, thread_count
 
@@ -190,10 +190,20 @@ def add_products(
     run_bands(_product_columns, bands, np.array(edges), *arguments)
 
 
-@njit(nogil=True, cache=True)
-def _product_rows(  # type: ignore[no-untyped-def]
-    first, last, left, right, starts, items, values, row_of, weights, columns, out
-):
+@kernel
+def _product_rows(
+    first: int,
+    last: int,
+    left: int,
+    right: int,
+    starts: Array,
+    items: Array,
+    values: Array,
+    row_of: Array,
+    weights: Array,
+    columns: Array,
+    out: Array,
+) -> None:
     sums = np.empty(_TILE, np.float32)
     for start in range(left, right, _TILE):
         width = min(_TILE, right - start)
@@ -210,10 +220,19 @@ def _product_rows(  # type: ignore[no-untyped-def]
                 out[u, columns[start + c]] = total[c]
 
 
-@njit(nogil=True, cache=True)
-def _product_columns(  # type: ignore[no-untyped-def]
-    first, last, edges, starts, items, values, row_of, weights, columns, out
-):
+@kernel
+def _product_columns(
+    first: int,
+    last: int,
+    edges: Array,
+    starts: Array,
+    items: Array,
+    values: Array,
+    row_of: Array,
+    weights: Array,
+    columns: Array,
+    out: Array,
+) -> None:
     for band in range(first, last):
         _product_rows(
             0, len(starts) - 1, edges[band], edges[band + 1],

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.kernels import Array, kernel
 from isotherm.models.item_item import products
 from isotherm.threads import run_bands
 
@@ -93,8 +93,10 @@ class AlignmentOperator:
         return {"diagonal": self.diagonal, "rare": self.rare, "rare_update": self.rare_update}
 
 
-@njit(nogil=True, cache=True)
-def _add_picked_columns(first, last, starts, columns, values, weights, out):  # type: ignore[no-untyped-def]
+@kernel
+def _add_picked_columns(
+    first: int, last: int, starts: Array, columns: Array, values: Array, weights: Array, out: Array
+) -> None:
     """out[m, i] += Σ_c values[m, c]·weights[i, c]: only the columns with a value are read.
 
     Each read is a cache line of its own, so several rows go side by side: their reads do not wait for each

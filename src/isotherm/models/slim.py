@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from isotherm.data import Interactions, Items
+from isotherm.kernels import Array, kernel
 from isotherm.models.catalogue import narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
@@ -228,10 +228,20 @@ def solved_rows(
     return solution
 
 
-@njit(nogil=True, cache=True)
-def _clickers(  # type: ignore[no-untyped-def]
-    first, last, items, item_starts, item_users, starts, columns, values, weight, rows, out
-):
+@kernel
+def _clickers(
+    first: int,
+    last: int,
+    items: Array,
+    item_starts: Array,
+    item_users: Array,
+    starts: Array,
+    columns: Array,
+    values: Array,
+    weight: float,
+    rows: Array,
+    out: Array,
+) -> None:
     for r in range(first, last):
         row, total = rows[r], out[r]
         for c in range(item_starts[items[r]], item_starts[items[r] + 1]):

@@ -7,10 +7,10 @@ n_targets: (n_users,) how many targets each user has, at least 1.
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.kernels import Array, kernel
 from isotherm.threads import run_bands
 
 Hits = NDArray[np.bool_]
@@ -94,8 +94,8 @@ def gini(counts: Counts) -> float:
     return float((2 * np.arange(1, n + 1) - n - 1) @ np.sort(counts) / (n * total))
 
 
-@njit(nogil=True, cache=True)
-def _mark_hits(first, last, columns, starts, items, hits):  # type: ignore[no-untyped-def]
+@kernel
+def _mark_hits(first: int, last: int, columns: Array, starts: Array, items: Array, hits: Array) -> None:
     for u in range(first, last):
         mine = items[starts[u] : starts[u + 1]]
         for rank in range(columns.shape[1]):

@@ -7,12 +7,13 @@ depend on threads.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.kernels import Array, kernel
 from isotherm.threads import run_bands
 
 _CHUNK = 64
@@ -67,15 +68,15 @@ def hide(scores: NDArray[np.float32], seen: csr_array) -> None:
     run_bands(_hide_rows, scores.shape[0], scores, seen.indptr, seen.indices, smallest=64)
 
 
-@njit(nogil=True, cache=True)
-def _hide_rows(first, last, scores, starts, items):  # type: ignore[no-untyped-def]
+@kernel
+def _hide_rows(first: int, last: int, scores: Array, starts: Array, items: Array) -> None:
     for u in range(first, last):
         for p in range(starts[u], starts[u + 1]):
             scores[u, items[p]] = -np.inf
 
 
-@njit(nogil=True, cache=True)
-def _key(bits):  # type: ignore[no-untyped-def]
+@kernel
+def _key(bits: Any) -> Any:
     """A whole number in the order of the float32 with these bits: compilers vectorize its maximum."""
     # each step is cast back to 32 bits: numba would widen it, and halve what a vector holds
     key = np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & _SIGNLESS))
@@ -86,24 +87,34 @@ _NEVER = np.int32(-0x7F800001)  # the key of -inf
 _INFINITE = np.int32(0x7F800000)
 
 
-@njit(nogil=True, cache=True)
-def _not_numbers(bits):  # type: ignore[no-untyped-def]
+@kernel
+def _not_numbers(bits: Array) -> Any:
     strange = np.int32(0)
     for c in range(len(bits)):
         strange += np.int32((bits[c] & _SIGNLESS) > _INFINITE)
     return strange
 
 
-@njit(nogil=True, cache=True)
-def _largest(bits, cap):  # type: ignore[no-untyped-def]
+@kernel
+def _largest(bits: Array, cap: Array) -> Any:
     top = _NEVER
     for c in range(_CHUNK):
         top = max(top, min(_key(bits[c]), cap[c]))
     return top
 
 
-@njit(nogil=True, cache=True)
-def _top_k_rows(first, last, scores, bits, caps, drawn, seeds, columns, best):  # type: ignore[no-untyped-def]
+@kernel
+def _top_k_rows(
+    first: int,
+    last: int,
+    scores: Array,
+    bits: Array,
+    caps: Array,
+    drawn: bool,
+    seeds: Array,
+    columns: Array,
+    best: Array,
+) -> int:
     n_items, k = scores.shape[1], columns.shape[2]
     room = max(4 * k, _CHUNK)
     found, codes = np.empty(room, np.int32), np.empty(room, np.uint64)
@@ -147,8 +158,8 @@ def _top_k_rows(first, last, scores, bits, caps, drawn, seeds, columns, best):  
     return strange
 
 
-@njit(nogil=True, cache=True)
-def _lot(seed, column):  # type: ignore[no-untyped-def]
+@kernel
+def _lot(seed: Any, column: int) -> Any:
     """32 bits that look random, the same for the same seed and column (splitmix64)."""
     z = seed + np.uint64(column + 1) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -156,14 +167,14 @@ def _lot(seed, column):  # type: ignore[no-untyped-def]
     return z >> np.uint64(32)
 
 
-@njit(nogil=True, cache=True)
-def _code(key, lot):  # type: ignore[no-untyped-def]
+@kernel
+def _code(key: Any, lot: Any) -> Any:
     """The order of the answer in one whole number: higher keys first, then lower lots."""
     return (np.uint64(np.int64(_INFINITE) - np.int64(key)) << np.uint64(32)) | np.uint64(lot)
 
 
-@njit(nogil=True, cache=True)
-def _keep_best(found, codes, size, k):  # type: ignore[no-untyped-def]
+@kernel
+def _keep_best(found: Array, codes: Array, size: int, k: int) -> Any:
     """Move the k best to the front; return the worst key among them."""
     last = np.partition(codes[:size], k - 1)[k - 1]
     kept = 0

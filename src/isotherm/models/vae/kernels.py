@@ -7,11 +7,14 @@ bfloat16.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
+
+from isotherm.kernels import Array, inlined, reordering_kernel
 
 
 @intrinsic
@@ -34,10 +37,10 @@ def _float(context, bits):  # type: ignore[no-untyped-def]
     return types.float32(types.uint32), code
 
 
-@njit(nogil=True, inline="always")
-def _wide(half):  # type: ignore[no-untyped-def]
+@inlined
+def _wide(half: Any) -> Any:
     """float32 of a bfloat16's bits."""
-    return _float(types.uint32(half) << types.uint32(16))  # type: ignore[call-arg]
+    return _float(np.uint32(half) << np.uint32(16))  # type: ignore[call-arg]
 
 
 def _plain(value):  # type: ignore[no-untyped-def]
@@ -52,16 +55,18 @@ def _plain_of_type(value):  # type: ignore[no-untyped-def]
     return lambda value: value
 
 
-@njit(nogil=True, inline="always")
-def _half(value):  # type: ignore[no-untyped-def]
+@inlined
+def _half(value: Any) -> Any:
     """The nearest bfloat16's bits, ties to even."""
     bits = _bits(value)  # type: ignore[call-arg,var-annotated]
-    odd = (bits >> types.uint32(16)) & types.uint32(1)
-    return types.uint16((bits + types.uint32(0x7FFF) + odd) >> types.uint32(16))
+    odd = (bits >> np.uint32(16)) & np.uint32(1)
+    return np.uint16((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
-def bag_rows(first, last, starts, items, values, weight, out):  # type: ignore[no-untyped-def]
+@reordering_kernel
+def bag_rows(
+    first: int, last: int, starts: Array, items: Array, values: Array, weight: Array, out: Array
+) -> None:
     """out[u] = Σ over u's clicks of value · weight[item], four rows at a time: memory answers slowly."""
     width = weight.shape[1]
     for u in range(first, last):
@@ -82,11 +87,20 @@ def bag_rows(first, last, starts, items, values, weight, out):  # type: ignore[n
             p += 1
 
 
-@njit(nogil=True, inline="always")
-def _adam(  # type: ignore[no-untyped-def]
-    weight, moment, square, gradient, rate, scale, epsilon, beta1, beta2, kept
-):
-    one = types.float32(1)
+@inlined
+def _adam(
+    weight: Array,
+    moment: Array,
+    square: Array,
+    gradient: Array,
+    rate: float,
+    scale: float,
+    epsilon: float,
+    beta1: float,
+    beta2: float,
+    kept: float,
+) -> None:
+    one = np.float32(1)
     for c in range(len(weight)):
         g = gradient[c]
         m = beta1 * _wide(moment[c]) + (one - beta1) * g
@@ -97,17 +111,30 @@ def _adam(  # type: ignore[no-untyped-def]
         weight[c] = w
 
 
-@njit(nogil=True, inline="always")
-def _renew(row, weight, half):  # type: ignore[no-untyped-def]
+@inlined
+def _renew(row: int, weight: Array, half: Array) -> None:
     if len(half):
         for c in range(weight.shape[1]):
             half[row, c] = _half(weight[row, c])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
-def adam_tile(  # type: ignore[no-untyped-def]
-    first, last, rows, gradients, weight, moment, square, half, rate, scale, epsilon, beta1, beta2, kept
-):
+@reordering_kernel
+def adam_tile(
+    first: int,
+    last: int,
+    rows: Array,
+    gradients: Array,
+    weight: Array,
+    moment: Array,
+    square: Array,
+    half: Array,
+    rate: float,
+    scale: float,
+    epsilon: float,
+    beta1: float,
+    beta2: float,
+    kept: float,
+) -> None:
     """Adam on weight[rows[t]] with the gradient gradients[t], float32 or the bits of bfloat16."""
     width = weight.shape[1]
     gradient = np.empty(width, np.float32)
@@ -121,11 +148,28 @@ def adam_tile(  # type: ignore[no-untyped-def]
         _renew(r, weight, half)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "reassoc"})
-def adam_bag(  # type: ignore[no-untyped-def]
-    first, last, items, starts, users, values, above, pull,
-    weight, moment, square, half, rate, scale, epsilon, beta1, beta2, kept, every,
-):  # fmt: skip
+@reordering_kernel
+def adam_bag(
+    first: int,
+    last: int,
+    items: Array,
+    starts: Array,
+    users: Array,
+    values: Array,
+    above: Array,
+    pull: Array,
+    weight: Array,
+    moment: Array,
+    square: Array,
+    half: Array,
+    rate: float,
+    scale: float,
+    epsilon: float,
+    beta1: float,
+    beta2: float,
+    kept: float,
+    every: bool,
+) -> None:
     """Adam where a row's gradient is Σ over its clicks of value · (above[user] + 2 · pull[user] · weight).
 
     every: rows first … last - 1 are all items, clicked or not; else they are places in ``items``.
@@ -141,7 +185,7 @@ def adam_bag(  # type: ignore[no-untyped-def]
             place = t
         gradient[:] = 0
         if place < len(items) and items[place] == r:
-            inward = types.float32(0)
+            inward = np.float32(0)
             for p in range(starts[place], starts[place + 1]):
                 value, row = values[p], above[users[p]]
                 inward += value * pull[users[p]]
@@ -157,8 +201,8 @@ def adam_bag(  # type: ignore[no-untyped-def]
         _renew(r, weight, half)
 
 
-@njit(nogil=True, inline="always")
-def _first_at_least(items, wanted):  # type: ignore[no-untyped-def]
+@inlined
+def _first_at_least(items: Array, wanted: int) -> int:
     low, high = 0, len(items)
     while low < high:
         middle = (low + high) // 2
