@@ -48,7 +48,7 @@ class DatasetError(IsothermError, OSError):
 
 
 class TrainingError(IsothermError, RuntimeError):
-    """Training that cannot go on: a loss that is not a number, a checkpoint that does not fit."""
+    """Training that cannot go on: a loss or a result that is not a number, a checkpoint that does not fit."""
 
 
 class MissingPackageError(IsothermError, ImportError):

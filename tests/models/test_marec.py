@@ -7,9 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from isotherm import EASE, Interactions, Items, MARec, evaluate
+from isotherm import EASE, IALS, SLIM, Interactions, Items, MARec, evaluate
 from isotherm.data.splits import mixed
 from isotherm.errors import ItemsError, ParameterError
+from isotherm.models.registry import model_class
+from isotherm.models.vae.settings import Training
 from tests.conftest import random_clicks
 from tests.reference import marec as reference
 from tests.reference.ease import eq8_weights
@@ -226,3 +228,34 @@ def test_constructor_says_what_is_wrong():
 def test_unknown_field_is_refused(clicks, items):
     with pytest.raises(ItemsError, match="there is no field 'genre'; the fields are genres, plot"):
         MARec(fields=["genre"]).fit(clicks, items)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        EASE(l2=10.0),
+        EASE(l2=10.0, collective=0.5),
+        SLIM(l2=10.0),
+        IALS(factors=4),
+        pytest.param("recvae", id="recvae"),
+    ],
+    ids=lambda backbone: getattr(backbone, "name", None),
+)
+def test_refit_on_unchanged_clicks_is_the_fit(clicks, items, backbone):
+    if backbone == "recvae":
+        backbone = model_class("recvae")(hidden=16, latent=4, training=Training(epochs=2))
+    model = MARec(backbone=backbone, click_threshold=12).fit(clicks, items)
+    before, beta = dense_weights(model), model.beta_
+    again = dense_weights(model.refit(clicks, items))
+    np.testing.assert_allclose(again, before, atol=1e-6 * np.abs(before).max())
+    assert model.beta_ == beta
+
+
+def test_a_refused_refit_leaves_the_model_whole(clicks, items):
+    model = MARec().fit(clicks, items)
+    before, state = dense_weights(model), dict(model.__dict__)
+    for bad in (items.only(["genres"]), items.take(np.arange(3)), None):
+        with pytest.raises((ItemsError, ParameterError)):
+            model.refit(clicks, bad)
+    assert model.__dict__ == state
+    np.testing.assert_array_equal(dense_weights(model), before)

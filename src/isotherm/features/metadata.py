@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 Term = tuple[str, ...]
 MEANING = "meaning of "
 EMBEDDING = "learned embedding"
+_DENSE = ".dense"
 
 
 class Embedding(Protocol):
@@ -65,7 +66,7 @@ class EncodedItems:
                     arrays[f"{name}.{part}"] = getattr(vectors, part)
                 arrays[f"{name}.shape"] = np.array(vectors.shape)
             else:
-                arrays[f"{name}.dense"] = vectors
+                arrays[name + _DENSE] = vectors
         return arrays
 
     @classmethod
@@ -73,13 +74,18 @@ class EncodedItems:
         """The inverse of ``arrays``."""
         vectors: dict[str, Vectors] = {}
         for name in fields:
-            if f"{name}.dense" in arrays:
-                vectors[name] = arrays[f"{name}.dense"]
+            if name + _DENSE in arrays:
+                vectors[name] = arrays[name + _DENSE]
             else:
                 parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
                 shape = arrays[f"{name}.shape"]
                 vectors[name] = csr_array(parts, shape=(int(shape[0]), int(shape[1])))
         return cls(vectors)
+
+
+def may_be_missing(name: str, array: NDArray[Any]) -> bool:
+    """Whether a saved array is a number field, in which NaN stands for a missing value."""
+    return name.endswith(_DENSE) and array.ndim == 1
 
 
 class FeatureStack:

@@ -1,7 +1,8 @@
-"""The model contract: fit, recommend, recommend_for, score, similar_items, explain, add_items, save."""
+"""The model contract: fit, refit, recommend, score, similar_items, explain, add_items, save."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,7 +14,8 @@ from scipy.sparse import csr_array
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.interactions import row_blocks
 from isotherm.data.items import Kind
-from isotherm.errors import NotFittedError, ParameterError, UnsupportedError
+from isotherm.errors import NotFittedError, ParameterError, TrainingError, UnsupportedError
+from isotherm.models.finite import not_finite
 from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown, whole
 from isotherm.progress import stage
@@ -60,8 +62,27 @@ class Recommender(ABC):
         """Learn from clicks and, where the model uses it, item metadata. Returns self.
 
         The catalogue is the items of ``clicks`` and then those that only ``items`` holds.
-        Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent.
+        Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent, and TrainingError
+        where a learned number is not finite; the model is then what it was.
         """
+        return self._learned_by("fit", type(self)._fit, clicks, items)
+
+    def refit(self, clicks: Interactions, items: Items | None = None) -> Self:
+        """Fit a fitted model on a newer log. Returns self.
+
+        What a model learned beside its weights and need not learn every night is held (``_refit`` says what):
+        marec and kernel-ridge hold what metadata is worth. The others learn everything anew, as in ``fit``.
+        Raises as ``fit`` does; the model is then what it was.
+        """
+        return self._fitted()._learned_by("refit", type(self)._refit, clicks, items)
+
+    def _learned_by(
+        self,
+        how: str,
+        learn: Callable[[Self, Interactions, Items | None], None],
+        clicks: Interactions,
+        items: Items | None,
+    ) -> Self:
         if not clicks.n_clicks:
             raise ParameterError(f"{self.name}: 0 clicks to fit on")
         if items is None:
@@ -71,14 +92,26 @@ class Recommender(ABC):
             items.of(clicks.items)  # raises where a clicked item has no row
             catalogue = clicks.items.union(items.ids)
             items, clicks = items.of(catalogue), clicks.among(clicks.users, catalogue)
-        with stage(f"fit {self.name}"):
-            self._fit(clicks, items)
-        self.users_, self.items_, self.clicks_ = clicks.users, clicks.items, clicks.matrix
+        learned = copy(self)  # a fit that fails leaves the model as it was
+        with stage(f"{how} {self.name}"):
+            learn(learned, clicks, items)
+        learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
+        wrong = not_finite(*learned.state())
+        if wrong is not None:
+            raise TrainingError(
+                f"{self.name}: {how} gave {wrong} with numbers that are not finite; a setting or a click "
+                f"weight is out of float32's reach (the largest weight is {clicks.matrix.data.max():g})"
+            )
+        self.__dict__.update(learned.__dict__)
         return self
 
     @abstractmethod
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         """Learn; ``items``, if given, is in the order of the columns of ``clicks``."""
+
+    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+        """Learn on a newer log; a model that holds something overrides this."""
+        self._fit(clicks, items)
 
     def score(self, user_items: csr_array) -> NDArray[np.float32]:
         """Scores (n_users, n_items) float32 for a block of histories; higher is better.

@@ -119,15 +119,25 @@ class KernelRidge(ReadsMetadata, ItemItem):
             shrinkage=self.shrinkage,
             **self._encoders,
         ).fit(items)
+        self._solve(clicks, items, learn=True)
+
+    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+        """Solve anew for newer clicks and items; encoders, both kernels' weights, scales, pace are held."""
+        assert items is not None
+        self._solve(clicks, items, learn=False)
+
+    def _solve(self, clicks: Interactions, items: Items, learn: bool) -> None:
         encoded = self.kernel_.encode(items)
         counts = clicks.item_clicks()
         warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
         known, user_items = encoded.take(warm), narrowed(clicks.matrix, warm)
-        with stage("learn what the metadata is worth"):
-            self._learn(user_items, known)
+        if learn:
+            with stage("learn what the metadata is worth"):
+                self._learn(user_items, known)
         weights, _ = self.backbone.solve(user_items)
-        with stage("choose scales on pseudo-cold items", self.draws) as advance:
-            self._choose(user_items, self._places(user_items, clicks), known, weights, advance)
+        if learn:
+            with stage("choose scales on pseudo-cold items", self.draws) as advance:
+                self._choose(user_items, self._places(user_items, clicks), known, weights, advance)
         teaching = teachers(user_items)
         logs = log_clicks(user_items, teaching)
         self._length = mean_length(user_items)

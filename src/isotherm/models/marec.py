@@ -128,17 +128,14 @@ class MARec(ReadsMetadata, Recommender):
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
         self._align(clicks, items, learn=True)
 
-    def refit(self, clicks: Interactions, items: Items) -> Self:
-        """Fit on new clicks and items while encoders, μ, β and the click threshold are held.
+    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+        """The nightly job between two full fits: encoders, the embedding, μ, β and p are held.
 
-        The nightly job between two full fits; a new item's column is then what ``add_items`` gives it.
+        The backbone is trained anew, so that on unchanged clicks and items a refit is the fit; a new item's
+        column is then what ``add_items`` gives it.
         """
-        self._fitted()
-        catalogue = clicks.items.union(items.ids)
-        items, clicks = items.of(catalogue), clicks.among(clicks.users, catalogue)
-        self.users_, self.items_, self.clicks_ = clicks.users, clicks.items, clicks.matrix
+        assert items is not None
         self._align(clicks, items, learn=False)
-        return self
 
     def _align(self, clicks: Interactions, items: Items, learn: bool) -> None:
         """The weights: warm block from the backbone, rare and cold columns from metadata."""
@@ -168,13 +165,11 @@ class MARec(ReadsMetadata, Recommender):
             self._features(encoded.take(np.concatenate([warm, cold]))) if model.wants_features else None,
         )
         beta = None if self.beta == "auto" else float(self.beta)
-        if not learn:
-            beta = self.beta_
-        rehearsal = None
+        chosen_by: Rehearsal | float | None = None if learn else self.beta_
         if beta is None and trial is not None:
             features = None if data.features is None else data.features[: len(warm)]
-            rehearsal = self._rehearsal(trial, features)
-        self.beta_ = model.fit(data, beta, rehearsal, product)
+            chosen_by = self._rehearsal(trial, features)
+        self.beta_ = model.fit(data, beta, chosen_by, product)
         model.place_all(clicks.n_items, warm, cold, data, self.beta_)
         self.aligned_ = model
         self._cold_encoded = encoded.take(cold)

@@ -84,10 +84,16 @@ class Aligned(ABC):
 
     @abstractmethod
     def fit(
-        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+        self,
+        data: Alignment,
+        beta: float | None,
+        chosen_by: Rehearsal | float | None,
+        gram: NDArray[np.float32],
     ) -> float:
-        """Train on clicked items; β in use: as given, or for None learned on the rehearsal.
+        """Train on clicked items; β in use: as given, or for None what ``chosen_by`` says.
 
+        chosen_by: pseudo-cold items to learn β on; the β that an earlier fit has learned, so that training is
+        again what it was then; or None, where there is nothing to learn it on.
         gram: XᵀX, (n_warm, n_warm), which may be overwritten.
         """
 

@@ -46,12 +46,19 @@ class AlignedCollective(OnWeights):
     alpha: float
 
     def fit(
-        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+        self,
+        data: Alignment,
+        beta: float | None,
+        chosen_by: Rehearsal | float | None,
+        gram: NDArray[np.float32],
     ) -> float:
         """Train; β is learned before any column is aligned."""
         inverse = self._plain(data, gram)
         if beta is None:
-            beta = 1.0 if rehearsal is None else self._learned_beta(rehearsal, data.alpha)
+            beta = (
+                self._learned_beta(chosen_by, data.alpha) if isinstance(chosen_by, Rehearsal) else chosen_by
+            )
+            beta = 1.0 if beta is None else beta
         self._align(data, beta, gram, inverse)
         return beta
 

@@ -35,18 +35,22 @@ class AlignedFactors(Aligned):
     new: Vectors
 
     def fit(
-        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+        self,
+        data: Alignment,
+        beta: float | None,
+        chosen_by: Rehearsal | float | None,
+        gram: NDArray[np.float32],
     ) -> float:
         """Train with β as given, or with its natural scale; then β is learned for new items."""
         self._train(data, data.natural_beta() if beta is None else beta)
         if beta is not None:
             return beta
-        if rehearsal is None:
-            return data.natural_beta()
+        if not isinstance(chosen_by, Rehearsal):
+            return data.natural_beta() if chosen_by is None else chosen_by
         with stage("choose beta on pseudo-cold items"):
-            smaller, small = type(self)(self.backbone), rehearsal.part(data.alpha)
+            smaller, small = type(self)(self.backbone), chosen_by.part(data.alpha)
             smaller._train(small, small.natural_beta())
-            return learned_beta(self, smaller, rehearsal, data.user_items)
+            return learned_beta(self, smaller, chosen_by, data.user_items)
 
     def _train(self, data: Alignment, beta: float) -> None:
         n_warm, n_cold = data.user_items.shape[1], len(data.cold_rows)

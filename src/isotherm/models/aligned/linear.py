@@ -38,17 +38,21 @@ class _Linear(OnWeights):
     _warm: NDArray[np.float32]  #: Θ of the warm items
 
     def fit(
-        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+        self,
+        data: Alignment,
+        beta: float | None,
+        chosen_by: Rehearsal | float | None,
+        gram: NDArray[np.float32],
     ) -> float:
         """Train; β is learned before the rare columns are aligned, which depend on it."""
         self._plain(data.user_items, data.alpha, gram)
         if beta is None:
-            beta = 1.0
-            if rehearsal is not None:
+            beta = 1.0 if chosen_by is None or isinstance(chosen_by, Rehearsal) else chosen_by
+            if isinstance(chosen_by, Rehearsal):
                 with stage("choose beta on pseudo-cold items"):
                     smaller = type(self)(self.backbone)
-                    smaller._plain(rehearsal.pseudo.clicks, data.alpha)
-                    beta = learned_beta(self, smaller, rehearsal, data.user_items)
+                    smaller._plain(chosen_by.pseudo.clicks, data.alpha)
+                    beta = learned_beta(self, smaller, chosen_by, data.user_items)
         if len(data.rare):
             strength = np.float32(data.alpha * beta) * data.falling
             self._align(data.user_items, data.rare, data.rare_rows * strength[:, None])

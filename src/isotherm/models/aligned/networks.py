@@ -72,7 +72,11 @@ class AlignedNetwork(Aligned):
             )
 
     def fit(
-        self, data: Alignment, beta: float | None, rehearsal: Rehearsal | None, gram: NDArray[np.float32]
+        self,
+        data: Alignment,
+        beta: float | None,
+        chosen_by: Rehearsal | float | None,
+        gram: NDArray[np.float32],
     ) -> float:
         """Train with β as given, or with its natural scale; then β is learned for new items."""
         self.alpha, self.unit = data.alpha, data.natural_beta()
@@ -85,10 +89,10 @@ class AlignedNetwork(Aligned):
         self._remember(data.user_items)
         if beta is not None:
             return beta
-        if rehearsal is None:
-            return self.unit
+        if not isinstance(chosen_by, Rehearsal):
+            return self.unit if chosen_by is None else chosen_by
         with stage("choose beta on pseudo-cold items"):
-            return self._learned_beta(data.user_items, rehearsal)
+            return self._learned_beta(data.user_items, chosen_by)
 
     def _remember(self, user_items: csr_array) -> None:
         """What new rows are fitted on: a sample of users."""

@@ -49,6 +49,8 @@ class VAERecommender(Recommender):
     anchors_: NDArray[np.float32] | None  #: (n_items, latent) e_i, or None where anchors are off
     skip_: LinearPath | None  #: the linear path beside the network
     progress_: Progress  #: how the training went: epochs, best metric
+    _valid: Interactions | None = None  #: while ``fit`` runs, and so is ``_run``
+    _run: str | os.PathLike[str] | None = None
 
     def __init__(
         self,

@@ -1,0 +1,75 @@
+"""What fit and refit leave behind: the same answers, or the model as it was; no number that is not finite."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm import EASE, Interactions
+from isotherm.errors import IsothermError, NotFittedError, TrainingError
+from isotherm.models.finite import not_finite
+from isotherm.models.registry import model_class
+from isotherm.models.vae.settings import Training
+
+QUICK = {
+    "popularity": {}, "item-knn": {}, "content-knn": {}, "ease": {}, "slim": {}, "ials": {"factors": 4},
+    "kernel-ridge": {"steps": 3, "draws": 1},
+    "multvae": {"hidden": 8, "latent": 4, "training": Training(epochs=2)},
+}  # fmt: skip
+
+
+@pytest.fixture(params=QUICK)
+def model(request):
+    return model_class(request.param)(**QUICK[request.param])
+
+
+def test_refit_on_unchanged_clicks_is_the_fit_and_needs_one(model, clicks, items):
+    with pytest.raises(NotFittedError):
+        model.refit(clicks, items)
+    before = model.fit(clicks, items).recommend(k=30)
+    after = model.refit(clicks, items).recommend(k=30)
+    assert after.drop("score").equals(before.drop("score"))
+    np.testing.assert_allclose(after["score"], before["score"], rtol=1e-5, atol=1e-7)
+
+
+def test_refit_learns_of_new_users_and_items(model, clicks, items):
+    half = Interactions.from_csr(
+        clicks.matrix[:40, :20], clicks.users.take(np.arange(40)), clicks.items.take(np.arange(20))
+    )
+    model.fit(half, items.take(np.arange(20))).refit(clicks, items)
+    assert (len(model.users_), model.n_items) == (60, 30)
+    assert model.recommend(k=30)["score"].is_finite().all()
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was(model, clicks, items):
+    before = dict(model.fit(clicks, items).__dict__)
+    with pytest.raises(IsothermError):
+        model.fit(clicks, items.take(np.arange(2)))
+    with pytest.raises(IsothermError):
+        model.refit(Interactions.from_csr(csr_array((3, 2), dtype=np.float32)), items)
+    assert model.__dict__ == before
+
+
+def test_a_result_that_is_not_finite_is_refused_by_name(clicks, monkeypatch):
+    model = EASE().fit(clicks)
+    before = dict(model.__dict__)
+    solve = EASE.solve
+
+    def spoilt(*arguments):
+        weights, diagonal = solve(*arguments)
+        weights[3, 1] = np.nan
+        return weights, diagonal
+
+    monkeypatch.setattr(EASE, "solve", spoilt)
+    with pytest.raises(TrainingError, match=r"ease: fit gave weights\.0 with numbers that are not finite"):
+        model.fit(clicks)
+    assert model.__dict__ == before
+
+
+def test_what_is_not_finite_is_found_in_arrays_and_in_json():
+    whole = {"a": np.ones(3), "empty": np.empty(0), "ids": np.arange(3), "year.dense": np.array([1, np.nan])}
+    assert not_finite(whole, {"x": [1.0, {"y": 2}], "z": None, "w": "nan"}) is None
+    assert not_finite(whole | {"b": np.array([[1, np.nan]])}) == "b"
+    assert not_finite(whole | {"b": np.array([np.inf], np.float32)}) == "b"
+    assert not_finite({"year.dense": np.array([np.nan, -np.inf])}) == "year.dense"
+    assert not_finite({"clip.dense": np.array([[np.nan]])}) == "clip.dense"
+    assert not_finite(whole, {"x": [1.0, {"y": float("inf")}]}) == "x.1.y"
