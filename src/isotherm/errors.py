@@ -43,6 +43,10 @@ class ModelFolderError(IsothermError, OSError):
     """A saved model that is missing, damaged, or from a newer isotherm."""
 
 
+class OutputError(IsothermError, OSError):
+    """A file or folder that cannot be written, or must not be: it would cost what is there."""
+
+
 class DatasetError(IsothermError, OSError):
     """A public data set that no source could provide."""
 

@@ -1,63 +1,82 @@
-"""Writes files whole or not at all, and tells whether they still are."""
+"""Writes files whole or not at all, and finds out before the work whether they can be written.
 
+A file is filled under a temporary name (``.NAME.<8 digits>.part``) and put in place in one step. Whoever is
+killed on the way leaves a temporary file, which the next write of the same name clears: a lock tells the dead
+from the living.
+"""
+
+import errno
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from isotherm.errors import IsothermError, OutputError
+
+Address = str | os.PathLike[str]
+Write = Callable[[Path], object]
 DIGITS = 16  # of a file's SHA-256, in its name
+_LONGEST = 200  # bytes of a name; a longer one would leave no room for what a temporary name adds
+_NO_LOCKS = {errno.ENOLCK, errno.EBADF, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
-def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:
+def write_atomically(path: Address, write: Write) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
 
-    The old file stays whole until the new one is on disk; an error in ``write`` leaves nothing behind.
+    A link is followed and stays, a file that is replaced hands its permissions on. The old file stays whole
+    until the new one is on disk; an error in ``write`` leaves nothing behind. Raises OutputError that names
+    the file and the reason.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    check_file(path)
+    target = Path(os.path.realpath(path))
+    with told(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_dead(target)
+        temporary = filled(target.parent, target.name, write, _mode(target))
+        put(temporary, target)
+    return Path(path)
 
 
-def write_json(path: str | os.PathLike[str], document: Any) -> Path:
+def write_json(path: Address, document: Any) -> Path:
     """Write plain JSON, whole or not at all. Raises ValueError where a number is not finite."""
-    text = json.dumps(document, indent=1, allow_nan=False)
-    return write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+    return write_atomically(path, json_writer(document))
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
+def streamed(write: Callable[[BinaryIO], object]) -> Write:
+    """For writers that cannot take every file name of the system: they get an open file."""
+
+    def fill(file: Path) -> None:
+        with open(file, "wb") as stream:
+            write(stream)
+
+    return fill
+
+
+def sha256(path: Address) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def named_by_content(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
+def named_by_content(folder: Path, name: str, suffix: str, write: Write) -> str:
     """Let ``write`` fill a file in ``folder``, named by its content: NAME-<16 digits of SHA-256>SUFFIX."""
-    fresh = write_atomically(folder / f"{name}.new{suffix}", write)
-    final = f"{name}-{sha256(fresh)[:DIGITS]}{suffix}"
-    os.replace(fresh, folder / final)
+    with told(folder / f"{name}{suffix}"):
+        _clear_dead(folder / name)
+        temporary = filled(folder, name, write)
+        final = f"{name}-{sha256(temporary)[:DIGITS]}{suffix}"
+        put(temporary, folder / final)
     return final
 
 
-def remove_others(folder: Path, patterns: Iterable[str], kept: set[str]) -> None:
-    """Remove what older or interrupted writes left: files of these patterns whose names are not ``kept``."""
-    for pattern in patterns:
-        for file in folder.glob(pattern):
-            if file.name not in kept:
-                file.unlink(missing_ok=True)
-
-
 def is_whole(file: Path) -> bool:
-    """Whether the content of a file that ``named_by_content`` wrote is still what its name says."""
+    """Whether the content of a file that is named by its content is still what its name says."""
     return file.is_file() and file.stem.endswith(f"-{sha256(file)[:DIGITS]}")
 
 
@@ -66,3 +85,230 @@ def cache_folder() -> Path:
     if "ISOTHERM_CACHE" in os.environ:
         return Path(os.environ["ISOTHERM_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "isotherm"
+
+
+def check_file(path: Address) -> None:
+    """Raise OutputError where a file cannot be written to ``path``: found out before the work."""
+    path = Path(path)
+    check_names(path, OutputError)
+    found = status(path, OutputError)
+    if found is None:
+        check_parent(path, OutputError)
+    elif stat.S_ISDIR(found.st_mode):
+        raise OutputError(f"{path}: is a folder; name a file")
+    elif not stat.S_ISREG(found.st_mode):
+        raise OutputError(f"{path}: is no regular file (a device, pipe or socket); name a file")
+    elif not os.access(path, os.W_OK):
+        raise OutputError(f"{path}: is write-protected; name another file")
+    else:
+        check_parent(Path(os.path.realpath(path)), OutputError)
+
+
+@contextmanager
+def locked(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold ``folder`` (made where it is absent) against every other ``locked``, in any process.
+
+    The lock is on the folder itself: no file is left, and reading needs none. Yields whether the file system
+    has locks. Raises BlockingIOError where another holds it and ``wait`` is false.
+    """
+    while True:
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            holder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            has_locks = _flock(holder, wait)
+            if not _is_at(holder, folder):  # removed while we waited
+                continue
+            yield has_locks
+            return
+        finally:
+            os.close(holder)
+
+
+def json_writer(document: Any) -> Write:
+    text = json.dumps(document, indent=1, allow_nan=False)
+    return lambda file: file.write_text(text + "\n", encoding="utf-8")
+
+
+def _copy(source: Path) -> Write:
+    return lambda file: file.write_bytes(source.read_bytes())
+
+
+def filled(folder: Path, name: str, write: Write, mode: int | None = None) -> Path:
+    """A temporary file in ``folder`` that ``write`` has filled, on disk; removed where that fails.
+
+    It is locked while it is filled, so that others can tell it from one that a killed process left.
+    """
+    while True:
+        temporary = folder / f".{_short(name)}.{secrets.token_hex(4)}.part"
+        holder = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        _flock(holder)
+        if _is_at(holder, temporary):
+            break
+        os.close(holder)  # taken for a dead one before it was locked
+    try:
+        if mode is not None:
+            os.fchmod(holder, mode)
+        write(temporary)
+        os.fsync(holder)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(holder)
+    return temporary
+
+
+def put(temporary: Path, target: Path) -> None:
+    """Put a filled file in place in one step, for good."""
+    try:
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    holder = os.open(target.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems cannot
+            os.fsync(holder)
+    finally:
+        os.close(holder)
+
+
+def _clear_dead(target: Path) -> None:
+    """Remove the temporary files of ``target`` that nobody is filling."""
+    for part in parts_of(target.parent, target.name):
+        with suppress(OSError):
+            holder = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if _flock(holder, wait=False) and _is_at(holder, part):
+                    part.unlink(missing_ok=True)
+            finally:
+                os.close(holder)
+
+
+def parts_of(folder: Path, name: str) -> list[Path]:
+    """The temporary files of ``name``."""
+    pattern = re.compile(rf"\.{re.escape(_short(name))}\.[0-9a-f]{{8}}\.part")
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [folder / each for each in names if pattern.fullmatch(each) and is_regular(folder / each)]
+
+
+def _short(name: str) -> str:
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= _LONGEST else hashlib.sha256(encoded).hexdigest()[:DIGITS]
+
+
+def _flock(holder: int, wait: bool = True) -> bool:
+    """Lock an open file or folder; False where its file system has no locks."""
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except OSError as cause:
+        if cause.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
+
+
+def _is_at(holder: int, path: Path) -> bool:
+    """Whether the open file ``holder`` is what lies at ``path``."""
+    try:
+        return os.path.samestat(os.fstat(holder), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a plain file lies there, no link."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _mode(path: Path) -> int | None:
+    return stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+
+
+@contextmanager
+def told(path: Address) -> Iterator[None]:
+    """Errors of the system, also those that a library wrapped, as an OutputError that names ``path``."""
+    try:
+        yield
+    except IsothermError:
+        raise
+    except Exception as cause:
+        number = _error_number(cause)
+        if number is None:
+            raise
+        raise OutputError(refusal(path, number)) from cause
+
+
+def _error_number(cause: Exception) -> int | None:
+    if isinstance(cause, OSError) and cause.errno is not None:
+        return cause.errno
+    wrapped = re.search(r"\(os error (\d+)\)", str(cause))  # as polars and safetensors word it
+    return int(wrapped[1]) if wrapped else None
+
+
+_CURES = {
+    errno.ENOSPC: "free some space, or name another place",
+    errno.EDQUOT: "free some space, or name another place",
+    errno.EFBIG: "raise the limit of file sizes, or name another place",
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
+
+
+def refusal(path: Address, number: int) -> str:
+    cure = _CURES.get(number, "name a place that can be written")
+    return f"{path}: cannot be written ({os.strerror(number)}); {cure}"
+
+
+def status(path: Path, error: type[IsothermError]) -> os.stat_result | None:
+    """What lies at ``path``, links followed, or None. Refuses a link that leads nowhere."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise error(
+                f"{path}: is a link to {os.readlink(path)}, which does not exist; make that, or name another"
+            ) from None
+        return None
+    except OSError as cause:
+        number = cause.errno or 0
+        if number == errno.ELOOP:
+            raise error(f"{path}: is a link that leads in a circle; name another") from cause
+        raise error(refusal(path, number)) from cause
+
+
+def check_names(path: Path, error: type[IsothermError]) -> None:
+    """Refuse what no file system takes."""
+    if "\0" in str(path):
+        raise error(f"{str(path)!r}: holds a NUL character; give it another name")
+    longest = max((len(os.fsencode(name)) for name in path.parts), default=0)
+    if longest > 255 or len(os.fsencode(path)) > 4095:
+        shown = str(path) if len(str(path)) < 80 else f"{str(path)[:40]}…{str(path)[-30:]}"
+        raise error(refusal(shown, errno.ENAMETOOLONG))
+
+
+def check_parent(path: Path, error: type[IsothermError]) -> None:
+    """Refuse where the nearest folder above ``path`` that exists is none, or cannot be written."""
+    above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
+    found = status(above, error)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        raise error(f"{path}: cannot be written, because {above} is a file; name another place")
+    check_writable(above, path, error)
+
+
+def check_writable(folder: Path, path: Path, error: type[IsothermError]) -> None:
+    """Make a file in ``folder`` and remove it: permission bits alone do not tell."""
+    probe = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        probe.unlink()
+    except OSError as cause:
+        raise error(refusal(path, cause.errno or 0)) from cause

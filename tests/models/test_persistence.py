@@ -1,5 +1,6 @@
 """Saved models: atomic, checked, and free of code."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,9 +10,8 @@ import polars as pl
 import pytest
 
 import isotherm
-from isotherm import EASE, Interactions, files
-from isotherm.errors import ModelFolderError
-from isotherm.models import persistence
+from isotherm import EASE, Interactions, files, folders
+from isotherm.errors import ModelFolderError, OutputError
 
 
 @pytest.fixture
@@ -37,48 +37,56 @@ def test_saving_again_replaces_the_model_and_leaves_no_old_file(saved, clicks):
     assert isotherm.load(folder).l2 == 3.0
 
 
-@pytest.mark.parametrize("step", ["users", "items", "manifest"])
+@pytest.mark.parametrize("step", ["arrays", "users", "items", "model.json"])
 def test_failure_while_saving_leaves_the_old_model_whole(saved, clicks, monkeypatch, step):
     folder, model = saved
-    write = persistence.write_atomically
+    filled = files.filled
 
-    def failing(path, fill):
-        if step in path.name or (step == "manifest" and path.name == persistence.MANIFEST):
-            raise OSError("no space left on device")
-        return write(path, fill)
+    def failing(place, name, write, mode=None):
+        if name == step:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return filled(place, name, write, mode)
 
-    for module in (persistence, files):
-        monkeypatch.setattr(module, "write_atomically", failing)
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(folders, "filled", failing)
+    before = sorted(folder.iterdir())
+    with pytest.raises(OutputError, match=rf"model.{step}.*No space left on device\); free some space"):
         EASE(l2=3.0).fit(clicks).save(folder)
+    assert sorted(folder.iterdir()) == before
     loaded = isotherm.load(folder)
     assert loaded.l2 == 500.0
     assert loaded.recommend(k=5).equals(model.recommend(k=5))
 
 
-def test_process_killed_while_saving_leaves_the_old_model_whole(saved):
-    """A real process dies (no clean-up, no exit handlers) just before the manifest is replaced."""
+@pytest.mark.parametrize("puts", [0, 1, 3, 4])
+def test_process_killed_while_saving_leaves_a_whole_model_and_the_next_save_clears_up(saved, puts):
+    """A real process is killed before it puts its first, second, ... file, or before it removes old ones."""
     folder, model = saved
     code = f"""
-import os, isotherm
-from isotherm import files
-from isotherm.models import persistence
+import os, signal, isotherm
+from isotherm import folders
 model = isotherm.load({str(folder)!r})
 model.l2 = 3.0
 model.weights_.groups[0][1][:] = 0
-write = persistence.write_atomically
-def dying(path, fill):
-    if path.name == persistence.MANIFEST:
-        os._exit(9)
-    return write(path, fill)
-persistence.write_atomically = dying
+put, done = folders.put, 0
+def counted(*places):
+    global done
+    if done == {puts}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done += 1
+    put(*places)
+folders.put = counted
+folders.Save._remove_old = lambda self: counted()
 model.save({str(folder)!r})
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    assert len(list(folder.glob("arrays-*"))) == 2  # the new arrays are there, but nobody names them
-    assert isotherm.load(folder).recommend(k=5).equals(model.recommend(k=5))
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert len(list(folder.iterdir())) > 4
+    loaded = isotherm.load(folder)
+    assert loaded.l2 == (3.0 if puts == 4 else 500.0)
+    if puts < 4:
+        assert loaded.recommend(k=5).equals(model.recommend(k=5))
     model.save(folder)
-    assert len(list(folder.glob("arrays-*"))) == 1
+    assert len(list(folder.iterdir())) == 4
+    assert isotherm.load(folder).recommend(k=5).equals(model.recommend(k=5))
 
 
 def test_damaged_arrays_are_noticed(saved):
@@ -148,14 +156,20 @@ def test_folder_without_model_and_file_in_the_way(clicks, tmp_path):
     assert (tmp_path / "taken").read_text() == "mine"
 
 
-def test_foreign_files_in_the_folder_are_left_alone(clicks, tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
+def test_foreign_files_in_the_folder_of_a_model_are_left_alone(saved, clicks):
+    folder, _ = saved
     (folder / "users.parquet").write_text("not yours")
-    (folder / "notes.txt").write_text("keep me")
+    (folder / "arrays-backup.safetensors").write_text("not yours")
     EASE().fit(clicks).save(folder)
-    assert (folder / "notes.txt").read_text() == "keep me"
+    assert (folder / "arrays-backup.safetensors").read_text() == "not yours"
     assert (folder / "users.parquet").read_text() == "not yours"
+
+
+def test_folder_of_anything_else_is_refused(clicks, tmp_path):
+    (tmp_path / "notes.txt").write_text("keep me")
+    with pytest.raises(ModelFolderError, match=r"holds no saved model \(notes.txt is in the way\); name an"):
+        EASE().fit(clicks).save(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """A click log as a folder of arrays that are read where they lie: training on more than memory holds.
 
-indptr, indices and data of the CSR matrix as .npy, ids (and timestamps) as Parquet, a manifest written last.
+indptr, indices and data of the CSR matrix as .npy, ids (and timestamps) as Parquet, each named by its
+content, and a manifest that lists them.
 """
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -14,10 +16,20 @@ from scipy.sparse import csr_array
 
 from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError
-from isotherm.files import write_atomically
+from isotherm.files import streamed
+from isotherm.folders import FolderKind, saving
+from isotherm.version import __version__
 
 MANIFEST = "clicks.json"
+FORMAT = 1
 _PARTS = ("indptr", "indices", "data")
+FOLDER = FolderKind(
+    what="stored log",
+    manifest=MANIFEST,
+    marks={"format": int, "isotherm": str, "shape": list, "files": dict},
+    error=InteractionsError,
+    roles=(*_PARTS, "users", "items", "timestamps"),
+)
 
 
 def is_stored(path: Any) -> bool:
@@ -28,18 +40,27 @@ def is_stored(path: Any) -> bool:
 def store(
     path: str | os.PathLike[str], users: IdMap, items: IdMap, matrix: csr_array, times: pl.Series | None
 ) -> None:
-    """Write a log to the folder ``path``; the manifest comes last, so a half-written folder is none."""
-    folder = Path(path)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    """Write a log to the folder ``path``, whole or not at all; an older log there is replaced.
+
+    Raises InteractionsError where ``path`` is a file or a folder of anything else, OutputError where it
+    cannot be written.
+    """
     index = np.int32 if matrix.nnz < 2**31 else np.int64  # one type for both, or opening would make a copy
-    for part, values in zip(_PARTS, (matrix.indptr, matrix.indices, matrix.data), strict=True):
-        _array(folder / f"{part}.npy", values if part == "data" else values.astype(index, copy=False))
-    for name, ids in (("users", users), ("items", items)):
-        _frame(folder / f"{name}.parquet", ids.values.to_frame("id"))
+    arrays = {
+        "indptr": matrix.indptr.astype(index, copy=False),
+        "indices": matrix.indices.astype(index, copy=False),
+        "data": matrix.data,
+    }
+    frames = {"users": users.values.to_frame("id"), "items": items.values.to_frame("id")}
     if times is not None:
-        _frame(folder / "timestamps.parquet", times.to_frame("timestamp"))
-    facts = {"shape": list(matrix.shape), "timestamps": times is not None}
-    write_atomically(folder / MANIFEST, lambda file: file.write_text(json.dumps(facts), encoding="utf-8"))
+        frames["timestamps"] = times.to_frame("timestamp")
+    with saving(path, FOLDER) as folder:
+        files = {role: folder.by_content(role, ".npy", _array(values)) for role, values in arrays.items()}
+        for role, frame in frames.items():
+            files[role] = folder.by_content(role, ".parquet", streamed(frame.write_parquet))
+        folder.commit(
+            {"format": FORMAT, "isotherm": __version__, "shape": list(matrix.shape), "files": files}
+        )
 
 
 def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Series | None]:
@@ -47,12 +68,11 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
     folder = Path(path)
     try:
         facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        indptr, indices, data = (np.load(folder / f"{part}.npy", mmap_mode="r") for part in _PARTS)
+        files = {role: folder / name for role, name in facts["files"].items()}
+        indptr, indices, data = (np.load(files[part], mmap_mode="r") for part in _PARTS)
         matrix = csr_array((data, indices, indptr), shape=tuple(facts["shape"]), copy=False)
-        users, items = (
-            IdMap(pl.read_parquet(folder / f"{name}.parquet")["id"]) for name in ("users", "items")
-        )
-        times = pl.read_parquet(folder / "timestamps.parquet")["timestamp"] if facts["timestamps"] else None
+        users, items = (IdMap(pl.read_parquet(files[name])["id"]) for name in ("users", "items"))
+        times = pl.read_parquet(files["timestamps"])["timestamp"] if "timestamps" in files else None
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as cause:
         raise InteractionsError(f"{folder}: is no whole stored log ({cause}); store it again") from cause
     if matrix.shape != (len(users), len(items)) or matrix.indptr[-1] != len(data):
@@ -60,13 +80,13 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
     return users, items, matrix, times
 
 
-def _array(file: Path, values: Any) -> None:
-    def write(target: Path) -> None:
-        with open(target, "wb") as stream:
-            np.save(stream, values)
-
-    write_atomically(file, write)
+def _array(values: Any) -> Callable[[Path], object]:
+    """Writes an array as .npy through a plain stream: NumPy's own way of writing hides why it failed."""
+    return streamed(lambda stream: np.lib.format.write_array(_Plain(stream), values, allow_pickle=False))
 
 
-def _frame(file: Path, frame: pl.DataFrame) -> None:
-    write_atomically(file, frame.write_parquet)
+class _Plain:
+    """A stream that NumPy does not take for a file of the system."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.write = stream.write

@@ -19,7 +19,8 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
 from isotherm.errors import ModelFolderError, ParameterError
-from isotherm.files import is_whole, named_by_content, remove_others, write_atomically
+from isotherm.files import is_whole, streamed
+from isotherm.folders import FolderKind, saving
 from isotherm.models.catalogue import part
 from isotherm.models.parameters import hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
@@ -28,29 +29,30 @@ from isotherm.version import __version__
 
 FORMAT = 2
 MANIFEST = "model.json"
-_FILES = ("arrays[-.]*.safetensors", "users[-.]*.parquet", "items[-.]*.parquet")
+FOLDER = FolderKind(
+    what="saved model",
+    manifest=MANIFEST,
+    marks={"format": int, "isotherm": str, "model": str, "files": dict},
+    error=ModelFolderError,
+    roles=("arrays", "users", "items"),
+)
 _CLICKS = ("data", "indices", "indptr")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to the folder ``path``, whole or not at all; an old model there is replaced.
 
-    Raises ModelFolderError where ``path`` is a file.
+    Raises ModelFolderError where ``path`` is a file or a folder of anything else, OutputError where it cannot
+    be written.
     """
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise ModelFolderError(f"{folder}: is a file; a model is saved to a folder")
-    folder.mkdir(parents=True, exist_ok=True)
     arrays, document = model.state()
     arrays = {f"model/{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
     arrays |= {f"clicks/{name}": getattr(model.clicks_, name) for name in _CLICKS}
-    with stage(f"save {model.name}"):
+    with stage(f"save {model.name}"), saving(path, FOLDER) as folder:
         files = {
-            "arrays": named_by_content(
-                folder, "arrays", ".safetensors", lambda file: save_file(arrays, file)
-            ),
-            "users": named_by_content(folder, "users", ".parquet", _ids_writer(model.users_)),
-            "items": named_by_content(folder, "items", ".parquet", _ids_writer(model.items_)),
+            "arrays": folder.by_content("arrays", ".safetensors", lambda file: save_file(arrays, file)),
+            "users": folder.by_content("users", ".parquet", _ids_writer(model.users_)),
+            "items": folder.by_content("items", ".parquet", _ids_writer(model.items_)),
         }
         manifest = {
             "format": FORMAT,
@@ -60,9 +62,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
             "files": files,
             "state": document,
         }
-        text = json.dumps(manifest, indent=1, allow_nan=False)
-        write_atomically(folder / MANIFEST, lambda file: file.write_text(text, encoding="utf-8"))
-        remove_others(folder, _FILES, set(files.values()))
+        folder.commit(manifest)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -116,7 +116,7 @@ def _value(owner: type[Any], name: str, value: Any) -> Any:
 
 
 def _ids_writer(ids: IdMap) -> Callable[[Path], object]:
-    return lambda file: ids.values.to_frame().write_parquet(file)
+    return streamed(ids.values.to_frame().write_parquet)
 
 
 def _ids(file: Path) -> IdMap:

@@ -15,10 +15,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from isotherm.errors import TrainingError
-from isotherm.files import is_whole, named_by_content, remove_others, write_atomically
+from isotherm.files import is_whole
+from isotherm.folders import FolderKind, manifest_of, saving
 
 MANIFEST = "checkpoint.json"
 LOG = "run.jsonl"
+FOLDER = FolderKind(
+    what="training run",
+    manifest=MANIFEST,
+    marks={"fingerprint": str, "files": dict},
+    error=TrainingError,
+    roles=("checkpoint",),
+)
 
 
 class RunFolder:
@@ -26,9 +34,9 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            raise TrainingError(f"{self.path}: is a file; a run is kept in a folder")
-        self.path.mkdir(parents=True, exist_ok=True)
+        with saving(self.path, FOLDER) as folder:
+            if manifest_of(self.path, FOLDER) is None:  # from now on it is known as a run's
+                folder.commit({"fingerprint": "", "files": {}})
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line: time, event, facts."""
@@ -39,10 +47,9 @@ class RunFolder:
     def save(self, arrays: dict[str, Tensor], document: dict[str, Any]) -> None:
         """Replace the checkpoint, whole or not at all."""
         whole = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
-        name = named_by_content(self.path, "checkpoint", ".safetensors", lambda file: save_file(whole, file))
-        text = json.dumps({**document, "file": name}, indent=1)
-        write_atomically(self.path / MANIFEST, lambda file: file.write_text(text, encoding="utf-8"))
-        remove_others(self.path, ["checkpoint[-.]*.safetensors"], {name})
+        with saving(self.path, FOLDER) as folder:
+            file = folder.by_content("checkpoint", ".safetensors", lambda file: save_file(whole, file))
+            folder.commit({**document, "files": {"checkpoint": file}})
 
     def load(self, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The checkpoint, or None where there is none.
@@ -54,7 +61,9 @@ class RunFolder:
             return None
         try:
             document = json.loads(manifest.read_text(encoding="utf-8"))
-            file = self.path / document["file"]
+            if not document["files"]:
+                return None
+            file = self.path / document["files"]["checkpoint"]
             if not is_whole(file):
                 raise ValueError("its content changed")
             arrays = load_file(file)
