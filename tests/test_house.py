@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
 FLOORS = [
-    {"errors", "files", "kernels", "progress", "threads", "version"},
+    {"errors", "files", "folders", "kernels", "progress", "threads", "version"},
     {"data"},
     {"features", "ranking"},
     {"models"},
