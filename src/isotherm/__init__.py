@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from isotherm.models.item_knn import ItemKNN as ItemKNN
     from isotherm.models.kernel_ridge import KernelRidge as KernelRidge
     from isotherm.models.marec import MARec as MARec
+    from isotherm.models.mmr import MMR as MMR
     from isotherm.models.persistence import load as load
     from isotherm.models.popularity import Popularity as Popularity
     from isotherm.models.slim import SLIM as SLIM
@@ -48,6 +49,7 @@ _EXPORTS = {
     "ItemKNN": "isotherm.models.item_knn",
     "KernelRidge": "isotherm.models.kernel_ridge",
     "MARec": "isotherm.models.marec",
+    "MMR": "isotherm.models.mmr",
     "Popularity": "isotherm.models.popularity",
     "load": "isotherm.models.persistence",
     "MultVAE": "isotherm.models.vae.multvae",

@@ -17,6 +17,7 @@ REGISTRY: dict[str, str] = {
     "multvae": "isotherm.models.vae.multvae:MultVAE",
     "multdae": "isotherm.models.vae.multdae:MultDAE",
     "recvae": "isotherm.models.vae.recvae:RecVAE",
+    "mmr": "isotherm.models.mmr:MMR",
 }
 
 

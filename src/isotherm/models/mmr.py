@@ -1,0 +1,202 @@
+"""Any model with lists that are more varied: maximal marginal relevance (Carbonell and Goldstein 1998).
+
+The wrapped model scores; this one chooses from the best of each list one item after the other, weighing its
+score against its likeness, by metadata, to those chosen before.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from isotherm.data import Interactions, Items
+from isotherm.data.items import Kind
+from isotherm.errors import ItemsError, ParameterError
+from isotherm.features.profiles import ItemProfiles
+from isotherm.models.base import Explanation, Recommender
+from isotherm.models.catalogue import part
+from isotherm.models.ease import EASE
+from isotherm.models.parameters import at_least
+from isotherm.models.registry import REGISTRY, model_class
+from isotherm.ranking.mmr import rerank
+from isotherm.ranking.topk import TopK
+
+POOL = 200  #: items of a list that are chosen from; what comes after them keeps its order
+
+
+class _Models(Mapping[str, type[Any]]):
+    """The models that can be wrapped, by name; each is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> type[Any]:
+        if name not in self:
+            raise KeyError(name)
+        return model_class(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in REGISTRY if name != MMR.name)
+
+    def __len__(self) -> int:
+        return len(REGISTRY) - 1
+
+    def __contains__(self, name: object) -> bool:
+        return name in REGISTRY and name != MMR.name
+
+
+class MMR(Recommender):
+    """A model whose lists are re-ranked for variety.
+
+    model: the model that scores, with its settings; a name in a setting: model=ease.  diversity: 0 keeps the
+    model's order, 1 looks at nothing but the likeness to the items above; what of one it gives for the other,
+    evaluate measures as ndcg@k and diversity@k.  fields: categories and tags that two items are likened by
+    (cosine, each field worth the same), None for all; an item without any is taken as near to the others as
+    items are on average.
+    The first 200 items of the model's list are chosen from. A score is the model's own, so that
+    explanations hold; the rank is what was chosen.
+    """
+
+    name: ClassVar[str] = "mmr"
+    needs_items: ClassVar[bool] = True
+    parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {"model": _Models()}
+
+    model_: Recommender  #: the wrapped model, fitted
+    profiles_: ItemProfiles
+    directions_: csr_array  #: (n_items, n_values) float32 rows of unit length, or zero
+    unknown_: float  #: mean cosine of two items: what stands in where metadata is missing
+
+    def __init__(
+        self,
+        *,
+        model: Recommender | None = None,
+        diversity: float = 0.3,
+        fields: Sequence[str] | None = None,
+    ) -> None:
+        self.model = _wrapped(model)
+        self.diversity = at_least("diversity", diversity, 0)
+        if self.diversity > 1:
+            raise ParameterError(f"diversity must be between 0 and 1, not {diversity!r}")
+        self.fields = [fields] if isinstance(fields, str) else fields
+
+    @property
+    def trains_in_steps(self) -> bool:  # type: ignore[override]  # of the class where nothing is wrapped
+        """Whether the wrapped model takes ``valid`` and ``run``."""
+        return self.model.trains_in_steps
+
+    def fit(
+        self,
+        clicks: Interactions,
+        items: Items | None = None,
+        valid: Interactions | None = None,
+        run: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Fit the wrapped model; ``valid`` and ``run`` are for one that trains in steps. Returns self.
+
+        Raises ItemsError where no field can tell how alike two items are.
+        """
+        self._more = {"valid": valid, "run": run} if self.trains_in_steps else {}
+        try:
+            return super().fit(clicks, items)
+        finally:
+            del self._more
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        assert items is not None
+        profiles = ItemProfiles.of(items, self.fields)
+        directions = profiles.directions(items).astype(np.float32)
+        if not directions.nnz:
+            raise ItemsError(
+                "mmr likens items by fields of kind categories or tags, and this table has none with a value; "
+                f"its fields are {', '.join(items.kinds) or 'none'}, and --kind genre=categories declares one"
+            )
+        self.model_ = copy(self.model).fit(clicks, items, **self._more)
+        self.profiles_, self.directions_ = profiles, directions
+        self.unknown_ = _mean_cosine(directions)
+
+    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Scores of the wrapped model."""
+        return self._fitted().model_.score(user_items)
+
+    def _best(
+        self,
+        scores: NDArray[np.float32],
+        k: int,
+        candidate_sets: Sequence[NDArray[np.bool_] | None],
+        tie_seeds: NDArray[np.uint64] | None = None,
+    ) -> list[TopK]:
+        wide = min(max(k, POOL), scores.shape[1])
+        return [
+            self._reranked(columns, best, k)
+            for columns, best in self.model_._best(scores, wide, candidate_sets, tie_seeds)
+        ]
+
+    def _reranked(self, columns: NDArray[np.int32], best: NDArray[np.float32], k: int) -> TopK:
+        """The first k of the pool as they are chosen, then what the pool did not hold."""
+        pool = columns[:, :POOL], best[:, :POOL]
+        chosen, scores = rerank(pool, k, self.directions_, self.diversity, self.unknown_)
+        rest = slice(POOL, max(k, POOL))
+        return np.hstack([chosen, columns[:, rest]]), np.hstack([scores, best[:, rest]])
+
+    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
+        """As the wrapped model has it."""
+        return self._fitted().model_.similar_items(item, k)
+
+    def explain(self, user: Any, item: Any) -> Explanation:
+        """Exact shares of the score, which is the wrapped model's."""
+        return self._fitted().model_.explain(user, item)
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use, by the wrapped model or here."""
+        return self._fitted().model_.item_kinds | self.profiles_.kinds
+
+    def add_items(self, items: Items) -> Self:
+        """Where the wrapped model can. Returns self."""
+        more = self._fitted().profiles_.directions_of_new(items).astype(np.float32)
+        self.model_.add_items(items)
+        self.directions_ = csr_array(vstack([self.directions_, more], format="csr"))
+        self.items_ = self.model_.items_
+        return self
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The wrapped model, and what items are likened by."""
+        arrays, document = self.model_.state()
+        named = {f"wrapped/{name}": array for name, array in arrays.items()}
+        named |= {
+            f"directions/{name}": getattr(self.directions_, name) for name in ("data", "indices", "indptr")
+        }
+        return named, {"wrapped": document, "profiles": self.profiles_.state(), "unknown": self.unknown_}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``."""
+        self.profiles_, self.unknown_ = ItemProfiles.from_state(document["profiles"]), document["unknown"]
+        rows = part(arrays, "directions/")
+        n_values = sum(len(told["values"]) for told in document["profiles"].values())
+        self.directions_ = csr_array(
+            (rows["data"], rows["indices"], rows["indptr"]), shape=(len(self.items_), n_values)
+        )
+        self.model_ = copy(self.model)
+        self.model_.users_, self.model_.items_ = self.users_, self.items_
+        self.model_.clicks_ = self.clicks_
+        self.model_.restore(part(arrays, "wrapped/"), document["wrapped"])
+
+
+def _wrapped(model: Any) -> Recommender:
+    """The model to wrap: EASE for None, its class' defaults for a name."""
+    if model is None:
+        return EASE()
+    if isinstance(model, str) and model in _Models():
+        model = _Models()[model]()
+    if not isinstance(model, Recommender) or isinstance(model, MMR):
+        raise ParameterError(f"model must be a model, or one of {', '.join(_Models())}, not {model!r}")
+    return model
+
+
+def _mean_cosine(directions: csr_array) -> float:
+    """Over all pairs of two items that have metadata; 0 where there is no pair."""
+    n = int((np.diff(directions.indptr) > 0).sum())
+    total = np.asarray(directions.sum(axis=0, dtype=np.float64)).ravel()
+    return float(max((total @ total - n) / (n * (n - 1)), 0.0)) if n > 1 else 0.0

@@ -1,0 +1,69 @@
+"""Maximal marginal relevance (Carbonell and Goldstein 1998): lists whose items are good and unlike each other."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from isotherm.ranking.topk import TopK
+from isotherm.threads import run_bands
+
+
+def rerank(pools: TopK, k: int, directions: csr_array, diversity: float, unknown: float) -> TopK:
+    """The k items of each pool that are chosen one by one: (1 − d) · relevance − d · nearness to the chosen.
+
+    pools: columns and scores (n_rows, n_pool), best first, -1 for none.  directions: (n_items, n_values) CSR
+    float32, rows of unit length, or zero for an item without metadata, whose cosine with any other is taken
+    as ``unknown``.  diversity: d in [0, 1].
+    Relevance is the score, moved to run from 0 to 1 over the pool; nearness is the largest cosine with an
+    item chosen before. Among equals the better one of the pool is chosen.
+    Returns columns and scores (n_rows, min(k, n_pool)); the scores are those of the pool.
+    """
+    columns, scores = pools
+    k = min(k, columns.shape[1])
+    chosen = np.full((len(columns), k), -1, dtype=np.int32)
+    run_bands(
+        _choose, len(columns), columns, scores, directions.indptr, directions.indices, directions.data,
+        directions.shape[1], diversity, unknown, chosen, smallest=8,
+    )  # fmt: skip
+    shown = np.maximum(chosen, 0)
+    best = np.where(chosen < 0, np.float32(-np.inf), np.take_along_axis(scores, shown, axis=1))
+    return np.where(chosen < 0, np.int32(-1), np.take_along_axis(columns, shown, axis=1)), best
+
+
+@njit(nogil=True, cache=True)
+def _choose(  # type: ignore[no-untyped-def]
+    first, last, columns, scores, starts, values, weights, n_values, diversity, unknown, chosen
+):
+    n_pool, k = columns.shape[1], chosen.shape[1]
+    newest = np.zeros(n_values)  # the item chosen last, dense
+    relevance, nearness, taken = np.empty(n_pool), np.empty(n_pool), np.empty(n_pool, np.bool_)
+    for u in range(first, last):
+        n = 0
+        while n < n_pool and columns[u, n] >= 0:
+            n += 1
+        spread = float(scores[u, 0]) - float(scores[u, n - 1]) if n else 0.0
+        for i in range(n):
+            relevance[i] = (float(scores[u, i]) - float(scores[u, n - 1])) / spread if spread > 0 else 0.0
+            nearness[i] = 0.0
+            taken[i] = False
+        for rank in range(min(k, n)):
+            best, highest = -1, -np.inf
+            for i in range(n):
+                value = (1 - diversity) * relevance[i] - diversity * nearness[i]
+                if not taken[i] and value > highest:
+                    best, highest = i, value
+            chosen[u, rank] = best
+            taken[best] = True
+            a, b = starts[columns[u, best]], starts[columns[u, best] + 1]
+            for p in range(a, b):
+                newest[values[p]] = weights[p]
+            for i in range(n):
+                if not taken[i]:
+                    c, d = starts[columns[u, i]], starts[columns[u, i] + 1]
+                    cosine = unknown if a == b or c == d else 0.0
+                    for p in range(c, d):
+                        cosine += weights[p] * newest[values[p]]
+                    nearness[i] = max(nearness[i], cosine)
+            for p in range(a, b):
+                newest[values[p]] = 0.0
