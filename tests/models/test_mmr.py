@@ -151,7 +151,7 @@ def test_wrapped_in_itself_is_refused():
 
 
 def test_table_that_likens_nothing_is_refused(clicks, items):
-    with pytest.raises(ItemsError, match="mmr likens items by fields of kind categories or tags"):
+    with pytest.raises(ItemsError, match="mmr likens items by categories and tags"):
         MMR().fit(clicks, items.only(["plot", "year"]))
     with pytest.raises(ItemsError, match="there is no field 'genre'"):
         MMR(fields="genre").fit(clicks, items)
@@ -165,10 +165,8 @@ def test_model_of_the_users_own_can_be_wrapped(clicks, items):
 
         name = "reversed"
 
-        def score(self, user_items):
-            return -super().score(user_items)
-
-        _score = score
+        def _score(self, user_items):
+            return -super()._score(user_items)
 
     model = MMR(model=Reversed(), diversity=0.0).fit(clicks, items)
     assert model.recommend(["u00"], k=5)["item_id"].str.slice(1).cast(int).is_between(25, 29).all()

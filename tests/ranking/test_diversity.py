@@ -84,7 +84,7 @@ def test_fields_are_named_and_checked():
     assert ItemProfiles.of(items).fields == ["genre"]
     with pytest.raises(ItemsError, match="there is no field 'genres'; the fields are genre, year"):
         ItemProfiles.of(items, ["genres"])
-    with pytest.raises(ItemsError, match="field 'year' is of kind number.*--kind year=categories"):
+    with pytest.raises(ItemsError, match=r"field 'year' is of kind number.*--kind year=categories"):
         ItemProfiles.of(items, ["year"])
     bare = Items.from_frame(pl.DataFrame({"item_id": [0], "year": [1999.0]}))
     assert ItemProfiles.of(bare).directions(bare).shape == (1, 0)

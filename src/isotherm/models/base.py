@@ -239,7 +239,7 @@ class Recommender(ABC):
         candidate_sets: Sequence[NDArray[np.bool_] | None],
         tie_seeds: NDArray[np.uint64] | None = None,
     ) -> list[TopK]:
-        """The list of each row of scores among each set of candidates: what ``recommend`` and evaluation show.
+        """The list of each row of scores in each set of candidates: what ``recommend`` and evaluation show.
 
         The arguments and what is returned are those of ``top_k_each``: the k best scores. A re-ranker chooses
         otherwise; of two lists of different k the shorter must be the beginning of the longer.

@@ -109,16 +109,15 @@ class MMR(Recommender):
         directions = profiles.directions(items).astype(np.float32)
         if not directions.nnz:
             raise ItemsError(
-                "mmr likens items by fields of kind categories or tags, and this table has none with a value; "
+                "mmr likens items by categories and tags, and this table has no such field with a value; "
                 f"its fields are {', '.join(items.kinds) or 'none'}, and --kind genre=categories declares one"
             )
         self.model_ = copy(self.model).fit(clicks, items, **self._more)
         self.profiles_, self.directions_ = profiles, directions
         self.unknown_ = _mean_cosine(directions)
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
-        """Scores of the wrapped model."""
-        return self._fitted().model_.score(user_items)
+    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
+        return self.model_._score(user_items)
 
     def _best(
         self,

@@ -71,7 +71,7 @@ def _lists(columns: NDArray[np.int32], described: NDArray[np.bool_]) -> csr_arra
 
 
 def _means(weights: csr_array, shares: csr_array, size: int) -> Iterator[NDArray[np.float64]]:
-    """Distribution over the values of each row of ``weights``, dense, in blocks of ``size`` rows; or zeros."""
+    """Distribution over the values, or zeros, of each row of ``weights``: dense, ``size`` rows at a time."""
     for block in row_blocks(weights, size):
         sums = (block.astype(np.float64) @ shares).toarray()
         total = sums.sum(axis=1, keepdims=True)

@@ -1,8 +1,7 @@
-"""Maximal marginal relevance (Carbonell and Goldstein 1998): lists whose items are good and unlike each other."""
+"""Maximal marginal relevance (Carbonell and Goldstein 1998): items that are good and unlike each other."""
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.ranking.topk import TopK
