@@ -66,6 +66,7 @@ class MMR(Recommender):
     model_: Recommender  #: the wrapped model, fitted
     profiles_: ItemProfiles
     directions_: csr_array  #: (n_items, n_values) float32 rows of unit length, or zero
+    _more: Mapping[str, Any] = {}  #: while ``fit`` runs, what the wrapped model's takes more
     unknown_: float  #: mean cosine of two items: what stands in where metadata is missing
 
     def __init__(
@@ -101,10 +102,20 @@ class MMR(Recommender):
         try:
             return super().fit(clicks, items)
         finally:
-            del self._more
+            self.__dict__.pop("_more", None)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
+        self._liken(items)
+        self.model_ = copy(self.model).fit(clicks, items, **self._more)
+
+    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+        """As the wrapped model does; what items are likened by is learned anew."""
+        assert items is not None
+        self._liken(items)
+        self.model_ = copy(self.model_).refit(clicks, items)
+
+    def _liken(self, items: Items) -> None:
         profiles = ItemProfiles.of(items, self.fields)
         directions = profiles.directions(items).astype(np.float32)
         if not directions.nnz:
@@ -112,7 +123,6 @@ class MMR(Recommender):
                 "mmr likens items by categories and tags, and this table has no such field with a value; "
                 f"its fields are {', '.join(items.kinds) or 'none'}, and --kind genre=categories declares one"
             )
-        self.model_ = copy(self.model).fit(clicks, items, **self._more)
         self.profiles_, self.directions_ = profiles, directions
         self.unknown_ = _mean_cosine(directions)
 

@@ -1,9 +1,9 @@
 """Maximal marginal relevance (Carbonell and Goldstein 1998): items that are good and unlike each other."""
 
 import numpy as np
-from numba import njit
 from scipy.sparse import csr_array
 
+from isotherm.kernels import Array, kernel
 from isotherm.ranking.topk import TopK
 from isotherm.threads import run_bands
 
@@ -30,10 +30,20 @@ def rerank(pools: TopK, k: int, directions: csr_array, diversity: float, unknown
     return np.where(chosen < 0, np.int32(-1), np.take_along_axis(columns, shown, axis=1)), best
 
 
-@njit(nogil=True, cache=True)
-def _choose(  # type: ignore[no-untyped-def]
-    first, last, columns, scores, starts, values, weights, n_values, diversity, unknown, chosen
-):
+@kernel
+def _choose(
+    first: int,
+    last: int,
+    columns: Array,
+    scores: Array,
+    starts: Array,
+    values: Array,
+    weights: Array,
+    n_values: int,
+    diversity: float,
+    unknown: float,
+    chosen: Array,
+) -> None:
     n_pool, k = columns.shape[1], chosen.shape[1]
     newest = np.zeros(n_values)  # the item chosen last, dense
     relevance, nearness, taken = np.empty(n_pool), np.empty(n_pool), np.empty(n_pool, np.bool_)

@@ -72,7 +72,10 @@ def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         manifest = folder / "checkpoint.json"
-        if manifest.is_file() and json.loads(manifest.read_text()).get("progress", {"epoch": 0})["epoch"] >= 3:
+        if (
+            manifest.is_file()
+            and json.loads(manifest.read_text()).get("progress", {"epoch": 0})["epoch"] >= 3
+        ):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
