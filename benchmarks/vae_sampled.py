@@ -54,7 +54,7 @@ def errors(n: int, spread: float = 2.0, repeats: int = size(20, 2)) -> dict[str,
     full = log_likelihoods(hidden, table, bias, [clicks], torch.float32)[:, 0]
     apart = []
     for seed in range(repeats):
-        sample = Sample([clicks], n, torch.Generator().manual_seed(seed))
+        sample = Sample([clicks], n, np.random.default_rng(seed))
         found = log_likelihoods(hidden, table, bias, [clicks], torch.float32, sample)[:, 0]
         apart.append(((full - found) / clicks.totals).detach())
     values = torch.stack(apart)

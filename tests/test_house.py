@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
 FLOORS = [
-    {"errors", "files", "folders", "kernels", "progress", "threads", "version"},
+    {"errors", "files", "folders", "kernels", "progress", "threads", "streams", "launcher", "version"},
     {"data"},
     {"features", "ranking"},
     {"models"},

@@ -10,6 +10,7 @@ from isotherm import ItemAnchors, MultDAE, MultVAE, Training
 from isotherm.geometry.masking import contraction, drift, fitted_anchors, overlap
 from isotherm.geometry.posteriors import Posteriors, keep_of
 from isotherm.models.vae.masking import Clean, PopularityAware
+from isotherm.streams import stream
 from tests.conftest import random_clicks
 from tests.models.vae.test_training import SMALL, tastes
 from tests.reference.vae import anchor_loss
@@ -85,7 +86,9 @@ def test_variance_is_over_masks(fitted):
     model, histories = fitted
     clean, keep = Posteriors.of(model.network_, histories), keep_of(model)
     found = drift(model, histories, clean, keep, masks=4, seed=5)
-    means = np.stack([Posteriors.of(model.network_, histories, keep, [5, 14, n]).mean for n in range(4)])
+    means = np.stack(
+        [Posteriors.of(model.network_, histories, keep, stream(5, "masks", n)).mean for n in range(4)]
+    )
     np.testing.assert_allclose(found.variance, means.var(axis=0, ddof=1).sum(axis=1), rtol=1e-4)
 
 

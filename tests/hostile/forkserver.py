@@ -7,6 +7,7 @@ as a person would start it, with its own arguments, folder, environment and exit
 import json
 import os
 import sys
+from importlib import import_module
 
 
 def serve():
@@ -14,6 +15,9 @@ def serve():
     import isotherm.cli.main
     import isotherm.data
     import isotherm.models.registry  # noqa: F401
+
+    for module in sys.argv[1:]:  # what the commands at hand need as well
+        import_module(module)
 
     for line in sys.stdin:
         asked = json.loads(line)

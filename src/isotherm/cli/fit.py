@@ -1,7 +1,6 @@
 """isotherm fit"""
 
 import inspect
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +38,7 @@ def fit(
     Example: isotherm fit --interactions clicks.parquet --items items.parquet --model marec
     --set backbone.l2=500 --out model
     """
+    from isotherm.launcher import launched
     from isotherm.models.parameters import build, parse_settings
     from isotherm.models.registry import model_class
 
@@ -53,7 +53,7 @@ def fit(
     made = build(wanted, parse_settings(settings or []))
     if not made.trains_in_steps and (valid or training_run):
         raise ParameterError(f"--valid and --run-dir are for models that train in steps; {model} does not")
-    leads = int(os.environ.get("RANK", 0)) == 0  # under torch's launcher the first process speaks and saves
+    leads = not _trains_in_steps(made) or launched().rank == 0  # one of several processes speaks and saves
     quiet = quiet or not leads
     o.begin(quiet)
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
@@ -66,6 +66,14 @@ def fit(
     if leads:
         made.save(out)
     o.note(f"{made!r}\nsaved to {out}", quiet)
+
+
+def _trains_in_steps(model: object) -> bool:
+    """Whether the model, or one that it holds, trains in steps: only such work is shared among processes."""
+    from isotherm.models.parameters import hyperparameters
+
+    parts = [value for value in hyperparameters(model).values() if hasattr(type(value), "name")]
+    return getattr(model, "trains_in_steps", False) or any(map(_trains_in_steps, parts))
 
 
 def described(wanted: type) -> str:

@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 from isotherm.errors import MissingPackageError
 from isotherm.features.metadata import EncodedItems, FeatureStack
 from isotherm.progress import stage
+from isotherm.streams import stream, stream_seed
 
 if find_spec("torch") is None:
     raise MissingPackageError("embedding=siamese needs torch: pip install 'isotherm[vae]'")
@@ -64,7 +65,8 @@ class SiameseEmbedding:
         self._stack = FeatureStack(encoded)
         fields = self._fields(encoded)
         positives, negatives = neighbours(gram, a.neighbours, a.seed)
-        rng, generator = np.random.default_rng(a.seed), torch.Generator().manual_seed(a.seed)
+        rng = stream(a.seed, "embedding: order and dropout")
+        generator = torch.Generator().manual_seed(stream_seed(a.seed, "embedding: weights"))
         network = self._network = _Network(
             {name: part.shape[1] for name, part in fields.items()}, self.texts, a, generator
         )
@@ -208,7 +210,7 @@ def neighbours(gram: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np
     """The k items of highest click cosine and the k of lowest, (n_items, k); lots decide among equals."""
     n = len(gram)
     k = min(k, max((n - 1) // 2, 1))
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "embedding: lots among equals")
     roots = np.sqrt(np.maximum(np.diag(gram), 1e-12))
     high, low = np.empty((n, k), dtype=np.int64), np.empty((n, k), dtype=np.int64)
     for first in range(0, n, _BAND):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isotherm.geometry.posteriors import Posteriors
+from isotherm.streams import stream
 
 _ACTIVE = 0.01  # variance of a unit's mean (Burda, Grosse and Salakhutdinov 2016)
 _LEAST_KL = 0.5  # nats over all dimensions: below, a posterior says next to nothing
@@ -70,7 +71,7 @@ def collapse(posteriors: Posteriors, most_users: int = 5000, seed: int = 0) -> C
     kl = by_unit = information = gap = None
     chosen = np.arange(len(mean))
     if len(mean) > most_users:
-        chosen = np.sort(np.random.default_rng([seed, 15]).permutation(len(mean))[:most_users])
+        chosen = np.sort(stream(seed, "users of the information").permutation(len(mean))[:most_users])
     if posteriors.deviation.any():
         deviation = posteriors.deviation.astype(np.float64).clip(1e-30)
         by_unit = (0.5 * (mean**2 + deviation**2 - 1) - np.log(deviation)).mean(axis=0)
@@ -92,7 +93,7 @@ def collapse(posteriors: Posteriors, most_users: int = 5000, seed: int = 0) -> C
 
 def _information(mean: NDArray[np.float64], deviation: NDArray[np.float64], seed: int) -> float:
     """E log q(z|x) − log mean_j q(z|x_j), one z a user, (n_users, n_users) densities a block at a time."""
-    z = mean + deviation * np.random.default_rng([seed, 16]).standard_normal(mean.shape)
+    z = mean + deviation * stream(seed, "points of the information").standard_normal(mean.shape)
     precision = deviation**-2
     constant = (mean**2 * precision + 2 * np.log(deviation)).sum(axis=1)
     gained = 0.0

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.func import grad, hessian, jvp, vmap
 
 from isotherm.models.vae.networks import Network
+from isotherm.streams import stream_seed
 
 Layers = list[tuple[Tensor, Tensor]]
 
@@ -129,7 +130,7 @@ def steepness(layers: Layers, z: Tensor, x: Tensor, iterations: int = 12, seed: 
 
     z, x as in ``user_gradients``. From below, within a few hundredths after the default iterations.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(stream_seed(seed, "steepness"))
     start = torch.randn(z.shape[-1], generator=generator, dtype=torch.float64).to(z.dtype)
 
     def stretched(direction: Tensor, z: Tensor, x: Tensor) -> Tensor:

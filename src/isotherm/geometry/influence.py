@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from isotherm.evaluation.bootstrap import DRAWS, LEVEL, Interval, intervals
 from isotherm.geometry.sharing import Sharing
+from isotherm.streams import stream
 
 #: condition on a pair -> when it holds
 CONDITIONS = {
@@ -125,7 +126,7 @@ def _correlation(rows: pl.DataFrame, seed: int) -> Interval:
     if (np.ptp(values, axis=0) == 0).any():
         return Interval(0.0, 0.0, 0.0)
     found = float(spearmanr(values[:, 0], values[:, 1]).statistic)
-    rng, n = np.random.default_rng(seed), int(probes.max()) + 1
+    rng, n = stream(seed, "bootstrap of the correlation"), int(probes.max()) + 1
     draws = []
     for _ in range(DRAWS):
         weights = np.bincount(rng.integers(n, size=n), minlength=n)[probes].astype(float)

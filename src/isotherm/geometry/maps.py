@@ -14,6 +14,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from isotherm.data import Items
 from isotherm.data.interactions import binary
+from isotherm.streams import stream, stream_seed
 
 CLICKS = (5, 50, 350)  #: users of about so many clicks
 _EACH = 110  # users of each of these
@@ -48,7 +49,7 @@ def map_users(
     the value of a categories field that a user clicked more than others do; without one, the cluster of the
     user's clicks.
     """
-    rng = np.random.default_rng([seed, 19])
+    rng = stream(seed, "users on the map")
     lengths = np.diff(histories.indptr)
     group = np.full(len(lengths), "", dtype="<U24")
     each = min(_EACH, len(lengths) // 6)
@@ -91,10 +92,12 @@ def _favourites(ones: csr_array, values: list[str], table: NDArray[np.float64]) 
 def _clusters(ones: csr_array, titles: Sequence[str], seed: int) -> NDArray[np.str_]:
     """The cluster of each user's clicks, named by its most typical item."""
     rank = min(20, min(ones.shape) - 1)
-    left, sizes, _ = randomized_svd(ones.astype(np.float64), rank, random_state=seed)
+    drawn = stream_seed(seed, "singular vectors of taste")
+    left, sizes, _ = randomized_svd(ones.astype(np.float64), rank, random_state=drawn)
     places = left * sizes
     places /= np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12)
-    groups = KMeans(min(_TASTES, len(places)), n_init=3, random_state=seed).fit_predict(places)
+    drawn = stream_seed(seed, "clusters of taste")
+    groups = KMeans(min(_TASTES, len(places)), n_init=3, random_state=drawn).fit_predict(places)
     share = np.stack([np.asarray(ones[groups == g].mean(axis=0)).ravel() for g in range(groups.max() + 1)])
     overall = np.asarray(ones.mean(axis=0)).ravel()
     typical = ((share - overall) / np.sqrt(overall + 1e-4)).argmax(axis=1)
@@ -152,8 +155,9 @@ def latent_map(
         flat = np.concatenate([flat, np.zeros((len(flat), 1))], axis=1)
     perplexity = min(30.0, max(2.0, (len(points) - 1) / 4))
     size = flat[:, 0].std()
-    start = 1e-4 * flat / size if size > 0 else np.random.default_rng([seed, 23]).normal(0, 1e-4, flat.shape)
-    tsne = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed, max_iter=600)
+    start = 1e-4 * flat / size if size > 0 else stream(seed, "start of the map").normal(0, 1e-4, flat.shape)
+    drawn = stream_seed(seed, "t-SNE")
+    tsne = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=drawn, max_iter=600)
     spread = tsne.fit_transform(points)
     places = pl.DataFrame(
         {"pca_x": flat[:, 0], "pca_y": flat[:, 1], "tsne_x": spread[:, 0], "tsne_y": spread[:, 1]}

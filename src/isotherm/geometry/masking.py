@@ -21,6 +21,7 @@ from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.progress import stage
+from isotherm.streams import stream
 
 _BLOCK = 4096
 
@@ -60,7 +61,7 @@ def contraction(
     seed: int = 0,
 ) -> Contraction:
     """Of pairs of rows u, v (n_pairs,) of the histories.  keep: (n_items,) ρ_i."""
-    rng = np.random.default_rng([seed, 13])
+    rng = stream(seed, "masked distances")
     ones, parts = binary(histories), []
     for first in range(0, len(u), _BLOCK):
         a, b = ones[u[first : first + _BLOCK]], ones[v[first : first + _BLOCK]]
@@ -147,7 +148,7 @@ def drift(
     near = []
     with stage("masks", masks) as advance:
         for number in range(masks):
-            found = Posteriors.of(model.network_, histories, keep, [seed, 14, number])
+            found = Posteriors.of(model.network_, histories, keep, stream(seed, "masks", number))
             near.append(nearest_users(found, k)[0])
             apart = (found.mean - clean.mean).astype(np.float64)
             total += apart

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, vstack
 from isotherm.data.interactions import binary, rows_of, with_entries
 from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
+from isotherm.streams import stream
 
 _PARTNERS = 20  # of each probe
 _NEAR = 5  # of them nearest users
@@ -73,7 +74,7 @@ def drawn_pairs(posteriors: Posteriors, n: int, seed: int = 0) -> Pairs:
     drawn at random. Nobody is their own partner; with few users there are fewer partners.
     """
     n_users = len(posteriors)
-    rng = np.random.default_rng([seed, 12])
+    rng = stream(seed, "pairs")
     partners = min(_PARTNERS - len(TWINS), n_users - 1)
     near = min(_NEAR, partners // 2)
     probes = np.sort(rng.permutation(n_users)[: max(1, round(n / (partners + len(TWINS))))])
@@ -92,7 +93,7 @@ def twins(histories: csr_array, probes: NDArray[np.int64], seed: int = 0) -> csr
     whole = histories[np.repeat(probes, len(TWINS))]
     lengths, rows = np.diff(whole.indptr), rows_of(whole)
     wanted = np.maximum(np.rint(np.tile(TWINS, len(probes)) * lengths), 1)
-    lots = np.random.default_rng([seed, 17]).random(whole.nnz)
+    lots = stream(seed, "twins").random(whole.nnz)
     order = np.lexsort((lots, rows))
     place = np.empty(whole.nnz, np.int64)
     place[order] = np.arange(whole.nnz) - np.repeat(whole.indptr[:-1], lengths)

@@ -1,6 +1,5 @@
 """Where a VAE puts its users: the Gaussian posterior of each, for clean or masked histories."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.scoring import posteriors
+from isotherm.streams import stream
 
 _FEWEST = 10  # users
 
@@ -36,13 +36,13 @@ class Posteriors:
         network: Network,
         histories: csr_array,
         keep: NDArray[np.float32] | None = None,
-        seed: int | Sequence[int] = 0,
+        rng: np.random.Generator | None = None,
     ) -> "Posteriors":
         """Of histories (n_users, n_items) CSR.
 
-        keep: (n_items,) how probably the encoder sees a click; None: it sees all.  seed: of the mask.
+        keep: (n_items,) how probably the encoder sees a click; None: it sees all.  rng: draws the mask.
         """
-        mean, logvar = posteriors(network, histories, keep, seed)
+        mean, logvar = posteriors(network, histories, keep, rng)
         return cls(mean, np.zeros_like(mean) if logvar is None else np.exp(0.5 * logvar))
 
     def __len__(self) -> int:
@@ -70,7 +70,7 @@ def noise(n: int, latent: int, seed: int, part: int = 0) -> NDArray[np.float32]:
 
     An odd n has a zero as well: one draw alone is the posterior's mean.  part: other parts are independent.
     """
-    half = np.random.default_rng([seed, 11, part]).standard_normal((n // 2, latent))
+    half = stream(seed, "points of the posteriors", part).standard_normal((n // 2, latent))
     return np.concatenate([half, -half, np.zeros((n % 2, latent))]).astype(np.float32)
 
 

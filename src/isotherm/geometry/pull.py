@@ -16,6 +16,7 @@ from isotherm.geometry.posteriors import Posteriors
 from isotherm.models.histories import checked_block
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.batch import Batch
+from isotherm.streams import stream
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def pull(
     model: VAERecommender, histories: csr_array, posteriors: Posteriors, most_users: int = 32, seed: int = 0
 ) -> Pull:
     """From the Hessians of at most ``most_users`` users, drawn from all."""
-    rng = np.random.default_rng([seed, 18])
+    rng = stream(seed, "users of the curvature")
     rows = np.sort(rng.permutation(len(posteriors))[:most_users])
     some = csr_array(checked_block(histories, model.n_items)[rows])
     z, x = torch.from_numpy(posteriors.mean[rows]), torch.from_numpy(some.toarray())

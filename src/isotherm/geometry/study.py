@@ -27,6 +27,7 @@ from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network
 from isotherm.progress import stage
+from isotherm.streams import stream, stream_seed
 
 _UNTRAINED_PAIRS = 2000
 _TRANSPORT_PAIRS = 100
@@ -209,7 +210,7 @@ def study(
     histories, rows = histories_of(first, clicks)
     _check_alike(models)
     if histories.shape[0] > look.users:
-        drawn = np.random.default_rng([look.seed, 22]).permutation(histories.shape[0])[: look.users]
+        drawn = stream(look.seed, "users looked at").permutation(histories.shape[0])[: look.users]
         histories = csr_array(histories[np.sort(drawn)])
     keep = keep_of(first, look.mask)
     table = None if items is None else items.of(first.items_)
@@ -282,7 +283,9 @@ def _geometry(
 
 def _transport(clean: Posteriors, pairs: pl.DataFrame, seed: int) -> Transport:
     """Of some random and near pairs."""
-    some = pairs.filter(pl.col("kind") != "twin").sample(_TRANSPORT_PAIRS, seed=seed, with_replacement=True)
+    some = pairs.filter(pl.col("kind") != "twin").sample(
+        _TRANSPORT_PAIRS, seed=stream_seed(seed, "pairs of the transport"), with_replacement=True
+    )
     first, second = (clean.take(some[name].to_numpy()) for name in ("u", "v"))
     drawn = noise(_TRANSPORT_POINTS, clean.mean.shape[1], seed)
     low, high = w1_bounds(first, second, drawn)
@@ -305,7 +308,7 @@ def _contraction(
     histories: csr_array, keep: NDArray[np.float32], pairs: pl.DataFrame, seed: int
 ) -> Contraction:
     """Of at most ``_MASKED_PAIRS`` of the pairs."""
-    some = pairs.sample(min(_MASKED_PAIRS, pairs.height), seed=seed)
+    some = pairs.sample(min(_MASKED_PAIRS, pairs.height), seed=stream_seed(seed, "masked pairs"))
     return contraction(histories, keep, some["u"].to_numpy(), some["v"].to_numpy(), seed=seed)
 
 

@@ -25,6 +25,7 @@ from isotherm.models.catalogue import narrowed
 from isotherm.models.item_item import explained
 from isotherm.models.parameters import above, at_least, whole
 from isotherm.progress import stage
+from isotherm.streams import stream
 from isotherm.threads import run_bands
 
 
@@ -87,7 +88,7 @@ class IALS(Recommender):
         n_users, n_clicked = user_items.shape
         item_users = csr_array(user_items.T.tocsr())
         item_users.sort_indices()
-        rng = np.random.default_rng(self.seed)
+        rng = stream(self.seed, "factors")
         n_items = n_clicked + n_unclicked
         items = rng.standard_normal((n_items, self.factors)).astype(np.float32)
         items *= np.float32(0.1 / np.sqrt(self.factors))

@@ -52,6 +52,7 @@ from isotherm.models.parameters import at_least, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
 from isotherm.models.warm_up import WarmUp, loudness, newness
 from isotherm.progress import Advance, stage
+from isotherm.streams import stream
 
 _TUNING_USERS = 3_000
 _LISTENERS = 1_000  # users by whom the loudness of a column is measured
@@ -160,7 +161,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
 
     def _learn(self, user_items: csr_array, known: EncodedItems) -> None:
         """μ, ν, t and b on a sample of items and users."""
-        rng = np.random.default_rng(self.seed)
+        rng = stream(self.seed, "sample to learn from")
         teaching = teachers(user_items)
         affordable = int(np.sqrt(_SAMPLE_BYTES / (4 * len(self.kernel_.terms))))
         n = min(self.sample_items, affordable, len(teaching))
@@ -175,7 +176,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
 
     def _places(self, user_items: csr_array, clicks: Interactions) -> csr_array:
         """Each click's place, from 1, among those of its item: by time where the log has it, else drawn."""
-        rng = np.random.default_rng(self.seed)
+        rng = stream(self.seed, "places of clicks")
         places = column_positions(user_items, rng, clicks.timestamps) + 1
         return csr_array(
             (places.astype(np.float32), user_items.indices, user_items.indptr), shape=user_items.shape
@@ -245,7 +246,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         """The items that stand for all that teach: themselves while they are few."""
         if len(teaching) <= self.exact_items:
             return teaching
-        return teaching[_sampled(len(teaching), self.landmarks, self.seed)]
+        return teaching[_sampled(len(teaching), self.landmarks, stream(self.seed, "landmarks"))]
 
     def _cold_columns(self, queries: EncodedItems) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight columns of never-clicked items (n_warm, n_queries), and their certainty."""
@@ -273,7 +274,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
             columns[:, band] = left_out_columns(
                 self.scales_, self._taste, popularity, logs, self._denoiser, self._length, queries, rows
             )
-        listeners = user_items[_sampled(user_items.shape[0], _LISTENERS, self.seed)]
+        listeners = user_items[_sampled(user_items.shape[0], _LISTENERS, stream(self.seed, "listeners"))]
         own = self._denoiser[:, few]
         of_prior, of_own = self.warm_up_.shares(
             loudness(listeners @ columns), loudness(listeners @ own), counts[few], new[few]
@@ -400,6 +401,6 @@ class KernelRidge(ReadsMetadata, ItemItem):
         )
 
 
-def _sampled(n: int, most: int, seed: int) -> NDArray[np.int64]:
-    """At most ``most`` of range(n), seeded, ascending."""
-    return np.sort(np.random.default_rng(seed).permutation(n)[:most])
+def _sampled(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """At most ``most`` of range(n), ascending."""
+    return np.sort(rng.permutation(n)[:most])

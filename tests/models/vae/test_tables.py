@@ -135,7 +135,7 @@ def test_sampled_sum_of_exponentials_is_unbiased(x, batch):
     linear = ((hidden @ made.weight.T) * (x > 0)).sum(1)
     sums = []
     for seed in range(800):
-        sample = Sample([ones], 10, torch.Generator().manual_seed(seed))
+        sample = Sample([ones], 10, np.random.default_rng(seed))
         found = log_likelihoods(hidden, made, bias, [ones], torch.float32, sample)[:, 0].detach()
         sums.append(torch.exp((linear - found) / ones.totals - full))
     ratio = torch.stack(sums)
@@ -148,7 +148,7 @@ def test_sampled_sum_of_exponentials_is_unbiased(x, batch):
 def test_a_sample_of_all_items_is_the_full_softmax(batch, in_place):
     hidden = torch.randn(N_USERS, WIDTH, generator=torch.Generator().manual_seed(9))
     results = []
-    for sample in (None, Sample([batch], N_ITEMS, torch.Generator())):
+    for sample in (None, Sample([batch], N_ITEMS, np.random.default_rng(0))):
         made, h = table(in_place=in_place), hidden.clone().requires_grad_()
         bias = torch.zeros(N_ITEMS, requires_grad=True)
         if in_place:
@@ -167,7 +167,7 @@ def test_sampling_touches_only_sampled_rows(batch):
     made = table(in_place=True)
     made.adam.steps = 1
     before = made.weight.clone()
-    sample = Sample([few], 6, torch.Generator().manual_seed(0))
+    sample = Sample([few], 6, np.random.default_rng(0))
     hidden, bias = torch.ones(N_USERS, WIDTH), torch.zeros(N_ITEMS, requires_grad=True)
     log_likelihoods(hidden, made, bias, [few], torch.float32, sample).sum().backward()
     touched = torch.zeros(N_ITEMS, dtype=torch.bool)

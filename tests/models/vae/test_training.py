@@ -22,6 +22,7 @@ from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.objective import Reconstruction
 from isotherm.models.vae.recvae import RecVAE
 from isotherm.models.vae.settings import Training
+from isotherm.models.vae.skip import EASESkip
 from isotherm.models.vae.training import Trainer
 from isotherm.models.vae.validation import Validation, folded, held_out
 from tests.conftest import random_clicks
@@ -285,7 +286,7 @@ def test_two_processes_train_as_one(tmp_path):
         "--nproc-per-node=2",
         str(code),
     ]
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
     done = subprocess.run(launcher, capture_output=True, text=True, timeout=240, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     import isotherm
@@ -370,3 +371,34 @@ def test_tensorboard_must_be_installed_where_it_is_wanted(tmp_path, monkeypatch)
     model = MultVAE(**SMALL, training=Training(epochs=1, tensorboard=True))
     with pytest.raises(ParameterError, match="needs the package tensorboard"):
         model.fit(tastes(), run=tmp_path / "run")
+
+
+def test_validation_clicks_that_are_training_clicks_are_left_out(caplog):
+    """As targets they are hidden as seen: the metric would be exactly 0, and the EASE term switched off."""
+    clicks = tastes()
+    hidden = (np.random.default_rng(0).random(clicks.n_clicks) < 0.2) & (clicks.click_users() < 100)
+    train, kept_apart = clicks.keep(~hidden), clicks.keep(hidden)
+    expected = Validation.given(train, kept_apart, 0)
+    assert not caplog.text
+    found = Validation.given(train, clicks, 0)  # all clicks: the training ones among them
+    assert f"{train.n_clicks} of {clicks.n_clicks} validation clicks are training clicks too" in caplog.text
+    np.testing.assert_array_equal(found.targets.toarray(), expected.targets.toarray())
+    np.testing.assert_array_equal(found.histories.toarray(), expected.histories.toarray())
+    model = MultVAE(**SMALL, skip=EASESkip(), training=Training(epochs=2)).fit(train, valid=clicks)
+    assert model.progress_.best > 0
+    assert model.skip_.scale > 0
+
+
+def test_validation_with_nothing_to_find_is_refused():
+    clicks = tastes()
+    for valid in (
+        clicks,
+        clicks.keep(np.zeros(clicks.n_clicks, bool)),
+        clicks.keep(clicks.click_users() == 3),
+    ):
+        with pytest.raises(
+            ParameterError, match="no user has a history and a click to find that is no training"
+        ):
+            MultVAE(**SMALL, training=Training(epochs=1)).fit(clicks, valid=valid)
+    with pytest.raises(ParameterError, match="valid must be Interactions, not ndarray"):
+        MultVAE(**SMALL).fit(clicks, valid=np.ones(3))

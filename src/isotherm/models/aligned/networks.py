@@ -37,6 +37,7 @@ from isotherm.models.vae.scoring import hidden_layer
 from isotherm.models.vae.skip import NoSkip
 from isotherm.models.vae.validation import held_out
 from isotherm.progress import stage
+from isotherm.streams import stream
 
 _MOST_USERS = 4096  # whose hidden layers a new item's row is fitted on
 _STEPS = 100
@@ -98,7 +99,7 @@ class AlignedNetwork(Aligned):
         """What new rows are fitted on: a sample of users."""
         clicked = np.flatnonzero(np.diff(user_items.indptr))
         if len(clicked) > _MOST_USERS:
-            rng = np.random.default_rng(self.backbone.seed)
+            rng = stream(self.backbone.seed, "users for new rows")
             clicked = np.sort(rng.choice(clicked, _MOST_USERS, replace=False))
         self.guesses = user_items[clicked]
         blocks = list(row_blocks(self.guesses, block_size(self.n_warm)))

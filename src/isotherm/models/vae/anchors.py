@@ -24,6 +24,7 @@ from isotherm.features.metadata import MetadataSimilarity, all_features
 from isotherm.models.parameters import Part, above, at_least, one_of, whole
 from isotherm.models.vae.objective import Forward
 from isotherm.models.vae.tables import ItemTable, bag_with_squares
+from isotherm.streams import stream, stream_seed
 
 _BAND = 512
 
@@ -85,9 +86,9 @@ class ItemAnchors(Part):
     def initial(self, clicks: csr_array, items: Items | None, width: int, seed: int) -> NDArray[np.float32]:
         """Anchors to begin with, (n_items, width) float32 of root mean square ``scale``."""
         n_items = clicks.shape[1]
-        rng = np.random.default_rng(seed)
         if self.init == "random":
-            return (self.scale * rng.standard_normal((n_items, width))).astype(np.float32)
+            drawn = stream(seed, "anchors").standard_normal((n_items, width))
+            return (self.scale * drawn).astype(np.float32)
         if self.init == "metadata":
             if items is None:
                 raise ParameterError('anchors.init="metadata" needs an item table: fit(clicks, items)')
@@ -175,7 +176,8 @@ def cold_anchors(
 def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> NDArray[np.float64]:
     """Left singular vectors times √(σ²/(σ² + l2)), zeros past the rank, (n_items, width)."""
     rank = min(width, min(rows.shape))
-    left, sizes, _ = randomized_svd(rows.astype(np.float64), rank, random_state=seed)
+    drawn = stream_seed(seed, "singular vectors of the anchors")
+    left, sizes, _ = randomized_svd(rows.astype(np.float64), rank, random_state=drawn)
     found = np.zeros((rows.shape[0], width))
     found[:, :rank] = left * np.sqrt(sizes**2 / np.maximum(sizes**2 + l2, 1e-12))
     return found

@@ -1,23 +1,27 @@
 """Where training runs: device, precision of the products, and the processes that share it."""
 
-import os
-
 import torch
 import torch.distributed as distributed
 
-from isotherm.errors import ParameterError
+from isotherm.errors import ParameterError, TrainingError
+from isotherm.launcher import Launched
 
 
-def chosen_device(wanted: str) -> torch.device:
-    """The device of training. Raises ParameterError where it is not there."""
+def chosen_device(wanted: str, place: Launched) -> torch.device:
+    """The device of training, on a machine of several processes one for each. Raises ParameterError."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "auto":
         wanted = "cuda" if cuda else "mps" if mps else "cpu"
     if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
         raise ParameterError(f"training.device={wanted}: this torch finds no such device; use auto or cpu")
-    if wanted == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device(wanted)
+    if wanted != "cuda":
+        return torch.device(wanted)
+    if place.local >= torch.cuda.device_count():
+        raise ParameterError(
+            f"LOCAL_RANK={place.local}, but this machine has {torch.cuda.device_count()} CUDA devices: "
+            "start one process a device, or set training.device=cpu"
+        )
+    return torch.device("cuda", place.local)
 
 
 def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:
@@ -31,9 +35,21 @@ def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if wanted == "bfloat16" else torch.float32
 
 
-def processes() -> tuple[int, int]:
-    """This process's rank and how many there are, as torch's launcher says."""
-    world = int(os.environ.get("WORLD_SIZE", 1))
-    if world > 1 and not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return int(os.environ.get("RANK", 0)), world
+def join(place: Launched, device: torch.device) -> None:
+    """Meet the other processes, where there are some. Raises ParameterError, TrainingError."""
+    if place.world == 1 or distributed.is_initialized():
+        return
+    if device.type == "mps":
+        raise ParameterError("training.device=mps trains in one process; unset WORLD_SIZE, or use cpu")
+    try:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (RuntimeError, ValueError) as cause:
+        raise TrainingError(
+            f"process {place.rank} of {place.world} cannot meet the others ({first_line(cause)}); "
+            "unset WORLD_SIZE to train in one process, or start them with torchrun"
+        ) from cause
+
+
+def first_line(cause: Exception) -> str:
+    """The beginning of what torch says, which may be pages."""
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.tables import ItemTable, bag
+from isotherm.streams import stream_seed
 
 _RECVAE_LAYERS = 5
 _NORM_EPSILON = 0.1  # RecVAE's own
@@ -73,7 +74,7 @@ class MultiVAE(Network):
         self.middle = nn.Linear(latent, hidden)
         self.last = ItemTable(n_items, hidden)
         self.last_bias = nn.Parameter(torch.empty(n_items))
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
         with torch.no_grad():
             for weight in (self.first.weight, self.head.weight, self.middle.weight, self.last.weight):
                 bound = math.sqrt(6 / sum(weight.shape))  # Xavier
@@ -115,7 +116,7 @@ class RecVAE(Network):
         self.head = nn.Linear(hidden, 2 * latent)
         self.last = ItemTable(n_items, latent)
         self.last_bias = nn.Parameter(torch.empty(n_items))
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
         with torch.no_grad():
             fans = [(self.first.weight, n_items), (self.first_bias, n_items)]
             fans += [(parameter, hidden) for layer in self.layers for parameter in layer.parameters()]

@@ -1,7 +1,5 @@
 """Posteriors and item logits of users from a network: the one path of validation, evaluation and serving."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -39,21 +37,20 @@ def posteriors(
     network: Network,
     user_items: csr_array,
     keep: NDArray[np.float32] | None = None,
-    seed: int | Sequence[int] = 0,
+    rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Mean and log-variance (n_users, latent) of q(z | x); None where z is the mean.
 
     keep: (n_items,) probability that the encoder sees a click of each item; None: it sees all of them.
-    seed: of the mask, which is drawn anew for each click. Raises InteractionsError for a block that does not
-    fit the network.
+    rng: draws the mask, anew for each click; needed with ``keep``.  Raises InteractionsError for a block that
+    does not fit the network.
     """
-    rng = np.random.default_rng(seed)
     chances = None if keep is None else torch.from_numpy(keep)
     user_items = checked_block(user_items, len(network.last_bias))
     means, logvars = [], []
     for block in list(row_blocks(user_items, 4096)) or [user_items]:
         inputs = normalised(Batch.of(block))
-        if chances is not None:
+        if chances is not None and rng is not None:
             drawn = torch.from_numpy(rng.random(block.nnz, dtype=np.float32))
             inputs = masked(inputs, chances, drawn < chances[inputs.items])
         mean, logvar = network.encode(inputs)

@@ -171,11 +171,11 @@ class Sample:
     sum is unbiased for Σ_j exp(logit_j) over all items (importance sampling, Bengio & Senécal 2008).
     """
 
-    def __init__(self, targets: Sequence[Batch], n: int, generator: torch.Generator) -> None:
+    def __init__(self, targets: Sequence[Batch], n: int, rng: np.random.Generator) -> None:
         n_items, device = targets[0].n_items, targets[0].items.device
         n = min(n, n_items)
         drawn = torch.zeros(n_items, dtype=torch.bool)
-        drawn[torch.randperm(n_items, generator=generator)[:n]] = True
+        drawn[torch.from_numpy(rng.choice(n_items, n, replace=False, shuffle=False))] = True
         drawn = drawn.to(device)
         wanted = drawn.clone()
         for target in targets:

@@ -1,8 +1,8 @@
 """The training loop: batches of users straight from CSR, early stopping, checkpoints, exact resume.
 
-Every random number of a step comes from (seed, epoch, phase, batch) alone, so a run that goes on from a
-checkpoint is the run that was not stopped. With several processes (``torchrun``) each takes its share of
-every batch's users and gradients are summed.
+Every random number of a step comes from its name and (seed, epoch, phase, batch) alone (``streams``), so a
+run that goes on from a checkpoint is the run that was not stopped. With several processes (``torchrun``) each
+takes its share of every batch's users and gradients are summed.
 """
 
 import hashlib
@@ -20,16 +20,18 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from isotherm.errors import ParameterError, TrainingError
+from isotherm.launcher import launched
 from isotherm.models.catalogue import part
 from isotherm.models.vae.batch import Batch, gathered
 from isotherm.models.vae.checkpoint import RunFolder, with_prefix
-from isotherm.models.vae.devices import chosen_device, chosen_precision, processes
+from isotherm.models.vae.devices import chosen_device, chosen_precision, join
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network, masked, normalised
 from isotherm.models.vae.objective import Forward, RowTargets, Term, total
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.progress import tell
+from isotherm.streams import stream
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ class Trainer:
         self.model_name, self.settings, self.network, self.beside = model_name, settings, network, beside
         self.phases, self.mask, self.clicks, self.seed, self.validate = phases, mask, clicks, seed, validate
         self.targets = targets
-        self.rank, self.world = processes()
-        self.device = chosen_device(settings.device)
+        place = launched()
+        self.rank, self.world = place.rank, place.world
+        self.device = chosen_device(settings.device, place)
+        join(place, self.device)
         self.dtype = chosen_precision(settings.precision, self.device)
         self.users = users[np.diff(clicks.indptr)[users] > 0]
         self.item_clicks = torch.from_numpy(np.bincount(clicks.indices, minlength=clicks.shape[1]))
@@ -133,7 +137,7 @@ class Trainer:
         while p.phase < len(self.phases):
             phase = self.phases[p.phase]
             self._hold(phase.learns)
-            order = self._rng(p.epoch, p.phase).permutation(self.users)
+            order = stream(self.seed, "order of users", p.epoch, p.phase).permutation(self.users)
             keep = self.mask.keep_probability(self.item_clicks, p.epoch)
             n_batches = -(-len(order) // self.settings.batch_size)
             while p.batch < n_batches:
@@ -155,18 +159,18 @@ class Trainer:
     def step(self, phase: Phase, rows: NDArray[Any], keep: Tensor, moment: float) -> None:
         """One step on the users at ``rows``; random numbers are drawn for all of them on every process."""
         p = self.progress
-        generator = torch.Generator().manual_seed(int(self._rng(p.epoch, p.phase, p.batch).integers(2**62)))
+        place = (p.epoch, p.phase, p.batch)
         block, places = gathered(self.clicks, rows)
         clicks = Batch.of(block)
-        noise = torch.randn(len(rows), self.network.latent, generator=generator)
-        kept = torch.rand(len(clicks.items), generator=generator) < keep[clicks.items]
-        sample_seed = int(self._rng(p.epoch, p.phase, p.batch, 1).integers(2**62))
+        shape = (len(rows), self.network.latent)
+        noise = torch.from_numpy(stream(self.seed, "noise", *place).standard_normal(shape, np.float32))
         first, last = (len(rows) * r // self.world for r in (self.rank, self.rank + 1))
         own = slice(int(clicks.starts[first]), int(clicks.starts[last]))
         mine = clicks.users(first, last)
         inputs = normalised(mine)
         if phase.masked:
-            inputs = masked(inputs, keep, kept[own])
+            lots = torch.from_numpy(stream(self.seed, "mask", *place).random(len(clicks.items), np.float32))
+            inputs = masked(inputs, keep, lots[own] < keep[mine.items])
         mine, inputs = mine.to(self.device), inputs.to(self.device)
         targets = [mine]
         targets += [Batch.of(target(rows[first:last]), self.device) for target in self.targets]
@@ -174,7 +178,7 @@ class Trainer:
         z = posterior.sample(noise[first:last].to(self.device))
         sample = None
         if self.sampled:
-            sample = Sample(targets, self.sampled, torch.Generator().manual_seed(sample_seed))
+            sample = Sample(targets, self.sampled, stream(self.seed, "sampled softmax", *place))
         found = log_likelihoods(
             self.network.decode(z), self.network.last, self.network.last_bias, targets, self.dtype, sample
         )
@@ -298,9 +302,6 @@ class Trainer:
             parameter.requires_grad_(id(parameter) not in held)
         for table in self._tables:
             table.frozen = id(table.weight) in held
-
-    def _rng(self, *place: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, *place])
 
     def _learned(self) -> dict[str, Tensor]:
         arrays = with_prefix("network", self.network.state_dict())

@@ -1,5 +1,6 @@
 """Early stopping's own ranking: histories, hidden clicks, and a metric of the network as it is."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -8,12 +9,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
-from isotherm.data.interactions import row_blocks, rows_of, with_entries
+from isotherm.data.interactions import binary, row_blocks, rows_of, with_entries
 from isotherm.data.splits import positions
 from isotherm.errors import ParameterError
 from isotherm.models.base import block_size
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
 from isotherm.ranking.topk import hide, top_k
+from isotherm.streams import stream
+
+_log = logging.getLogger(__name__)
 
 _FOLD_IN = 0.8
 _FEWEST = 50  # users: below, a metric is too noisy to stop by
@@ -31,8 +35,11 @@ class Validation:
     def given(cls, clicks: Interactions, valid: Interactions, seed: int) -> "Validation":
         """From clicks kept apart: users that train knows keep their train clicks as history.
 
+        A click that is a training click too is nothing to find: it is dropped, and the log says so.
         Raises ParameterError where no user has both a history and something to find.
         """
+        if not isinstance(valid, Interactions):
+            raise ParameterError(f"valid must be Interactions, not {type(valid).__name__}")
         known = clicks.items.known(valid.items.values)
         if len(known) < len(valid.items):
             raise ParameterError(
@@ -44,6 +51,7 @@ class Validation:
         rows, targets = clicks.users.rows(valid.users.take(asked)), found[asked]
         histories = clicks.matrix[np.maximum(rows, 0)]
         histories = with_entries(histories, (rows >= 0)[rows_of(histories)])
+        targets = _unseen(targets, histories)
         fresh = np.diff(histories.indptr) == 0
         new_histories, new_targets = folded(targets, seed)
         entries = fresh[rows_of(targets)]
@@ -53,7 +61,10 @@ class Validation:
         )
         made = cls._whole(histories, targets)
         if not made.targets.shape[0]:
-            raise ParameterError("validation clicks: no user has both a history and a click to find")
+            raise ParameterError(
+                "validation clicks: no user has a history and a click to find that is no training click too; "
+                "give clicks that are kept apart from the training clicks, or none"
+            )
         return made
 
     @classmethod
@@ -85,23 +96,36 @@ class Validation:
         return [float(USER_METRICS[metric](each, n_targets, k).mean()) for each in hits]
 
 
+def _unseen(targets: csr_array, histories: csr_array) -> csr_array:
+    """The targets without those that are in the histories, both (n_users, n_items) CSR."""
+    places = np.arange(1, targets.nnz + 1)
+    numbered = csr_array((places, targets.indices, targets.indptr), shape=targets.shape)
+    seen = np.zeros(targets.nnz, dtype=bool)
+    seen[csr_array(numbered.multiply(binary(histories))).data.astype(np.int64) - 1] = True
+    if seen.any():
+        _log.warning(
+            "%d of %d validation clicks are training clicks too and are left out: there is nothing to find",
+            seen.sum(),
+            targets.nnz,
+        )
+    return with_entries(targets, ~seen)
+
+
 def held_out(matrix: csr_array, share: float, seed: int) -> tuple[NDArray[np.bool_], Validation | None]:
     """(n_users,) who stays in training, and a validation on the others; all stay where they would be few."""
-    rng = np.random.default_rng([seed, 1])
     users = np.flatnonzero(np.diff(matrix.indptr) > 1)
     n = min(round(share * len(users)), _MOST)
     stays = np.ones(matrix.shape[0], dtype=bool)
     if n < _FEWEST:
         return stays, None
-    chosen = np.sort(rng.permutation(users)[:n])
+    chosen = np.sort(stream(seed, "validation users").permutation(users)[:n])
     stays[chosen] = False
     return stays, Validation._whole(*folded(matrix[chosen], seed))
 
 
 def folded(matrix: csr_array, seed: int) -> tuple[csr_array, csr_array]:
     """Each user's clicks as history (four fifths, at random) and targets; one click alone is history."""
-    rng = np.random.default_rng([seed, 2])
-    position, lengths = positions(matrix, rng)
+    position, lengths = positions(matrix, stream(seed, "folding"))
     known = np.clip(np.rint(_FOLD_IN * lengths), 1, np.maximum(lengths - 1, 1))
     history = position < known[rows_of(matrix)]
     return with_entries(matrix, history), with_entries(matrix, ~history)
