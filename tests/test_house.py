@@ -9,7 +9,19 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
 FLOORS = [
-    {"errors", "files", "folders", "kernels", "progress", "threads", "streams", "launcher", "version"},
+    {
+        "checks",
+        "errors",
+        "memory",
+        "files",
+        "folders",
+        "kernels",
+        "progress",
+        "threads",
+        "streams",
+        "launcher",
+        "version",
+    },
     {"data"},
     {"features", "ranking"},
     {"models"},

@@ -3,6 +3,9 @@
 Every message names the place (file, column, row, option) and the cure.
 """
 
+import reprlib
+from typing import Any
+
 
 class IsothermError(Exception):
     """Base of all errors that a user can mend; the command line prints it as one line."""
@@ -57,3 +60,14 @@ class TrainingError(IsothermError, RuntimeError):
 
 class MissingPackageError(IsothermError, ImportError):
     """An optional part of isotherm whose packages are not installed."""
+
+
+def brief(value: Any) -> str:
+    """``repr`` of a value for a message: on one line and short, whatever it holds."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 60
+    try:
+        text = short.repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return " ".join(text.split())

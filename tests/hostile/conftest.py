@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,15 +84,22 @@ def contents(folder):
     return found
 
 
-@pytest.fixture(scope="session")
-def forkserver():
-    """One process that has imported isotherm, for all hostile tests of this worker."""
+@contextmanager
+def served(*imported):
+    """A process that has imported isotherm, and these modules of it."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.forkserver"],
+        [sys.executable, "-m", "tests.hostile.forkserver", *imported],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     ) as server:  # fmt: skip
         yield server
         server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def forkserver():
+    """One for all hostile tests of this worker."""
+    with served() as server:
+        yield server
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_settings_reach_the_wrapped_model():
     ("arguments", "says"),
     [
         ({"diversity": -0.1}, "diversity must be a number >= 0"),
-        ({"diversity": 1.5}, "diversity must be between 0 and 1, not 1.5"),
+        ({"diversity": 1.5}, "diversity must be a number >= 0 and <= 1, not 1.5"),
         ({"diversity": float("nan")}, "diversity must be a number"),
         ({"diversity": "much"}, "diversity must be a number"),
         ({"model": "nothing"}, "model must be a model, or one of popularity"),

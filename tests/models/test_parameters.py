@@ -71,7 +71,7 @@ def test_parts_are_chosen_by_name_and_then_set():
         ({"beta": 0.3}, "beta must be one of constant, annealed, per-click, not 0.3"),
         ({"anchors.weight": -1}, "anchors.weight must be a number >= 0"),
         ({"training.metric": "auc"}, "training.metric must be one of hr, ndcg.*like ndcg@100, not 'auc'"),
-        ({"training.valid_share": 1.0}, "training.valid_share must be below 1"),
+        ({"training.valid_share": 1.0}, "training.valid_share must be a number >= 0 and < 1, not 1.0"),
         ({"training.device": "tpu"}, "training.device must be one of 'auto', 'cpu', 'cuda', 'mps'"),
     ],
 )

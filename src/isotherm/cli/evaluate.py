@@ -8,7 +8,7 @@ import typer
 
 from isotherm.cli import options as o
 from isotherm.cli.results import show_evaluation, show_ramp_up
-from isotherm.errors import ParameterError
+from isotherm.errors import ParameterError, brief
 
 _PROTOCOLS = "cold-items, mixed, strong, leave-one-out, temporal or ramp-up"
 
@@ -132,7 +132,7 @@ class _Built:
             name, _, rest = dotted.partition(".")
             if name not in self._classes or not rest:
                 raise ParameterError(
-                    f"--set {dotted}: in evaluate a setting begins with a model's name, like "
+                    f"--set {brief(dotted)}: in evaluate a setting begins with a model's name, like "
                     f"{names[0]}.…; the models are {', '.join(names)}"
                 )
             self._settings[name][rest] = value

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isotherm.errors import ParameterError
+from isotherm.errors import ParameterError, brief
 
 InteractionsFile = Annotated[
     Path | None,
@@ -76,7 +76,9 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
     for kind in kinds or []:
         name, equals, value = kind.partition("=")
         if not equals:
-            raise ParameterError(f"--kind takes field=kind, not {kind!r}")
+            raise ParameterError(f"--kind takes field=kind, not {brief(kind)}")
+        if name.strip() in declared:
+            raise ParameterError(f"--kind {brief(name.strip())} is given twice; give it once")
         declared[name.strip()] = value.strip()
     items = Items.read(path, declared, item_column=item_column)
     missing = {name: share for name, share in items.missing().items() if share >= 0.005}

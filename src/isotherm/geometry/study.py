@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import above, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.files import write_json
@@ -22,7 +23,6 @@ from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
 from isotherm.geometry.posteriors import Posteriors, check_latent, histories_of, keep_of, noise
 from isotherm.geometry.pull import Pull, pull
 from isotherm.geometry.sharing import Sharing, sharing
-from isotherm.models.parameters import above, whole
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network

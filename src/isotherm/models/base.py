@@ -11,13 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import whole
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.interactions import row_blocks
 from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, TrainingError, UnsupportedError
+from isotherm.memory import check_memory
 from isotherm.models.finite import not_finite
 from isotherm.models.histories import checked_block
-from isotherm.models.parameters import shown, whole
+from isotherm.models.parameters import shown
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
 
@@ -92,6 +94,7 @@ class Recommender(ABC):
             items.of(clicks.items)  # raises where a clicked item has no row
             catalogue = clicks.items.union(items.ids)
             items, clicks = items.of(catalogue), clicks.among(clicks.users, catalogue)
+        self._check_memory(clicks)
         learned = copy(self)  # a fit that fails leaves the model as it was
         with stage(f"{how} {self.name}"):
             learn(learned, clicks, items)
@@ -108,6 +111,23 @@ class Recommender(ABC):
     @abstractmethod
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         """Learn; ``items``, if given, is in the order of the columns of ``clicks``."""
+
+    def _check_memory(self, clicks: Interactions) -> None:
+        """Raise ParameterError where the catalogue and the settings ask for more than there is."""
+        sizes = ", ".join(f"{name}={value}" for name, value in self._sizes().items())
+        check_memory(
+            self._memory(clicks),
+            f"{self.name} of {clicks.n_items:,} items{' with ' * bool(sizes)}{sizes}",
+            "choose smaller settings, another model or fewer items",
+        )
+
+    def _memory(self, clicks: Interactions) -> float:
+        """Bytes that fit holds at least, of what settings or pairs of items make large."""
+        return 0
+
+    def _sizes(self) -> dict[str, int]:
+        """The settings by which memory grows, dotted."""
+        return {}
 
     def _refit(self, clicks: Interactions, items: Items | None) -> None:
         """Learn on a newer log; a model that holds something overrides this."""

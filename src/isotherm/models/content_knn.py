@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 
+from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.features.encoders import Weighting
@@ -15,7 +16,6 @@ from isotherm.models.catalogue import grown, part
 from isotherm.models.item_item import ItemItem, SparseWeights
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.neighbours import nearest, stacked
-from isotherm.models.parameters import at_least, whole
 
 _BAND = 512
 

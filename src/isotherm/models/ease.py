@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import above, at_least, one_of
 from isotherm.data import Interactions, Items
 from isotherm.data.gram import gram
 from isotherm.data.interactions import row_blocks
@@ -22,7 +23,6 @@ from isotherm.features.metadata import all_features
 from isotherm.features.similarity import SparseProducts
 from isotherm.models.catalogue import narrowed
 from isotherm.models.item_item import DenseWeights, ItemItem
-from isotherm.models.parameters import above, at_least, one_of
 from isotherm.models.solve import NotPositiveDefiniteError, invert_in_place
 
 _log = logging.getLogger(__name__)
@@ -47,6 +47,10 @@ class EASE(ItemItem):
         self.l2 = above("l2", l2, 0)
         self.collective = at_least("collective", collective, 0)
         self.dtype = one_of("dtype", dtype, ("float32", "float64"))
+
+    def _memory(self, clicks: Interactions) -> float:
+        n = clicks.n_items if self.collective else np.count_nonzero(clicks.item_clicks())
+        return float(n) ** 2 * np.dtype(self.dtype).itemsize
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         if self.collective:

@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isotherm.checks import above, between, seeded, truth, whole
+from isotherm.errors import ParameterError, brief
 from isotherm.features.metadata import EncodedItems, MetadataSimilarity
-from isotherm.models.parameters import Part, above, at_least, one_of, whole
+from isotherm.models.parameters import Part
 
 
 class EmbeddingModel(Part):
@@ -14,6 +16,14 @@ class EmbeddingModel(Part):
 
     def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: NDArray[np.float32]) -> None:
         """Add to ``similarity`` what is learned from clicked items and the Gram matrix of their clicks."""
+
+    def memory(self) -> float:
+        """Bytes that learning takes at least, of what settings make large."""
+        return 0
+
+    def sizes(self) -> dict[str, int]:
+        """Those settings."""
+        return {}
 
 
 class Identity(EmbeddingModel):
@@ -47,22 +57,32 @@ class Siamese(EmbeddingModel):
         learning_rate: float = 1e-3,
         seed: int = 0,
     ) -> None:
-        self.alone = one_of("embedding.alone", alone, (True, False))
+        self.alone = truth("embedding.alone", alone)
         self.width = whole("embedding.width", width, 1)
         self.heads = whole("embedding.heads", heads, 1)
         if self.width % self.heads:
-            one_of("embedding.heads", heads, tuple(h for h in range(1, width + 1) if width % h == 0))
+            raise ParameterError(
+                f"embedding.heads must divide embedding.width, {self.width}, not {brief(heads)}"
+            )
         self.neighbours = whole("embedding.neighbours", neighbours, 1)
         self.temperature = above("embedding.temperature", temperature, 0)
-        self.dropout = at_least("embedding.dropout", dropout, 0)
+        self.dropout = between("embedding.dropout", dropout, 0, 1, "[)")
         self.epochs = whole("embedding.epochs", epochs, 1)
         self.batch_size = whole("embedding.batch_size", batch_size, 2)
         self.learning_rate = above("embedding.learning_rate", learning_rate, 0)
-        self.seed = whole("embedding.seed", seed, 0)
+        self.seed = seeded("embedding.seed", seed)
 
     def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: NDArray[np.float32]) -> None:
         """Train it."""
         similarity.learn(self._made(similarity).fit(encoded, gram), self.alone)
+
+    def memory(self) -> float:
+        """Weights of the attention and of the dense layers, each with the optimiser's two moments."""
+        return 3 * 4 * 10 * float(self.width) ** 2
+
+    def sizes(self) -> dict[str, int]:
+        """The width."""
+        return {"width": self.width}
 
     def restored(self, similarity: MetadataSimilarity, arrays: dict[str, NDArray[Any]]) -> None:
         """Put a saved one back."""

@@ -18,12 +18,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import above, at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.kernels import Array, kernel
 from isotherm.models.base import Explanation, Recommender
 from isotherm.models.catalogue import narrowed
 from isotherm.models.item_item import explained
-from isotherm.models.parameters import above, at_least, whole
 from isotherm.progress import stage
 from isotherm.streams import stream
 from isotherm.threads import run_bands
@@ -71,7 +71,13 @@ class IALS(Recommender):
         self.unobserved_weight = above("unobserved_weight", unobserved_weight, 0)
         self.exponent = at_least("exponent", exponent, 0)
         self.iterations = whole("iterations", iterations, 1)
-        self.seed = whole("seed", seed, 0)
+        self.seed = seeded("seed", seed)
+
+    def _memory(self, clicks: Interactions) -> float:
+        return 4.0 * self.factors * (clicks.n_users + clicks.n_items + self.factors)
+
+    def _sizes(self) -> dict[str, int]:
+        return {"factors": self.factors}
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         self.rows_ = np.flatnonzero(clicks.item_clicks())

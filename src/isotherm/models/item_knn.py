@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosine
 from isotherm.models.item_item import ItemItem, SparseWeights
 from isotherm.models.neighbours import nearest, stacked
-from isotherm.models.parameters import at_least, whole
 
 _BAND = 1024
 

@@ -23,6 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.data.splits import column_positions
@@ -48,7 +49,6 @@ from isotherm.models.kernel_scales import (
     teachers,
 )
 from isotherm.models.metadata_options import ReadsMetadata
-from isotherm.models.parameters import at_least, whole
 from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
 from isotherm.models.warm_up import WarmUp, loudness, newness
 from isotherm.progress import Advance, stage
@@ -112,7 +112,10 @@ class KernelRidge(ReadsMetadata, ItemItem):
         self.draws = whole("draws", draws, 1)
         self.exact_items = whole("exact_items", exact_items, 0)
         self.landmarks = whole("landmarks", landmarks, 1)
-        self.seed = whole("seed", seed, 0)
+        self.seed = seeded("seed", seed)
+
+    def _memory(self, clicks: Interactions) -> float:
+        return self.backbone._memory(clicks)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None

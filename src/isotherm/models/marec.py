@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
 from isotherm.data.gram import gram
 from isotherm.data.interactions import row_blocks
@@ -33,7 +34,7 @@ from isotherm.models.ease import EASE
 from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity
 from isotherm.models.item_item import DenseWeights, explained
 from isotherm.models.metadata_options import ReadsMetadata
-from isotherm.models.parameters import above, at_least, one_of, part_of, shown, whole
+from isotherm.models.parameters import part_of, shown
 
 _BAND = 512
 #: d_j / β of an item with x·p clicks (eq. 6)
@@ -104,18 +105,26 @@ class MARec(ReadsMetadata, Recommender):
         self.backbone = EASE() if backbone is None else check(backbone)
         self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
-        self.second_order = one_of("second_order", second_order, (True, False))
+        self.second_order = truth("second_order", second_order)
         self.alpha = above("alpha", alpha, 0)
-        self.beta = beta if beta == "auto" else above("beta", beta, 0)
+        self.beta = "auto" if is_text(beta, "auto") else above("beta", beta, 0)
         self.click_threshold = (
             None if click_threshold is None else at_least("click_threshold", click_threshold, 1)
         )
         self.decay = one_of("decay", decay, tuple(_DECAYS))
-        self.non_negative = one_of("non_negative", non_negative, (True, False))
+        self.non_negative = truth("non_negative", non_negative)
         self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
         self.evidence = one_of("evidence", evidence, ("warm", "all"))
         self.embedding = part_of(self, "embedding", embedding, Identity)
-        self.seed = whole("seed", seed, 0)
+        self.seed = seeded("seed", seed)
+
+    def _memory(self, clicks: Interactions) -> float:
+        memory: float = self.backbone._memory(clicks) + self.embedding.memory()
+        return memory
+
+    def _sizes(self) -> dict[str, int]:
+        parts = {"backbone": self.backbone._sizes(), "embedding": self.embedding.sizes()}
+        return {f"{part}.{name}": size for part, sizes in parts.items() for name, size in sizes.items()}
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None

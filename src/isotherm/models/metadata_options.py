@@ -1,10 +1,10 @@
 """The settings of models that read item metadata: which fields, and how they are encoded."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast, get_args
 
+from isotherm.checks import folder_name, names, one_of, whole
 from isotherm.features.encoders import Weighting
-from isotherm.models.parameters import one_of, whole
 
 
 class ReadsMetadata:
@@ -29,12 +29,12 @@ class ReadsMetadata:
         text_model: str | None,
         image_model: str | None,
     ) -> None:
-        self.fields = [fields] if isinstance(fields, str) else fields
+        self.fields = names("fields", fields)
         self.min_count = whole("min_count", min_count, 1)
         self.max_words = whole("max_words", max_words, 1)
-        self.text_weighting = one_of("text_weighting", text_weighting, ("count", "binary", "tfidf"))
-        self.text_model = None if text_model is None else str(text_model)
-        self.image_model = None if image_model is None else str(image_model)
+        self.text_weighting = cast(Weighting, one_of("text_weighting", text_weighting, get_args(Weighting)))
+        self.text_model = folder_name("text_model", text_model)
+        self.image_model = folder_name("image_model", image_model)
 
     @property
     def _encoders(self) -> dict[str, Any]:

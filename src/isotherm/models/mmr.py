@@ -14,14 +14,14 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
+from isotherm.checks import between, names
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
-from isotherm.errors import ItemsError, ParameterError
+from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Explanation, Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.ease import EASE
-from isotherm.models.parameters import at_least
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
@@ -77,10 +77,8 @@ class MMR(Recommender):
         fields: Sequence[str] | None = None,
     ) -> None:
         self.model = _wrapped(model)
-        self.diversity = at_least("diversity", diversity, 0)
-        if self.diversity > 1:
-            raise ParameterError(f"diversity must be between 0 and 1, not {diversity!r}")
-        self.fields = [fields] if isinstance(fields, str) else fields
+        self.diversity = between("diversity", diversity, 0, 1)
+        self.fields = names("fields", fields)
 
     @property
     def trains_in_steps(self) -> bool:  # type: ignore[override]  # of the class where nothing is wrapped
@@ -200,7 +198,7 @@ def _wrapped(model: Any) -> Recommender:
     if isinstance(model, str) and model in _Models():
         model = _Models()[model]()
     if not isinstance(model, Recommender) or isinstance(model, MMR):
-        raise ParameterError(f"model must be a model, or one of {', '.join(_Models())}, not {model!r}")
+        raise ParameterError(f"model must be a model, or one of {', '.join(_Models())}, not {brief(model)}")
     return model
 
 

@@ -1,12 +1,11 @@
-"""Hyper-parameters: read from a model's __init__, checked, shown, saved, and set by dotted names."""
+"""Hyper-parameters: read from a model's __init__, shown, saved, and set by dotted names."""
 
 import inspect
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from isotherm.errors import ParameterError
+from isotherm.errors import ParameterError, brief
 
 
 class Part:
@@ -20,7 +19,20 @@ class Part:
 
 def hyperparameters(model: object) -> dict[str, Any]:
     """Name -> value of everything ``__init__`` takes; each is an attribute of the same name."""
-    return {name: getattr(model, name) for name in inspect.signature(type(model)).parameters}
+    return {name: getattr(model, name) for name in parameters_of(type(model))}
+
+
+def parameters_of(model_class: type[Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of ``__init__`` by name; where a subclass passes **others on, its base's too."""
+    found: dict[str, inspect.Parameter] = {}
+    for each in model_class.__mro__:
+        if each is object or "__init__" not in vars(each):
+            continue
+        own = list(inspect.signature(each).parameters.values())
+        found |= {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        if all(p.kind is not p.VAR_KEYWORD for p in own):
+            break
+    return found
 
 
 def shown(model: object) -> str:
@@ -29,47 +41,19 @@ def shown(model: object) -> str:
     return f"{type(model).__name__}({inside})"
 
 
-def at_least(name: str, value: Any, least: float) -> float:
-    """``value`` as a finite number >= least, or ParameterError."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or value < least
-    ):
-        raise ParameterError(f"{name} must be a number >= {least:g}, not {value!r}")
-    return float(value)
-
-
-def above(name: str, value: Any, bound: float) -> float:
-    """``value`` as a finite number > bound, or ParameterError."""
-    if at_least(name, value, bound) == bound:
-        raise ParameterError(f"{name} must be above {bound:g}")
-    return float(value)
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """``value`` as a whole number >= least, or ParameterError."""
-    if at_least(name, value, least) != int(value):
-        raise ParameterError(f"{name} must be a whole number >= {least}, not {value!r}")
-    return int(value)
-
-
-def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    """``value`` if it is one of ``choices``, or ParameterError."""
-    if value not in choices:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-    return value
-
-
 def parse_settings(settings: list[str]) -> dict[str, Any]:
     """``["backbone.l2=500", "fields=genres,year"]`` -> {"backbone.l2": 500, "fields": ["genres", "year"]}."""
-    parsed = {}
+    parsed: dict[str, Any] = {}
     for setting in settings:
-        name, equals, text = setting.partition("=")
+        name, equals, text = (part.strip() for part in setting.partition("="))
         if not equals or not name:
-            raise ParameterError(f"--set takes name=value, not {setting!r}")
-        parsed[name.strip()] = _value(text.strip())
+            raise ParameterError(f"--set takes name=value, not {brief(setting)}")
+        if name in parsed:
+            raise ParameterError(f"--set {brief(name)} is given twice; give it once")
+        try:
+            parsed[name] = _value(text)
+        except RecursionError as cause:
+            raise ParameterError(f"--set {brief(name)}: the value is nested too deeply") from cause
     return parsed
 
 
@@ -78,7 +62,7 @@ def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
 
     Raises ParameterError that lists the names the model knows.
     """
-    known = inspect.signature(model_class).parameters
+    known = parameters_of(model_class)
     choices = part_choices(model_class)
     plain: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
@@ -86,7 +70,7 @@ def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
         head, dot, rest = name.partition(".")
         if head not in known:
             raise ParameterError(
-                f"{model_class.name} has no setting {head!r}; it has {', '.join(known) or 'none'}"
+                f"{model_class.name} has no setting {brief(head)}; it has {', '.join(known) or 'none'}"
             )
         if dot:
             nested.setdefault(head, {})[rest] = value
@@ -111,13 +95,19 @@ def part_of(model: object, name: str, value: Any, default: type[Any]) -> Any:
     if value is None:
         return default()
     choices = part_choices(type(model))[name]
-    return value if type(value) in choices.values() else _chosen(choices, name, value)
+    return value if isinstance(value, _kind(choices)) else _chosen(choices, name, value)
+
+
+def _kind(choices: Mapping[str, type[Any]]) -> type[Any]:
+    """What all choices are: a user's own class of that kind is as welcome."""
+    first, *others = choices.values()
+    return next(each for each in first.__mro__ if all(issubclass(other, each) for other in others))
 
 
 def _chosen(choices: Mapping[str, type[Any]], setting: str, value: Any) -> Any:
     name = "none" if value is None else value
     if not isinstance(name, str) or name not in choices:
-        raise ParameterError(f"{setting} must be one of {', '.join(choices)}, not {value!r}")
+        raise ParameterError(f"{setting} must be one of {', '.join(choices)}, not {brief(value)}")
     return choices[name]()
 
 

@@ -7,7 +7,7 @@ whole. Loading reads data only: the class comes from the registry, never from th
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
-from isotherm.errors import ModelFolderError, ParameterError
+from isotherm.errors import ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import is_whole, streamed
 from isotherm.folders import FolderKind, saving
 from isotherm.models.catalogue import part
-from isotherm.models.parameters import hyperparameters, part_choices
+from isotherm.models.parameters import Part, hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
 from isotherm.version import __version__
@@ -43,8 +43,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to the folder ``path``, whole or not at all; an old model there is replaced.
 
     Raises ModelFolderError where ``path`` is a file or a folder of anything else, OutputError where it cannot
-    be written.
+    be written, UnsupportedError where the model holds a part that could not be loaded again.
     """
+    described = _described(model)
     arrays, document = model.state()
     arrays = {f"model/{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
     arrays |= {f"clicks/{name}": getattr(model.clicks_, name) for name in _CLICKS}
@@ -57,7 +58,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         manifest = {
             "format": FORMAT,
             "isotherm": __version__,
-            **_described(model),
+            **described,
             "clicks": list(model.clicks_.shape),
             "files": files,
             "state": document,
@@ -87,13 +88,42 @@ def load(path: str | os.PathLike[str]) -> Any:
     return model
 
 
-def _described(model: Any) -> dict[str, Any]:
-    """Registry name and hyper-parameters; a model among them is described the same way."""
+def _described(model: Any, named: Mapping[str, type[Any]] | None = None) -> dict[str, Any]:
+    """Registry name and hyper-parameters; a part or a model among them is described the same way.
+
+    named: the parts that a name can stand for; None: the registry.  Raises UnsupportedError where the name
+    stands for another class, or a hyper-parameter is no plain value: such a model could not be loaded.
+    """
+    made, name = type(model), getattr(model, "name", None)
+    if named is None:
+        known, cure = (model_class(name) if name in REGISTRY else None), "isotherm.models.registry.REGISTRY"
+    else:
+        known, cure = named.get(str(name)), f"the parts that are known: {', '.join(named)}"
+    if known is not made:
+        raise UnsupportedError(
+            f"{made.__name__} is a class of your own, and a saved model is loaded by names alone: give it a "
+            f"name and add it to {cure}, before saving and before loading"
+        )
+    choices = part_choices(made)
     parameters = {
-        name: _described(value) if hasattr(type(value), "name") else value
+        name: _described(value, choices.get(name))
+        if isinstance(value, Part) or hasattr(type(value), "name")
+        else _plain(made, name, value)
         for name, value in hyperparameters(model).items()
     }
-    return {"model": model.name, "parameters": parameters}
+    return {"model": name, "parameters": parameters}
+
+
+def _plain(owner: type[Any], name: str, value: Any) -> Any:
+    """A hyper-parameter that JSON can hold."""
+    value = value.item() if isinstance(value, np.generic) else value
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as cause:
+        raise UnsupportedError(
+            f"{owner.__name__}: {name}={brief(value)} cannot be saved: settings are numbers, text and lists"
+        ) from cause
+    return value
 
 
 def _built(description: dict[str, Any]) -> Any:

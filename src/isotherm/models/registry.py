@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from isotherm.errors import ParameterError
+from isotherm.errors import ParameterError, brief
 
 REGISTRY: dict[str, str] = {
     "popularity": "isotherm.models.popularity:Popularity",
@@ -24,7 +24,7 @@ REGISTRY: dict[str, str] = {
 def model_class(name: str) -> type[Any]:
     """The class behind a registry name. Raises ParameterError that lists the names."""
     if name not in REGISTRY:
-        raise ParameterError(f"there is no model {name!r}; the models are {', '.join(REGISTRY)}")
+        raise ParameterError(f"there is no model {brief(name)}; the models are {', '.join(REGISTRY)}")
     module, _, attribute = REGISTRY[name].partition(":")
     found: type[Any] = getattr(import_module(module), attribute)
     return found

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
+from isotherm.checks import above, at_least, between
 from isotherm.data import Interactions, Items
 from isotherm.kernels import Array, kernel
 from isotherm.models.catalogue import narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.operator import AlignmentOperator
-from isotherm.models.parameters import above, at_least, one_of
 from isotherm.progress import stage
 from isotherm.threads import run_bands
 
@@ -56,11 +56,12 @@ class SLIM(ItemItem):
         tolerance: float = 1e-4,
     ) -> None:
         self.l2 = above("l2", l2, 0)
-        self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
-        if self.nonclick_weight > 1:
-            one_of("nonclick_weight", nonclick_weight, (1.0,))
+        self.nonclick_weight = between("nonclick_weight", nonclick_weight, 0, 1, "(]")
         self.self_penalty = at_least("self_penalty", self_penalty, 0)
         self.tolerance = above("tolerance", tolerance, 0)
+
+    def _memory(self, clicks: Interactions) -> float:
+        return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         warm = np.flatnonzero(clicks.item_clicks())

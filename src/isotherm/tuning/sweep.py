@@ -19,10 +19,11 @@ from typing import Any
 
 import polars as pl
 
+from isotherm.checks import whole
 from isotherm.data import Interactions
 from isotherm.errors import ParameterError, TrainingError
 from isotherm.files import write_json
-from isotherm.models.parameters import build, whole
+from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
 from isotherm.progress import stage, tell
 from isotherm.threads import thread_count
@@ -110,6 +111,11 @@ def sweep(
     folder = Path(folder)
     names = _swept(model, settings or {}, betas, keeps)
     grid = {"beta": betas, "keep": keeps, "anchors": anchors}
+    for what, name in names.items():
+        if grid[what] and name in (settings or {}):
+            raise ParameterError(f"{name} is both set and swept (--{what}); leave one of them out")
+        if len(set(grid[what])) < len(grid[what]):
+            raise ParameterError(f"--{what} names a value twice; give each once")
     values = {what: list(grid[what]) for what in names if grid[what]}
     cells = {
         ",".join(f"{what}={value:g}" for what, value in zip(values, point, strict=True)) or "model": {

@@ -18,10 +18,11 @@ from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
+from isotherm.checks import above, at_least, one_of, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.features.metadata import MetadataSimilarity, all_features
-from isotherm.models.parameters import Part, above, at_least, one_of, whole
+from isotherm.models.parameters import Part
 from isotherm.models.vae.objective import Forward
 from isotherm.models.vae.tables import ItemTable, bag_with_squares
 from isotherm.streams import stream, stream_seed

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import nn
 
+from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.interactions import with_entries
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.item_item import DenseWeights
-from isotherm.models.parameters import part_of, whole
+from isotherm.models.parameters import part_of
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.checkpoint import RunFolder
 from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
@@ -69,7 +70,7 @@ class VAERecommender(Recommender):
         self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
         self.skip = part_of(self, "skip", skip, NoSkip)
         self.training = part_of(self, "training", training, Training)
-        self.seed = whole("seed", seed, 0)
+        self.seed = seeded("seed", seed)
 
     def fit(
         self,
@@ -98,6 +99,14 @@ class VAERecommender(Recommender):
             return self.fit(clicks)
         finally:
             del self._guide
+
+    def _memory(self, clicks: Interactions) -> float:
+        weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
+        weights += clicks.n_items * self.latent * bool(self.anchors.weight)
+        return 2 * 4 * weights  # with the optimiser's moments
+
+    def _sizes(self) -> dict[str, int]:
+        return {"hidden": self.hidden, "latent": self.latent}
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         matrix = clicks.matrix

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from isotherm.models.parameters import Part, above, at_least
+from isotherm.checks import above, at_least
+from isotherm.models.parameters import Part
 from isotherm.models.vae.batch import Batch
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from isotherm.errors import ParameterError
-from isotherm.models.parameters import Part, above, at_least
+from isotherm.checks import above, at_least, between
+from isotherm.models.parameters import Part
 
 
 class Mask(Part):
@@ -83,6 +83,4 @@ MASKS: dict[str, type[Mask]] = {kind.name: kind for kind in (Clean, Bernoulli, P
 
 
 def _probability(name: str, value: float) -> float:
-    if above(name, value, 0) > 1:
-        raise ParameterError(f"{name} must be at most 1, not {value!r}")
-    return float(value)
+    return between(name, value, 0, 1, "(]")

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from isotherm.models.parameters import at_least, part_of
+from isotherm.checks import at_least
+from isotherm.models.parameters import part_of
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from isotherm.models.parameters import part_of, whole
+from isotherm.checks import whole
+from isotherm.models.parameters import part_of
 from isotherm.models.vae import networks
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from isotherm.errors import ParameterError
-from isotherm.models.parameters import Part, above, at_least, one_of, whole
+from isotherm.checks import above, at_least, between, is_text, metric_at, one_of, truth, whole
+from isotherm.models.parameters import Part
 from isotherm.ranking.metrics import USER_METRICS
 
 _FULL_SOFTMAX = 100_000  # items up to which the softmax runs over all of them
@@ -50,35 +50,23 @@ class Training(Part):
         self.clip = None if clip is None else above("training.clip", clip, 0)
         self.patience = whole("training.patience", patience, 1)
         self.validate_every = whole("training.validate_every", validate_every, 1)
-        self.valid_share = at_least("training.valid_share", valid_share, 0)
-        if self.valid_share >= 1:
-            raise ParameterError(f"training.valid_share must be below 1, not {valid_share!r}")
+        self.valid_share = between("training.valid_share", valid_share, 0, 1, "[)")
         self.metric = metric
-        _metric(metric)
+        self.measured_by()  # says what is wrong with it
         self.softmax_sample = (
-            "auto" if softmax_sample == "auto" else whole("training.softmax_sample", softmax_sample, 0)
+            "auto" if is_text(softmax_sample, "auto") else whole("training.softmax_sample", softmax_sample, 0)
         )
         self.precision = one_of("training.precision", precision, ("auto", "bfloat16", "float32"))
         self.device = one_of("training.device", device, ("auto", "cpu", "cuda", "mps"))
         self.checkpoint_minutes = at_least("training.checkpoint_minutes", checkpoint_minutes, 0)
-        self.tensorboard = one_of("training.tensorboard", tensorboard, (True, False))
+        self.tensorboard = truth("training.tensorboard", tensorboard)
 
     def measured_by(self) -> tuple[str, int]:
         """Metric and list length of validation."""
-        return _metric(self.metric)
+        return metric_at("training.metric", self.metric, USER_METRICS)
 
     def sampled(self, n_items: int) -> int:
         """Items to sample for the softmax of a catalogue; 0 is all of them."""
         if self.softmax_sample == "auto":
             return 0 if n_items <= _FULL_SOFTMAX else _SAMPLED
         return 0 if int(self.softmax_sample) >= n_items else int(self.softmax_sample)
-
-
-def _metric(text: str) -> tuple[str, int]:
-    name, _, k = str(text).partition("@")
-    if name not in USER_METRICS or not k.isdigit() or int(k) < 1:
-        raise ParameterError(
-            f"training.metric must be one of {', '.join(USER_METRICS)} with @ and a length, like ndcg@100, "
-            f"not {text!r}"
-        )
-    return name, int(k)

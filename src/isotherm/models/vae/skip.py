@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import above, at_least, is_text
 from isotherm.models.catalogue import narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights
-from isotherm.models.parameters import Part, above, at_least
+from isotherm.models.parameters import Part
 
 _WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
 _UNMEASURED = 10.0  # c where there is no validation
@@ -40,7 +41,7 @@ class EASESkip(Skip):
 
     def __init__(self, *, l2: float = 1000.0, weight: float | str = "auto") -> None:
         self.l2 = above("skip.l2", l2, 0)
-        self.weight = weight if weight == "auto" else at_least("skip.weight", weight, 0)
+        self.weight = "auto" if is_text(weight, "auto") else at_least("skip.weight", weight, 0)
 
     def fitted(self, user_items: csr_array) -> DenseWeights:
         """B on the clicked items."""
