@@ -11,7 +11,7 @@ from common import peak_memory, report
 
 from isotherm import EASE, Interactions, progress
 from isotherm.data.splits import given
-from isotherm.evaluation.runner import candidate_sets, measured, ranked_lists
+from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 
 
 def setup(folder: str):

@@ -14,7 +14,7 @@ from common import report, size
 from isotherm import EASE, Clean, EASESkip, Interactions, ItemAnchors, MultDAE, MultVAE, RecVAE, progress
 from isotherm.data.splits import Split, given
 from isotherm.evaluation.bootstrap import intervals, paired_p
-from isotherm.evaluation.runner import candidate_sets, ranked_lists
+from isotherm.evaluation.lists import candidate_sets, ranked_lists
 from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
 
 SEEDS = range(size(5, 1))

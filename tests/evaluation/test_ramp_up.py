@@ -71,7 +71,7 @@ def test_values_have_every_model_step_and_candidate_set(clicks, tmp_path):
 
 def test_bad_settings_are_named(clicks):
     models = lambda: [("pop", Popularity())]  # noqa: E731
-    with pytest.raises(ParameterError, match="steps must be whole numbers >= 0"):
+    with pytest.raises(ParameterError, match="steps must be a whole number >= 0"):
         ramp_up(clicks, models, steps=(-1, 2))
     with pytest.raises(ParameterError, match="k must be whole numbers >= 1"):
         ramp_up(clicks, models, ks=(0,))

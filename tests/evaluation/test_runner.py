@@ -1,6 +1,8 @@
 """Evaluation on a case small enough to follow by hand, and its promises."""
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import polars as pl
@@ -9,6 +11,7 @@ from scipy.sparse import csr_array
 
 from isotherm import EASE, Interactions, MARec, MultVAE, Popularity, Training, evaluate
 from isotherm.data import splits
+from isotherm.data.folds import k_fold
 from isotherm.errors import ParameterError
 from isotherm.models.base import Recommender
 
@@ -86,7 +89,7 @@ def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
 def test_block_size_changes_nothing(clicks, items, monkeypatch):
     split = splits.mixed(clicks, seed=0)
     whole = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]
-    monkeypatch.setattr("isotherm.evaluation.runner.block_size", lambda n: 7)
+    monkeypatch.setattr("isotherm.evaluation.lists.block_size", lambda n: 7)
     blocks = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]
     for candidates in ("all", "cold", "warm"):
         assert whole[candidates] == blocks[candidates]
@@ -129,16 +132,24 @@ def test_comparisons_are_paired_and_corrected(clicks):
     assert hr.p <= hr.p_holm <= 1
 
 
-def test_models_from_a_generator_are_taken_one_at_a_time(clicks):
+@pytest.mark.parametrize("folds", [1, 2])
+def test_models_from_a_generator_are_taken_one_at_a_time(clicks, folds):
+    """When the next model is asked for, the one before is gone."""
     alive = []
 
     def pairs():
         for number in range(3):
-            alive.append(number)
-            yield f"m{number}", EASE(l2=10.0 * (number + 1))
+            gc.collect()
+            assert [model() for model in alive] == [None] * number
+            model = EASE(l2=10.0 * (number + 1))
+            alive.append(weakref.ref(model))
+            yield f"m{number}", model
+            del model
 
-    result = evaluate(splits.strong(clicks, seed=1), pairs(), ks=[5])
+    split = splits.strong(clicks, seed=1) if folds == 1 else k_fold(clicks, "strong", folds)
+    result = evaluate(split, pairs(), ks=[5])
     assert list(result.models) == ["m0", "m1", "m2"]
+    assert len(alive) == 3
 
 
 def test_score_that_is_no_number_is_refused(split):

@@ -69,6 +69,8 @@ def test_lists_grow_more_varied_and_evaluation_ranks_as_recommend_does(clicks, i
     split = splits.leave_one_out(clicks, seed=0)
     models = {f"{d}": MMR(model=EASE(), diversity=d) for d in (0.0, 0.5, 1.0)}
     result = evaluate(split, models, items, ks=[3])
+    varied = [result.models[name].metrics["all"]["diversity@3"].mean for name in models]
+    assert varied[0] < varied[1] <= varied[2]
     shown = models["0.5"].recommend(k=3)
     hidden = pl.DataFrame(
         {
@@ -179,5 +181,6 @@ def test_networks_train_in_steps_inside(tmp_path):
     items = Items.from_frame(pl.DataFrame({"item_id": range(20), "genre": [[str(n % 3)] for n in range(20)]}))
     model = build(MMR, {"model": "multvae", "model.hidden": 8, "model.latent": 4, "model.training.epochs": 2})
     assert model.trains_in_steps
-    model.fit(log, items, valid=log, run=tmp_path / "run")
+    valid = Interactions.from_csr((rng.random((40, 20)) < 0.3).astype(np.float32), np.arange(100, 140))
+    model.fit(log, items, valid=valid, run=tmp_path / "run")
     assert (tmp_path / "run" / "run.jsonl").is_file()

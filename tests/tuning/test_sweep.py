@@ -8,7 +8,7 @@ import pytest
 from isotherm import load
 from isotherm.data.splits import strong
 from isotherm.errors import ParameterError, TrainingError
-from isotherm.evaluation.runner import candidate_sets, ranked_lists
+from isotherm.evaluation.lists import candidate_sets, ranked_lists
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.report.sweep import SweepReport, best_cell, settings_of, steady_cell
 from isotherm.tuning.sweep import sweep

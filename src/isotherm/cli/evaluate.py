@@ -8,7 +8,7 @@ import typer
 
 from isotherm.cli import options as o
 from isotherm.cli.results import show_evaluation, show_ramp_up
-from isotherm.errors import ParameterError, brief
+from isotherm.errors import InteractionsError, ParameterError, brief
 
 _PROTOCOLS = "cold-items, mixed, strong, leave-one-out, temporal or ramp-up"
 
@@ -20,7 +20,13 @@ def evaluate(
     valid: Annotated[Path | None, typer.Option(help="Your own split: clicks for early stopping.")] = None,
     items: o.ItemsFile = None,
     protocol: Annotated[str | None, typer.Option(help=f"{_PROTOCOLS}.")] = None,
-    holdout: Annotated[float, typer.Option(help="Share of items, users or clicks to hide.")] = 0.2,
+    holdout: Annotated[
+        float | None, typer.Option(help="Share of items, users or clicks to hide; 0.2 if not given.")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="cold-items, mixed, strong: hide every item or user once, in so many folds."),
+    ] = None,
     warm_holdout: Annotated[float, typer.Option(help="mixed: share of the other clicks to hide.")] = 0.1,
     fold_in: Annotated[float, typer.Option(help="strong: share of a user's clicks that is history.")] = 0.8,
     negatives: Annotated[int, typer.Option(help="leave-one-out: sampled negatives; 0 ranks all items.")] = 0,
@@ -28,6 +34,20 @@ def evaluate(
     models: Annotated[str, typer.Option(help="Registry names, comma-separated.")] = "popularity,ease",
     settings: o.Setting = None,
     k: Annotated[str, typer.Option("-k", help="List lengths, comma-separated.")] = "10",
+    candidates: Annotated[
+        str,
+        typer.Option(help="catalogue: all items of --items; clicked: those of the log alone."),
+    ] = "catalogue",
+    only_users: Annotated[
+        Path | None, typer.Option(help="Table whose user_id column names the only users to measure.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="Metrics by group besides: clicks, item-age; comma-separated.")
+    ] = "",
+    fields: Annotated[
+        str,
+        typer.Option(help="Categories and tags that diversity and calibration go by; all if not given."),
+    ] = "",
     json: o.JSONFile = None,
     report: o.ReportFile = None,
     kinds: o.Kinds = None,
@@ -47,7 +67,7 @@ def evaluate(
     from isotherm.evaluation import evaluate as run
 
     ks = _lengths(k)
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    names = _words(models)
     built = _Built(names, settings or [])
     o.check_results(json, report)
     o.begin(quiet)
@@ -59,14 +79,26 @@ def evaluate(
     if protocol == "ramp-up":
         if interactions is None:
             raise ParameterError("--protocol ramp-up needs --interactions")
+        _check_unused(
+            "--protocol ramp-up",
+            {"--folds": folds, "--only-users": only_users, "--by": by, "--fields": fields},
+        )
         clicks, table = read(interactions), o.read_items(items, item_column, kinds, quiet)
-        _ramp_up(clicks, table, built, ks, holdout, seed, json, report, interactions.name)
+        share = 0.2 if holdout is None else holdout
+        _ramp_up(clicks, table, built, ks, share, seed, candidates, json, report, interactions.name)
         return
     chosen = {"holdout": holdout, "warm_holdout": warm_holdout, "fold_in": fold_in, "negatives": negatives}
-    split = _split(read, interactions, train, test, valid, protocol, seed, chosen)
-    for reason, n in split.dropped.items():
+    split = _split(read, interactions, train, test, valid, protocol, folds, seed, chosen)
+    asked: dict[str, Any] = {
+        "candidates": candidates,
+        "users": None if only_users is None else o.read_ids(only_users, user_column, InteractionsError),
+        "by": _words(by),
+        "fields": _words(fields) or None,
+    }
+    table = o.read_items(items, item_column, kinds, quiet)
+    result = run(split, built.pairs(), table, ks, seed, **asked)
+    for reason, n in result.split["dropped"].items():
         o.note(f"left out: {n:,} {reason}", quiet)
-    result = run(split, built.pairs(), o.read_items(items, item_column, kinds, quiet), ks, seed)
     source = str(interactions if interactions is not None else train)
     highlight = built.highlight(result, ks[0])
     _write(result, json, report, source, names, ks[0], highlight, built.importance(highlight))
@@ -100,6 +132,7 @@ def _ramp_up(
     ks: list[int],
     holdout: float,
     seed: int,
+    candidates: str,
     json: Path | None,
     report: Path | None,
     source: str,
@@ -107,7 +140,7 @@ def _ramp_up(
     """New items with 0, 1, 2, 5, 10 and 20 clicks: figures on the terminal, in JSON and on a page."""
     from isotherm.evaluation import ramp_up
 
-    result = ramp_up(clicks, built.pairs, items, ks=ks, holdout=holdout, seed=seed)
+    result = ramp_up(clicks, built.pairs, items, ks=ks, holdout=holdout, seed=seed, candidates=candidates)
     if json is not None:
         result.write_json(json)
     if report is not None:
@@ -160,13 +193,13 @@ class _Built:
 
 
 def _lengths(text: str) -> list[int]:
+    from isotherm.evaluation.prepared import lengths
+
     try:
-        ks = sorted({int(part) for part in text.split(",")})
+        ks = [int(part) for part in text.split(",")]
     except ValueError as cause:
-        raise ParameterError(f"-k takes whole numbers, comma-separated, not {text!r}") from cause
-    if ks[0] < 1:
-        raise ParameterError(f"-k must be at least 1, not {ks[0]}")
-    return ks
+        raise ParameterError(f"-k takes whole numbers, comma-separated, not {brief(text)}") from cause
+    return lengths(ks)
 
 
 def _split(
@@ -176,10 +209,12 @@ def _split(
     test: Path | None,
     valid: Path | None,
     protocol: str | None,
+    folds: int | None,
     seed: int,
     chosen: dict[str, Any],
 ) -> Any:
-    """A split made by a protocol, or the user's own."""
+    """A split made by a protocol, its folds, or the user's own split."""
+    from isotherm.data.folds import k_fold
     from isotherm.data.splits import SPLITS, given
 
     if (interactions is None) == (train is None and test is None):
@@ -191,6 +226,9 @@ def _split(
             raise ParameterError(
                 f"--train and --test are a split already; --protocol {protocol} does not apply"
             )
+        _check_unused(
+            "--train and --test are a split already:", {"--folds": folds, "--holdout": chosen["holdout"]}
+        )
         logs = (read(train), read(test), None if valid is None else read(valid))
         return given(*logs, strong=protocol == "strong", seed=seed, fold_in=chosen["fold_in"])
     if protocol not in SPLITS:
@@ -199,4 +237,19 @@ def _split(
         raise ParameterError("--valid goes with --train and --test")
     own = {"mixed": "warm_holdout", "strong": "fold_in", "leave-one-out": "negatives"}.get(protocol)
     extra = {own: chosen[own]} if own else {}
-    return SPLITS[protocol](read(interactions), holdout=chosen["holdout"], seed=seed, **extra)
+    if folds is not None:
+        _check_unused("--folds hides every item or user once:", {"--holdout": chosen["holdout"]})
+        return k_fold(read(interactions), protocol, folds, seed, **extra)
+    share = 0.2 if chosen["holdout"] is None else chosen["holdout"]
+    return SPLITS[protocol](read(interactions), holdout=share, seed=seed, **extra)
+
+
+def _check_unused(where: str, options: dict[str, Any]) -> None:
+    """Refuse options that would have no effect."""
+    given = [name for name, value in options.items() if value is not None and value != ""]
+    if given:
+        raise ParameterError(f"{where} {' and '.join(given)} {'does' if len(given) == 1 else 'do'} not apply")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isotherm.errors import ParameterError, brief
+from isotherm.errors import IsothermError, ParameterError, brief
 
 InteractionsFile = Annotated[
     Path | None,
@@ -85,6 +85,23 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
     gaps = "; no value: " + ", ".join(f"{name} {share:.0%}" for name, share in missing.items())
     note(f"{path}: {items!r}" + (gaps if missing else ""), quiet)
     return items
+
+
+def read_ids(path: Path, column: str, error: type[IsothermError]) -> Any:
+    """The distinct ids of one column of a table."""
+    import polars as pl
+
+    from isotherm.data.tables import read_tables, typed_text
+
+    parts = []
+    for name, frame in read_tables(path, error):
+        if column not in frame.columns:
+            raise error(f"{name}: column {column!r} is missing; the columns are {', '.join(frame.columns)}")
+        if frame[column].null_count():
+            row = int(frame[column].is_null().arg_max() or 0)
+            raise error(f"{name}: column {column!r}, row {row + 1}: no value (null)")
+        parts.append(frame[column])
+    return typed_text(pl.concat(parts)).unique(maintain_order=True)
 
 
 def check_results(json: Path | None, report: Path | None) -> None:

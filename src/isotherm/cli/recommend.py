@@ -47,25 +47,8 @@ def recommend(
     loaded = load(model)
     if new_items is not None:
         loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
-    chosen = None if users is None else _ids(users, user_column, InteractionsError)
-    allowed = None if candidates is None else _ids(candidates, item_column, ItemsError)
+    chosen = None if users is None else o.read_ids(users, user_column, InteractionsError)
+    allowed = None if candidates is None else o.read_ids(candidates, item_column, ItemsError)
     lists = loaded.recommend(chosen, k, exclude_seen=not include_seen, candidates=allowed)
     write_atomically(out, lambda file: _WRITERS[out.suffix](lists, file))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)
-
-
-def _ids(path: Path, column: str, error: type) -> object:
-    """The distinct ids of one column of a table."""
-    import polars as pl
-
-    from isotherm.data.tables import read_tables, typed_text
-
-    parts = []
-    for name, frame in read_tables(path, error):
-        if column not in frame.columns:
-            raise error(f"{name}: column {column!r} is missing; the columns are {', '.join(frame.columns)}")
-        if frame[column].null_count():
-            row = int(frame[column].is_null().arg_max() or 0)
-            raise error(f"{name}: column {column!r}, row {row + 1}: no value (null)")
-        parts.append(frame[column])
-    return typed_text(pl.concat(parts)).unique(maintain_order=True)

@@ -3,10 +3,25 @@
 from typing import Any
 
 _SETS = ("cold", "warm", "all")
+_OF_LISTS = ("diversity", "calibration-kl", "calibration-js", "novelty", "coverage")
 
 
 def show_evaluation(evaluation: Any, ks: list[int]) -> None:
-    """The table of evaluate and demo: candidate sets × models, means with 95% intervals, seconds to fit."""
+    """Tables of evaluate and demo: how well each model ranks, what its lists are like, and groups."""
+    _show_ranking(evaluation, ks)
+    if evaluation.split.get("metadata"):
+        _show_lists(evaluation, ks[0])
+    for by in _grouped(evaluation):
+        _show_groups(evaluation, by, ks[0])
+
+
+def _grouped(evaluation: Any) -> list[str]:
+    """The groupings that were asked for."""
+    return list(dict.fromkeys(by for result in evaluation.models.values() for by in result.groups))
+
+
+def _show_ranking(evaluation: Any, ks: list[int]) -> None:
+    """Candidate sets × models, means with 95% intervals, seconds to fit."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -31,6 +46,30 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
     _print(table)
 
 
+def _show_lists(evaluation: Any, k: int) -> None:
+    """What the lists of all candidates are like; a measure that says nothing is left empty."""
+    names = [f"{name}@{k}" for name in _OF_LISTS]
+    rows = []
+    for model, result in evaluation.models.items():
+        told = [result.metrics["all"].get(name) for name in names]
+        means = [getattr(value, "mean", value) for value in told]
+        rows.append([model, *("" if mean is None else f"{mean:.3f}" for mean in means)])
+    show_table(["all candidates", *names], rows)
+
+
+def _show_groups(evaluation: Any, by: str, k: int) -> None:
+    """Groups × models among all candidates: users, hr and ndcg."""
+    first = next(iter(evaluation.models.values())).groups[by]["all"]
+    metrics = [f"hr@{k}", f"ndcg@{k}"]
+    rows = []
+    for label in first:
+        for number, (model, result) in enumerate(evaluation.models.items()):
+            group = result.groups[by]["all"][label]
+            means = [f"{group.metrics[metric].mean:.4f}" for metric in metrics]
+            rows.append([label if number == 0 else "", model, f"{group.users:,}", *means])
+    show_table([f"by {by}", "model", "users", *metrics], rows, words=2)
+
+
 def show_ramp_up(ramp: Any, metric: str) -> None:
     """One metric by candidates, model and clicks given."""
     from rich.box import SIMPLE_HEAD
@@ -50,15 +89,15 @@ def show_ramp_up(ramp: Any, metric: str) -> None:
     _print(table)
 
 
-def show_table(names: list[str], rows: list[list[str]]) -> None:
-    """Text: the first column says what, the others are figures."""
+def show_table(names: list[str], rows: list[list[str]], words: int = 1) -> None:
+    """Text: the first columns, so many as ``words``, say what; the others are figures."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for number, name in enumerate(names):
-        table.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
+        table.add_column(escape(name), justify="right" if number >= words else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(escape, row))
     _print(table)

@@ -12,8 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import between, seeded, whole
+from isotherm.data.ids import IdMap
 from isotherm.data.interactions import Interactions, binary, rows_of
-from isotherm.errors import SplitError, UnknownIdError
+from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,25 @@ class Split:
         """(n_items,) true for the items that no train row clicks."""
         return np.asarray(self.train.item_clicks() == 0)
 
+    def over(self, items: IdMap) -> "Split":
+        """The same split over more items: ``items`` begins with those of the split, in their order."""
+
+        def wide(matrix: csr_array) -> csr_array:
+            return csr_array(
+                (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], len(items))
+            )
+
+        def over_items(log: Interactions) -> Interactions:
+            return replace(log, items=items, matrix=wide(log.matrix))
+
+        return replace(
+            self,
+            train=over_items(self.train),
+            histories=over_items(self.histories),
+            targets=wide(self.targets),
+            valid=None if self.valid is None else over_items(self.valid),
+        )
+
     def describe(self) -> dict[str, Any]:
         """Counts and settings, as evaluate's JSON holds them."""
         return {
@@ -57,28 +78,32 @@ class Split:
 
 def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
     """Hide every click on ``holdout`` of the items: they are brand-new at test time."""
+    holdout, seed = share_of("holdout", holdout), seeded("seed", seed)
     cold = chosen(clicks.n_items, holdout, np.random.default_rng(seed), "items")
     hidden = cold[clicks.matrix.indices]
-    return _hide(clicks, hidden, "cold-items", {"holdout": holdout, "seed": seed})
+    return hide_clicks(clicks, hidden, "cold-items", {"holdout": holdout, "seed": seed})
 
 
 def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdout: float = 0.1) -> Split:
     """Hide every click on ``holdout`` of the items and ``warm_holdout`` of the other clicks."""
+    holdout, warm_holdout = share_of("holdout", holdout), share_of("warm_holdout", warm_holdout)
+    seed = seeded("seed", seed)
     rng = np.random.default_rng(seed)
     cold = chosen(clicks.n_items, holdout, rng, "items")
-    _check_share(warm_holdout, "warm_holdout")
     hidden = cold[clicks.matrix.indices] | (rng.random(clicks.n_clicks) < warm_holdout)
     settings = {"holdout": holdout, "warm_holdout": warm_holdout, "seed": seed}
-    return _hide(clicks, hidden, "mixed", settings)
+    return hide_clicks(clicks, hidden, "mixed", settings)
 
 
 def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:
     """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets."""
+    holdout, fold_in = share_of("holdout", holdout), share_of("fold_in", fold_in)
+    seed = seeded("seed", seed)
     rng = np.random.default_rng(seed)
     held_out = chosen(clicks.n_users, holdout, rng, "users")
     train = clicks.keep(~held_out[clicks.click_users()])
     test = clicks.take_users(np.flatnonzero(held_out))
-    return _fold_in(train, test, rng, {"holdout": holdout, "fold_in": fold_in, "seed": seed})
+    return fold_in_users(train, test, rng, {"holdout": holdout, "fold_in": fold_in, "seed": seed})
 
 
 def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, negatives: int = 0) -> Split:
@@ -87,11 +112,12 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
     negatives: rank it among this many sampled items that the user never clicked; 0 ranks it among all.
     ``holdout`` has no part in it: every user gives one click.
     """
+    seed, negatives = seeded("seed", seed), whole("negatives", negatives, 0)
     rng = np.random.default_rng(seed)
     position, lengths = positions(clicks.matrix, rng, clicks.timestamps)
     users = clicks.click_users()
     hidden = (position == lengths[users] - 1) & (lengths[users] > 1)
-    split = _hide(clicks, hidden, "leave-one-out", {"seed": seed, "negatives": negatives})
+    split = hide_clicks(clicks, hidden, "leave-one-out", {"seed": seed, "negatives": negatives})
     single = int((lengths == 1).sum())
     dropped = {"users with a single click": single} if single else {}
     return replace(split, dropped=dropped, negatives=_sampled(split, negatives, rng) if negatives else None)
@@ -99,14 +125,14 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
 
 def temporal(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
     """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold."""
+    holdout, seed = share_of("holdout", holdout), seeded("seed", seed)
     if clicks.timestamps is None:
         raise SplitError("the temporal split needs timestamps; name their column with --timestamp-column")
-    _check_share(holdout, "holdout")
     times = clicks.timestamps.to_physical()
     cut = times.quantile(1 - holdout, "higher")
     hidden = (times >= cut).to_numpy() if cut != times.min() else (times > cut).to_numpy()
     settings = {"holdout": holdout, "seed": seed, "cut": str(clicks.timestamps.filter(hidden).min())}
-    return _hide(clicks, hidden, "temporal", settings)
+    return hide_clicks(clicks, hidden, "temporal", settings)
 
 
 def given(
@@ -123,6 +149,7 @@ def given(
     Test users that train does not hold need a history: with ``strong``, or where train knows no test user
     at all, ``fold_in`` of each test user's clicks become it (seeded).
     """
+    fold_in, seed = share_of("fold_in", fold_in), seeded("seed", seed)
     logs = [log for log in (train, test, valid) if log is not None]
     users, items = logs[0].users, logs[0].items
     try:
@@ -135,7 +162,7 @@ def given(
     known, tested = np.diff(train.matrix.indptr) > 0, np.diff(test.matrix.indptr) > 0
     if strong or not (known & tested).any():
         test = test.take_users(np.flatnonzero(tested & ~known))
-        split = _fold_in(train, test, np.random.default_rng(seed), {"fold_in": fold_in, "seed": seed})
+        split = fold_in_users(train, test, np.random.default_rng(seed), {"fold_in": fold_in, "seed": seed})
         overlap = int((tested & known).sum())
         dropped = {**split.dropped, **({"test users that train holds": overlap} if overlap else {})}
         return replace(split, protocol="strong", dropped=dropped, valid=valid)
@@ -151,15 +178,17 @@ SPLITS: dict[str, Callable[..., Split]] = {
 }
 
 
-def _check_share(share: float, name: str) -> None:
-    if not 0 < share < 1:
-        raise SplitError(f"{name} must be between 0 and 1, not {share}")
+def share_of(name: str, value: float) -> float:
+    """``value`` as a number between 0 and 1, both left out. Raises SplitError."""
+    try:
+        return between(name, value, 0, 1, "()")
+    except ParameterError as cause:
+        raise SplitError(f"{name} must be between 0 and 1, not {brief(value)}") from cause
 
 
 def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArray[np.bool_]:
     """(n,) flags of a seeded share ``holdout``. Raises SplitError where it leaves none on one side."""
-    _check_share(holdout, "holdout")
-    size = round(holdout * n)
+    size = round(share_of("holdout", holdout) * n)
     if not 0 < size < n:
         raise SplitError(f"holding out {holdout:g} of {n} {what} leaves none on one side")
     flags = np.zeros(n, dtype=bool)
@@ -167,7 +196,10 @@ def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArr
     return flags
 
 
-def _hide(clicks: Interactions, hidden: NDArray[np.bool_], protocol: str, settings: dict[str, Any]) -> Split:
+def hide_clicks(
+    clicks: Interactions, hidden: NDArray[np.bool_], protocol: str, settings: dict[str, Any]
+) -> Split:
+    """What is not ``hidden`` (one flag a click) is train, what is hidden is to be found."""
     return _against(clicks.keep(~hidden), clicks.keep(hidden), protocol, settings)
 
 
@@ -197,11 +229,11 @@ def _against(train: Interactions, test: Interactions, protocol: str, settings: d
     )
 
 
-def _fold_in(
+def fold_in_users(
     train: Interactions, test: Interactions, rng: np.random.Generator, settings: dict[str, Any]
 ) -> Split:
+    """Users new to train: settings["fold_in"] of the clicks of each is history, the rest is to be found."""
     fold_in = settings["fold_in"]
-    _check_share(fold_in, "fold_in")
     few = np.diff(test.matrix.indptr) < 2
     test = test.take_users(np.flatnonzero(~few))
     _check_sides(train, test.n_users, "strong")
@@ -244,6 +276,8 @@ def _places(
 def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """(test users, n) items that each user clicked neither in train nor in test."""
     n_items = split.train.n_items
+    if n > n_items:
+        raise SplitError(f"{n:,} negatives of {n_items:,} items: ask for fewer")
     negatives = np.empty((split.histories.n_users, n), dtype=np.int64)
     for row in range(len(negatives)):
         clicked = [
@@ -262,6 +296,11 @@ def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64
 def _check_sides(train: Interactions, n_test_users: int, protocol: str) -> None:
     if not train.n_clicks:
         raise SplitError(f"the {protocol} split leaves 0 clicks to train on")
+    if not n_test_users and protocol == "given":
+        raise SplitError(
+            "no user of test has both a click in train and one in test that train does not hold already; "
+            "are both the same log?"
+        )
     if not n_test_users:
         raise SplitError(
             f"the {protocol} split leaves no user with both a history and a hidden click; "

@@ -14,15 +14,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from isotherm.data import Interactions, Items, Split
+from isotherm.checks import one_of, seeded, whole
+from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.interactions import with_entries
 from isotherm.data.splits import chosen, column_positions
 from isotherm.errors import ParameterError, SplitError
 from isotherm.evaluation.bootstrap import Interval, intervals
-from isotherm.evaluation.runner import CandidateSet, ranked_lists
+from isotherm.evaluation.lists import CandidateSet, found_of, ranked_lists
+from isotherm.evaluation.prepared import CANDIDATES, lengths
 from isotherm.files import write_json
 from isotherm.models.base import Recommender
-from isotherm.ranking.metrics import USER_METRICS, rank_hits
 
 STEPS = (0, 1, 2, 5, 10, 20)
 
@@ -73,23 +74,28 @@ def ramp_up(
     ks: Sequence[int] = (10,),
     holdout: float = 0.2,
     seed: int = 0,
+    *,
+    candidates: str = "catalogue",
 ) -> RampUp:
     """Fit each model once a step and rank for the users who clicked a new item later.
 
     models: gives name and unfitted model, anew for each step.  steps: clicks that each new item has got.
     ks: list lengths.  holdout: share of the items that are new.  seed: of items, of clicks without a time,
     of intervals.
-    Candidates are the new items among themselves ("cold") and all items ("all").
+    Candidates are the new items among themselves ("cold") and all items ("all"): with ``candidates``
+    "catalogue" those of the item table, with "clicked" those of the log alone.
     Raises ParameterError for steps or ks that are no whole numbers >= 0 and >= 1, SplitError where no new
     item has more clicks than the last step.
     """
-    steps, ks = sorted(set(steps)), sorted(set(ks))
-    if not steps or steps[0] < 0:
-        raise ParameterError(f"steps must be whole numbers >= 0, not {steps}")
-    if not ks or ks[0] < 1:
-        raise ParameterError(f"k must be whole numbers >= 1, not {ks}")
-    known = None if items is None else items.of(clicks.items)
-    stages = _Stages(clicks, steps[-1], holdout, seed)
+    steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
+    one_of("candidates", candidates, CANDIDATES)
+    catalogue, known = clicks.items, None
+    if items is not None:
+        known = items.of(clicks.items)
+        if candidates == "catalogue":
+            catalogue = clicks.items.union(items.ids)
+            known = items.of(catalogue)
+    stages = _Stages(clicks, steps[-1], holdout, seed, catalogue)
     values: dict[str, dict[int, dict[str, dict[str, Interval]]]] = {}
     for n in steps:
         split, sets = stages.at(n)
@@ -99,14 +105,24 @@ def ramp_up(
             lists = ranked_lists(model, split, sets, ks[-1], seed)
             values.setdefault(name, {})[n] = _measured(lists, sets, ks, seed)
             del model
-    settings = {"protocol": "ramp-up", "holdout": holdout, "seed": seed, "steps": steps}
+    source = "item table" if items is not None and candidates == "catalogue" else "clicked items"
+    settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
+    settings["catalogue"] = source
     return RampUp(settings | stages.counts(), values)
 
 
-class _Stages:
-    """The log at each step, and what is asked of it."""
+def _steps(steps: Sequence[int]) -> list[int]:
+    if not len(steps):
+        raise ParameterError("steps must be whole numbers >= 0, not an empty list")
+    return sorted({whole("steps", step, 0) for step in steps})
 
-    def __init__(self, clicks: Interactions, last: int, holdout: float, seed: int) -> None:
+
+class _Stages:
+    """The log at each step, and what is asked of it; items that nobody clicked take no part in the draw."""
+
+    def __init__(
+        self, clicks: Interactions, last: int, holdout: float, seed: int, catalogue: IdMap | None = None
+    ) -> None:
         rng = np.random.default_rng(seed)
         held = chosen(clicks.n_items, holdout, rng, "items")
         self._new = held & (clicks.item_clicks() > last)
@@ -122,21 +138,23 @@ class _Stages:
         self._place = column_positions(kept.matrix, rng, kept.timestamps)
         self._targets = with_entries(kept.matrix, self._given & (self._place >= last))
         self._left_out = int((held & ~self._new).sum())
+        self._catalogue = clicks.items if catalogue is None else catalogue
 
     def at(self, n: int) -> tuple[Split, list[CandidateSet]]:
         """The split and candidate sets once each new item has n clicks."""
         train = self._clicks.keep(~self._given | (self._place < n))
         rows = np.flatnonzero((np.diff(self._targets.indptr) > 0) & (np.diff(train.matrix.indptr) > 0))
         targets = self._targets[rows]
-        split = Split("ramp-up", train, train.take_users(rows), targets, {"clicks": n})
-        every = np.arange(len(rows))
-        masks: dict[str, NDArray[np.bool_]] = {"cold": self._new, "all": np.ones_like(self._new)}
-        return split, [CandidateSet(name, mask, targets, every) for name, mask in masks.items()]
+        split = Split("ramp-up", train, train.take_users(rows), targets, {"clicks": n}).over(self._catalogue)
+        every, new = np.arange(len(rows)), np.zeros(len(self._catalogue), dtype=bool)
+        new[: len(self._new)] = self._new
+        masks: dict[str, NDArray[np.bool_]] = {"cold": new, "all": np.ones_like(new)}
+        return split, [CandidateSet(name, mask, split.targets, every) for name, mask in masks.items()]
 
     def counts(self) -> dict[str, int]:
         """New items, hidden clicks, and held-out items with too few clicks to take part."""
         return {
-            "items": len(self._new),
+            "items": len(self._catalogue),
             "new_items": int(self._new.sum()),
             "items_left_out": self._left_out,
             "test_clicks": int(self._targets.nnz),
@@ -148,8 +166,7 @@ def _measured(
 ) -> dict[str, dict[str, Interval]]:
     measured = {}
     for s in sets:
-        hits, n_targets = rank_hits(lists[s.name], s.targets), np.diff(s.targets.indptr)
-        values = {f"{name}@{k}": of(hits, n_targets, k) for k in ks for name, of in USER_METRICS.items()}
+        values = found_of(lists[s.name], s.targets, ks)
         found = intervals(np.column_stack(list(values.values())), seed)
         measured[s.name] = dict(zip(values, found, strict=True))
     return measured

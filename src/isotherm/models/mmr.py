@@ -100,7 +100,7 @@ class MMR(Recommender):
         try:
             return super().fit(clicks, items)
         finally:
-            self.__dict__.pop("_more", None)
+            del self._more
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None

@@ -37,9 +37,11 @@ def recall(hits: Hits, n_targets: Counts, k: int) -> PerUser:
 
 def ndcg(hits: Hits, n_targets: Counts, k: int) -> PerUser:
     """ndcg@k with binary gains 1 / log2(rank + 1); the ideal list is cut at min(k, targets)."""
-    gains = 1 / np.log2(np.arange(2, k + 2))
+    longest = min(k, max(hits.shape[1], int(n_targets.max(initial=1))))  # a longer list gains nothing
+    gains = 1 / np.log2(np.arange(2, longest + 2))
     ideal = np.cumsum(gains)[np.minimum(k, n_targets) - 1]
-    return np.asarray(hits[:, :k] @ gains[: hits.shape[1]] / ideal)
+    top = hits[:, :k]
+    return np.asarray(top @ gains[: top.shape[1]] / ideal)
 
 
 def reciprocal_rank(hits: Hits, n_targets: Counts, k: int) -> PerUser:

@@ -11,7 +11,7 @@ from isotherm.data import Interactions
 from isotherm.data.splits import Split, strong
 from isotherm.errors import IsothermError
 from isotherm.evaluation.bootstrap import Interval
-from isotherm.evaluation.runner import candidate_sets, measured, ranked_lists
+from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.geometry import Look, study
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result

@@ -1,0 +1,81 @@
+"""k-fold cross-validation: splits that hide every item, or every user, exactly once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isotherm.checks import seeded, whole
+from isotherm.data.interactions import Interactions
+from isotherm.data.splits import Split, fold_in_users, hide_clicks, share_of
+from isotherm.errors import ParameterError, SplitError
+
+
+@dataclass(frozen=True, eq=False)
+class Folds(Sequence[Split]):
+    """Splits of one log, each made when it is asked for; every item (or user) is hidden in exactly one.
+
+    of: (n_items,) or (n_users,) the fold that hides each, from 0.
+    """
+
+    clicks: Interactions
+    protocol: str
+    of: NDArray[np.int64]
+    settings: dict[str, Any]
+
+    def __len__(self) -> int:
+        return int(self.of.max()) + 1
+
+    @overload
+    def __getitem__(self, fold: int) -> Split: ...
+    @overload
+    def __getitem__(self, fold: slice) -> Sequence[Split]: ...
+    def __getitem__(self, fold: int | slice) -> Split | Sequence[Split]:
+        """The split of a fold. Raises SplitError where it leaves nothing to train on or to find."""
+        if isinstance(fold, slice):
+            return [self[number] for number in range(*fold.indices(len(self)))]
+        number = range(len(self))[fold]
+        held_out = self.of == number
+        settings = {**self.settings, "fold": number + 1}
+        rng = np.random.default_rng(np.random.SeedSequence(self.settings["seed"], spawn_key=(number,)))
+        try:
+            if self.protocol == "strong":
+                train = self.clicks.keep(~held_out[self.clicks.click_users()])
+                return fold_in_users(train, self.clicks.take_users(np.flatnonzero(held_out)), rng, settings)
+            hidden = held_out[self.clicks.matrix.indices]
+            if self.protocol == "mixed":
+                hidden |= rng.random(self.clicks.n_clicks) < settings["warm_holdout"]
+            return hide_clicks(self.clicks, hidden, self.protocol, settings)
+        except SplitError as cause:
+            raise SplitError(f"fold {number + 1} of {len(self)}: {cause}") from cause
+
+
+FOLDED = {"cold-items": "items", "mixed": "items", "strong": "users"}  #: protocol -> what its folds divide
+_SHARES = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}
+
+
+def k_fold(clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, **settings: float) -> Folds:
+    """``folds`` splits, in which every item (cold-items, mixed) or every user (strong) is hidden once.
+
+    settings: warm_holdout of mixed, drawn anew in each fold; fold_in of strong.
+    Raises ParameterError for another protocol or setting, SplitError for more folds than there is to divide.
+    """
+    if protocol not in FOLDED:
+        raise ParameterError(f"folds are made for {', '.join(FOLDED)}, not for {protocol!r}")
+    defaults: dict[str, float] = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}.get(
+        protocol, {}
+    )
+    unknown = settings.keys() - defaults.keys()
+    if unknown:
+        raise ParameterError(f"folds of {protocol} have no setting {', '.join(sorted(unknown))}")
+    shares = {name: share_of(name, share) for name, share in (defaults | settings).items()}
+    n = clicks.n_users if FOLDED[protocol] == "users" else clicks.n_items
+    folds = whole("folds", folds, 2)
+    if folds > n:
+        raise SplitError(f"{folds:,} folds of {n:,} {FOLDED[protocol]}: at most one fold each can be made")
+    of = np.empty(n, dtype=np.int64)
+    seed = seeded("seed", seed)
+    of[np.random.default_rng(seed).permutation(n)] = np.arange(n) % folds
+    return Folds(clicks, protocol, of, {"folds": folds, **shares, "seed": seed})

@@ -1,0 +1,115 @@
+"""What an evaluation gives: figures by model, candidate set and metric, as JSON and as a frame."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from isotherm.evaluation.bootstrap import Comparison, Interval
+from isotherm.files import write_json
+
+Metrics = dict[str, Interval | float]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some of the users, or some of the items to find: how many users they concern, and their metrics."""
+
+    users: int
+    metrics: dict[str, Interval]
+
+
+Groups = dict[str, dict[str, dict[str, Group]]]  #: grouping -> candidate set -> label -> Group
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model did: seconds to fit and to rank, all folds together; metrics by candidate set."""
+
+    parameters: str
+    seconds: float
+    rank_seconds: float
+    metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number a list set
+    per_user: dict[str, dict[str, NDArray[np.float64]]]  #: candidate set -> metric -> one value a user
+    users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
+    groups: Groups = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models side by side on one split, or on the folds of one log."""
+
+    split: dict[str, Any]
+    models: dict[str, ModelResult]
+    comparisons: list[Comparison]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``evaluate --json`` writes it: {"split": …, "models": {name: {"seconds": …, "all": {…}}}}.
+
+        Groups, where they were asked for, are at models → name → "groups" → grouping → candidates → label.
+        """
+        return {
+            "split": self.split,
+            "models": {name: _model(result) for name, result in self.models.items()},
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+        }
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write ``to_dict`` whole or not at all."""
+        write_json(path, self.to_dict())
+
+    def to_frame(self) -> pl.DataFrame:
+        """model, candidates, metric, mean, low, high; no interval for metrics of whole sets of lists."""
+        rows = [
+            {"model": name, "candidates": candidates, "metric": metric, **_plain(value)}
+            for name, result in self.models.items()
+            for candidates, metrics in result.metrics.items()
+            for metric, value in metrics.items()
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def groups_frame(self) -> pl.DataFrame:
+        """by, group, users, model, candidates, metric, mean, low, high; empty where nothing was grouped."""
+        rows = [
+            {"by": by, "group": label, "users": group.users, "model": name, "candidates": candidates,
+             "metric": metric, **asdict(value)}
+            for name, result in self.models.items()
+            for by, sets in result.groups.items()
+            for candidates, groups in sets.items()
+            for label, group in groups.items()
+            for metric, value in group.metrics.items()
+        ]  # fmt: skip
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _model(result: ModelResult) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "parameters": result.parameters,
+        "seconds": result.seconds,
+        "rank_seconds": result.rank_seconds,
+    }
+    told |= {candidates: _metrics(metrics) for candidates, metrics in result.metrics.items()}
+    if result.groups:
+        told["groups"] = {
+            by: {
+                candidates: {
+                    label: {"users": group.users, **_metrics(group.metrics)}
+                    for label, group in groups.items()
+                }
+                for candidates, groups in sets.items()
+            }
+            for by, sets in result.groups.items()
+        }
+    return told
+
+
+def _metrics(metrics: Mapping[str, Interval | float]) -> dict[str, dict[str, float]]:
+    return {metric: _plain(value) for metric, value in metrics.items()}
+
+
+def _plain(value: Interval | float) -> dict[str, float]:
+    return asdict(value) if isinstance(value, Interval) else {"mean": value}

@@ -1,0 +1,86 @@
+"""Evaluation over folds: users are the unit, and the JSON keeps its shape."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from isotherm import EASE, ContentKNN, Popularity, evaluate
+from isotherm.data.folds import k_fold
+from isotherm.evaluation.bootstrap import intervals, paired_p
+from isotherm.evaluation.samples import Sample, pooled
+
+
+def test_users_value_is_the_mean_over_the_folds_that_ask_for_it(clicks, items):
+    folds = k_fold(clicks, "cold-items", 3, seed=0)
+    found = evaluate(folds, {"m": ContentKNN(), "e": EASE()}, items, ks=[3])
+    by_hand: dict[str, list[float]] = {}
+    for split in folds:
+        alone = evaluate(split, {"m": ContentKNN()}, items, ks=[3]).models["m"]
+        for user, value in zip(alone.users["cold"], alone.per_user["cold"]["ndcg@3"], strict=True):
+            by_hand.setdefault(user, []).append(value)
+    expected = {user: np.mean(values) for user, values in by_hand.items()}
+    result = found.models["m"]
+    told = dict(zip(result.users["cold"], result.per_user["cold"]["ndcg@3"], strict=True))
+    assert told == pytest.approx(expected)
+    assert result.metrics["cold"]["ndcg@3"] == intervals(np.array(list(told.values()))[:, None])[0]
+    assert any(len(values) > 1 for values in by_hand.values())
+
+
+def test_users_who_differ_are_not_counted_more_than_once():
+    """A user of ten folds is one user: the interval is that of the users, not of folds × users."""
+    rng = np.random.default_rng(0)
+    users, taste = pl.Series(range(40)), rng.random(40)
+    folds = [Sample(users, {"hr@1": taste}) for _ in range(10)]
+    together = pooled(folds)
+    assert together.users.to_list() == users.to_list()
+    np.testing.assert_allclose(together.values["hr@1"], taste)
+    found, once = (sample.intervals(0)["hr@1"] for sample in (together, Sample(users, {"hr@1": taste})))
+    assert (found.low, found.high) == pytest.approx((once.low, once.high))
+
+
+def test_metric_that_says_nothing_of_a_user_is_left_out_of_this_users_mean():
+    users = pl.Series(["a", "b", "c"])
+    one = Sample(users, {"diversity@2": np.array([0.2, np.nan, np.nan]), "hr@2": np.ones(3)})
+    other = Sample(users, {"diversity@2": np.array([0.4, 0.6, np.nan]), "hr@2": np.zeros(3)})
+    together = pooled([one, other])
+    np.testing.assert_allclose(together.values["diversity@2"], [0.3, 0.6, np.nan])
+    found = together.intervals(0)
+    assert found["diversity@2"].mean == pytest.approx(0.45)
+    assert list(found) == ["diversity@2", "hr@2"]
+    assert list(Sample(users, {"d": np.full(3, np.nan), "h": np.ones(3)}).intervals(0)) == ["h"]
+
+
+@pytest.mark.parametrize("protocol", ["cold-items", "mixed", "strong"])
+def test_json_keeps_its_shape_and_lists_the_folds(clicks, items, protocol, tmp_path):
+    found = evaluate(k_fold(clicks, protocol, 3, seed=0), {"p": Popularity(), "e": EASE()}, items, ks=[3])
+    found.write_json(tmp_path / "out.json")
+    document = json.loads((tmp_path / "out.json").read_text())
+    single = evaluate(k_fold(clicks, protocol, 3, seed=0)[0], {"p": Popularity(), "e": EASE()}, items, ks=[3])
+    assert set(document) == set(single.to_dict())
+    assert set(document["models"]["e"]) == set(single.to_dict()["models"]["e"])
+    split = document["split"]
+    assert set(split) == set(single.split) - {"fold"}
+    assert [fold["fold"] for fold in split["folds"]] == [1, 2, 3]
+    assert split["test_clicks"] == sum(fold["test_clicks"] for fold in split["folds"])
+    assert split["test_users"] == len(found.models["e"].users["all"])
+    assert split["candidates"]["all"] == {"items": 30, "users": split["test_users"]}
+    for fold in split["folds"]:
+        assert fold["protocol"] == protocol
+
+
+def test_paired_tests_are_over_users(clicks, items):
+    found = evaluate(k_fold(clicks, "mixed", 3), {"a": ContentKNN(), "b": EASE()}, items, ks=[3])
+    for comparison in found.comparisons:
+        values = [found.models[n].per_user[comparison.candidates][comparison.metric] for n in "ab"]
+        assert comparison.p == pytest.approx(paired_p(values[0] - values[1]))
+        assert len(values[0]) <= clicks.n_users
+
+
+def test_one_fold_is_a_split(clicks):
+    split = k_fold(clicks, "strong", 3)[0]
+    alone = evaluate(split, {"e": EASE()}, ks=[3])
+    listed = evaluate([split], {"e": EASE()}, ks=[3])
+    assert listed.split == alone.split
+    assert listed.models["e"].metrics == alone.models["e"].metrics
