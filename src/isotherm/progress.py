@@ -3,6 +3,7 @@
 Models and evaluation call ``stage``; who watches is chosen once, by ``watch_with``.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -77,6 +78,7 @@ class Bars:
 
 
 _SECONDS_BETWEEN_LINES = 10
+_log = logging.getLogger(__name__)
 _watcher: ContextVar[Watcher | None] = ContextVar("isotherm_watcher", default=None)
 _depth: ContextVar[int] = ContextVar("isotherm_stage_depth", default=0)
 _running: ContextVar[Watcher | None] = ContextVar("isotherm_running", default=None)
@@ -106,6 +108,14 @@ def stage(title: str, total: int | None = None) -> Iterator[Advance]:
         _depth.reset(token)
         _running.reset(shown)
         watcher.end(title, seconds)
+
+
+def note(text: str) -> None:
+    """Say once what a person should know of a job: a line where one watches, and a record in the log."""
+    _log.info(text)
+    watcher = _watcher.get()
+    if not isinstance(watcher, Silent) and (watcher is not None or sys.stderr.isatty()):
+        print(text, file=sys.stderr, flush=True)
 
 
 def tell(text: str) -> None:

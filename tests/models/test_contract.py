@@ -63,9 +63,32 @@ def model(request):
     return model
 
 
+_FITTED, _ASKED = {}, {}  #: model name -> the fitted model: tests that only ask share it
+
+
 @pytest.fixture
 def fitted(model, clicks, items):
-    return model.fit(clicks, items)
+    """Fitted on clicks without weights; not to be changed."""
+    if model.called not in _FITTED:
+        _FITTED[model.called] = model.fit(clicks, items)
+    return _FITTED[model.called]
+
+
+@pytest.fixture
+def asked(model, clicks, items):
+    """Fitted on clicks with weights 1, 2 and 3, and on a user «new» without a click; not to be changed."""
+    if model.called not in _ASKED:
+        x = csr_array((clicks.matrix.data, clicks.matrix.indices, [*clicks.matrix.indptr, clicks.n_clicks]))
+        x.data = 1 + np.arange(x.nnz, dtype=np.float32) % 3
+        log = Interactions.from_csr(x, [*clicks.users.values, "new"], clicks.items.values)
+        _ASKED[model.called] = model.fit(log, items)
+    return _ASKED[model.called]
+
+
+def history_of(model, user):
+    """What the model was fitted on of one user: item -> weight."""
+    row = model.clicks_[model.users_.known_rows([user], "user")]
+    return dict(zip(model.items_.take(row.indices), row.data.tolist(), strict=True))
 
 
 def checkerboard():
@@ -127,9 +150,9 @@ def test_save_and_load_answer_alike(fitted, tmp_path):
     assert loaded.recommend_for(histories, k=5).equals(fitted.recommend_for(histories, k=5))
 
 
-def test_same_seed_same_result(model, clicks, items):
-    again = made(model.called).fit(clicks, items)
-    assert again.recommend(k=30).equals(model.fit(clicks, items).recommend(k=30))
+def test_same_seed_same_result(fitted, clicks, items):
+    again = made(fitted.called).fit(clicks, items)
+    assert again.recommend(k=30).equals(fitted.recommend(k=30))
 
 
 def test_fold_in_of_a_known_history_answers_as_for_its_user(fitted, clicks):
@@ -238,7 +261,174 @@ def test_similar_items_never_name_the_item_itself(fitted):
     assert near["score"].is_sorted(descending=True)
 
 
-def test_new_items_can_be_recommended_at_once_or_are_refused(fitted, item_frame, tmp_path):
+def same_lists(found, expected):
+    """Whether two frames are the same lists with the same scores."""
+    assert found.select("item_id", "rank").equals(expected.select("item_id", "rank"))
+    assert found.height
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5, atol=1e-6)
+
+
+def test_the_same_history_with_its_weights_is_answered_as_its_user(asked):
+    users = ["u05", "new", "u17"]
+    known = asked.recommend(users, k=8)
+    histories = [history_of(asked, user) for user in users]
+    assert histories[1] == {}
+    assert set(histories[0].values()) == {1.0, 2.0, 3.0}
+    same_lists(asked.recommend_for(histories, k=8), known)
+    backwards = [dict(reversed(history.items())) for history in histories]
+    same_lists(asked.recommend_for(backwards, k=8), known)
+    block = asked.clicks_[asked.users_.known_rows(users, "user")]
+    log = Interactions.from_csr(block, ["one", "two", "three"], asked.items_.values[: block.shape[1]])
+    found = asked.recommend_for(log, k=8)
+    same_lists(found, known)
+    assert found["user_id"].unique(maintain_order=True).to_list() == ["one", "two", "three"]
+
+
+def test_candidates_and_excluded_items_for_all_or_for_each_user(asked):
+    users, choose = ["u05", "u17"], {"exclude_seen": False, "k": 30}
+    best = asked.recommend(users, **choose)
+    assert best.height == 60
+    few, other = ["i07", "i26", "i03"], ["i03", "i12"]
+
+    def left(of_first, of_second):
+        """The same lists with only some items."""
+        wanted = [
+            (user, item) for user, items in zip(users, (of_first, of_second), strict=True) for item in items
+        ]
+        names = pl.DataFrame(wanted, schema=["user_id", "item_id"], orient="row")
+        kept = best.join(names, on=["user_id", "item_id"], how="semi", maintain_order="left")
+        return kept.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("user_id"))
+
+    every = asked.items_.values.to_list()
+    others = [item for item in every if item not in other]
+    for asked_for, expected in (
+        ({"candidates": few}, left(few, few)),
+        ({"candidates": [few, other]}, left(few, other)),
+        ({"candidates": pl.Series([few, other])}, left(few, other)),
+        ({"candidates": [few, []]}, left(few, [])),
+        ({"exclude": other}, left(others, others)),
+        ({"exclude": [[], other]}, left(every, others)),
+        ({"candidates": few, "exclude": other}, left(few[:2], few[:2])),
+        ({"candidates": [few, other], "exclude": [few[:1], other[:1]]}, left(few[1:], other[1:])),
+        ({"candidates": few, "exclude": [other, every]}, left(few[:2], [])),
+    ):
+        histories = [history_of(asked, user) for user in users]
+        for found in (
+            asked.recommend(users, **choose, **asked_for),
+            asked.recommend_for(histories, **choose, **asked_for).with_columns(
+                user_id=pl.col("user_id").replace_strict([0, 1], users, return_dtype=pl.String)
+            ),
+        ):
+            if asked.called in RERANKED:  # what is chosen from changes what is chosen
+                keys = ["user_id", "item_id"]
+                assert found.select(keys).sort(keys).equals(expected.select(keys).sort(keys))
+            else:
+                assert found["user_id"].equals(expected["user_id"])
+                same_lists(found, expected)
+
+
+def test_unknown_ids_are_skipped_or_answered_with_popular_items_and_counted(asked, caplog):
+    caplog.set_level("INFO", "isotherm")
+    users, few = ["u05", "nobody", "u17"], ["i07", "i26", "i03"]
+    popular = asked.recommend(["new"], k=3, candidates=few, exclude=["i03"])
+    assert popular.height == 2
+    skipped = asked.recommend(users, k=3, unknown="skip")
+    same_lists(skipped, asked.recommend(["u05", "u17"], k=3))
+    assert skipped["user_id"].to_list() == ["u05"] * 3 + ["u17"] * 3
+    assert "1 unknown user id skipped: 'nobody'" in caplog.text
+    sets = {"candidates": [["i01", "x"], ["y"], ["i02"]], "exclude": [[], ["i01"], ["z", "i02"]]}
+    skipped = asked.recommend(users, k=3, exclude_seen=False, unknown="skip", **sets)
+    assert skipped.select("user_id", "item_id").rows() == [("u05", "i01")]
+    assert "2 unknown item ids left out of candidates: 'x', 'y'" in caplog.text
+
+    answered = asked.recommend(users, k=3, unknown="popular", candidates=[*few, "x"], exclude=["i03"])
+    assert answered["user_id"].unique(maintain_order=True).to_list() == users
+    same_lists(answered.filter(pl.col("user_id") == "nobody"), popular)
+    assert "1 unknown user id answered with the popular items: 'nobody'" in caplog.text
+
+    histories = [["x", "i01"], ["x"], []]
+    only = {"k": 3, "candidates": few, "exclude": ["i03"]}
+    skipped = asked.recommend_for(histories, unknown="skip", **only)
+    assert skipped["user_id"].unique().to_list() == [0, 2]
+    same_lists(skipped.filter(pl.col("user_id") == 0), asked.recommend_for([["i01"]], **only))
+    answered = asked.recommend_for(histories, unknown="popular", **only)
+    for user in (1, 2):
+        same_lists(answered.filter(pl.col("user_id") == user), popular)
+    assert "1 unknown item id left out of histories: 'x'" in caplog.text
+    assert "1 of 3 histories hold no known item; answered with the popular items" in caplog.text
+
+
+def test_what_was_shown_to_a_user_without_history_is_explained(asked):
+    shown = asked.recommend(["new"], k=3)
+    for item, score in shown.select("item_id", "score").iter_rows():
+        explained = asked.explain("new", item)
+        assert explained.answered_by == "popularity"
+        assert explained.score == score > 0
+        assert explained.by_item.schema == {"item_id": pl.String, "share": pl.Float32}
+        assert explained.by_item.height == 0
+        assert explained.by_field is None
+    if asked.called in EXPLAINING:
+        assert asked.explain("u05", "i07").answered_by == "model"
+
+
+def test_similar_items_among_candidates_without_excluded_ones(asked):
+    if asked.called not in COMPARING:
+        with pytest.raises(UnsupportedError, match="knows no similarity"):
+            asked.similar_items("i01", candidates=["i02"])
+        return
+    every = asked.similar_items("i01", k=100)
+    assert every.height == 29
+    few = ["i07", "i26", "i03", "i01"]
+    near = asked.similar_items("i01", k=100, candidates=few, exclude=["i26"])
+    assert sorted(near["item_id"]) == ["i03", "i07"]
+    assert near["rank"].to_list() == [1, 2]
+    expected = every.filter(pl.col("item_id").is_in(["i03", "i07"]))
+    assert near.select("item_id", "score").equals(expected.select("item_id", "score"))
+    assert asked.similar_items("i01", candidates=[]).height == 0
+    with pytest.raises(UnknownIdError, match="unknown item id: 'x'"):
+        asked.similar_items("i01", exclude=["x"])
+
+
+def test_similar_users_are_those_of_the_largest_cosine(asked):
+    near = asked.similar_users("u05", k=100)
+    assert near.columns == ["user_id", "score", "rank"]
+    assert near["score"].dtype == pl.Float32
+    vectors = asked._user_vectors(asked._histories(np.arange(60)))
+    latent = isinstance(vectors, np.ndarray)
+    assert latent == any(name in asked.called for name in ("ials", "multvae", "multdae", "recvae"))
+    vectors = vectors if latent else vectors.toarray()
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = vectors @ vectors[5]
+    expected[5] = -np.inf
+    order = np.argsort(-expected, kind="stable")[: near.height]
+    assert near.height == (59 if latent else (expected > 0).sum()) > 30
+    np.testing.assert_allclose(near["score"], expected[order], atol=1e-5)
+    np.testing.assert_allclose(
+        expected[asked.users_.known_rows(near["user_id"], "user")], near["score"], atol=1e-5
+    )
+    assert near["rank"].to_list() == list(range(1, near.height + 1))
+    assert asked.similar_users("u05", k=2).equals(near.head(2))
+    assert asked.similar_users("new").height == 0
+    assert asked.similar_users("new").schema == near.schema
+
+
+def test_scores_of_pairs_are_those_of_the_lists(asked):
+    users, items = ["u17", "u05", "u17", "new", "u05", "u05"], ["i03", "i26", "i01", "i03", "i00", "i26"]
+    pairs = asked.score_pairs(users, items)
+    assert pairs.columns == ["user_id", "item_id", "score"]
+    assert pairs["user_id"].to_list() == users
+    assert pairs["item_id"].to_list() == items
+    lists = asked.recommend(["u05", "u17", "new"], k=30, exclude_seen=False)
+    expected = pairs.drop("score").join(lists, on=["user_id", "item_id"], how="left", maintain_order="left")
+    np.testing.assert_allclose(pairs["score"], expected["score"], rtol=1e-5, atol=1e-6)
+    assert pairs["score"].dtype == pl.Float32
+    nothing = asked.score_pairs([], [])
+    assert nothing.height == 0
+    assert nothing.schema == pairs.schema
+
+
+def test_new_items_can_be_recommended_at_once_or_are_refused(model, clicks, items, item_frame, tmp_path):
+    fitted = model.fit(clicks, items)
     new = Items.from_frame(
         item_frame.head(2).with_columns(item_id=pl.Series(["n1", "n2"])), kinds={"plot": "text"}
     )

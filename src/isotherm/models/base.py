@@ -4,26 +4,40 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
-from isotherm.checks import whole
+from isotherm.checks import one_of, whole
 from isotherm.data import IdMap, Interactions, Items
-from isotherm.data.interactions import row_blocks
+from isotherm.data.interactions import row_blocks, rows_of, with_entries
 from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, TrainingError, UnsupportedError
 from isotherm.memory import check_memory
+from isotherm.models.cosines import cosines
 from isotherm.models.finite import not_finite
 from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown
+from isotherm.models.requests import (
+    UNKNOWN,
+    Asked,
+    ItemSets,
+    Showable,
+    Unknown,
+    asked_histories,
+    asked_users,
+    check_data,
+    id_list,
+    one_id,
+)
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
 
 _SCORE_BYTES = 64 * 2**20
+_USERS = 4096  # to compare with one at a time
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,8 @@ class Explanation:
     by_item: item_id, share — from each item of the user's history.
     by_field: field, share — for an item known by its metadata only; None for one with clicks of its own.
     certainty: in [0, 1], how much of such an item its metadata explains; None where the model does not say.
+    answered_by: "model", or "popularity" for a user without history, who was shown the most clicked items:
+    the score is the item's number of clicks, and by_item is empty.
     """
 
     user: Any
@@ -41,6 +57,7 @@ class Explanation:
     by_item: pl.DataFrame
     by_field: pl.DataFrame | None = None
     certainty: float | None = None
+    answered_by: Literal["model", "popularity"] = "model"
 
 
 class Recommender(ABC):
@@ -85,6 +102,9 @@ class Recommender(ABC):
         clicks: Interactions,
         items: Items | None,
     ) -> Self:
+        check_data("clicks", clicks, Interactions)
+        if items is not None:
+            check_data("items", items, Items)
         if not clicks.n_clicks:
             raise ParameterError(f"{self.name}: 0 clicks to fit on")
         if items is None:
@@ -162,51 +182,153 @@ class Recommender(ABC):
         users: Iterable[Any] | None = None,
         k: int = 10,
         exclude_seen: bool = True,
-        candidates: Iterable[Any] | None = None,
+        candidates: ItemSets | None = None,
+        exclude: ItemSets | None = None,
+        unknown: Unknown = "error",
     ) -> pl.DataFrame:
         """The k best items for each fitted user: user_id, item_id, score (float32), rank (from 1).
 
-        users: ids, None for all.  candidates: the only item ids that may be shown, None for all.
-        A list is shorter than k where fewer items are left. Raises UnknownIdError.
+        users: ids, answered in this order and as often as they are named; None for all.
+        candidates: the only items that may be shown, None for all; ids for everybody, or one list a user.
+        exclude: items that may not be shown, given alike.
+        unknown: what becomes of ids that the model does not know. "error" names them; "skip" leaves out users
+        and items; "popular" answers such users with the most popular items, and leaves out items. What was
+        left out is counted in the log.
+        A list is shorter than k where fewer items are left. The scores of a user without history are the
+        items' numbers of clicks. Raises UnknownIdError, and ParameterError for what is no list of ids.
         """
-        self._fitted()
-        if users is None:
-            rows, ids = np.arange(len(self.users_)), self.users_.values
-        else:
-            rows = self.users_.known_rows(users if isinstance(users, pl.Series) else list(users), "user")
-            ids = self.users_.take(rows)
-        return self._ranked(self._histories(rows), ids, k, exclude_seen, candidates)
+        known = self._fitted().users_
+        ids, rows = asked_users(users, known, one_of("unknown", unknown, UNKNOWN))
+        asked = Asked.all(ids, self._histories(rows))
+        if unknown == "skip":
+            asked = asked.only(np.flatnonzero(rows >= 0))
+        return self._ranked(asked, k, exclude_seen, self._showable(asked, candidates, exclude, unknown))
 
     def recommend_for(
         self,
-        histories: Sequence[Iterable[Any]],
+        histories: Interactions | Iterable[Iterable[Any] | Mapping[Any, float]],
         k: int = 10,
         exclude_seen: bool = True,
-        candidates: Iterable[Any] | None = None,
+        candidates: ItemSets | None = None,
+        exclude: ItemSets | None = None,
+        unknown: Unknown = "error",
     ) -> pl.DataFrame:
-        """The same for unseen users, by their histories (lists of item ids); user_id is 0, 1, ….
+        """The same for unseen users, by their histories; user_id is 0, 1, …, or that of the Interactions.
 
-        An empty history is answered with the popular items. Raises UnknownIdError.
+        histories: a list of histories, each a list of item ids, which count once, or {item id: weight}; or a
+        click log. The same history, with the same weights, gets the list of a fitted user.
+        An empty history is answered with the popular items, and their numbers of clicks as scores.
+        candidates, exclude: as in ``recommend``.  unknown: what becomes of unknown items. "error" names them;
+        "skip" leaves them out, and a history that holds no other; "popular" leaves them out, too, and answers
+        such a history with the popular items.
+        Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no list.
         """
-        self._fitted()
-        lists = [list(history) for history in histories]
-        columns = self.items_.known_rows([item for history in lists for item in history], "item")
-        lengths = [len(history) for history in lists]
-        block = csr_array(
-            (np.ones(len(columns), np.float32), columns.astype(np.int32), np.cumsum([0, *lengths])),
-            shape=(len(lists), self.n_items),
-        )
-        block.sum_duplicates()
-        block.data[:] = 1
-        return self._ranked(block, IdMap.numbered(len(lists)).values, k, exclude_seen, candidates)
+        items = self._fitted().items_
+        asked = asked_histories(histories, items, one_of("unknown", unknown, UNKNOWN))
+        return self._ranked(asked, k, exclude_seen, self._showable(asked, candidates, exclude, unknown))
 
-    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
-        """The k items nearest to ``item``: item_id, score, rank. What «near» is, the model says."""
-        raise UnsupportedError(f"{self.name} knows no similarity between items; item-knn, ease or marec do")
+    def score_pairs(self, users: Iterable[Any], items: Iterable[Any]) -> pl.DataFrame:
+        """The score of each pair of a fitted user and an item: user_id, item_id, score (float32), as given.
+
+        users, items: ids, one of each a pair. Scores are those of ``recommend``, of clicked items too, made
+        for a block of users at a time. Raises UnknownIdError, and ParameterError for lists of two lengths.
+        """
+        rows = self._fitted().users_.known_rows(id_list("users", users), "user")
+        columns = self.items_.known_rows(id_list("items", items), "item")
+        if len(rows) != len(columns):
+            raise ParameterError(f"{len(rows)} users and {len(columns)} items: a pair needs one of each")
+        asked, place = np.unique(rows, return_inverse=True)
+        by_user = np.argsort(place, kind="stable")
+        scores = np.empty(len(rows), dtype=np.float32)
+        size = block_size(self.n_items)
+        with stage("score", len(asked)) as advance:
+            for first in range(0, len(asked), size):
+                block = self._histories(asked[first : first + size])
+                here = np.searchsorted(place[by_user], [first, first + size])
+                pairs = by_user[here[0] : here[1]]
+                scores[pairs] = self._scores(block)[place[pairs] - first, columns[pairs]]
+                advance(block.shape[0])
+        return pl.DataFrame(
+            {"user_id": self.users_.take(rows), "item_id": self.items_.take(columns), "score": scores}
+        )
+
+    def similar_items(
+        self,
+        item: Any,
+        k: int = 10,
+        candidates: Iterable[Any] | None = None,
+        exclude: Iterable[Any] | None = None,
+    ) -> pl.DataFrame:
+        """The k items nearest to ``item``: item_id, score, rank. What «near» is, the model says.
+
+        Models with a latent space: the cosine there. The others: how much a click on an item adds to the
+        score of ``item``.  candidates: the only item ids that may be shown.  exclude: item ids that may not.
+        Raises UnknownIdError, and UnsupportedError where the model knows no similarity.
+        """
+        column = self._column(item)
+        near = self._nearness(column)
+        allowed = Showable.of(self.items_, 1, candidates, exclude, "error").to_all
+        return _nearest("item_id", self.items_, near, column, whole("k", k, 1), allowed)
+
+    def similar_users(self, user: Any, k: int = 10) -> pl.DataFrame:
+        """The k fitted users nearest to ``user``: user_id, score (a cosine), rank.
+
+        Models with a latent space: the cosine there. The others: the cosine of the histories. Users without
+        history are near nobody, nor are those who have nothing in common. Raises UnknownIdError.
+        """
+        row = self._row(user)
+        k = whole("k", k, 1)
+        history = self._histories(np.array([row]))
+        own: Any = self._user_vectors(history)
+        vector = own.toarray()[0] if issparse(own) else own[0]
+        near = np.full(len(self.users_), -np.inf, dtype=np.float32)
+        with stage("compare users", len(near)) as advance:
+            for first in range(0, len(near) if history.nnz else 0, _USERS):
+                block = self._histories(np.arange(first, min(first + _USERS, len(near))))
+                found = cosines(self._user_vectors(block), vector)
+                found[(np.diff(block.indptr) == 0) | (found == 0)] = -np.inf
+                near[first : first + len(found)] = found
+                advance(len(found))
+        return _nearest("user_id", self.users_, near, row, k)
 
     def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact additive shares of the score of ``item`` for a fitted ``user``."""
+        """Exact additive shares of the score of ``item`` for a fitted ``user``.
+
+        A user without history is shown the popular items, whatever the model: the score is then the item's
+        number of clicks, and ``answered_by`` says so. Raises UnknownIdError, and UnsupportedError where the
+        model has no exact shares.
+        """
+        row, column = self._row(user), self._column(item)
+        history = self._histories(np.array([row]))
+        if not history.nnz:
+            nothing = pl.DataFrame({"item_id": self.items_.take(history.indices), "share": history.data})
+            clicks = float(np.count_nonzero(self.clicks_.indices == column))
+            return Explanation(user, item, clicks, nothing, answered_by="popularity")
+        shares = self._shares(history, column)
+        order = np.argsort(-shares, kind="stable")
+        by_item = pl.DataFrame({"item_id": self.items_.take(history.indices[order]), "share": shares[order]})
+        by_field, certainty = self._by_field(history, column), self._certainty_of(column)
+        return Explanation(user, item, float(shares.sum()), by_item, by_field, certainty)
+
+    def _nearness(self, column: int) -> NDArray[np.float32]:
+        """How near each item is to the one at ``column``, (n_items,)."""
+        raise UnsupportedError(f"{self.name} knows no similarity between items; item-knn, ease or marec do")
+
+    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32] | csr_array:
+        """What users are compared by, (n_users, width): where there is no latent space, their histories."""
+        return user_items
+
+    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """What each click of one user's history gives to the score of an item, in its order."""
         raise UnsupportedError(f"{self.name} has no exact explanation of a score")
+
+    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
+        """Shares of the score by metadata field; None where the score does not come from metadata."""
+        return None
+
+    def _certainty_of(self, column: int) -> float | None:
+        """How much of an item its metadata explains; None where the model does not say."""
+        return None
 
     def add_items(self, items: Items) -> Self:
         """Make new items recommendable from their metadata alone, without a refit. Returns self."""
@@ -231,25 +353,24 @@ class Recommender(ABC):
     def __repr__(self) -> str:
         return shown(self)
 
-    def _most_similar(self, scores: NDArray[np.float32], itself: int, k: int) -> pl.DataFrame:
-        """The k items of the largest ``scores`` (n_items,), without the item they are for."""
-        scores = scores[None, :].copy()
-        scores[:, itself] = -np.inf
-        columns, best = top_k(scores, min(k, self.n_items))
-        shown = columns[0] >= 0
-        ranks = np.arange(1, shown.sum() + 1, dtype=np.int32)
-        return pl.DataFrame(
-            {"item_id": self.items_.take(columns[0][shown]), "score": best[0][shown], "rank": ranks}
-        )
-
     def _fitted(self) -> Self:
         if not hasattr(self, "items_"):
             raise NotFittedError(f"{self.name} is not fitted yet; call fit(clicks, items) first")
         return self
 
+    def _row(self, user: Any) -> int:
+        """The row of one user id."""
+        return int(self._fitted().users_.known_rows(one_id("user", user), "user")[0])
+
+    def _column(self, item: Any) -> int:
+        """The column of one item id."""
+        return int(self._fitted().items_.known_rows(one_id("item", item), "item")[0])
+
     def _histories(self, rows: NDArray[Any]) -> csr_array:
-        """Click histories of the fitted users at ``rows``, over the catalogue as it is now."""
-        block = self.clicks_[rows]
+        """Click histories of the fitted users at ``rows``, over the catalogue; of row -1, an empty one."""
+        block = self.clicks_[np.maximum(rows, 0)]
+        if (rows < 0).any():
+            block = with_entries(block, (rows >= 0)[rows_of(block)])
         return csr_array((block.data, block.indices, block.indptr), shape=(len(rows), self.n_items))
 
     def _best(
@@ -266,42 +387,72 @@ class Recommender(ABC):
         """
         return top_k_each(scores, k, candidate_sets, tie_seeds)
 
-    def _ranked(
-        self,
-        histories: csr_array,
-        ids: pl.Series,
-        k: int,
-        exclude_seen: bool,
-        candidates: Iterable[Any] | None,
-    ) -> pl.DataFrame:
+    def _showable(self, asked: Asked, candidates: Any, exclude: Any, unknown: str) -> Showable:
+        """What may be shown to those who were asked for, skipped ones not counted."""
+        showable = Showable.of(self.items_, asked.given, candidates, exclude, unknown)
+        return showable if len(asked.places) == asked.given else showable.take(asked.places)
+
+    def _scores(self, histories: csr_array) -> NDArray[np.float32]:
+        """Scores of a block of histories; of an empty one the items' numbers of clicks."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+            scores = self._score(histories)
+        empty = np.diff(histories.indptr) == 0
+        if empty.any():
+            scores[empty] = np.bincount(self.clicks_.indices, minlength=self.n_items)
+        return scores
+
+    def _finite_best(self, scores: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> TopK:
+        """The list of each row. Raises ParameterError where a score is not finite."""
+        try:
+            columns, best = self._best(scores, k, [allowed])[0]
+            if np.isfinite(best[columns >= 0]).all():
+                return columns, best
+            wrong = "a score is infinite"
+        except ValueError as cause:
+            wrong = str(cause)
+        raise ParameterError(f"{self.name}: {wrong}; are weights of the histories too large?")
+
+    def _ranked(self, asked: Asked, k: int, exclude_seen: bool, showable: Showable) -> pl.DataFrame:
         k = min(whole("k", k, 1), self.n_items)
-        allowed = None
-        if candidates is not None:
-            allowed = np.zeros(self.n_items, dtype=bool)
-            allowed[self.items_.known_rows(candidates, "item")] = True
-        popular = np.bincount(self.clicks_.indices, minlength=self.n_items).astype(np.float32)
-        tops = []
-        size = block_size(self.n_items)
-        with stage("recommend", histories.shape[0]) as advance:
-            for block in row_blocks(histories, size):
-                scores = self._score(block)
-                scores[np.diff(block.indptr) == 0] = popular
+        tops = [(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
+        first = 0
+        with stage("recommend", len(asked.ids)) as advance:
+            for block in row_blocks(asked.histories, block_size(self.n_items)):
+                scores = self._scores(block)
                 if exclude_seen:
                     hide(scores, block)
-                tops.append(self._best(scores, k, [allowed])[0])
+                showable.hide_others(scores, slice(first, first + block.shape[0]))
+                tops.append(self._finite_best(scores, k, showable.to_all))
+                first += block.shape[0]
                 advance(block.shape[0])
-        columns = np.concatenate([columns for columns, _ in tops]) if tops else np.empty((0, k), np.int32)
-        best = np.concatenate([scores for _, scores in tops]) if tops else np.empty((0, k), np.float32)
+        columns, best = (np.concatenate(parts) for parts in zip(*tops, strict=True))
         shown_at = columns >= 0
         rows, ranks = np.nonzero(shown_at)
         return pl.DataFrame(
             {
-                "user_id": ids.gather(rows),
+                "user_id": asked.ids.gather(rows),
                 "item_id": self.items_.take(columns[shown_at]),
                 "score": best[shown_at],
                 "rank": (ranks + 1).astype(np.int32),
             }
         )
+
+
+def _nearest(
+    name: str,
+    ids: IdMap,
+    near: NDArray[np.float32],
+    itself: int,
+    k: int,
+    allowed: NDArray[np.bool_] | None = None,
+) -> pl.DataFrame:
+    """The k ids of the largest ``near`` (n,), without the one they are near to."""
+    near = near[None, :].copy()
+    near[:, itself] = -np.inf
+    rows, best = top_k(near, min(k, len(ids)), allowed)
+    shown = rows[0] >= 0
+    ranks = np.arange(1, shown.sum() + 1, dtype=np.int32)
+    return pl.DataFrame({name: ids.take(rows[0][shown]), "score": best[0][shown], "rank": ranks})
 
 
 def block_size(n_items: int) -> int:

@@ -11,12 +11,14 @@ from isotherm.data import IdMap, Items
 from isotherm.data.ids import listed
 from isotherm.data.interactions import with_entries
 from isotherm.errors import ItemsError
+from isotherm.models.requests import check_data
 
 Array = TypeVar("Array")
 
 
 def grown(catalogue: IdMap, items: Items) -> IdMap:
     """The catalogue and then the new items. Raises ItemsError for items that it holds already."""
+    check_data("new items", items, Items)
     twice = catalogue.known(items.ids.values).to_list()
     if twice:
         raise ItemsError(f"the model knows {len(twice)} of these items already: {listed(twice)}")

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.checks import above, at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.kernels import Array, kernel
-from isotherm.models.base import Explanation, Recommender
+from isotherm.models.base import Recommender
 from isotherm.models.catalogue import narrowed
-from isotherm.models.item_item import explained
+from isotherm.models.cosines import cosines
 from isotherm.progress import stage
 from isotherm.streams import stream
 from isotherm.threads import run_bands
@@ -192,23 +191,21 @@ class IALS(Recommender):
         scores[:, self.rows_] = users @ self.item_factors_.T
         return scores
 
-    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
-        """The k items nearest to ``item`` by the cosine of their factors."""
-        column = int(self._fitted().items_.known_rows([item], "item")[0])
+    def _nearness(self, column: int) -> NDArray[np.float32]:
+        """Cosines of factors."""
         table = np.zeros((self.n_items, self.factors), dtype=np.float32)
         table[self.rows_] = self.item_factors_
-        return self._most_similar(cosines(table, column), column, k)
+        return cosines(table, table[column])
 
-    def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact shares of the score: q_j·(wQᵀQ + Σ x q qᵀ + λI)⁻¹·x q_i of each clicked i (Hu et al., §5)."""
-        row = self._fitted().users_.known_rows([user], "user")
-        column = int(self.items_.known_rows([item], "item")[0])
-        history = self._histories(row)
+    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Folded-in factors."""
+        return self.folded(narrowed(user_items, self.rows_), self.item_factors_)
+
+    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """q_j·(wQᵀQ + Σ x q qᵀ + λI)⁻¹·x q_i of each clicked i (Hu et al., §5)."""
         place = np.flatnonzero(self.rows_ == column)
         vector = self.item_factors_[place[0]] if len(place) else np.zeros(self.factors, dtype=np.float32)
-        return explained(
-            self, user, item, history, self.spread(history, self.rows_, self.item_factors_, vector)
-        )
+        return self.spread(history, self.rows_, self.item_factors_, vector)
 
     def spread(
         self,
@@ -237,16 +234,6 @@ class IALS(Recommender):
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
         """The inverse of ``state``."""
         self.item_factors_, self.rows_ = arrays["factors"], arrays["rows"]
-
-
-def cosines(table: NDArray[np.float32], row: int) -> NDArray[np.float32]:
-    """Cosine of each row of ``table`` with one of them; 0 where a row is zero."""
-    lengths = np.linalg.norm(table, axis=1)
-    scale = lengths * lengths[row]
-    products: NDArray[np.float32] = table @ table[row]
-    np.divide(products, scale, out=products, where=scale > 0)
-    products[scale == 0] = 0
-    return products
 
 
 def _sums(item_users: csr_array, users: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.kernels import Array, kernel
-from isotherm.models.base import Explanation, Recommender
+from isotherm.models.base import Recommender
 from isotherm.threads import run_bands, thread_count
 
 _TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
@@ -127,36 +126,13 @@ class ItemItem(Recommender):
         """user_items · weights_, (n_users, n_items) float32."""
         return self.weights_.scores(user_items)
 
-    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
-        """The items whose clicks speak most for ``item``: the largest weights of its column."""
-        column = int(self._fitted().items_.known_rows([item], "item")[0])
-        return self._most_similar(self.weights_.column(column), column, k)
+    def _nearness(self, column: int) -> NDArray[np.float32]:
+        """The weights of its column: the items whose clicks speak most for it."""
+        return self.weights_.column(column)
 
-    def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact additive shares of the score of ``item`` for a fitted ``user``."""
-        row = self._fitted().users_.known_rows([user], "user")
-        column = int(self.items_.known_rows([item], "item")[0])
-        history = self._histories(row)
-        shares = history.data * self.weights_.column(column)[history.indices]
-        return explained(self, user, item, history, shares, self._by_field(history, column))
-
-    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
-        """Shares of the score by metadata field; None where the score does not come from metadata."""
-        return None
-
-
-def explained(
-    model: Recommender,
-    user: Any,
-    item: Any,
-    history: csr_array,
-    shares: NDArray[np.float32],
-    by_field: pl.DataFrame | None = None,
-) -> Explanation:
-    """From what each click of a one-user ``history`` gives to the score, in its order."""
-    order = np.argsort(-shares, kind="stable")
-    by_item = pl.DataFrame({"item_id": model.items_.take(history.indices[order]), "share": shares[order]})
-    return Explanation(user, item, float(shares.sum()), by_item, by_field)
+    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """Each click's weight."""
+        return np.asarray(history.data * self.weights_.column(column)[history.indices], dtype=np.float32)
 
 
 def products(user_items: csr_array, weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -31,7 +31,6 @@ from isotherm.errors import ParameterError
 from isotherm.features.encoders import Weighting
 from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
-from isotherm.models.base import Explanation
 from isotherm.models.calibration import PseudoCold
 from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
@@ -333,11 +332,9 @@ class KernelRidge(ReadsMetadata, ItemItem):
         frame = pl.DataFrame({"field": self.kernel_.terms, "taste": shares[0], "popularity": shares[1]})
         return frame.sort("taste", descending=True, maintain_order=True)
 
-    def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact shares of a score, over clicks and over fields, and how sure the metadata makes the model."""
-        explained = super().explain(user, item)
-        place = np.flatnonzero(self._cold == self.items_.known_rows([item], "item")[0])
-        return replace(explained, certainty=float(self._certainty[place[0]])) if len(place) else explained
+    def _certainty_of(self, column: int) -> float | None:
+        place = np.flatnonzero(self._cold == column)
+        return float(self._certainty[place[0]]) if len(place) else None
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
         place = np.flatnonzero(self._cold == column)

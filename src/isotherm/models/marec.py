@@ -27,12 +27,12 @@ from isotherm.features.metadata import EncodedItems, FeatureStack, MetadataIndex
 from isotherm.models.aligned import BACKBONES, aligned, check
 from isotherm.models.aligned.base import Aligned, Alignment, OnWeights, Rehearsal
 from isotherm.models.alignment import normal_equations
-from isotherm.models.base import Explanation, Recommender
+from isotherm.models.base import Recommender
 from isotherm.models.calibration import PseudoCold
 from isotherm.models.catalogue import grown, narrowed, part
 from isotherm.models.ease import EASE
 from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity
-from isotherm.models.item_item import DenseWeights, explained
+from isotherm.models.item_item import DenseWeights
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.parameters import part_of, shown
 
@@ -261,20 +261,19 @@ class MARec(ReadsMetadata, Recommender):
         """Scores (n_users, n_items) float32 of the aligned backbone."""
         return self.aligned_.score(user_items)
 
-    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
-        """The k items nearest to ``item``, as the backbone has it."""
-        column = int(self._fitted().items_.known_rows([item], "item")[0])
-        return self._most_similar(self.aligned_.nearness(column), column, k)
+    def _nearness(self, column: int) -> NDArray[np.float32]:
+        """As the backbone has it."""
+        return self.aligned_.nearness(column)
 
-    def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact additive shares of the score, by clicked item and, for a new item, by field."""
-        row = self._fitted().users_.known_rows([user], "user")
-        column = int(self.items_.known_rows([item], "item")[0])
+    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32] | csr_array:
+        """As the backbone has it."""
+        return self.aligned_.user_vectors(user_items)
+
+    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        """As the backbone has it."""
         if not self.aligned_.explains:
             raise UnsupportedError(f"marec on {self.backbone.name} has no exact explanation of a score")
-        history = self._histories(row)
-        shares = self.aligned_.shares(history, column)
-        return explained(self, user, item, history, shares, self._by_field(history, column))
+        return self.aligned_.shares(history, column)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:

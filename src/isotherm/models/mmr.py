@@ -19,10 +19,11 @@ from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
-from isotherm.models.base import Explanation, Recommender
+from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.ease import EASE
 from isotherm.models.registry import REGISTRY, model_class
+from isotherm.models.requests import check_data
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
 
@@ -147,13 +148,20 @@ class MMR(Recommender):
         rest = slice(POOL, max(k, POOL))
         return np.hstack([chosen, columns[:, rest]]), np.hstack([scores, best[:, rest]])
 
-    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
-        """As the wrapped model has it."""
-        return self._fitted().model_.similar_items(item, k)
+    def _nearness(self, column: int) -> NDArray[np.float32]:
+        return self.model_._nearness(column)
 
-    def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact shares of the score, which is the wrapped model's."""
-        return self._fitted().model_.explain(user, item)
+    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32] | csr_array:
+        return self.model_._user_vectors(user_items)
+
+    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+        return self.model_._shares(history, column)  # of the score, which is the wrapped model's
+
+    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
+        return self.model_._by_field(history, column)
+
+    def _certainty_of(self, column: int) -> float | None:
+        return self.model_._certainty_of(column)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -162,6 +170,7 @@ class MMR(Recommender):
 
     def add_items(self, items: Items) -> Self:
         """Where the wrapped model can. Returns self."""
+        check_data("new items", items, Items)
         more = self._fitted().profiles_.directions_of_new(items).astype(np.float32)
         self.model_.add_items(items)
         self.directions_ = csr_array(vstack([self.directions_, more], format="csr"))

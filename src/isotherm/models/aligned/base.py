@@ -140,6 +140,10 @@ class Aligned(ABC):
     def nearness(self, column: int) -> NDArray[np.float32]:
         """(n_items,) how near the catalogue's items are to one of them."""
 
+    def user_vectors(self, user_items: csr_array) -> NDArray[np.float32] | csr_array:
+        """What users are compared by: where there is no latent space, their histories."""
+        return user_items
+
     def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
         """What each click of one user's history over the catalogue gives to a score, in its order."""
         raise NotImplementedError

@@ -19,7 +19,8 @@ from scipy.sparse import csr_array
 
 from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, Vectors, learned_beta
 from isotherm.models.catalogue import narrowed, part
-from isotherm.models.ials import IALS, Soft, cosines
+from isotherm.models.cosines import cosines
+from isotherm.models.ials import IALS, Soft
 from isotherm.progress import stage
 
 
@@ -91,12 +92,17 @@ class AlignedFactors(Aligned):
 
     def score(self, user_items: csr_array) -> NDArray[np.float32]:
         """One fold-in, two products."""
-        users = self.backbone.folded(narrowed(user_items, self.new.warm), self.items)
+        users = self.user_vectors(user_items)
         return self.new.spread(users @ self.items.T, users @ self.new.values.T)
 
     def nearness(self, column: int) -> NDArray[np.float32]:
         """Cosines of factors."""
-        return cosines(self.new.table(self.items), column)
+        table = self.new.table(self.items)
+        return cosines(table, table[column])
+
+    def user_vectors(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Folded-in factors."""
+        return self.backbone.folded(narrowed(user_items, self.new.warm), self.items)
 
     def shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
         """Hu et al. 2008, §5; a click on a new item gives nothing."""
@@ -105,8 +111,7 @@ class AlignedFactors(Aligned):
 
     def carried(self, history: csr_array) -> NDArray[np.float32]:
         """M·p of the folded-in user."""
-        user = self.backbone.folded(narrowed(history, self.new.warm), self.items)[0]
-        carried: NDArray[np.float32] = self.guess @ user
+        carried: NDArray[np.float32] = self.guess @ self.user_vectors(history)[0]
         return carried
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -29,11 +29,11 @@ from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, Vectors
 from isotherm.models.base import block_size
 from isotherm.models.calibration import Best, best_by, level, loudness
 from isotherm.models.catalogue import narrowed, part
-from isotherm.models.ials import cosines
+from isotherm.models.cosines import cosines
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Guide
-from isotherm.models.vae.scoring import hidden_layer
+from isotherm.models.vae.scoring import hidden_layer, posteriors
 from isotherm.models.vae.skip import NoSkip
 from isotherm.models.vae.validation import held_out
 from isotherm.progress import stage
@@ -179,9 +179,11 @@ class AlignedNetwork(Aligned):
         return _product(self._hidden(user_items), columns)
 
     def _hidden(self, user_items: csr_array) -> NDArray[np.float32]:
-        n_items = len(self.network.last_bias)
-        wide = csr_array(_parts(user_items), shape=(user_items.shape[0], n_items))
-        return np.asarray(hidden_layer(self.network, wide).numpy())
+        return np.asarray(hidden_layer(self.network, self._wide(user_items)).numpy())
+
+    def _wide(self, user_items: csr_array) -> csr_array:
+        """Histories over the warm items in the network's columns."""
+        return csr_array(_parts(user_items), shape=(user_items.shape[0], len(self.network.last_bias)))
 
     def _logits(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
         weight = self.network.last.weight.detach().numpy()[: self.n_warm]
@@ -207,7 +209,12 @@ class AlignedNetwork(Aligned):
         """Cosines of decoder rows."""
         weight = self.network.last.weight.detach().numpy()[: self.n_warm]
         rows = np.concatenate([weight, np.zeros((len(weight), 1), dtype=np.float32)], axis=1)
-        return cosines(self.new.table(rows)[:, :-1], column)
+        table = self.new.table(rows)[:, :-1]
+        return cosines(table, table[column])
+
+    def user_vectors(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Means of the posteriors."""
+        return posteriors(self.network, self._wide(narrowed(user_items, self.new.warm)))[0]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The network, the sample of users, the new rows."""

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import polars as pl
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -17,8 +16,10 @@ from isotherm.data import Interactions, Items
 from isotherm.data.interactions import with_entries
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
+from isotherm.models.cosines import cosines
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.parameters import part_of
+from isotherm.models.requests import check_data
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.checkpoint import RunFolder
 from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
@@ -86,6 +87,8 @@ class VAERecommender(Recommender):
         run: folder for checkpoints and the log; a run that was cut off there goes on where it was.
         Raises TrainingError where the loss is no longer a number, or ``run`` holds another run.
         """
+        if valid is not None:
+            check_data("valid", valid, Interactions)
         self._valid, self._run = valid, run
         try:
             return super().fit(clicks, items)
@@ -193,12 +196,14 @@ class VAERecommender(Recommender):
         found = logits(self.network_, user_items)
         return found if self.skip_ is None else self.skip_.add_to(found, user_items)
 
-    def similar_items(self, item: Any, k: int = 10) -> pl.DataFrame:
-        """The k items nearest to ``item`` by the cosine of their weights in the last layer."""
-        column = int(self._fitted().items_.known_rows([item], "item")[0])
+    def _nearness(self, column: int) -> NDArray[np.float32]:
+        """Cosines of weights in the last layer."""
         weights = self.network_.last.weight.detach().numpy()
-        lengths = np.linalg.norm(weights, axis=1)
-        return self._most_similar(weights @ weights[column] / (lengths * lengths[column]), column, k)
+        return cosines(weights, weights[column])
+
+    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32]:
+        """Means of the posteriors."""
+        return posteriors(self.network_, user_items)[0]
 
     def posterior(self, user_items: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
