@@ -111,16 +111,15 @@ def test_no_user_is_pulled_where_the_posterior_has_no_variance(x):  # noqa: F811
 
 @pytest.mark.parametrize("init", ["random", "svd", "metadata"])
 def test_starts_have_the_asked_size_and_say_something(init, clicks, items):
-    start = ItemAnchors(init=init, scale=0.3).initial(
-        clicks.among(clicks.users, items.ids).matrix, items, 4, 0
-    )
+    anchors = ItemAnchors(init=init, scale=0.3)
+    start = anchors.initial(clicks.among(clicks.users, items.ids).matrix, anchors.features(items), 4, 0)
     assert start.shape == (30, 4)
     assert start.dtype == np.float32
     assert np.sqrt(np.mean(start**2)) == pytest.approx(0.3, rel=0.2)
     if init != "svd":
         assert np.abs(start[25:]).sum() > 0
     with pytest.raises(ParameterError, match="needs an item table"):
-        ItemAnchors(init="metadata").initial(clicks.matrix, None, 4, 0)
+        ItemAnchors(init="metadata").features(None)
 
 
 def test_a_cold_item_stands_among_the_items_like_it():

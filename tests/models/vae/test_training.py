@@ -105,13 +105,12 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 def test_a_run_folder_of_another_fit_or_a_damaged_one_is_refused(tmp_path):
     run = tmp_path / "run"
     MultVAE(**SMALL, training=Training(epochs=2)).fit(tastes(), run=run)
-    for other, clicks in (
-        (MultVAE(**SMALL, seed=1, training=Training(epochs=2)), tastes()),
-        (MultVAE(**SMALL, training=Training(epochs=2)), tastes(seed=1)),
+    for other, clicks, differ in (
+        (MultVAE(**SMALL, seed=1, training=Training(epochs=2)), tastes(), "seed"),
+        (MultVAE(**SMALL, training=Training(epochs=3)), tastes(), "training.epochs"),
+        (MultVAE(**SMALL, training=Training(epochs=2)), tastes(seed=1), "clicks"),
     ):
-        with pytest.raises(
-            TrainingError, match="other settings, clicks, seed, device or number of processes"
-        ):
+        with pytest.raises(TrainingError, match=f"holds a run of another fit: {differ} differ; name another"):
             other.fit(clicks, run=run)
     file = next(run.glob("checkpoint-*.safetensors"))
     file.write_bytes(file.read_bytes()[:-3] + b"abc")

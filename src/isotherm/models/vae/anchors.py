@@ -28,6 +28,7 @@ from isotherm.models.vae.tables import ItemTable, bag_with_squares
 from isotherm.streams import stream, stream_seed
 
 _BAND = 512
+_COLDEST = 1e-30  # temperature: float32 has no much smaller number to divide by
 
 
 class ItemAnchors(Part):
@@ -79,25 +80,41 @@ class ItemAnchors(Part):
         elif self.weighting == "inverse-popularity":
             weights = 1.0 / clicks.item_clicks()[matrix.indices]
         else:
-            weights = 0.5 ** (_days_before_last(clicks) / self.half_life)
+            with np.errstate(over="ignore"):  # long ago by a tiny half-life is no weight at all
+                weights = 0.5 ** (_days_before_last(clicks) / self.half_life)
         users = clicks.click_users()
         sums = np.bincount(users, weights, minlength=clicks.n_users)
         return (weights / sums[users]).astype(np.float32)
 
-    def initial(self, clicks: csr_array, items: Items | None, width: int, seed: int) -> NDArray[np.float32]:
+    @property
+    def reads_times(self) -> bool:
+        """Whether the weights of clicks come from their times."""
+        return bool(self.weight) and self.weighting == "recency"
+
+    def features(self, items: Items | None) -> csr_array | None:
+        """What anchors begin from where that is metadata, (n_items, n_features). Raises ParameterError."""
+        if self.init != "metadata":
+            return None
+        if items is None:
+            raise ParameterError('anchors.init="metadata" needs an item table: fit(clicks, items)')
+        return all_features(items)
+
+    def initial(
+        self, clicks: csr_array, features: csr_array | None, width: int, seed: int
+    ) -> NDArray[np.float32]:
         """Anchors to begin with, (n_items, width) float32 of root mean square ``scale``."""
         n_items = clicks.shape[1]
         if self.init == "random":
-            drawn = stream(seed, "anchors").standard_normal((n_items, width))
-            return (self.scale * drawn).astype(np.float32)
-        if self.init == "metadata":
-            if items is None:
-                raise ParameterError('anchors.init="metadata" needs an item table: fit(clicks, items)')
-            found = _item_factors(all_features(items), width, seed, 0.0)
+            found = stream(seed, "anchors").standard_normal((n_items, width))
+        elif features is not None:
+            found = _of_size_one(_item_factors(features, width, seed, 0.0))
         else:
-            found = _item_factors(csr_array(clicks.T.tocsr()), width, seed, self.l2)
-        size = np.sqrt(np.mean(found**2)) or 1.0
-        return (found * (self.scale / size)).astype(np.float32)
+            found = _of_size_one(_item_factors(csr_array(clicks.T.tocsr()), width, seed, self.l2))
+        with np.errstate(over="ignore"):
+            found = (self.scale * found).astype(np.float32)
+        if not np.isfinite(found).all():
+            raise ParameterError(f"anchors.scale={self.scale:g} is too large for float32")
+        return found
 
 
 class AnchorTerm:
@@ -146,7 +163,8 @@ class AnchorTerm:
         else:
             least = torch.full((clicks.n_users,), torch.inf, device=distances.device)
             least = least.scatter_reduce(0, clicks.rows, distances, "amin")
-            shares = weights * torch.exp((least[clicks.rows] - distances) / self.settings.temperature)
+            temperature = max(self.settings.temperature, _COLDEST)
+            shares = weights * torch.exp((least[clicks.rows] - distances) / temperature)
         return shares / clicks.sums(shares)[clicks.rows]
 
 
@@ -182,6 +200,11 @@ def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> NDArray[
     found = np.zeros((rows.shape[0], width))
     found[:, :rank] = left * np.sqrt(sizes**2 / np.maximum(sizes**2 + l2, 1e-12))
     return found
+
+
+def _of_size_one(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of root mean square 1, or all zeros."""
+    return found / (np.sqrt(np.mean(found**2)) or 1.0)
 
 
 def _days_before_last(clicks: Interactions) -> NDArray[np.float64]:

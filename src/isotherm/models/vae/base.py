@@ -14,6 +14,7 @@ from torch import nn
 from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.interactions import with_entries
+from isotherm.folders import check_folder
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.cosines import cosines
@@ -21,7 +22,7 @@ from isotherm.models.item_item import DenseWeights
 from isotherm.models.parameters import part_of
 from isotherm.models.requests import check_data
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
-from isotherm.models.vae.checkpoint import RunFolder
+from isotherm.models.vae.checkpoint import FOLDER, described, digest, digest_of_rows
 from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Guide, Reconstruction, Term
@@ -29,7 +30,7 @@ from isotherm.models.vae.scoring import logits, posteriors
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, candidate_scales
 from isotherm.models.vae.tables import ItemTable
-from isotherm.models.vae.training import Phase, Progress, Trainer, fingerprint
+from isotherm.models.vae.training import Phase, Progress, Trainer
 from isotherm.models.vae.validation import Validation, held_out
 
 
@@ -112,6 +113,8 @@ class VAERecommender(Recommender):
         return {"hidden": self.hidden, "latent": self.latent}
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        if self._run is not None:
+            check_folder(self._run, FOLDER)
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
         validation: Validation | None
@@ -123,9 +126,11 @@ class VAERecommender(Recommender):
         network = self.new_network(clicks.n_items)
         beside: dict[str, nn.Module] = {}
         terms: list[Term] = []
+        features = None
         if shares is not None:
             table = ItemTable(clicks.n_items, self.latent)
-            start = self.anchors.initial(matrix, items, self.latent, self.seed)
+            features = self.anchors.features(items)
+            start = self.anchors.initial(matrix, features, self.latent, self.seed)
             table.weight.data.copy_(torch.from_numpy(start))
             beside["anchors"] = table
             terms.append(AnchorTerm(self.anchors, table, torch.from_numpy(shares)))
@@ -146,17 +151,28 @@ class VAERecommender(Recommender):
             None if validation is None else lambda: validation.measure(partial(logits, network), name, k),
             [guide.targets for guide in guides],
         )
-        folder, belongs = None if self._run is None else RunFolder(self._run), ""
-        if folder:
-            watched = [] if validation is None else [validation.histories, validation.targets]
-            belongs = fingerprint(repr(self), matrix, *watched)
-        self.progress_ = trainer.run(folder, belongs)
+        reads = {} if self._run is None else self._reads(clicks, features, validation)
+        self.progress_ = trainer.run(self._run, reads)
         self.network_ = network.to("cpu").eval().requires_grad_(False)
         self.skip_ = self._linear_path(matrix, stays, validation)
         self.anchors_ = None
         if shares is not None:
             found = table.weight.detach().cpu().numpy()
             self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
+
+    def _reads(
+        self, clicks: Interactions, features: csr_array | None, validation: Validation | None
+    ) -> dict[str, str]:
+        """The fingerprint of all that training reads."""
+        reads = {"model": self.name} | described(self) | {"clicks": digest_of_rows(clicks.matrix)}
+        if validation is not None:
+            reads["validation clicks"] = digest_of_rows(validation.histories, validation.targets)
+        if features is not None:
+            reads["metadata"] = digest_of_rows(features)
+        if self.anchors.reads_times and clicks.timestamps is not None:
+            times = clicks.timestamps.to_physical().to_numpy()
+            reads["timestamps"] = f"{clicks.timestamps.dtype} {digest(times)}"
+        return reads
 
     def _linear_path(
         self, matrix: csr_array, stays: NDArray[np.bool_], validation: Validation | None

@@ -1,57 +1,83 @@
 """The folder of one training run: a checkpoint to go on from after a crash, and a JSONL log.
 
 A checkpoint is safetensors named by its own SHA-256 and a JSON file that names it and is replaced in one
-step: a kill at any moment leaves the last whole one.
+step: a kill at any moment leaves the last whole one. A run holds its folder: no other writes to it meanwhile.
 """
 
+import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from isotherm.errors import TrainingError
-from isotherm.files import is_whole
-from isotherm.folders import FolderKind, manifest_of, saving
+from isotherm.files import is_whole, locked, told
+from isotherm.folders import FolderKind, check_folder, manifest_of, saving_locked
+from isotherm.models.parameters import hyperparameters
+from isotherm.version import __version__
 
+FORMAT = 2
 MANIFEST = "checkpoint.json"
 LOG = "run.jsonl"
 FOLDER = FolderKind(
     what="training run",
     manifest=MANIFEST,
-    marks={"fingerprint": str, "files": dict},
+    marks={"fingerprint": dict, "files": dict},
     error=TrainingError,
     roles=("checkpoint",),
 )
 
 
 class RunFolder:
-    """Where a run keeps its checkpoint and its log."""
+    """Where a run keeps its checkpoint and its log.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    fingerprint: all that the run reads, name -> value or SHA-256. A folder with another one is refused.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fingerprint: Mapping[str, str]) -> None:
+        check_folder(path, FOLDER)
         self.path = Path(path)
-        with saving(self.path, FOLDER) as folder:
-            if manifest_of(self.path, FOLDER) is None:  # from now on it is known as a run's
-                folder.commit({"fingerprint": "", "files": {}})
+        self.fingerprint = {**fingerprint, "isotherm": f"{__version__}, format {FORMAT}"}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out, and clear what a killed one left. Raises TrainingError where one is in."""
+        with ExitStack() as stack:
+            try:
+                has_locks = stack.enter_context(locked(self.path, wait=False))
+            except BlockingIOError as cause:
+                raise TrainingError(
+                    f"{self.path}: another training is at work in this folder; wait for it, or name another"
+                ) from cause
+            with saving_locked(self.path, FOLDER, clear=has_locks) as save:
+                if manifest_of(self.path, FOLDER) is None:  # from now on it is known as this run's
+                    save.commit({"fingerprint": self.fingerprint, "files": {}})
+            yield
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line: time, event, facts."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **facts})
-        with open(self.path / LOG, "a", encoding="utf-8") as file:
+        with told(self.path / LOG), open(self.path / LOG, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def save(self, arrays: dict[str, Tensor], document: dict[str, Any]) -> None:
-        """Replace the checkpoint, whole or not at all."""
+    def save(self, arrays: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
+        """Replace the checkpoint, whole or not at all; the folder is held."""
         whole = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
-        with saving(self.path, FOLDER) as folder:
+        with saving_locked(self.path, FOLDER, clear=False) as folder:
             file = folder.by_content("checkpoint", ".safetensors", lambda file: save_file(whole, file))
-            folder.commit({**document, "files": {"checkpoint": file}})
+            folder.commit({**document, "fingerprint": self.fingerprint, "files": {"checkpoint": file}})
 
-    def load(self, fingerprint: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The checkpoint, or None where there is none.
 
         Raises TrainingError where it is damaged, or of another fit.
@@ -61,6 +87,7 @@ class RunFolder:
             return None
         try:
             document = json.loads(manifest.read_text(encoding="utf-8"))
+            self._check_same(document["fingerprint"])
             if not document["files"]:
                 return None
             file = self.path / document["files"]["checkpoint"]
@@ -68,17 +95,52 @@ class RunFolder:
                 raise ValueError("its content changed")
             arrays = load_file(file)
         except (KeyError, ValueError, OSError, SafetensorError) as cause:
+            if isinstance(cause, TrainingError):
+                raise
             raise TrainingError(
                 f"{manifest}: the checkpoint is damaged ({cause}); remove the folder to train from the start"
             ) from cause
-        if document["fingerprint"] != fingerprint:
-            raise TrainingError(
-                f"{self.path}: holds a checkpoint of a fit with other settings, clicks, seed, device or "
-                "number of processes; name another folder for this run, or remove that one"
-            )
         return arrays, document
 
+    def _check_same(self, there: Mapping[str, str]) -> None:
+        """Raise TrainingError that names what another fit read otherwise."""
+        names = [*self.fingerprint, *(name for name in there if name not in self.fingerprint)]
+        differ = [name for name in names if self.fingerprint.get(name) != there.get(name)]
+        if differ:
+            more = f" and {len(differ) - 5} more" if len(differ) > 5 else ""
+            raise TrainingError(
+                f"{self.path}: holds a run of another fit: {', '.join(differ[:5])}{more} differ; "
+                "name another folder for this run, or remove that one"
+            )
 
-def with_prefix(prefix: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+
+def described(model: object, prefix: str = "") -> dict[str, str]:
+    """Dotted name -> value of every hyper-parameter of a model and its parts."""
+    found = {}
+    for name, value in hyperparameters(model).items():
+        if hasattr(type(value), "name"):
+            found[prefix + name] = type(value).__name__
+            found |= described(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = repr(value)
+    return found
+
+
+def digest(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of arrays with their types and shapes."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.dtype.str} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def digest_of_rows(*matrices: csr_array) -> str:
+    """The same of CSR matrices."""
+    parts = [part for m in matrices for part in (np.array(m.shape), m.indptr, m.indices, m.data)]
+    return digest(*parts)
+
+
+def with_prefix(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The arrays under ``prefix``/."""
     return {f"{prefix}/{name}": array for name, array in arrays.items()}

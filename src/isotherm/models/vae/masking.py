@@ -1,5 +1,6 @@
 """Input masking: which clicks the encoder sees. The target is always the clean vector (PIA, §2)."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -54,14 +55,15 @@ class PopularityAware(Mask):
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """c · clicks^−power, at most 1, with c such that ``keep`` of all clicks are kept."""
-        clicks = item_clicks.double()
-        wish = clicks.clamp(min=1) ** -self.power
-        low, high = 0.0, float(1 / wish.min())
+        counts, place, times = item_clicks.unique(return_inverse=True, return_counts=True)
+        shares = counts * times / item_clicks.sum()
+        wish = -self.power * counts.double().clamp(min=1).log()  # logarithms: a power may be out of range
+        low, high = math.log(self.keep) - float(wish.max()), -float(wish.min())
         for _ in range(60):
             middle = (low + high) / 2
-            kept = (clicks * (middle * wish).clamp(max=1)).sum() / clicks.sum()
+            kept = (shares * (middle + wish).clamp(max=0).exp()).sum()
             low, high = (middle, high) if kept < self.keep else (low, middle)
-        return (high * wish).clamp(max=1).float()
+        return (high + wish).clamp(max=0).exp().float()[place]
 
 
 class Scheduled(Mask):

@@ -151,8 +151,10 @@ class RecVAE(Network):
 
 def normalised(clicks: Batch) -> Batch:
     """Each user's clicks divided by their Euclidean norm; an empty user stays empty."""
-    norms = clicks.sums(clicks.values.square()).sqrt()
-    return clicks.with_values(clicks.values / norms[clicks.rows])
+    # squares of weights that float32 holds are out of its range; Apple's GPUs have no other
+    wide = clicks.values if clicks.values.device.type == "mps" else clicks.values.double()
+    norms = clicks.sums(wide.square()).sqrt()
+    return clicks.with_values((wide / norms[clicks.rows]).float())
 
 
 def masked(inputs: Batch, keep: Tensor, kept: Tensor) -> Batch:

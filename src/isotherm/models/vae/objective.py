@@ -152,6 +152,11 @@ def total(terms: Sequence[Term], forward: Forward) -> tuple[Tensor, dict[str, Te
     return torch.stack(weighted).sum(0), values
 
 
+def weights(terms: Sequence[Term], forward: Forward) -> dict[str, float]:
+    """The weight of each term, the largest of the users'."""
+    return {term.name: float(torch.as_tensor(term.weight(forward)).max()) for term in terms}
+
+
 def _log_normal(z: Tensor, mean: Tensor, logvar: Tensor | None) -> Tensor:
     assert logvar is not None
     return -0.5 * (_LOG_2PI + logvar + (z - mean).square() / logvar.exp())

@@ -94,10 +94,11 @@ class InPlaceAdam:
     def _state(self) -> tuple[Any, ...]:
         f = np.float32
         first, second = self.betas
+        with np.errstate(over="ignore"):  # a rate that float32 cannot hold makes weights that are not finite
+            rate, kept = f(self.rate / (1 - first**self.steps)), f(1 - self.rate * self.decay)
         return (
             self.weight.numpy(), _halves(self.moment), self.square.numpy(), _halves(self.half),
-            f(self.rate / (1 - first**self.steps)), f(1 / math.sqrt(1 - second**self.steps)), f(1e-8),
-            f(first), f(second), f(1 - self.rate * self.decay),
+            rate, f(1 / math.sqrt(1 - second**self.steps)), f(1e-8), f(first), f(second), kept,
         )  # fmt: skip
 
 

@@ -5,10 +5,11 @@ run that goes on from a checkpoint is the run that was not stopped. With several
 takes its share of every batch's users and gradients are summed.
 """
 
-import hashlib
 import math
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,13 +26,16 @@ from isotherm.models.catalogue import part
 from isotherm.models.vae.batch import Batch, gathered
 from isotherm.models.vae.checkpoint import RunFolder, with_prefix
 from isotherm.models.vae.devices import chosen_device, chosen_precision, join
+from isotherm.models.vae.interrupt import Interrupt, waiting_interrupt
 from isotherm.models.vae.masking import Mask
 from isotherm.models.vae.networks import Network, masked, normalised
-from isotherm.models.vae.objective import Forward, RowTargets, Term, total
+from isotherm.models.vae.objective import Forward, RowTargets, Term, total, weights
 from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.progress import tell
 from isotherm.streams import stream
+
+_LARGE_CLICK = 1e6  # a click weight above it is named where numbers overflow
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,10 @@ class Trainer:
         join(place, self.device)
         self.dtype = chosen_precision(settings.precision, self.device)
         self.users = users[np.diff(clicks.indptr)[users] > 0]
+        if not len(self.users):
+            raise ParameterError(
+                f"{model_name}: training.valid_share={settings.valid_share:g} leaves no user to train on"
+            )
         self.item_clicks = torch.from_numpy(np.bincount(clicks.indices, minlength=clicks.shape[1]))
         self.sampled = settings.sampled(clicks.shape[1])
         for module in (network, *beside.values()):
@@ -104,41 +112,64 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self._prepare_optimiser()
 
-    def run(self, folder: RunFolder | None, fingerprint: str) -> Progress:
-        """Train until the epochs are done or validation no longer rises; the best network stays in place."""
-        fingerprint += f" {self.device.type} {self.dtype} {self.world}"  # other arithmetic, another run
-        resumed = self._resume(folder, fingerprint)
-        folder = folder if self.rank == 0 else None
-        facts = {
-            "model": self.model_name, "settings": repr(self.settings), "users": len(self.users),
-            "items": self.clicks.shape[1], "clicks": int(self.clicks.nnz), "device": str(self.device),
-            "precision": str(self.dtype).removeprefix("torch."), "processes": self.world,
-            "epoch": self.progress.epoch, "batch": self.progress.batch,
-        }  # fmt: skip
+    def run(
+        self, path: str | os.PathLike[str] | None = None, reads: Mapping[str, str] | None = None
+    ) -> Progress:
+        """Train until the epochs are done or validation no longer rises; the best network stays in place.
+
+        path: the run's folder.  reads: the fingerprint of all that the run reads, but for device, precision
+        and processes. Ctrl-C is obeyed when the running step is done, and leaves a checkpoint of it.
+        Raises TrainingError where a number is no longer finite, or the folder is another run's.
+        """
+        if path is None:
+            self._train(None, False)
+            return self.progress
+        arithmetic = {
+            "training.device": self.device.type,
+            "training.precision": str(self.dtype),
+            "number of processes": str(self.world),
+        }
+        folder = RunFolder(path, {**(reads or {}), **arithmetic})  # other arithmetic is another run
+        with folder.held() if self.rank == 0 else nullcontext():
+            resumed = self._resume(folder)
+            self._train(folder if self.rank == 0 else None, resumed)
+        return self.progress
+
+    def _train(self, folder: RunFolder | None, resumed: bool) -> None:
         board = _board(folder, self.settings.tensorboard)
         if folder:
-            folder.log("resume" if resumed else "start", **facts)
+            folder.log("resume" if resumed else "start", **self._facts())
         self._saved = time.monotonic()
-        while not self.progress.stopped and self.progress.epoch < self.settings.epochs:
-            self._epoch(folder, fingerprint)
-            self._close_epoch(folder, board)
+        alone = folder is not None and self.world == 1
+        with waiting_interrupt() if alone else nullcontext(Interrupt()) as interrupt:
+            while not self.progress.stopped and self.progress.epoch < self.settings.epochs:
+                self._epoch(folder, interrupt)
+                self._close_epoch(folder, board)
         if folder:
-            self._checkpoint(folder, fingerprint)
+            self._checkpoint(folder)
             p = self.progress
             folder.log("end", epoch=p.epoch, best_epoch=p.best_epoch, best=p.best if self.validate else None)
         if self.best:
             self._load_learned(self.best)
         for table in self._tables:
             table.adam = None
-        return self.progress
 
-    def _epoch(self, folder: RunFolder | None, fingerprint: str) -> None:
+    def _facts(self) -> dict[str, Any]:
+        """What the log says of the run."""
+        return {
+            "model": self.model_name, "settings": repr(self.settings), "users": len(self.users),
+            "items": self.clicks.shape[1], "clicks": int(self.clicks.nnz), "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."), "processes": self.world,
+            "epoch": self.progress.epoch, "batch": self.progress.batch,
+        }  # fmt: skip
+
+    def _epoch(self, folder: RunFolder | None, interrupt: Interrupt) -> None:
         p = self.progress
         while p.phase < len(self.phases):
             phase = self.phases[p.phase]
             self._hold(phase.learns)
             order = stream(self.seed, "order of users", p.epoch, p.phase).permutation(self.users)
-            keep = self.mask.keep_probability(self.item_clicks, p.epoch)
+            keep = self._chances()
             n_batches = -(-len(order) // self.settings.batch_size)
             while p.batch < n_batches:
                 started = time.perf_counter()
@@ -149,12 +180,25 @@ class Trainer:
                 p.users += len(rows)
                 p.batch += 1
                 self._tell()
-                if folder and time.monotonic() - self._saved >= 60 * self.settings.checkpoint_minutes:
-                    self._checkpoint(folder, fingerprint)
+                due = time.monotonic() - self._saved >= 60 * self.settings.checkpoint_minutes
+                if folder and (due or interrupt.asked):
+                    self._checkpoint(folder)
+                if folder and interrupt.asked:
+                    folder.log("stop", epoch=p.epoch, phase=p.phase, batch=p.batch)
+                    raise KeyboardInterrupt
             if phase.after:
                 phase.after()
             p.phase, p.batch = p.phase + 1, 0
         p.phase, p.epoch = 0, p.epoch + 1
+
+    def _chances(self) -> Tensor:
+        """(n_items,) with which the encoder sees a click. Raises ParameterError where they are none."""
+        keep = self.mask.keep_probability(self.item_clicks, self.progress.epoch)
+        if keep.shape != self.item_clicks.shape or not bool(((keep >= 0) & (keep <= 1)).all()):
+            raise ParameterError(
+                f"mask {self.mask!r}: gives no chance in [0, 1] for each of {len(self.item_clicks)} items"
+            )
+        return keep
 
     def step(self, phase: Phase, rows: NDArray[Any], keep: Tensor, moment: float) -> None:
         """One step on the users at ``rows``; random numbers are drawn for all of them on every process."""
@@ -186,7 +230,7 @@ class Trainer:
             mine, inputs, torch.from_numpy(places[own]).to(self.device), posterior, z, found, moment
         )
         losses, values = total(phase.terms, forward)
-        self._record(losses, values, rows)
+        self._record(losses, values, rows, lambda: weights(phase.terms, forward))
         for parameter in self._learning:
             parameter.grad = None
         for table in self._tables:
@@ -195,7 +239,13 @@ class Trainer:
         (losses.sum() / len(rows)).backward()
         self._update()
 
-    def _record(self, losses: Tensor, values: dict[str, Tensor], rows: NDArray[Any]) -> None:
+    def _record(
+        self,
+        losses: Tensor,
+        values: dict[str, Tensor],
+        rows: NDArray[Any],
+        weights: Callable[[], dict[str, float]],
+    ) -> None:
         """Add up the batch's losses. Raises TrainingError where one is not finite, before any update."""
         names = ["loss", *values]
         sums = torch.stack([losses.detach().sum(), *(value.detach().sum() for value in values.values())])
@@ -205,15 +255,36 @@ class Trainer:
         broken = [name for name in values if not math.isfinite(found[name])]
         if broken or not math.isfinite(found["loss"]):
             p = self.progress
+            what = f"the term {', '.join(broken)} is {found[broken[0]]}" if broken else _outweighed(weights())
             raise TrainingError(
                 f"{self.model_name}: the loss is no longer a number in epoch {p.epoch + 1}, batch "
-                f"{p.batch + 1} (users at rows {', '.join(map(str, rows[:3]))}, …): the term "
-                f"{', '.join(broken) or 'sum'} is {found[broken[0]] if broken else found['loss']}; lower "
-                f"training.learning_rate (now {self.settings.learning_rate:g}) or set training.clip=1"
+                f"{p.batch + 1} (users at rows {', '.join(map(str, rows[:3]))}, …): {what}; {self._cure()}"
             )
         for name, value in found.items():
             before, users = self.progress.sums.get(name, (0.0, 0))
             self.progress.sums[name] = [before + value, users + len(rows)]
+
+    def _check_finite(self, arrays: Mapping[str, Tensor]) -> None:
+        """Raise TrainingError where a weight, or what Adam remembers of it, is no longer finite."""
+        for name, array in arrays.items():
+            if array.numel() and array.is_floating_point():
+                least, most = (float(bound) for bound in array.detach().aminmax())
+                if not (math.isfinite(least) and math.isfinite(most)):
+                    p = self.progress
+                    raise TrainingError(
+                        f"{self.model_name}: {name.removeprefix('now/')} is no longer finite after epoch "
+                        f"{p.epoch + bool(p.phase or p.batch)}; {self._cure()}"
+                    )
+
+    def _cure(self) -> str:
+        largest = float(self.clicks.data.max())
+        if largest > _LARGE_CLICK:
+            return f"scale the click weights down, of which the largest is {largest:g}"
+        rate = self.settings.learning_rate
+        return (
+            f"lower training.learning_rate (now {rate:g}) or the weight of a term (beta, anchors), "
+            "or set training.clip=1"
+        )
 
     def _update(self) -> None:
         if self.world > 1:
@@ -240,6 +311,7 @@ class Trainer:
     def _close_epoch(self, folder: RunFolder | None, board: Any) -> None:
         """Validate, log, keep the best, decide whether to go on."""
         p = self.progress
+        self._check_finite(self._state())
         facts: dict[str, Any] = {
             **self.means(),
             "users_per_second": round(p.users / max(p.seconds, 1e-9), 1),
@@ -316,24 +388,29 @@ class Trainer:
             if table.adam:
                 table.adam.renew()
 
-    def _checkpoint(self, folder: RunFolder, fingerprint: str) -> None:
-        arrays = with_prefix("now", self._learned()) | with_prefix("best", self.best)
+    def _state(self) -> dict[str, Tensor]:
+        """All that the next step reads and is no part of the progress."""
+        arrays = with_prefix("now", self._learned())
         for name, parameter in zip(self._names, self._learning, strict=True):
             arrays |= with_prefix(f"adam/{name}", self.optimiser.state.get(parameter, {}))
-        steps = []
         for number, table in enumerate(self._tables):
             if table.adam:
-                arrays |= with_prefix(
-                    f"table/{number}", {"moment": table.adam.moment, "square": table.adam.square}
-                )
-                steps.append(table.adam.steps)
+                moments = {"moment": table.adam.moment, "square": table.adam.square}
+                arrays |= with_prefix(f"table/{number}", moments)
+        return arrays
+
+    def _checkpoint(self, folder: RunFolder) -> None:
+        arrays = self._state()
+        self._check_finite(arrays)
+        steps = [table.adam.steps for table in self._tables if table.adam]
         folder.save(
-            arrays, {"fingerprint": fingerprint, "progress": asdict(self.progress), "table_steps": steps}
+            arrays | with_prefix("best", self.best),
+            {"progress": asdict(self.progress), "table_steps": steps},
         )
         self._saved = time.monotonic()
 
-    def _resume(self, folder: RunFolder | None, fingerprint: str) -> bool:
-        found = folder.load(fingerprint) if folder else None
+    def _resume(self, folder: RunFolder) -> bool:
+        found = folder.load()
         if found is None:
             return False
         arrays, document = found
@@ -356,13 +433,10 @@ class Trainer:
         return True
 
 
-def fingerprint(described: str, *matrices: csr_array) -> str:
-    """SHA-256 of the settings, the clicks and the validation clicks: what a checkpoint belongs to."""
-    digest = hashlib.sha256(described.encode())
-    for matrix in matrices:
-        for array in (matrix.indptr, matrix.indices, matrix.data):
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+def _outweighed(weights: Mapping[str, float]) -> str:
+    """Which weight makes the sum overflow, each term being finite."""
+    name = max(weights, key=lambda name: abs(weights[name]) if weights[name] == weights[name] else math.inf)
+    return f"the weight of the term {name} is {weights[name]:g}"
 
 
 def _board(folder: RunFolder | None, wanted: bool) -> Any:
