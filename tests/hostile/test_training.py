@@ -1,11 +1,13 @@
 """Training through the command line: leftovers of a launcher, numbers that overflow, run folders."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from isotherm.files import locked
 from tests.hostile.conftest import CommandLine
 
 FIT = ("fit", "--interactions", "clicks.parquet", "--out", "model", "--quiet")
@@ -17,7 +19,7 @@ VAE = (*FIT, "--model", "multvae", *TINY)
 def torch_server():
     """As ``forkserver``, with torch imported."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.forkserver", "isotherm.models.vae.recvae"],
+        [sys.executable, "-m", "tests.hostile.forkserver", "isotherm.models.vae.recvae", "torch._dynamo"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     ) as server:  # fmt: skip
         yield server
@@ -63,3 +65,71 @@ def test_a_process_that_is_alone_speaks_and_saves(trains, desk):
 )
 def test_a_launch_that_cannot_be_is_refused_before_the_work(trains, left, says):
     trains.refuses(*VAE, **left, says=[says, "unset WORLD_SIZE"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("training.learning_rate=1e300", "training.learning_rate must be a number"),
+        ("training.learning_rate=1e38", "lower training.learning_rate (now 1e+38)"),
+        ("beta.cap=1e30", "lower training.learning_rate"),
+        ("anchors.weight=1e30", "lower training.learning_rate"),
+        ("training.valid_share=0.999", "leaves no user to train on"),
+        ("training.softmax_sample=-1", "training.softmax_sample"),
+        ("mask.keep=0", "mask.keep"),
+    ],
+)
+def test_numbers_that_overflow_leave_no_model(trains, setting, says):
+    trains.refuses(*VAE, "--set", "training.batch_size=20", "--set", setting, says=says)
+
+
+@pytest.mark.parametrize("valid", ["clicks.parquet", "clicks.csv"])
+def test_validation_clicks_that_are_all_training_clicks_are_refused(trains, valid):
+    trains.refuses(*VAE, "--valid", valid, says=["validation clicks: no user has", "kept apart"])
+
+
+def test_a_run_goes_on_only_with_what_it_began_with(trains, desk):
+    run = (*VAE, "--run-dir", "run")
+    trains.succeeds(*run)
+    trains.succeeds(*run)
+    events = [json.loads(line)["event"] for line in (desk / "run" / "run.jsonl").read_text().splitlines()]
+    assert events == ["start", "epoch", "end", "resume", "end"]
+    trains.refuses(
+        *run, "--set", "seed=1", says=["run: holds a run of another fit: seed differ", "name another"]
+    )
+    trains.refuses(*run, "--min-rating", "3", says="clicks differ")
+    trains.refuses(*run, "--items", "items.parquet", says="clicks differ")
+    trains.refuses(*run, "--set", "training.patience=3", says="training.patience differ")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"notes.txt": "mine"}, "is not empty and holds no training run (notes.txt is in the way)"),
+        ({"checkpoint-best.safetensors": "mine", "run.jsonl": ""}, "holds no training run"),
+        ({"checkpoint.json": "null"}, "holds no training run"),
+        ({"checkpoint.json": "[]"}, "holds no training run"),
+        ({"checkpoint.json": "{"}, "holds no training run"),
+        ({"checkpoint.json": '{"files": {}}'}, "holds no training run"),
+    ],
+    ids=str,
+)
+def test_a_folder_that_is_no_run_is_left_as_it_is(trains, desk, content, says):
+    (desk / "run").mkdir()
+    for name, text in content.items():
+        (desk / "run" / name).write_text(text)
+    trains.refuses(*VAE, "--run-dir", "run", says=says)
+
+
+def test_a_run_folder_that_cannot_be_one_is_refused(trains):
+    trains.refuses(*VAE, "--run-dir", "clicks.parquet", says="clicks.parquet: is a file")
+    trains.refuses(
+        *FIT, "--model", "ease", "--run-dir", "run", says="--run-dir are for models that train in steps"
+    )
+
+
+def test_a_second_training_in_a_run_folder_is_refused(trains, desk):
+    trains.succeeds(*VAE, "--run-dir", "run")
+    with locked(desk / "run"):
+        trains.refuses(*VAE, "--run-dir", "run", says=["run: another training is at work in this folder"])
+    trains.succeeds(*VAE, "--run-dir", "run")

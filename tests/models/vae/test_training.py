@@ -6,19 +6,25 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from scipy.sparse import csr_array
 
-from isotherm import Interactions
+from isotherm import Interactions, Items
 from isotherm.errors import ParameterError, TrainingError
 from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.batch import Batch
-from isotherm.models.vae.masking import PopularityAware
+from isotherm.models.vae.beta import Constant
+from isotherm.models.vae.interrupt import waiting_interrupt
+from isotherm.models.vae.masking import Mask, PopularityAware
 from isotherm.models.vae.multdae import MultDAE
 from isotherm.models.vae.multvae import MultVAE
+from isotherm.models.vae.networks import normalised
 from isotherm.models.vae.objective import Reconstruction
 from isotherm.models.vae.recvae import RecVAE
 from isotherm.models.vae.settings import Training
@@ -45,52 +51,47 @@ def log_of(folder):
 
 SCRIPT = """
 import sys
-from tests.models.vae.test_training import killable
-killable(sys.argv[1], sys.argv[2]).fit_and_save()
+from tests.models.vae.test_training import killable, tastes
+killable(sys.argv[1], checkpoint_minutes=0).fit(tastes(), run=sys.argv[2])
 """
 
 
-class killable:
+def killable(kind, **training):
     """One long enough fit, the same in every process."""
-
-    def __init__(self, kind, run, out=None):
-        self.run, self.out = run, out
-        settings = {"training": Training(epochs=40, batch_size=60, checkpoint_minutes=0, valid_share=0.3)}
-        anchors = ItemAnchors(weight=0.1)
-        made = {"multvae": MultVAE, "recvae": RecVAE}[kind]
-        self.model = made(**SMALL, anchors=anchors, seed=3, **settings)
-
-    def fit_and_save(self):
-        self.model.fit(tastes(), run=self.run)
-        return self.model
+    made, epochs = {"multvae": (MultVAE, 24), "recvae": (RecVAE, 9)}[kind]
+    training = Training(epochs=epochs, batch_size=60, valid_share=0.3, **training)
+    return made(**SMALL, anchors=ItemAnchors(weight=0.1), seed=3, training=training)
 
 
 @pytest.mark.parametrize("kind", ["multvae", "recvae"])
 def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path):
-    whole = killable(kind, tmp_path / "whole").fit_and_save()
+    """And while it runs, no other run may write to its folder; what the kill left behind is cleared."""
+    whole, resumed = killable(kind).fit(tastes()), killable(kind)
     folder = tmp_path / "killed"
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, kind, str(folder)], env=dict(os.environ))
-    deadline = time.monotonic() + 120
+    deadline, manifest = time.monotonic() + 120, folder / "checkpoint.json"
     while time.monotonic() < deadline:
-        manifest = folder / "checkpoint.json"
-        if (
-            manifest.is_file()
-            and json.loads(manifest.read_text()).get("progress", {"epoch": 0})["epoch"] >= 3
-        ):
+        if manifest.is_file() and json.loads(manifest.read_text()).get("progress", {}).get("epoch", 0) >= 2:
             break
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    with pytest.raises(TrainingError, match="another training is at work in this folder; wait for it"):
+        resumed.fit(tastes(), run=folder)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    at = json.loads((folder / "checkpoint.json").read_text())["progress"]
-    assert 3 <= at["epoch"] < 40, "the run must be cut in its middle"
-    resumed = killable(kind, folder).fit_and_save()
+    (folder / ".checkpoint.0123abcd.part").write_bytes(b"half a checkpoint")
+    at = json.loads(manifest.read_text())["progress"]
+    assert 2 <= at["epoch"] < resumed.training.epochs, "the run must be cut in its middle"
+    resumed.fit(tastes(), run=folder)
     assert resumed.progress_.best == whole.progress_.best
     assert resumed.progress_.best_epoch == whole.progress_.best_epoch
     for name, array in whole.state()[0].items():
         np.testing.assert_array_equal(resumed.state()[0][name], array, err_msg=name)
     events = [line["event"] for line in log_of(folder)]
-    assert events.count("resume") == 1
+    assert events.count("start") == events.count("resume") == 1
     assert events[-1] == "end"
+    files = {file.name.split("-")[0] for file in folder.iterdir()}
+    assert files == {"checkpoint", "checkpoint.json", "run.jsonl"}
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
@@ -119,6 +120,171 @@ def test_a_run_folder_of_another_fit_or_a_damaged_one_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="is a file"):
         MultVAE(**SMALL).fit(tastes(), run=tmp_path / "file")
+
+
+def test_a_run_folder_belongs_to_all_that_training_reads(tmp_path, clicks, items):
+    """Whatever differs, a network that was trained on something else is never the answer."""
+    dated = replace(clicks, timestamps=pl.Series(np.arange(clicks.n_clicks)))
+    read = {"init": "metadata", "weighting": "recency"}
+
+    def fit(clicks=dated, items=items, valid=None, **settings):
+        settings = {"anchors": ItemAnchors(weight=1.0, **read), "training": Training(epochs=1), **settings}
+        return MultVAE(**SMALL, **settings).fit(clicks, items, valid=valid, run=tmp_path / "run")
+
+    first = fit().recommend(k=5)
+    other = Items.from_frame(pl.DataFrame({"item_id": items.ids.values, "genres": ["a", "b"] * 15}))
+    strangers = Interactions.from_csr(clicks.matrix, [f"new{n}" for n in range(60)], clicks.items.values)
+    for differ, changes in {
+        "timestamps": {"clicks": replace(clicks, timestamps=pl.Series(np.arange(clicks.n_clicks) ** 2))},
+        "clicks": {"clicks": replace(dated, matrix=dated.matrix * np.float32(2))},
+        "clicks, metadata": {"items": items.take(np.arange(27))},
+        "metadata": {"items": other},
+        "validation clicks": {"valid": strangers},
+        "seed": {"seed": 1},
+        "mask, mask.keep, mask.power": {"mask": PopularityAware(keep=0.4)},
+        "beta, beta.value, beta.cap, beta.epochs": {"beta": Constant()},
+        "anchors.scale": {"anchors": ItemAnchors(weight=1.0, scale=0.2, **read)},
+        "training.epochs": {"training": Training(epochs=2)},
+        "training.precision": {"training": Training(epochs=1, precision="float32")},
+    }.items():
+        with pytest.raises(TrainingError) as refused:
+            fit(**changes)
+        assert f"holds a run of another fit: {differ} differ; name another" in str(refused.value)
+    assert fit(training=Training(epochs=1, checkpoint_minutes=1)).recommend(k=5).equals(first)
+
+
+def test_a_run_folder_of_another_version_is_refused(tmp_path, monkeypatch):
+    model = MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), run=tmp_path / "run")
+    monkeypatch.setattr("isotherm.models.vae.checkpoint.__version__", "99.0")
+    with pytest.raises(TrainingError, match="another fit: isotherm differ"):
+        model.fit(tastes(), run=tmp_path / "run")
+
+
+def test_a_folder_of_a_users_own_is_no_run_folder(tmp_path):
+    mine = tmp_path / "checkpoint-best.safetensors"
+    mine.write_text("mine")
+    with pytest.raises(TrainingError, match="is not empty and holds no training run"):
+        MultVAE(**SMALL).fit(tastes(), run=tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [mine.name]
+    mine.unlink()
+    MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), run=tmp_path)
+    names = ("checkpoint-0123456789abcdef.safetensors", "notes.txt", ".mine.part")
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), run=tmp_path)
+    assert all((tmp_path / name).read_text() == "mine" for name in names)
+
+
+@pytest.mark.parametrize("made", [MultVAE, RecVAE])
+def test_ctrl_c_waits_for_the_step_and_the_run_goes_on(made, tmp_path, monkeypatch):
+    """Pressed in the middle of a step: the checkpoint is of its end, and the run ends as if nothing was."""
+    model = made(**SMALL, anchors=ItemAnchors(weight=0.1), training=Training(epochs=3, batch_size=60))
+    whole = deepcopy(model).fit(tastes()).state()[0]
+    original, steps = Trainer._record, []
+
+    def pressed(self, *arguments):
+        steps.append(1)
+        if len(steps) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_record", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(tastes(), run=tmp_path / "run")
+    assert len(steps) == 6
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    model.fit(tastes(), run=tmp_path / "run")
+    for name, array in model.state()[0].items():
+        np.testing.assert_array_equal(array, whole[name], err_msg=name)
+    before = ["epoch"] if made is MultVAE else []  # of four batches, and of sixteen
+    assert [line["event"] for line in log_of(tmp_path / "run")] == [
+        "start", *before, "stop", "resume", *["epoch"] * (3 - len(before)), "end",
+    ]  # fmt: skip
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    with waiting_interrupt() as interrupt:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_handler_of_the_programs_own_stays():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with waiting_interrupt():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"training": Training(epochs=1, learning_rate=3e38)},
+        {"training": Training(epochs=1, learning_rate=3e38, clip=1.0)},
+        {"beta": Constant(value=1e30), "training": Training(epochs=1)},
+        {"anchors": ItemAnchors(weight=1e30), "training": Training(epochs=1)},
+    ],
+    ids=["learning rate", "learning rate, clipped", "beta", "anchors"],
+)
+def test_the_last_update_is_looked_at(settings, tmp_path):
+    """One step, whose loss is a number and whose update is none: neither a model nor a checkpoint of it."""
+    model = MultVAE(**SMALL, **settings)
+    with pytest.raises(
+        TrainingError, match=r"is no longer finite after epoch 1; lower training.learning_rate"
+    ):
+        model.fit(tastes(), run=tmp_path / "run")
+    assert not hasattr(model, "network_")
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_scores_that_overflow_are_looked_at():
+    model = MultVAE(**SMALL, training=Training(epochs=1, learning_rate=1.0, weight_decay=3e38))
+    with pytest.raises(TrainingError, match=r"scores are not finite; lower training.learning_rate"):
+        model.fit(tastes())
+
+
+def test_a_weight_that_makes_the_sum_overflow_is_named():
+    model = MultVAE(**SMALL, beta=Constant(value=3e38), training=Training(epochs=1))
+    with pytest.raises(TrainingError, match=r"batch 1 .*the weight of the term kl is 3e\+38; lower"):
+        model.fit(tastes())
+
+
+def test_click_weights_of_any_size_are_normalised_or_named():
+    def unit(size):
+        return normalised(Batch.of(tastes().matrix * np.float32(size))).values
+
+    for size in (1e-44, 1e-30, 1e30, 1e38):
+        torch.testing.assert_close(unit(size), unit(1.0))
+    large = Interactions.from_csr(tastes().matrix * np.float32(1e38))
+    with pytest.raises(TrainingError, match=r"scale the click weights down, of which the largest is 1e\+38"):
+        MultVAE(**SMALL, training=Training(epochs=1)).fit(large)
+
+
+@pytest.mark.parametrize("chances", [torch.tensor(0.5), torch.full((60,), 1.5), torch.full((60,), torch.nan)])
+def test_a_mask_that_gives_no_chances_is_refused(chances):
+    class Odd(Mask):
+        name = "odd"
+
+        def keep_probability(self, item_clicks, epoch):
+            return chances
+
+    with pytest.raises(
+        ParameterError, match=r"mask Odd\(\): gives no chance in \[0, 1\] for each of 60 items"
+    ):
+        MultVAE(**SMALL, mask=Odd()).fit(tastes())
+
+
+def test_few_users_and_large_batches_are_trained():
+    one = Interactions.from_csr(tastes().matrix[:1])
+    for made in (MultVAE, MultDAE, RecVAE):
+        model = made(**SMALL, training=Training(epochs=2, batch_size=10_000)).fit(one)
+        assert model.progress_.epoch == 2
+        assert np.isfinite(model.score(one.matrix)).all()
+    with pytest.raises(ParameterError, match=r"valid_share=0.999 leaves no user to train on"):
+        MultVAE(**SMALL, training=Training(valid_share=0.999)).fit(tastes())
 
 
 def test_the_log_tells_each_epoch(tmp_path):

@@ -111,10 +111,10 @@ class ItemAnchors(Part):
         else:
             found = _of_size_one(_item_factors(csr_array(clicks.T.tocsr()), width, seed, self.l2))
         with np.errstate(over="ignore"):
-            found = (self.scale * found).astype(np.float32)
-        if not np.isfinite(found).all():
+            scaled = (self.scale * found).astype(np.float32)
+        if not np.isfinite(scaled).all():
             raise ParameterError(f"anchors.scale={self.scale:g} is too large for float32")
-        return found
+        return scaled
 
 
 class AnchorTerm:

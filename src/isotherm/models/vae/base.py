@@ -14,6 +14,7 @@ from torch import nn
 from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.interactions import with_entries
+from isotherm.errors import TrainingError
 from isotherm.folders import check_folder
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
@@ -32,6 +33,8 @@ from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, 
 from isotherm.models.vae.tables import ItemTable
 from isotherm.models.vae.training import Phase, Progress, Trainer
 from isotherm.models.vae.validation import Validation, held_out
+
+_LOOKED_AT = 256  # users whose scores are looked at when training is done
 
 
 class VAERecommender(Recommender):
@@ -159,12 +162,24 @@ class VAERecommender(Recommender):
         if shares is not None:
             found = table.weight.detach().cpu().numpy()
             self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
+        self._check_scores(matrix)
+
+    def _check_scores(self, matrix: csr_array) -> None:
+        """Raise TrainingError where finite weights are so large that scores of some users are not finite."""
+        some = np.flatnonzero(np.diff(matrix.indptr[: _LOOKED_AT + 1]))
+        if not np.isfinite(self._score(matrix[some])).all():
+            raise TrainingError(
+                f"{self.name}: scores are not finite; lower training.learning_rate, training.weight_decay, "
+                "the weight of a term (beta, anchors) or skip.weight"
+            )
 
     def _reads(
         self, clicks: Interactions, features: csr_array | None, validation: Validation | None
     ) -> dict[str, str]:
         """The fingerprint of all that training reads."""
         reads = {"model": self.name} | described(self) | {"clicks": digest_of_rows(clicks.matrix)}
+        for name in ("training.checkpoint_minutes", "training.tensorboard"):  # these change nothing
+            del reads[name]
         if validation is not None:
             reads["validation clicks"] = digest_of_rows(validation.histories, validation.targets)
         if features is not None:

@@ -63,7 +63,8 @@ class PopularityAware(Mask):
             middle = (low + high) / 2
             kept = (shares * (middle + wish).clamp(max=0).exp()).sum()
             low, high = (middle, high) if kept < self.keep else (low, middle)
-        return (high + wish).clamp(max=0).exp().float()[place]
+        chances: Tensor = (high + wish).clamp(max=0).exp().float()[place]
+        return chances
 
 
 class Scheduled(Mask):

@@ -21,8 +21,9 @@ def logits(network: Network, user_items: csr_array) -> NDArray[np.float32]:
     hidden = hidden_layer(network, user_items)
     if weight.device.type != "cpu":
         return np.asarray(torch.addmm(network.last_bias, hidden, weight.T).cpu())
-    scores: NDArray[np.float32] = hidden.numpy() @ weight.detach().numpy().T
-    scores += network.last_bias.detach().numpy()
+    with np.errstate(over="ignore", invalid="ignore"):  # who trains looks whether scores are finite
+        scores: NDArray[np.float32] = hidden.numpy() @ weight.detach().numpy().T
+        scores += network.last_bias.detach().numpy()
     return scores
 
 

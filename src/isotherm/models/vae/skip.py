@@ -62,8 +62,9 @@ class LinearPath:
     def add_to(self, logits: NDArray[np.float32], user_items: csr_array) -> NDArray[np.float32]:
         """logits + c · x B, in place."""
         products = self.weights.scores(user_items)
-        products *= np.float32(self.scale)
-        logits += products
+        with np.errstate(over="ignore", invalid="ignore"):  # who trains looks whether scores are finite
+            products *= np.float32(self.scale)
+            logits += products
         return logits
 
 

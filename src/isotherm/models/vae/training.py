@@ -280,9 +280,10 @@ class Trainer:
         largest = float(self.clicks.data.max())
         if largest > _LARGE_CLICK:
             return f"scale the click weights down, of which the largest is {largest:g}"
-        rate = self.settings.learning_rate
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
+        decays = f", training.weight_decay (now {decay:g})" if decay else ""
         return (
-            f"lower training.learning_rate (now {rate:g}) or the weight of a term (beta, anchors), "
+            f"lower training.learning_rate (now {rate:g}){decays} or the weight of a term (beta, anchors), "
             "or set training.clip=1"
         )
 
