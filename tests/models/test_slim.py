@@ -46,7 +46,7 @@ def test_condition_number_behind_the_shared_inverse_is_at_most_one_over_the_weig
     x = csr_array(random_clicks(np.random.default_rng(1), 300, 25, 0.3).astype(np.float32))
     for nonclick_weight in (0.05, 0.3):
         slim = SLIM(l2=1.0, nonclick_weight=nonclick_weight, self_penalty=20.0)
-        columns = _Columns(slim, x, x.tocsc(), slim.shared(x), None, np.arange(25))
+        columns = _Columns(slim, x, x.tocsc(), slim.shared(x), None, np.arange(25), slim._lengths(x.tocsc()))
         for item in range(25):
             which = np.full(25, item)
             matrix = columns.times(np.eye(25, dtype=np.float32), which).T
@@ -76,3 +76,27 @@ def test_rows_are_solved_each_to_the_tolerance():
 def test_weight_of_the_others_is_at_most_one():
     with pytest.raises(ParameterError, match="nonclick_weight"):
         SLIM(nonclick_weight=1.5)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0, 1e4, 1e6, "each item its own", "each user its own"])
+def test_columns_of_weighted_clicks_are_exact_at_every_scale(scale):
+    rng = np.random.default_rng(5)
+    x = random_clicks(rng, 300, 40, 0.2) * rng.lognormal(0, 1, (300, 40))
+    scales = {"each item its own": (1, 40), "each user its own": (300, 1)}
+    x = x * (10 ** rng.uniform(0, 6, scales[scale]) if scale in scales else scale)
+    x = x.astype(np.float32).astype(np.float64)
+    found, exact = weights_of(SLIM().fit(Interactions.from_csr(x))).astype(np.float64), np.empty((40, 40))
+    lengths = np.sqrt((x * x).sum(axis=0) + 500)
+    for item in range(
+        40
+    ):  # θ = e − (λ + γ)·A⁻¹e: the literal solve for θ loses its digits where θ is nearly e
+        clicked = x[x[:, item] > 0]
+        matrix = 0.5 * x.T @ x + 0.5 * clicked.T @ clicked + 500 * np.eye(40)
+        matrix[item, item] += 800
+        unit = np.eye(40)[item]
+        exact[:, item] = unit - 1300 * np.linalg.solve(matrix, unit)
+    units = np.outer(lengths, lengths) / 1300 * (1 - np.eye(40))
+    np.testing.assert_allclose(found * units, exact * units, atol=1e-3 * max(1, np.abs(exact * units).max()))
+    lists, wanted = (np.argsort(np.where(x > 0, np.inf, -(x @ w)), axis=1)[:, :5] for w in (found, exact))
+    same = [len(set(a) & set(b)) for a, b in zip(lists, wanted, strict=True)]
+    assert np.mean(same) / 5 > 0.999

@@ -4,12 +4,18 @@ Column i is solved with weight 1 on the users who clicked i and w on the others:
 
     (XᵀW_iX·T + λI + γe_ie_iᵀ) θ_i = XᵀW_iX·t_i,   T = I (plain), or I + αGD with metadata (MARec)
 
-W_i differs from item to item, so that a solve for each would cost items⁴ / 3. But XᵀW_iX = wC + (1 −
-w)X_UᵀX_U with U the users of i, P = (wCT + λI)⁻¹ is one inverse for all, and P_i = (wCT + λI + γe_ie_iᵀ)⁻¹ is
-P and one column more (Sherman & Morrison). Behind P_i the matrix is I + (1 − w)X_UᵀX_U·TP_i, whose condition
-number (T = I) is at most 1/w whatever the data, as X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in
-about ½·ln(2/ε)/√w steps, and all items of a block take a step together: the cost of a step is one product
-with P and the clicks of each item's users.
+Where clicks weigh much, θ_i is nearly e_i, and all that ranks other items is in the rest. So the rest is what
+is solved for: with A_i = XᵀW_iX·T + λI and u = A_i⁻¹e_i
+
+    θ_i = e_i − (λ + γ)·u / (1 + γu_i)
+
+(Sherman & Morrison), and with items measured in units of √(C_ii + λ) a tolerance means the same at every scale.
+
+W_i differs from item to item, so that a solve for each would cost items⁴ / 3. But XᵀW_iX = wC +
+(1 − w)X_UᵀX_U with U the users of i, and P = (wCT + λI)⁻¹ is one inverse for all. Behind P the matrix is
+I + (1 − w)X_UᵀX_U·TP, whose condition number (T = I) is at most 1/w whatever the data,
+as X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in about ½·ln(2/ε)/√w steps, and all items of a block
+take a step together: the cost of a step is one product with P and the clicks of each item's users.
 
 In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
 """
@@ -39,7 +45,8 @@ class SLIM(ItemItem):
     """Weighted SLIM: a ridge regression a column, clicks weighing more than their absence.
 
     l2: λ₁.  nonclick_weight: w₁ in (0, 1], the weight of users who did not click the column's item.
-    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative.
+    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative, items
+    measured in units of their click vectors' lengths.
     Memory: two items × items matrices in float32.
     """
 
@@ -88,25 +95,38 @@ class SLIM(ItemItem):
         n = user_items.shape[1]
         weights = np.empty((n, n), dtype=np.float32)
         by_item = csc_array(user_items)
-        rare_row = np.full(n, -1)
-        if aligned is not None:
-            rare_row[shared.rare] = np.arange(len(shared.rare))
+        lengths = self._lengths(by_item)
         # alike popular items meet the tolerance after alike many steps
         order = np.argsort(np.diff(by_item.indptr), kind="stable")
         block = int(np.clip(_BLOCK_BYTES // (4 * 16 * n), 1, 512))
         with stage("solve the columns of slim", n) as advance:
             for first in range(0, n, block):
                 items = order[first : first + block]
-                system = _Columns(self, user_items, by_item, shared, aligned, items)
-                right = (by_item[:, items].T @ user_items).toarray().astype(np.float32)
-                rare = np.flatnonzero(rare_row[items] >= 0)
-                if aligned is not None and len(rare):
-                    right[rare] += system.weighted_gram(aligned[rare_row[items[rare]]], rare)
+                system = _Columns(self, user_items, by_item, shared, aligned, items, lengths)
+                which = np.arange(len(items))
+                right = np.zeros((len(items), n), dtype=np.float32)
+                right[which, items] = 1
                 found = solved_rows(system.times, right, self.tolerance, _MOST_STEPS)
-                solved = system.behind(found, np.arange(len(items)))
-                weights[:, items] = solved.T
+                solved = system.behind(found)
+                solved /= lengths[items, None].astype(np.float32)
+                weights[:, items] = self._weighed(solved, items).T
                 advance(len(items))
         return weights
+
+    def _weighed(self, solved: NDArray[np.float32], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """θ_i = e_i − (λ + γ)·u/(1 + γu_i) of each row u = A⁻¹e_i, in place."""
+        each = np.arange(len(items))
+        own = solved[each, items].astype(np.float64)
+        damped = 1 / (1 + self.self_penalty * own)
+        solved *= (-(self.l2 + self.self_penalty) * damped).astype(np.float32)[:, None]
+        solved[each, items] = (1 - self.l2 * own) * damped
+        return solved
+
+    def _lengths(self, by_item: csc_array) -> NDArray[np.float64]:
+        """√(C_ii + λ) of each item, (n_items,)."""
+        squares = np.square(by_item.data, dtype=np.float64)
+        clicked = np.repeat(np.arange(by_item.shape[1]), np.diff(by_item.indptr))
+        return np.sqrt(np.bincount(clicked, squares, minlength=by_item.shape[1]) + self.l2)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The weights."""
@@ -118,7 +138,10 @@ class SLIM(ItemItem):
 
 
 class _Columns:
-    """The systems of some items' columns; a vector of a system is a row here."""
+    """The systems of some items' columns; a vector of a system is a row here.
+
+    lengths: (n_items,) units: what is solved is D⁻¹AD⁻¹ with D = diag(lengths).
+    """
 
     def __init__(
         self,
@@ -128,36 +151,27 @@ class _Columns:
         shared: AlignmentOperator,
         aligned: NDArray[np.float32] | None,
         items: NDArray[np.int64],
+        lengths: NDArray[np.float64],
     ) -> None:
+        self._lengths = lengths.astype(np.float32)
         self.weight = np.float32(slim.nonclick_weight)
         self.user_items, self.by_item = user_items, by_item
         self.shared, self.aligned, self.items = shared, aligned, items
-        own = shared.diagonal[items] / self.weight
-        self._columns = -shared.weights[:, items].T * own[:, None]  # P·e_i, (m, n)
-        self._columns[np.arange(len(items)), items] = own
-        penalty = np.float32(slim.self_penalty)
-        self._columns *= (penalty / (1 + penalty * own))[:, None]
 
-    def behind(self, rows: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
-        """P_i·y of the systems ``which`` (m,): (m, n) rows of y to rows of z."""
-        solved = rows * (self.shared.diagonal / self.weight)
+    def behind(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """P·Dy: (m, n) rows of y to rows of z."""
+        solved = rows * (self._lengths * (self.shared.diagonal / self.weight))
         solved -= solved @ self.shared.weights.T
-        solved -= solved[np.arange(len(rows)), self.items[which], None] * self._columns[which]
         return solved
 
     def times(self, rows: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(I + (1 − w)X_UᵀX_U·TP_i)·y of the systems ``which``."""
-        solved, out = self.behind(rows, which), rows.copy()
+        """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of the systems ``which``."""
+        solved, out = self.behind(rows), np.zeros_like(rows)
         if self.aligned is not None:
             solved += solved[:, self.shared.rare] @ self.aligned
         self._add_clickers(solved, self.items[which], out)
-        return out
-
-    def weighted_gram(self, rows: NDArray[np.float32], which: NDArray[np.int64]) -> NDArray[np.float32]:
-        """XᵀW_iX·v of the systems ``which``."""
-        seen = self.user_items @ rows.T
-        out = np.ascontiguousarray((self.user_items.T @ seen).T * self.weight)
-        self._add_clickers(rows, self.items[which], out)
+        out /= self._lengths
+        out += rows
         return out
 
     def _add_clickers(
