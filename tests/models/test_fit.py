@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import EASE, Interactions
-from isotherm.errors import IsothermError, NotFittedError, TrainingError
+from isotherm.errors import InteractionsError, IsothermError, NotFittedError, TrainingError
 from isotherm.models.finite import not_finite
 from isotherm.models.registry import model_class
 from isotherm.models.vae.settings import Training
@@ -73,3 +73,32 @@ def test_what_is_not_finite_is_found_in_arrays_and_in_json():
     assert not_finite({"year.dense": np.array([np.nan, -np.inf])}) == "year.dense"
     assert not_finite({"clip.dense": np.array([[np.nan]])}) == "clip.dense"
     assert not_finite(whole, {"x": [1.0, {"y": float("inf")}]}) == "x.1.y"
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e4, 1e6, 1e9])
+def test_models_are_finite_and_keep_their_order_at_every_scale_of_the_weights(clicks, items, scale):
+    rng = np.random.default_rng(0)
+    weighed = csr_array(clicks.matrix)
+    weighed.data = (scale * rng.lognormal(0, 1, weighed.nnz)).astype(np.float32)
+    for name, settings in QUICK.items():
+        if "training" not in settings:
+            model = model_class(name)(**settings)
+            model.fit(Interactions.from_csr(weighed, clicks.users.values, clicks.items.values), items)
+            assert model.recommend(k=30)["score"].is_finite().all(), name
+
+
+@pytest.mark.parametrize("weight", [1e16, 3e38, 1e-16])
+def test_weights_whose_squares_float32_cannot_add_up_are_refused(model, clicks, items, weight):
+    weighed = csr_array(clicks.matrix)
+    weighed.data[3] = weight
+    weighed = Interactions.from_csr(weighed, clicks.users.values, clicks.items.values)
+    with pytest.raises(
+        InteractionsError, match=r"click weights go from .* scale them so that they lie between"
+    ):
+        model.fit(weighed, items)
+
+
+def test_a_system_that_cannot_be_solved_names_the_cure(clicks):
+    model = model_class("ials")(factors=4, l2=1e-30, unobserved_weight=1e-30)
+    with pytest.raises(TrainingError, match=r"ials: fit .*(not finite|raise the regularization)"):
+        model.fit(clicks)

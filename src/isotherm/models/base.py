@@ -18,7 +18,7 @@ from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, TrainingError, UnsupportedError
 from isotherm.memory import check_memory
 from isotherm.models.cosines import cosines
-from isotherm.models.finite import not_finite
+from isotherm.models.finite import check_weights, not_finite, solvable
 from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown
 from isotherm.models.requests import (
@@ -82,7 +82,8 @@ class Recommender(ABC):
 
         The catalogue is the items of ``clicks`` and then those that only ``items`` holds.
         Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent, and TrainingError
-        where a learned number is not finite; the model is then what it was.
+        where a learned number is not finite; the model is then what it was. InteractionsError where click
+        weights are too large or too small for float32.
         """
         return self._learned_by("fit", type(self)._fit, clicks, items)
 
@@ -114,9 +115,10 @@ class Recommender(ABC):
             items.of(clicks.items)  # raises where a clicked item has no row
             catalogue = clicks.items.union(items.ids)
             items, clicks = items.of(catalogue), clicks.among(clicks.users, catalogue)
+        check_weights(clicks.matrix.data)
         self._check_memory(clicks)
         learned = copy(self)  # a fit that fails leaves the model as it was
-        with stage(f"{how} {self.name}"):
+        with stage(f"{how} {self.name}"), solvable(f"{self.name}: {how}"):
             learn(learned, clicks, items)
         learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
         wrong = not_finite(*learned.state())

@@ -1,13 +1,39 @@
 """No number that is not finite is part of a model: looked for after a fit, before a save, after a load."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isotherm.errors import InteractionsError, TrainingError
 from isotherm.features.metadata import may_be_missing
+
+_LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over millions of users, fit into float32
+
+
+def check_weights(weights: NDArray[np.float32]) -> None:
+    """Raise InteractionsError where float32 cannot add up the squares of click weights."""
+    low, high = float(weights.min()), float(weights.max())
+    if low < _LEAST or high > _LARGEST:
+        raise InteractionsError(
+            f"click weights go from {low:.3g} to {high:.3g}, and models compute in float32: scale them so "
+            f"that they lie between {_LEAST:g} and {_LARGEST:g}, or leave them out"
+        )
+
+
+@contextmanager
+def solvable(what: str) -> Iterator[None]:
+    """Raise TrainingError, with the cure, where ``what`` meets a system that cannot be solved."""
+    try:
+        yield
+    except (ArithmeticError, np.linalg.LinAlgError) as cause:
+        raise TrainingError(
+            f"{what} met a system that float32 cannot solve ({cause}): raise the regularization (l2) or "
+            "bring the click weights nearer to each other"
+        ) from cause
 
 
 def not_finite(arrays: Mapping[str, NDArray[Any]], document: Any = None) -> str | None:

@@ -27,6 +27,8 @@ from isotherm.progress import stage
 from isotherm.streams import stream
 from isotherm.threads import run_bands
 
+_COARSE = 1e5  # condition number of a row's system from which float64 solves it
+
 
 @dataclass(frozen=True)
 class Soft:
@@ -175,14 +177,16 @@ class IALS(Recommender):
     ) -> NDArray[np.float32]:
         """Each row's least squares: (times·base + λI + Σ x·t tᵀ)⁻¹(Σ x·target + more)."""
         n, width = matrix.shape[0], table.shape[1]
-        found = np.zeros((n, width), dtype=np.float32) if more is None else more.copy()
+        ridge = self._ridge(np.diff(matrix.indptr), matrix.shape[1])
+        dtype = _precision(matrix, table, ridge)
+        found = np.zeros((n, width), dtype=dtype) if more is None else more.astype(dtype)
         run_bands(
-            _solve_rows, n, matrix.indptr, matrix.indices, matrix.data, table, targets,
-            np.ascontiguousarray(base, dtype=np.float32),
-            np.ones(n, dtype=np.float32) if times is None else times,
-            self._ridge(np.diff(matrix.indptr), matrix.shape[1]), found, smallest=4,
+            _solve_rows, n, matrix.indptr, matrix.indices, matrix.data,
+            table.astype(dtype, copy=False), targets.astype(dtype, copy=False),
+            np.ascontiguousarray(base, dtype=dtype),
+            np.ones(n, dtype=np.float32) if times is None else times, ridge, found, smallest=4,
         )  # fmt: skip
-        return found
+        return found.astype(np.float32, copy=False)
 
     def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """p·q of each item, (n_users, n_items) float32; 0 for an item nobody clicked."""
@@ -236,6 +240,13 @@ class IALS(Recommender):
         self.item_factors_, self.rows_ = arrays["factors"], arrays["rows"]
 
 
+def _precision(matrix: csr_array, table: NDArray[np.float32], ridge: NDArray[np.float32]) -> type[Any]:
+    """float64 where clicks weigh so much beside the ridge that float32 would lose the solution."""
+    heaviest = matrix.sum(axis=1, dtype=np.float64) / ridge
+    longest = np.einsum("ij,ij->i", table, table).max(initial=0)
+    return np.float64 if heaviest.max(initial=0) * float(longest) > _COARSE else np.float32
+
+
 def _sums(item_users: csr_array, users: NDArray[np.float32]) -> NDArray[np.float32]:
     """XᵀP, (n_clicked, d): Σ_u b_uj p_u of a guess g_j is its product with g_j."""
     return np.asarray(item_users @ users, dtype=np.float32)
@@ -257,7 +268,7 @@ def _solve_rows(
 ) -> None:
     """found[r] = (times·base + ridge·I + Σ v·t tᵀ)⁻¹(found[r] + Σ v·target), by upper triangles."""
     d = table.shape[1]
-    a = np.empty((d, d), np.float32)
+    a = np.empty((d, d), base.dtype)
     for r in range(first, last):
         right = found[r]
         for i in range(d):

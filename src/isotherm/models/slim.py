@@ -9,7 +9,8 @@ is solved for: with A_i = XᵀW_iX·T + λI and u = A_i⁻¹e_i
 
     θ_i = e_i − (λ + γ)·u / (1 + γu_i)
 
-(Sherman & Morrison), and with items measured in units of √(C_ii + λ) a tolerance means the same at every scale.
+(Sherman & Morrison), and with items measured in units of √(C_ii + λ) a tolerance means the same at every
+scale.
 
 W_i differs from item to item, so that a solve for each would cost items⁴ / 3. But XᵀW_iX = wC +
 (1 − w)X_UᵀX_U with U the users of i, and P = (wCT + λI)⁻¹ is one inverse for all. Behind P the matrix is
@@ -45,8 +46,8 @@ class SLIM(ItemItem):
     """Weighted SLIM: a ridge regression a column, clicks weighing more than their absence.
 
     l2: λ₁.  nonclick_weight: w₁ in (0, 1], the weight of users who did not click the column's item.
-    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative, items
-    measured in units of their click vectors' lengths.
+    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative,
+    items measured in units of their click vectors' lengths.
     Memory: two items × items matrices in float32.
     """
 
@@ -126,7 +127,7 @@ class SLIM(ItemItem):
         """√(C_ii + λ) of each item, (n_items,)."""
         squares = np.square(by_item.data, dtype=np.float64)
         clicked = np.repeat(np.arange(by_item.shape[1]), np.diff(by_item.indptr))
-        return np.sqrt(np.bincount(clicked, squares, minlength=by_item.shape[1]) + self.l2)
+        return np.asarray(np.sqrt(np.bincount(clicked, squares, minlength=by_item.shape[1]) + self.l2))
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The weights."""
