@@ -32,7 +32,10 @@ Array = NDArray[Any]  #: what a kernel reads or fills
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile ``function`` at its first call, to run without the interpreter's lock; keep it on disk."""
+    """Compile ``function`` at its first call, to run without the interpreter's lock; keep it on disk.
+
+    A kernel must not call itself: what numba reads back of such a one crashes.
+    """
     return cast(Callable[P, R], _kept(njit(nogil=True)(function)))
 
 

@@ -213,7 +213,8 @@ def _clicked_cells(
                     weight, i = weights[p], items[p]
                     for t in range(_LANES):
                         part[t] += weight * similarity[g, i, t]
-                cell[g * _LANES : (g + 1) * _LANES] = part
+                for t in range(_LANES):
+                    cell[g * _LANES + t] = part[t]
             clicked = weights[item_places[c]]
             for a in range(n_terms):
                 for b in range(n_terms):

@@ -99,8 +99,12 @@ def gini(counts: Counts) -> float:
 @kernel
 def _mark_hits(first: int, last: int, columns: Array, starts: Array, items: Array, hits: Array) -> None:
     for u in range(first, last):
-        mine = items[starts[u] : starts[u + 1]]
         for rank in range(columns.shape[1]):
-            column = columns[u, rank]
-            place = np.searchsorted(mine, column)
-            hits[u, rank] = place < len(mine) and mine[place] == column
+            low, high = starts[u], starts[u + 1]
+            while low < high:  # the first target that is not below the column
+                middle = (low + high) // 2
+                if items[middle] < columns[u, rank]:
+                    low = middle + 1
+                else:
+                    high = middle
+            hits[u, rank] = low < starts[u + 1] and items[low] == columns[u, rank]

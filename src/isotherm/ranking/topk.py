@@ -19,6 +19,7 @@ from isotherm.threads import run_bands
 _CHUNK = 64
 _SIGNLESS = np.int32(0x7FFFFFFF)
 _ONE = np.int32(1)
+_FEW = 16
 
 TopK = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -75,16 +76,74 @@ def _hide_rows(first: int, last: int, scores: Array, starts: Array, items: Array
             scores[u, items[p]] = -np.inf
 
 
+_NEVER = np.int32(-0x7F800001)  # the key of -inf
+_INFINITE = np.int32(0x7F800000)
+
+
+@kernel
+def _top_k_rows(
+    first: int,
+    last: int,
+    scores: Array,
+    bits: Array,
+    caps: Array,
+    drawn: bool,
+    seeds: Array,
+    columns: Array,
+    best: Array,
+) -> int:
+    n_items, k = scores.shape[1], columns.shape[2]
+    room = max(4 * k, _CHUNK)
+    found, codes, scratch = np.empty(room, np.int32), np.empty(room, np.uint64), np.empty(room, np.uint64)
+    whole = n_items // _CHUNK
+    largest, bounds = np.empty(whole, np.int32), np.empty(whole, np.uint64)
+    edges = np.empty(64, np.int64)
+    strange = 0
+    for u in range(first, last):
+        row = bits[u]
+        strange += _not_numbers(row)
+        for s in range(len(caps)):
+            cap = caps[s]
+            for chunk in range(whole):
+                inside = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
+                largest[chunk] = _largest(row[inside], cap[inside])
+            least = _NEVER + _ONE
+            if whole >= k:
+                for chunk in range(whole):
+                    bounds[chunk] = _code(largest[chunk], 0)
+                least = max(least, _key_of(_select(bounds, whole, k - 1)))
+            size = np.int64(0)  # a bare 0 would be a type of its own, and compiled for
+            for chunk in range(whole + 1):
+                if chunk < whole and largest[chunk] < least:
+                    continue
+                for c in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n_items)):
+                    key = min(_key(row[c]), cap[c])
+                    if key >= least:
+                        if size == room:
+                            worst = _keep_best(found, codes, scratch, size, k)
+                            least = worst if drawn else worst + _ONE  # a later column's lot may win a tie
+                            size = k
+                            if key < least:
+                                continue
+                        found[size] = c
+                        codes[size] = _code(key, _lot(seeds[u], c) if drawn else c)
+                        size += 1
+            if size > k:
+                _keep_best(found, codes, scratch, size, k)
+                size = k
+            _sort(found, codes, edges, size)
+            for rank in range(size):
+                columns[s, u, rank] = found[rank]
+                best[s, u, rank] = scores[u, found[rank]]
+    return strange
+
+
 @kernel
 def _key(bits: Any) -> Any:
     """A whole number in the order of the float32 with these bits: compilers vectorize its maximum."""
     # each step is cast back to 32 bits: numba would widen it, and halve what a vector holds
     key = np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & _SIGNLESS))
     return np.int32(key + np.int32(key == np.int32(-1)))  # -0.0 is as good as 0.0
-
-
-_NEVER = np.int32(-0x7F800001)  # the key of -inf
-_INFINITE = np.int32(0x7F800000)
 
 
 @kernel
@@ -104,61 +163,6 @@ def _largest(bits: Array, cap: Array) -> Any:
 
 
 @kernel
-def _top_k_rows(
-    first: int,
-    last: int,
-    scores: Array,
-    bits: Array,
-    caps: Array,
-    drawn: bool,
-    seeds: Array,
-    columns: Array,
-    best: Array,
-) -> int:
-    n_items, k = scores.shape[1], columns.shape[2]
-    room = max(4 * k, _CHUNK)
-    found, codes = np.empty(room, np.int32), np.empty(room, np.uint64)
-    whole = n_items // _CHUNK
-    largest = np.empty(whole, np.int32)
-    strange = 0
-    for u in range(first, last):
-        row = bits[u]
-        strange += _not_numbers(row)
-        for s in range(len(caps)):
-            cap = caps[s]
-            for chunk in range(whole):
-                inside = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
-                largest[chunk] = _largest(row[inside], cap[inside])
-            least = _NEVER + _ONE
-            if whole >= k:
-                least = max(least, np.partition(largest, whole - k)[whole - k])
-            size = 0
-            for chunk in range(whole + 1):
-                if chunk < whole and largest[chunk] < least:
-                    continue
-                for c in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n_items)):
-                    key = min(_key(row[c]), cap[c])
-                    if key >= least:
-                        if size == room:
-                            worst = _keep_best(found, codes, size, k)
-                            least = worst if drawn else worst + _ONE  # a later column's lot may win a tie
-                            size = k
-                            if key < least:
-                                continue
-                        found[size] = c
-                        codes[size] = _code(key, _lot(seeds[u], c) if drawn else c)
-                        size += 1
-            if size > k:
-                _keep_best(found, codes, size, k)
-                size = k
-            order = np.argsort(codes[:size])
-            for rank in range(size):
-                columns[s, u, rank] = found[order[rank]]
-                best[s, u, rank] = scores[u, found[order[rank]]]
-    return strange
-
-
-@kernel
 def _lot(seed: Any, column: int) -> Any:
     """32 bits that look random, the same for the same seed and column (splitmix64)."""
     z = seed + np.uint64(column + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -174,12 +178,97 @@ def _code(key: Any, lot: Any) -> Any:
 
 
 @kernel
-def _keep_best(found: Array, codes: Array, size: int, k: int) -> Any:
-    """Move the k best to the front; return the worst key among them."""
-    last = np.partition(codes[:size], k - 1)[k - 1]
-    kept = 0
+def _key_of(code: Any) -> Any:
+    return np.int32(np.int64(_INFINITE) - np.int64(code >> np.uint64(32)))
+
+
+@kernel
+def _keep_best(found: Array, codes: Array, scratch: Array, size: int, k: int) -> Any:
+    """Move the k best to the front, in the order of columns; return the worst key among them."""
     for i in range(size):
-        if codes[i] <= last and kept < k:
+        scratch[i] = codes[i]
+    last = _select(scratch, size, k - 1)
+    equal, kept = 0, 0
+    for i in range(k):
+        equal += scratch[i] == last
+    for i in range(size):
+        if codes[i] < last or (codes[i] == last and equal > 0):
+            equal -= codes[i] == last
             found[kept], codes[kept] = found[i], codes[i]
             kept += 1
-    return np.int32(np.int64(_INFINITE) - np.int64(last >> np.uint64(32)))
+    return _key_of(last)
+
+
+# Written out below: numba takes seconds to compile NumPy's partition and argsort.
+
+
+@kernel
+def _select(codes: Array, size: int, rank: int) -> Any:
+    """The code that a sort would put at ``rank``; lower ones move before it (Hoare 1961, find)."""
+    low, high = 0, size - 1
+    while low < high:
+        pivot = codes[_place(low, high)]
+        i, j = low, high
+        while i <= j:
+            while codes[i] < pivot:
+                i += 1
+            while codes[j] > pivot:
+                j -= 1
+            if i <= j:
+                codes[i], codes[j] = codes[j], codes[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            break
+    return codes[rank]
+
+
+@kernel
+def _sort(found: Array, codes: Array, edges: Array, size: int) -> None:
+    """Sort the first codes, and ``found`` with them; among equal codes the lower column comes first.
+
+    edges: (64,) int64, room for the parts that still wait (Hoare 1962, quicksort; then by insertion).
+    """
+    waiting, low, high = 0, np.int64(0), size - 1
+    while True:
+        while high - low > _FEW:
+            pivot = codes[_place(low, high)]
+            i, j = low, high
+            while i <= j:
+                while codes[i] < pivot:
+                    i += 1
+                while codes[j] > pivot:
+                    j -= 1
+                if i <= j:
+                    codes[i], codes[j] = codes[j], codes[i]
+                    found[i], found[j] = found[j], found[i]
+                    i += 1
+                    j -= 1
+            if j - low < high - i:  # the longer part waits, so that 64 edges are always enough
+                edges[waiting], edges[waiting + 1] = i, high
+                high = j
+            else:
+                edges[waiting], edges[waiting + 1] = low, j
+                low = i
+            waiting += 2
+        if waiting == 0:
+            break
+        waiting -= 2
+        low, high = edges[waiting], edges[waiting + 1]
+    for i in range(1, size):
+        code, column = codes[i], found[i]
+        j = i
+        while j > 0 and (codes[j - 1] > code or (codes[j - 1] == code and found[j - 1] > column)):
+            codes[j], found[j] = codes[j - 1], found[j - 1]
+            j -= 1
+        codes[j], found[j] = code, column
+
+
+@kernel
+def _place(low: int, high: int) -> int:
+    """A place from low to high that no order of the items makes a bad pivot again and again."""
+    return low + ((low * 31 + high) * 40503 >> 4) % (high - low + 1)
