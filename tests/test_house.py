@@ -70,6 +70,12 @@ def test_imports_run_one_way(file):
             assert LEVEL[parts[1]] <= LEVEL[room], f"{file.name} imports {name}"
 
 
+def test_kernels_are_compiled_in_one_way():
+    for file in modules():
+        if file.name != "kernels.py" or file.parent != SOURCE:
+            assert "njit" not in file.read_text(encoding="utf-8"), file
+
+
 def test_import_loads_nothing_heavy():
     code = f"import sys, isotherm; print([m for m in {HEAVY!r} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

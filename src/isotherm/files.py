@@ -5,6 +5,7 @@ killed on the way leaves a temporary file, which the next write of the same name
 from the living.
 """
 
+import atexit
 import errno
 import fcntl
 import hashlib
@@ -12,9 +13,12 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,10 +85,37 @@ def is_whole(file: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """ISOTHERM_CACHE, else XDG_CACHE_HOME/isotherm, else ~/.cache/isotherm."""
-    if "ISOTHERM_CACHE" in os.environ:
+    """ISOTHERM_CACHE, else XDG_CACHE_HOME/isotherm, else ~/.cache/isotherm, else a temporary folder."""
+    if os.environ.get("ISOTHERM_CACHE"):
         return Path(os.environ["ISOTHERM_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "isotherm"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "isotherm"
+    except RuntimeError:  # a user without a name and without HOME, as in many containers
+        return private_folder()
+
+
+def private_folder() -> Path:
+    """A folder below the temporary one that only this user can enter, the same for the next process.
+
+    In a temporary folder that all may write, somebody else may have made the name before: then a fresh one.
+    Raises FileNotFoundError where no temporary folder can be written.
+    """
+    folder = Path(tempfile.gettempdir()) / f"isotherm-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700)
+    try:
+        found = folder.lstat()
+    except OSError:
+        return _fresh_folder()
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if ours and os.access(folder, os.W_OK | os.X_OK) else _fresh_folder()
+
+
+@cache
+def _fresh_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="isotherm-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def check_file(path: Address) -> None:

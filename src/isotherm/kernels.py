@@ -1,34 +1,35 @@
 """Compiles the loops that no library has, and keeps what was compiled for the next process.
 
-A kernel is compiled at its first call and cached on disk: beside the source where that can be written, as
-numba does by itself, else in the user's cache folder, else in a temporary folder of this user alone.
+A kernel is compiled at its first call, and kept on disk: in the package where that can be written, else in
+the user's cache folder, else in a temporary folder of this user alone.
 """
 
-import contextlib
 import functools
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
+from numba import __version__ as numba_version
 from numba import njit
-from numba.core.caching import (
-    CompileResultCacheImpl,
-    FunctionCache,
-    IndexDataCacheFile,
-    UserProvidedCacheLocator,
-)
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler import CompileResult
 from numpy.typing import NDArray
 
-from isotherm.files import cache_folder
+from isotherm.files import DIGITS, cache_folder, private_folder, sha256
+from isotherm.progress import note
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 Array = NDArray[Any]  #: what a kernel reads or fills
+
+_PACKAGE = Path(__file__).parent / "__pycache__" / "kernels"
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -56,27 +57,24 @@ def _kept(dispatcher: Any) -> Any:
 
 
 @functools.cache
-def kernel_cache() -> Path:
-    """The folder for compiled kernels: the first that can be written.
+def kernel_folder() -> Path | None:
+    """The folder for compiled kernels: the first that can be written, None where none can.
 
-    NUMBA_CACHE_DIR, the package's own __pycache__, isotherm's cache folder, and last a fresh temporary
-    folder, which only this user can enter: what lies in a cache is run.
+    NUMBA_CACHE_DIR, the package's own __pycache__, isotherm's cache folder, and last a temporary folder. The
+    last two must be this user's alone, as what lies there is run.
     """
-    for folder in _wanted():
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    for folder in ([Path(named)] if named else []) + [_PACKAGE]:
         if _can_write(folder):
             return folder
-    folder = Path(tempfile.mkdtemp(prefix="isotherm-kernels-"))
-    print(f"note: no folder to keep compiled kernels in; they go to {folder}", file=sys.stderr)
-    return folder
-
-
-def _wanted() -> list[Path]:
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    folders = [Path(named)] if named else []
-    folders.append(Path(__file__).parent / "__pycache__")
-    with contextlib.suppress(OSError, RuntimeError):  # no home
-        folders.append(cache_folder() / "kernels")
-    return folders
+    for find in (cache_folder, private_folder):
+        with suppress(OSError):
+            folder = find() / "kernels"
+            if _can_write(folder) and _is_private(folder):
+                if find is private_folder:
+                    note(f"compiled kernels are kept in {folder}: no other folder can be written")
+                return folder
+    return None
 
 
 def _can_write(folder: Path) -> bool:
@@ -88,50 +86,63 @@ def _can_write(folder: Path) -> bool:
     return True
 
 
-class _Locator(UserProvidedCacheLocator):
-    """Where a kernel is kept: a folder for each folder of source files."""
-
-    def __init__(self, function: Any, file: str) -> None:
-        self._py_file, self._lineno = file, function.__code__.co_firstlineno
-        self._cache_path = str(kernel_cache() / self.get_suitable_cache_subpath(file))
-
-    @classmethod
-    def from_function(cls, function: Any, file: str) -> "_Locator":
-        return cls(function, file)
-
-
-class _Files(IndexDataCacheFile):
-    """One file for each kernel, signature and processor.
-
-    numba's index of numbered files would be written by every process, and two that first use a kernel at the
-    same time could each leave its code under the other's number.
-    """
-
-    def load(self, key: Any) -> Any:
-        try:
-            return self._load_data(self._name(key))
-        except Exception:  # not there, cut short, or of another numba: it is compiled anew
-            return None
-
-    def save(self, key: Any, data: Any) -> None:
-        with contextlib.suppress(OSError):  # a full disk: the next process compiles again
-            self._save_data(self._name(key), data)
-
-    def _name(self, key: Any) -> str:
-        told = repr((self._version, self._source_stamp, key)).encode()
-        return f"{self._index_name.removesuffix('.nbi')}.{hashlib.sha256(told).hexdigest()[:16]}.nbc"
-
-
-class _Implementation(CompileResultCacheImpl):
-    def __init__(self, function: Any) -> None:
-        self._locator_classes = [_Locator]
-        super().__init__(function)
+def _is_private(folder: Path) -> bool:
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & stat.S_IWOTH
 
 
 class _Cache(FunctionCache):
-    _impl_class = _Implementation
+    """What numba asks for the code of one kernel: a file for each signature and processor.
 
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
-        locator = self._impl.locator
-        self._cache_file = _Files(self._cache_path, self._impl.filename_base, locator.get_source_stamp())
+    numba's own index of numbered files is written by every process, and two that first use a kernel at the
+    same time could each leave its code under the other's number. No file is looked for before the first call.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._py_func = function
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        """The code, from the folder to write to or from the package; None where it must be compiled."""
+        context.refresh()
+        name = self._file_name(signature, context.codegen())
+        for folder in (kernel_folder(), _PACKAGE):
+            if folder is not None:
+                try:
+                    return CompileResult._rebuild(context, *_files(folder)._load_data(name))
+                except Exception:  # not there, or cut short: it is compiled anew
+                    continue
+        _say_once("compiling kernels, once per machine …")
+        return None
+
+    def save_overload(self, signature: Any, code: Any) -> None:
+        folder = kernel_folder()
+        if folder is None:
+            _say_once("no folder can be written, so each process compiles; ISOTHERM_CACHE names one")
+            return
+        try:
+            _files(folder)._save_data(self._file_name(signature, code.codegen), code._reduce())
+        except OSError as error:  # a full disk must not stop what needs none
+            _say_once(f"compiled kernels cannot be kept in {folder}: {error.strerror}")
+
+    def _file_name(self, signature: Any, codegen: Any) -> str:
+        function = self._py_func
+        told = repr(
+            (numba_version, _content(function.__code__.co_filename), self._index_key(signature, codegen))
+        )
+        digits = hashlib.sha256(told.encode()).hexdigest()[:DIGITS]
+        version = f"py{sys.version_info[0]}{sys.version_info[1]}"
+        return f"{function.__module__}.{function.__qualname__}.{version}.{digits}.nbc"
+
+
+@functools.cache
+def _content(file: str) -> str:
+    return sha256(file)
+
+
+def _files(folder: Path) -> IndexDataCacheFile:
+    return IndexDataCacheFile(str(folder), "", None)  # reads and writes one file in one step
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    note(text)

@@ -8,14 +8,31 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from typing import Any
+
+from isotherm.errors import ParameterError, brief
+
+_MOST = 1024
 
 
 @cache
 def thread_count() -> int:
-    """Cores this process may use, or ISOTHERM_THREADS where it is set."""
-    return int(os.environ.get("ISOTHERM_THREADS", 0)) or len(_affinity())
+    """Cores this process may use, or ISOTHERM_THREADS where it is set.
+
+    Raises ParameterError where that is no whole number from 1 to 1024.
+    """
+    asked = os.environ.get("ISOTHERM_THREADS", "").strip()
+    if not asked:
+        return len(_affinity())
+    count = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 4 else 0
+    if not 1 <= count <= _MOST:
+        raise ParameterError(
+            f"ISOTHERM_THREADS is {brief(asked)}: give a whole number from 1 to {_MOST}, "
+            "or leave it out for all cores that this process may use"
+        )
+    return count
 
 
 def _affinity() -> set[int]:
@@ -39,5 +56,7 @@ def run_bands(kernel: Callable[..., Any], n: int, *arguments: Any, smallest: int
     if bands < 2:
         return [kernel(0, n, *arguments)]
     edges = [n * b // bands for b in range(bands + 1)]
-    jobs = [_pool(os.getpid()).submit(kernel, a, b, *arguments) for a, b in itertools.pairwise(edges)]
+    # with the caller's context: a kernel that is compiled here says so to whoever watches the caller
+    submit = _pool(os.getpid()).submit
+    jobs = [submit(copy_context().run, kernel, a, b, *arguments) for a, b in itertools.pairwise(edges)]
     return [job.result() for job in jobs]

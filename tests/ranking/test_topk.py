@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from isotherm.ranking.topk import hide, top_k
+from isotherm.ranking.topk import _keep_best, _sort, hide, top_k
 
 
 @settings(max_examples=60, deadline=None)
@@ -30,6 +30,23 @@ def test_top_k_equals_a_stable_sort(seed, n_items, k, values, some):
     columns, found = top_k(scores, k, candidates)
     np.testing.assert_array_equal(found, best)
     np.testing.assert_array_equal(columns, np.where(np.isfinite(best), order, -1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=300), st.integers(1, 300), st.booleans())
+def test_the_best_codes_are_kept_and_sorted_lower_columns_first(values, k, shaped):
+    k = min(k, len(values))
+    codes = np.array(values, dtype=np.uint64) << np.uint64(32)
+    if shaped:  # rises, then falls: what a pivot in the middle finds hardest
+        codes = np.concatenate([np.sort(codes)[::2], np.sort(codes)[1::2][::-1]])
+    columns = np.arange(len(codes), dtype=np.int32)
+    expected = np.argsort(codes, kind="stable")[:k]
+    found, kept = columns.copy(), codes.copy()
+    _keep_best(found, kept, np.empty_like(codes), len(codes), k)
+    np.testing.assert_array_equal(found[:k], np.sort(expected))
+    _sort(found, kept, np.empty(64, np.int64), k)
+    np.testing.assert_array_equal(found[:k], expected)
+    np.testing.assert_array_equal(kept[:k], codes[expected])
 
 
 def test_lots_change_ties_only_and_favour_no_column():

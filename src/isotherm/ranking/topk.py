@@ -112,7 +112,7 @@ def _top_k_rows(
                 for chunk in range(whole):
                     bounds[chunk] = _code(largest[chunk], 0)
                 least = max(least, _key_of(_select(bounds, whole, k - 1)))
-            size = np.int64(0)  # a bare 0 would be a type of its own, and compiled for
+            size: Any = np.int64(0)  # a bare 0 would be a type of its own, and compiled for
             for chunk in range(whole + 1):
                 if chunk < whole and largest[chunk] < least:
                     continue
@@ -205,7 +205,8 @@ def _keep_best(found: Array, codes: Array, scratch: Array, size: int, k: int) ->
 @kernel
 def _select(codes: Array, size: int, rank: int) -> Any:
     """The code that a sort would put at ``rank``; lower ones move before it (Hoare 1961, find)."""
-    low, high = 0, size - 1
+    low: Any = np.int64(0)
+    high = size - 1
     while low < high:
         pivot = codes[_place(low, high)]
         i, j = low, high
@@ -233,7 +234,9 @@ def _sort(found: Array, codes: Array, edges: Array, size: int) -> None:
 
     edges: (64,) int64, room for the parts that still wait (Hoare 1962, quicksort; then by insertion).
     """
-    waiting, low, high = 0, np.int64(0), size - 1
+    waiting = 0
+    low: Any = np.int64(0)
+    high = size - 1
     while True:
         while high - low > _FEW:
             pivot = codes[_place(low, high)]
@@ -269,6 +272,6 @@ def _sort(found: Array, codes: Array, edges: Array, size: int) -> None:
 
 
 @kernel
-def _place(low: int, high: int) -> int:
+def _place(low: int, high: int) -> Any:
     """A place from low to high that no order of the items makes a bad pivot again and again."""
     return low + ((low * 31 + high) * 40503 >> 4) % (high - low + 1)
