@@ -177,7 +177,7 @@ BAD = [
     ),
     (
         ["fit", "--interactions", "nulls.csv", "--model", "ease", "--out", "m"],
-        "nulls.csv: column 'item_id', row 2",
+        "nulls.csv: column 'item_id', data row 2",
     ),
     (["recommend", "--model", ".", "--all", "--out", "r.parquet"], "holds no saved model"),
     (["recommend", "--model", ".", "--out", "r.parquet"], "either --users or --all"),

@@ -124,7 +124,7 @@ def test_dates_durations_and_times_of_day_are_numbers():
 
 def test_bad_files_name_the_file(tmp_path):
     (tmp_path / "items.csv").write_text("item_id,year\n1,1990\n2,soon\n3,1\n")
-    with pytest.raises(ItemsError, match=r"items.csv: column 'year', row 2 \(item 2\): 'soon'"):
+    with pytest.raises(ItemsError, match=r"items.csv: column 'year', data row 2 \(item 2\): 'soon'"):
         Items.read(tmp_path / "items.csv", kinds={"year": "number"})
 
 
@@ -134,7 +134,7 @@ def test_items_of_a_catalogue_are_in_its_order():
     with pytest.raises(ItemsError, match="2 item_ids in clicks are missing from items: 7, 8; add their rows"):
         items.of(IdMap(pl.Series([7, 1, 8])))
     with pytest.raises(ItemsError, match="give clicks and items ids of one type"):
-        items.of(IdMap(pl.Series(["a"])))
+        items.of(IdMap(pl.Series([date(2020, 1, 1)])))
 
 
 def test_take_and_only():

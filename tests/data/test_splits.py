@@ -1,5 +1,7 @@
 """Splits: nothing leaks, everything is seeded, and what was dropped is said."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -135,7 +137,15 @@ def test_given_split_unites_users_and_items_and_knows_cold_ones():
 
 def test_given_logs_need_ids_of_one_type():
     with pytest.raises(SplitError, match="train, test and valid need ids of one type each"):
-        splits.given(frame([(1, 10)]), frame([("ann", 10)]))
+        splits.given(frame([(1, 10)]), frame([(date(2020, 1, 1), 10)]))
+
+
+def test_given_logs_of_numbers_and_text_are_one_split():
+    train = frame([(1, 10), (2, 10), (2, 11)])
+    split = splits.given(train, frame([("1", "11"), ("ann", "A40")]))
+    assert split.histories.users.values.to_list() == ["1"]
+    assert split.train.items.values.to_list() == ["10", "11", "A40"]
+    assert split.targets.toarray().tolist() == [[0, 1, 0]]
 
 
 def test_given_split_of_unseen_users_folds_in():

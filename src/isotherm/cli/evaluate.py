@@ -53,9 +53,9 @@ def evaluate(
     kinds: o.Kinds = None,
     user_column: o.UserColumn = "user_id",
     item_column: o.ItemColumn = "item_id",
-    rating_column: o.RatingColumn = "rating",
-    timestamp_column: o.TimestampColumn = "timestamp",
-    weight_column: o.WeightColumn = "weight",
+    rating_column: o.RatingColumn = None,
+    timestamp_column: o.TimestampColumn = None,
+    weight_column: o.WeightColumn = None,
     min_rating: o.MinRating = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -64,6 +64,7 @@ def evaluate(
     Example: isotherm evaluate --interactions clicks.parquet --items items.parquet --protocol mixed
     --models popularity,content-knn,ease,marec --set marec.backbone.l2=100 -k 10,25 --json out.json
     """
+    from isotherm.data.tables import read_ids
     from isotherm.evaluation import evaluate as run
 
     ks = _lengths(k)
@@ -91,7 +92,7 @@ def evaluate(
     split = _split(read, interactions, train, test, valid, protocol, folds, seed, chosen)
     asked: dict[str, Any] = {
         "candidates": candidates,
-        "users": None if only_users is None else o.read_ids(only_users, user_column, InteractionsError),
+        "users": None if only_users is None else read_ids(only_users, user_column, InteractionsError),
         "by": _words(by),
         "fields": _words(fields) or None,
     }

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isotherm.errors import IsothermError, ParameterError, brief
+from isotherm.errors import ParameterError, brief
 
 InteractionsFile = Annotated[
     Path | None,
@@ -25,9 +25,21 @@ Kinds = Annotated[
 ]
 UserColumn = Annotated[str, typer.Option(help="Column of user ids.")]
 ItemColumn = Annotated[str, typer.Option(help="Column of item ids, in clicks and in items.")]
-RatingColumn = Annotated[str, typer.Option(help="Column of ratings, for --min-rating.")]
-TimestampColumn = Annotated[str, typer.Option(help="Column of times, for leave-one-out and temporal.")]
-WeightColumn = Annotated[str, typer.Option(help="Column of click weights.")]
+RatingColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of ratings, for --min-rating.  [default: rating]", show_default=False),
+]
+TimestampColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of times, for leave-one-out and temporal.  [default: timestamp, where there is one]",
+        show_default=False,
+    ),
+]
+WeightColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of click weights.  [default: weight, where there is one]", show_default=False),
+]
 MinRating = Annotated[float | None, typer.Option(help="Only ratings of at least this count as clicks.")]
 JSONFile = Annotated[Path | None, typer.Option("--json", help="Write all figures here as JSON.")]
 ReportFile = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML page here.")]
@@ -47,8 +59,8 @@ def note(text: str, quiet: bool = False) -> None:
         typer.echo(text, err=True)
 
 
-def columns(user: str, item: str, rating: str, timestamp: str, weight: str) -> Any:
-    """The names of the click log's columns."""
+def columns(user: str, item: str, rating: str | None, timestamp: str | None, weight: str | None) -> Any:
+    """The names of the click log's columns; those that are named must be there."""
     from isotherm.data import Columns
 
     return Columns(user=user, item=item, rating=rating, timestamp=timestamp, weight=weight)
@@ -57,10 +69,13 @@ def columns(user: str, item: str, rating: str, timestamp: str, weight: str) -> A
 def read_clicks(path: Path, names: Any, min_rating: float | None, quiet: bool) -> Any:
     """The click log, and a note of what reading it did."""
     from isotherm.data import Interactions
+    from isotherm.data.wording import shown_path
 
     clicks = Interactions.read(path, columns=names, min_rating=min_rating)
     done = [f"{n:,} {what.replace('_', ' ')}" for what, n in clicks.notes.items() if n and what != "rows"]
-    note(f"{path}: {clicks!r}" + (f"; {', '.join(done)}" if done else ""), quiet)
+    note(f"{shown_path(path)}: {clicks!r}" + (f"; {', '.join(done)}" if done else ""), quiet)
+    if clicks.untimed:
+        note(f"read without times: {clicks.untimed}", quiet)
     return clicks
 
 
@@ -71,6 +86,7 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
             raise ParameterError("--kind needs --items")
         return None
     from isotherm.data import Items
+    from isotherm.data.wording import shown_path
 
     declared: dict[str, Any] = {}
     for kind in kinds or []:
@@ -81,27 +97,10 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
             raise ParameterError(f"--kind {brief(name.strip())} is given twice; give it once")
         declared[name.strip()] = value.strip()
     items = Items.read(path, declared, item_column=item_column)
-    missing = {name: share for name, share in items.missing().items() if share >= 0.005}
-    gaps = "; no value: " + ", ".join(f"{name} {share:.0%}" for name, share in missing.items())
-    note(f"{path}: {items!r}" + (gaps if missing else ""), quiet)
+    missing = [f"{name} {share:.0%}" for name, share in items.missing().items() if share >= 0.005]
+    gaps = "; no value: " + ", ".join(missing[:20] + (["…"] if len(missing) > 20 else []))
+    note(f"{shown_path(path)}: {items!r}" + (gaps if missing else ""), quiet)
     return items
-
-
-def read_ids(path: Path, column: str, error: type[IsothermError]) -> Any:
-    """The distinct ids of one column of a table."""
-    import polars as pl
-
-    from isotherm.data.tables import read_tables, typed_text
-
-    parts = []
-    for name, frame in read_tables(path, error):
-        if column not in frame.columns:
-            raise error(f"{name}: column {column!r} is missing; the columns are {', '.join(frame.columns)}")
-        if frame[column].null_count():
-            row = int(frame[column].is_null().arg_max() or 0)
-            raise error(f"{name}: column {column!r}, row {row + 1}: no value (null)")
-        parts.append(frame[column])
-    return typed_text(pl.concat(parts)).unique(maintain_order=True)
 
 
 def check_results(json: Path | None, report: Path | None) -> None:

@@ -37,6 +37,7 @@ def recommend(
     Example: isotherm recommend --model model --all -k 20 --out recs.parquet
     """
     from isotherm.data import Items
+    from isotherm.data.tables import read_ids
     from isotherm.files import write_atomically
     from isotherm.models.persistence import load
 
@@ -47,8 +48,8 @@ def recommend(
     loaded = load(model)
     if new_items is not None:
         loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
-    chosen = None if users is None else o.read_ids(users, user_column, InteractionsError)
-    allowed = None if candidates is None else o.read_ids(candidates, item_column, ItemsError)
+    chosen = None if users is None else read_ids(users, user_column, InteractionsError)
+    allowed = None if candidates is None else read_ids(candidates, item_column, ItemsError)
     lists = loaded.recommend(chosen, k, exclude_seen=not include_seen, candidates=allowed)
     write_atomically(out, lambda file: _WRITERS[out.suffix](lists, file))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)

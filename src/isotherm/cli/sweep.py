@@ -28,9 +28,9 @@ def sweep(
     jobs: Annotated[int, typer.Option(help="Cells at one time; they share the cores.")] = 1,
     user_column: o.UserColumn = "user_id",
     item_column: o.ItemColumn = "item_id",
-    rating_column: o.RatingColumn = "rating",
-    timestamp_column: o.TimestampColumn = "timestamp",
-    weight_column: o.WeightColumn = "weight",
+    rating_column: o.RatingColumn = None,
+    timestamp_column: o.TimestampColumn = None,
+    weight_column: o.WeightColumn = None,
     min_rating: o.MinRating = None,
     quiet: o.Quiet = False,
 ) -> None:

@@ -1,7 +1,8 @@
 """What came in: clicks, items, and ways to split them."""
 
+from isotherm.data.columns import Columns
 from isotherm.data.ids import IdMap
-from isotherm.data.interactions import Columns, Interactions
+from isotherm.data.interactions import Interactions
 from isotherm.data.items import Items
 from isotherm.data.splits import SPLITS, Split
 

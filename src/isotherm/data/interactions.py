@@ -4,8 +4,8 @@ Everything heavy in isotherm is a pass over ``blocks()`` of users.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.data.columns import BEYOND_FLOAT32, Columns, Log, read_log
 from isotherm.data.ids import IdMap
 from isotherm.data.stored import is_stored, opened, store
-from isotherm.data.tables import Source, as_frame, read_tables, typed_text
-from isotherm.errors import InteractionsError
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Names of a click log's columns; the last three may be absent from it."""
-
-    user: str = "user_id"
-    item: str = "item_id"
-    rating: str = "rating"
-    timestamp: str = "timestamp"
-    weight: str = "weight"
+from isotherm.data.tables import Source, read_tables, table_of
+from isotherm.data.wording import shown_path
+from isotherm.errors import InteractionsError, brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +28,7 @@ class Interactions:
     matrix: csr_array (n_users, n_items) float32, indices sorted, one entry a (user, item) pair: its weight,
     1 where the log has no weights. timestamps: one value an entry of ``matrix.data``, or None.
     notes: what reading did (rows, duplicates merged, rows under the rating threshold).
+    untimed: why there are no timestamps although the log has a column of that name; else empty.
     """
 
     users: IdMap
@@ -44,6 +36,7 @@ class Interactions:
     matrix: csr_array
     timestamps: pl.Series | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
+    untimed: str = ""
 
     @classmethod
     def read(
@@ -55,19 +48,11 @@ class Interactions:
         Duplicate pairs are merged: weights are added, the latest rating and timestamp stay.
         Raises InteractionsError that names the file, the column and the row.
         """
-        if is_stored(source):
-            if min_rating is not None:
-                raise InteractionsError(f"{source}: a stored log holds no ratings; min_rating is for tables")
-            return cls.open(source)
         columns = columns or Columns()
-        parts = [
-            _checked(frame, f"{name}: ", columns, min_rating)
-            for name, frame in read_tables(source, InteractionsError)
-        ]
-        try:
-            return cls._from_checked(pl.concat(parts, how="vertical_relaxed"), str(source), min_rating)
-        except pl.exceptions.PolarsError as cause:
-            raise InteractionsError(f"{source}: its files have different columns ({cause})") from cause
+        if is_stored(source):
+            return cls._stored(source, columns, min_rating)
+        tables = list(read_tables(source, InteractionsError, columns.wanted()))
+        return cls._from_log(read_log(tables, columns, min_rating), f"{shown_path(source)}: ", min_rating)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Interactions":
@@ -86,8 +71,9 @@ class Interactions:
         cls, frame: Any, *, columns: Columns | None = None, min_rating: float | None = None
     ) -> "Interactions":
         """The same from a polars, pandas or Arrow frame."""
-        checked = _checked(as_frame(frame, InteractionsError), "", columns or Columns(), min_rating)
-        return cls._from_checked(checked, "the frame", min_rating)
+        columns = columns or Columns()
+        table = table_of(frame, InteractionsError, columns.wanted())
+        return cls._from_log(read_log([table], columns, min_rating), "", min_rating)
 
     @classmethod
     def from_csr(cls, matrix: Any, user_ids: Any = None, item_ids: Any = None) -> "Interactions":
@@ -95,16 +81,10 @@ class Interactions:
 
         user_ids, item_ids: one id a row / column, in order; by default 0, 1, 2, …
         """
-        matrix = csr_array(matrix, dtype=np.float32, copy=True)
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
-        if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
-            raise InteractionsError("the matrix holds a NaN, infinite or negative weight")
-        if not matrix.nnz:
-            raise InteractionsError("the matrix holds 0 clicks")
+        matrix = _checked_matrix(matrix)
         n_users, n_items = matrix.shape
-        users = IdMap.numbered(n_users) if user_ids is None else IdMap(pl.Series(user_ids))
-        items = IdMap.numbered(n_items) if item_ids is None else IdMap(pl.Series(item_ids))
+        users = _given_ids(user_ids, n_users, "user_ids")
+        items = _given_ids(item_ids, n_items, "item_ids")
         if (len(users), len(items)) != matrix.shape:
             raise InteractionsError(
                 f"{len(users)} user_ids and {len(items)} item_ids for a matrix of {matrix.shape}"
@@ -112,31 +92,44 @@ class Interactions:
         return cls(users, items, matrix)
 
     @classmethod
-    def _from_checked(cls, log: pl.DataFrame, source: str, min_rating: float | None) -> "Interactions":
-        rows = log.height
-        users, items = IdMap.of(log["user"]), IdMap.of(log["item"])
-        log = log.with_columns(user=users.rows(log["user"]), item=items.rows(log["item"]))
-        log = _merged(log)
-        merged = rows - log.height
-        if min_rating is not None:
-            log = log.filter(pl.col("rating") >= min_rating)
-            if not log.height:
-                raise InteractionsError(f"{source}: 0 clicks: no rating is at least {min_rating:g}")
-        under = rows - merged - log.height
-        if under:  # forget users and items that have no click left
-            kept_users, kept_items = log["user"].unique().sort(), log["item"].unique().sort()
-            log = log.with_columns(
-                user=IdMap(kept_users).rows(log["user"]), item=IdMap(kept_items).rows(log["item"])
+    def _stored(cls, source: Source, columns: Columns, min_rating: float | None) -> "Interactions":
+        if min_rating is not None or columns.rating is not None:
+            raise InteractionsError(
+                f"{shown_path(source)}: a stored log holds no ratings; min_rating is for tables"
             )
-            users, items = IdMap(users.take(kept_users.to_numpy())), IdMap(items.take(kept_items.to_numpy()))
-        notes = {"rows": rows, "duplicates_merged": merged, "under_min_rating": under}
-        weights = log["weight"].to_numpy() if "weight" in log.columns else np.ones(log.height)
-        counts = np.bincount(log["user"].to_numpy(), minlength=len(users))
+        log = cls.open(source)
+        if columns.timestamp is not None and log.timestamps is None:
+            raise InteractionsError(f"{shown_path(source)}: the stored log holds no timestamps")
+        return log
+
+    @classmethod
+    def _from_log(cls, log: Log, start: str, min_rating: float | None) -> "Interactions":
+        clicks, n_rows = log.rows, log.rows.height
+        if not n_rows:
+            raise InteractionsError(f"{start}0 clicks: there are no rows")
+        users, items = IdMap.of(clicks["user"]), IdMap.of(clicks["item"])
+        clicks = clicks.with_columns(user=users.rows(clicks["user"]), item=items.rows(clicks["item"]))
+        clicks = _merged(clicks)
+        merged = n_rows - clicks.height
+        if min_rating is not None:
+            clicks = clicks.filter(pl.col("rating") >= min_rating)
+            if not clicks.height:
+                raise InteractionsError(f"{start}0 clicks: no rating is at least {min_rating:g}")
+        under = n_rows - merged - clicks.height
+        if under:  # forget users and items that have no click left
+            clicks, users, items = _with_clicks_only(clicks, users, items)
+        notes = {"rows": n_rows, "duplicates_merged": merged, "under_min_rating": under}
+        counts = np.bincount(clicks["user"].to_numpy(), minlength=len(users))
         matrix = csr_array(
-            (weights.astype(np.float32), log["item"].to_numpy().astype(np.int32), _starts(counts)),
+            (
+                _float32(clicks, users, items, start),
+                clicks["item"].to_numpy().astype(np.int32),
+                _starts(counts),
+            ),
             shape=(len(users), len(items)),
         )
-        return cls(users, items, matrix, log["timestamp"] if "timestamp" in log.columns else None, notes)
+        times = clicks["timestamp"] if "timestamp" in clicks.columns else None
+        return cls(users, items, matrix, times, notes, log.untimed)
 
     @property
     def n_users(self) -> int:
@@ -198,7 +191,7 @@ class Interactions:
             shape=(len(users), len(items)),
         )
         times = None if self.timestamps is None else self.timestamps.gather(order)
-        return Interactions(users, items, matrix, times, self.notes)
+        return replace(self, users=users, items=items, matrix=matrix, timestamps=times)
 
     def to_frame(self) -> pl.DataFrame:
         """The clicks as a frame: user_id, item_id, weight and, where kept, timestamp."""
@@ -257,99 +250,64 @@ def _merged(log: pl.DataFrame) -> pl.DataFrame:
     return log.group_by(keys, maintain_order=True).agg(*latest, *weight).sort(keys)
 
 
-def _checked(frame: pl.DataFrame, where: str, columns: Columns, min_rating: float | None) -> pl.DataFrame:
-    """The columns of interest under their plain names, or an InteractionsError that says what is wrong."""
-    log = {}
-    for part in fields(columns):
-        name = getattr(columns, part.name)
-        needed = part.name in ("user", "item") or (part.name == "rating" and min_rating is not None)
-        if name not in frame.columns:
-            if not needed:
-                continue
-            raise InteractionsError(
-                f"{where}column {name!r} is missing; the columns are {', '.join(frame.columns)}. "
-                f"Name yours with Columns({part.name}=…) or --{part.name}-column"
-            )
-        column = frame[name]
-        if column.null_count():
-            if part.name == "rating" and min_rating is None:
-                continue
-            row = int(column.is_null().arg_max() or 0)
-            raise InteractionsError(
-                f"{where}column {name!r}, row {row + 1}: no value (null) in {column.null_count()} "
-                f"of {len(column)} rows; drop or fill these rows"
-            )
-        log[part.name] = _CHECKS.get(part.name, _number)(column, where)
-    if not frame.height:
-        raise InteractionsError(f"{where}0 clicks: there are no rows")
-    return pl.DataFrame(log)
+def _with_clicks_only(log: pl.DataFrame, users: IdMap, items: IdMap) -> tuple[pl.DataFrame, IdMap, IdMap]:
+    """The log, renumbered, and the users and items that stand in it."""
+    kept_users, kept_items = log["user"].unique().sort(), log["item"].unique().sort()
+    log = log.with_columns(user=IdMap(kept_users).rows(log["user"]), item=IdMap(kept_items).rows(log["item"]))
+    return log, IdMap(users.take(kept_users.to_numpy())), IdMap(items.take(kept_items.to_numpy()))
 
 
-def _id(column: pl.Series, where: str) -> pl.Series:
-    column = typed_text(column)
-    if column.dtype.is_float() and column.is_nan().any():
-        raise InteractionsError(f"{where}column {column.name!r}, {_first(column.is_nan())}: NaN is no id")
-    if column.dtype.is_nested() or column.dtype == pl.Object:
-        raise InteractionsError(f"{where}column {column.name!r}: {column.dtype} cannot be an id")
-    return column
-
-
-def _time(column: pl.Series, where: str) -> pl.Series:
-    if column.dtype == pl.String:
-        return _text_time(column, where)
-    if column.dtype.is_temporal() or column.dtype.is_integer():
-        return column
-    return _number(column, where)
-
-
-def _text_time(column: pl.Series, where: str) -> pl.Series:
-    """Numbers, or dates and times in one ISO-like format."""
-    numbers = column.cast(pl.Float64, strict=False)
-    if not numbers.null_count():
-        return _number(typed_text(column), where)
-    best = numbers
-    for parse in (column.str.to_datetime, column.str.to_date):
-        try:
-            times = parse(strict=False)
-        except pl.exceptions.PolarsError:  # no known format at all
-            continue
-        best = min(best, times, key=pl.Series.null_count)
-    if best.null_count():
-        bad = best.is_null()
+def _float32(log: pl.DataFrame, users: IdMap, items: IdMap, start: str) -> NDArray[np.float32]:
+    """The weight of each (user, item); weights of rows that were merged may be too large together."""
+    if "weight" not in log.columns:
+        return np.ones(log.height, np.float32)
+    with np.errstate(over="ignore"):
+        weights = log["weight"].to_numpy().astype(np.float32)
+    too_large = np.flatnonzero(~np.isfinite(weights))
+    if len(too_large):
+        row = int(too_large[0])
+        user, item = users.values[log["user"][row]], items.values[log["item"][row]]
         raise InteractionsError(
-            f"{where}column {column.name!r}, {_first(bad)}: {column.filter(bad)[0]!r} is neither a number "
-            "nor a date in the format of the others, such as 2026-01-31 or 2026-01-31T23:59:00"
+            f"{start}user {brief(user)}, item {brief(item)}: the sum of weights {log['weight'][row]:g} "
+            f"{BEYOND_FLOAT32}"
         )
-    return best
+    return weights
 
 
-def _number(column: pl.Series, where: str) -> pl.Series:
-    numbers = column.cast(pl.Float64, strict=False)
-    bad = numbers.is_null() | ~numbers.is_finite().fill_null(False)
+def _checked_matrix(matrix: Any) -> csr_array:
+    """A copy as CSR in float32, without stored zeros. Raises InteractionsError for what is no weight."""
+    try:
+        exact = csr_array(matrix, copy=True)
+        exact.check_format(full_check=True)
+    except (TypeError, ValueError, IndexError) as cause:
+        raise InteractionsError(f"a sparse matrix (n_users, n_items) is needed ({cause})") from cause
+    if exact.ndim != 2 or exact.dtype.kind not in "biuf":
+        raise InteractionsError(
+            f"a sparse matrix (n_users, n_items) of numbers is needed, "
+            f"not {exact.dtype} in {exact.ndim} dimension{'s' * (exact.ndim != 1)}"
+        )
+    if exact.dtype != np.float32 or not exact.has_canonical_format:
+        exact = exact.astype(np.float64)
+    exact.sum_duplicates()
+    exact.eliminate_zeros()
+    if not np.isfinite(exact.data).all() or (exact.data < 0).any():
+        raise InteractionsError("the matrix holds a NaN, infinite or negative weight")
+    if not exact.nnz:
+        raise InteractionsError("the matrix holds 0 clicks")
+    with np.errstate(over="ignore"):
+        weights = exact.data.astype(np.float32)
+    bad = ~np.isfinite(weights) | (weights == 0)
     if bad.any():
-        raise InteractionsError(
-            f"{where}column {column.name!r}, {_first(bad)}: {column.filter(bad)[0]!r} is not a finite number"
-        )
-    return numbers
+        raise InteractionsError(f"the matrix: the weight {exact.data[bad][0]:g} {BEYOND_FLOAT32}")
+    return csr_array((weights, exact.indices, exact.indptr), shape=exact.shape)
 
 
-def _weight(column: pl.Series, where: str) -> pl.Series:
-    numbers = _number(column, where)
-    if (numbers <= 0).any():
-        raise InteractionsError(
-            f"{where}column {column.name!r}, {_first(numbers <= 0)}: a weight must be above 0; "
-            "drop the rows that are no clicks"
-        )
-    return numbers
-
-
-def _first(bad: pl.Series) -> str:
-    return f"row {int(bad.arg_max() or 0) + 1}"
-
-
-_CHECKS: dict[str, Callable[[pl.Series, str], pl.Series]] = {
-    "user": _id,
-    "item": _id,
-    "timestamp": _time,
-    "weight": _weight,
-}
+def _given_ids(ids: Any, n: int, what: str) -> IdMap:
+    if ids is None:
+        return IdMap.numbered(n)
+    if isinstance(ids, str | bytes) or not hasattr(ids, "__iter__"):
+        raise InteractionsError(f"{what} takes a list of ids, not {brief(ids)}")
+    try:
+        return IdMap(ids)
+    except (TypeError, ValueError) as cause:
+        raise InteractionsError(f"{what}: {cause}") from cause

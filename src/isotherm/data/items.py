@@ -1,18 +1,24 @@
 """The item table: one row an item, each field of one kind (categories, tags, text, number, vector, image)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from isotherm.data.ids import IdMap, listed
-from isotherm.data.tables import Source, as_frame, read_tables, typed_text
-from isotherm.errors import ItemsError
+from isotherm.data.id_types import plain_ids
+from isotherm.data.ids import IdMap
+from isotherm.data.place import Place
+from isotherm.data.tables import Source, Table, id_column, joined_ids, read_tables, table_of
+from isotherm.data.times import check_one_way, iso_times
+from isotherm.data.wording import listed, names
+from isotherm.errors import ItemsError, brief
 
 Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_SHOWN = 20  # fields named in messages
 TITLES = ("title", "name", "item_name", "label")  #: fields that name an item before a person
 
 
@@ -43,12 +49,7 @@ class Items:
         A string column declared (or seen) as categories is split at «|», else «;», else «,».
         Raises ItemsError that names the file, the column and the row.
         """
-        frames = list(read_tables(source, ItemsError))
-        try:
-            frame = pl.concat([frame for _, frame in frames], how="vertical_relaxed")
-        except pl.exceptions.PolarsError as cause:
-            raise ItemsError(f"{source}: its files have different columns ({cause})") from cause
-        return cls._from_frame(frame, kinds, item_column, fields, f"{source}: ")
+        return cls._of_tables(list(read_tables(source, ItemsError)), kinds or {}, item_column, fields)
 
     @classmethod
     def from_frame(
@@ -60,50 +61,49 @@ class Items:
         fields: Sequence[str] | None = None,
     ) -> "Items":
         """The same from a polars, pandas or Arrow frame."""
-        return cls._from_frame(as_frame(frame, ItemsError), kinds, item_column, fields, "")
+        return cls._of_tables([table_of(frame, ItemsError)], kinds or {}, item_column, fields)
 
     @classmethod
-    def _from_frame(
+    def _of_tables(
         cls,
-        frame: pl.DataFrame,
-        kinds: Mapping[str, Kind] | None,
+        tables: Sequence[Table],
+        kinds: Mapping[str, Kind],
         item_column: str,
         fields: Sequence[str] | None,
-        where: str,
     ) -> "Items":
-        if not frame.height:
-            raise ItemsError(f"{where}the item table has no rows")
-        names = list(fields) if fields is not None else [c for c in frame.columns if c != item_column]
-        for name in [item_column, *names, *(kinds or {})]:
-            if name not in frame.columns:
-                raise ItemsError(
-                    f"{where}column {name!r} is missing; the columns are {', '.join(frame.columns)}"
-                )
-        for name, kind in (kinds or {}).items():
+        _check_columns(tables, [item_column, *(fields or ()), *kinds])
+        for name, kind in kinds.items():
             if kind not in KINDS:
-                raise ItemsError(f"{where}column {name!r}: kind {kind!r} is not one of {', '.join(KINDS)}")
-        ids = _checked_ids(frame[item_column], where)
+                place = tables[0].place.at(name)
+                raise ItemsError(f"{place}: kind {brief(kind)} is not one of {', '.join(KINDS)}")
+        rows = _Rows([(table.place, table.frame.height) for table in tables])
+        ids = _checked_ids(tables, item_column, rows)
+        chosen = list(fields) if fields is not None else [c for c in tables[0].columns if c != item_column]
         found: dict[str, Kind] = {}
         columns = {}
-        for name in names:
-            kind = (kinds or {}).get(name) or inferred_kind(frame[name])
-            columns[name] = _READ[kind](frame[name], f"{where}column {name!r}", ids)
-            found[name] = kind
+        for name in chosen:
+            column, field = _joined(tables, name), _Field(name, rows, ids)
+            _check_type(column, field)
+            found[name] = kinds.get(name) or inferred_kind(column)
+            columns[name] = _READ[found[name]](column, field)
         return cls(ids, found, pl.DataFrame(columns))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        kinds = ", ".join(f"{name}: {kind}" for name, kind in self.kinds.items())
-        return f"Items({len(self):,} items; {kinds})"
+        kinds = [f"{name}: {kind}" for name, kind in list(self.kinds.items())[:_SHOWN]]
+        more = [f"and {len(self.kinds) - _SHOWN:,} fields more"] if len(self.kinds) > _SHOWN else []
+        return f"Items({len(self):,} items; {', '.join(kinds + more) or 'no fields'})"
 
     def column(self, name: str) -> pl.Series:
         """A field's values: List(String) for categories, List(Struct(value, weight)) for tags, String for
         text and for the paths of images, Float64 for numbers, List(Float32) for vectors.
         """
         if name not in self.kinds:
-            raise ItemsError(f"there is no field {name!r}; the fields are {', '.join(self.kinds)}")
+            raise ItemsError(
+                f"there is no field {brief(name)}; the fields are {names(list(self.kinds), name)}"
+            )
         return self._table[name]
 
     def missing(self) -> dict[str, float]:
@@ -116,7 +116,10 @@ class Items:
 
     def take(self, rows: NDArray[Any]) -> "Items":
         """The items at ``rows``, in this order."""
-        return Items(IdMap(self.ids.take(rows)), self.kinds, self._table[rows])
+        table = (
+            self._table[rows] if self.kinds else self._table
+        )  # ids alone: a table without columns has no rows
+        return Items(IdMap(self.ids.take(rows)), self.kinds, table)
 
     def only(self, fields: Iterable[str]) -> "Items":
         """The same items with only these fields."""
@@ -160,7 +163,8 @@ class Items:
 def inferred_kind(column: pl.Series) -> Kind:
     """What a column holds: lists of floats are vectors, of (text, number) pairs tags, other lists categories.
 
-    Text is a number if all of it parses, categories if it has «|» or few different values, else text.
+    Text is a number if all of it is numbers, or all of it ISO dates; categories if it has «|» or few
+    different values; else text.
     """
     dtype = column.dtype
     if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
@@ -172,30 +176,107 @@ def inferred_kind(column: pl.Series) -> Kind:
     if dtype.is_numeric() or dtype.is_temporal():
         return "number"
     values = column.cast(pl.String, strict=False).drop_nulls()
-    if not len(values):
+    plain = _dates_or_text(values).drop_nulls()
+    if not len(plain):
         return "text"
-    if values.cast(pl.Float64, strict=False).null_count() == 0:
+    if plain.dtype != pl.String or plain.cast(pl.Float64, strict=False).null_count() == 0:
         return "number"
     if values.str.contains("|", literal=True).mean() > 0.05:  # type: ignore[operator]
         return "categories"
     return "categories" if values.n_unique() <= max(10, 0.1 * len(values)) else "text"
 
 
-def _checked_ids(column: pl.Series, where: str) -> IdMap:
-    column = typed_text(column)
-    place = f"{where}column {column.name!r}"
-    if column.null_count():
-        row = int(column.is_null().arg_max() or 0)
-        raise ItemsError(f"{place}, row {row + 1}: no value (null); every item needs an id")
-    if column.dtype.is_nested():
-        raise ItemsError(f"{place}: {column.dtype} cannot be an id")
-    twice = column.is_duplicated()
-    if twice.any():
-        rows = [row + 1 for row in column.eq(column.filter(twice)[0]).arg_true().to_list()]
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of several tables, one after the other."""
+
+    tables: Sequence[tuple[Place, int]]
+
+    def at(self, column: str, row: int) -> str:
+        """The file, the column and the row within the file."""
+        for place, height in self.tables:
+            if row < height:
+                return place.at(column, row)
+            row -= height
+        raise IndexError(row)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A field of the item table: its name, its rows, its items."""
+
+    name: str
+    rows: _Rows
+    ids: IdMap
+
+    @property
+    def place(self) -> str:
+        """The column, with its file."""
+        return self.rows.tables[0][0].at(self.name)
+
+    def at(self, row: int) -> str:
+        """Where a value stands: file, column, row, item."""
+        return f"{self.rows.at(self.name, row)} (item {brief(self.ids.values[row])})"
+
+
+def _check_columns(tables: Sequence[Table], wanted: Sequence[str]) -> None:
+    """Raise where a column that was asked for is missing, or one table has others than the first."""
+    first = tables[0]
+    if not first.frame.height:
+        raise ItemsError(f"{first.place.start}the item table has no rows")
+    for name in wanted:
+        if name not in first.columns:
+            raise first.place.missing(name, first.columns)
+    for table in tables[1:]:
+        for one, other in ((first, table), (table, first)):
+            lacking = [name for name in one.columns if name not in other.columns]
+            if lacking:
+                raise other.place.missing(
+                    lacking[0], other.columns, f"{one.place.file} has it; give it to all files or to none"
+                )
+
+
+def _joined(tables: Sequence[Table], name: str) -> pl.Series:
+    """One field of all tables."""
+    parts = [table.frame[name] for table in tables]
+    parts = [
+        part.set(part.is_in(["NA", "null"]), None) if table.place.separator else part
+        for part, table in zip(parts, tables, strict=True)
+    ]
+    try:
+        whole = pl.concat([part.to_frame() for part in parts], how="vertical_relaxed").to_series()
+        return plain_ids(whole) if whole.dtype == pl.Object else whole  # UUIDs are text here, too
+    except ValueError as cause:
+        raise ItemsError(f"{tables[0].place.at(name)}: {cause}") from cause
+    except pl.exceptions.PolarsError as cause:
+        types = {str(part.dtype): table.place.file for part, table in zip(parts, tables, strict=True)}
+        told = ", ".join(f"{dtype} in {file}" for dtype, file in list(types.items())[:2])
+        raise ItemsError(f"column {brief(name)} is of different types: {told}; give it one") from cause
+
+
+def _check_type(column: pl.Series, field: _Field) -> None:
+    """Raise for what can be no field: bytes, structs, objects."""
+    if isinstance(column.dtype, pl.Struct | pl.Binary | pl.Object):
         raise ItemsError(
-            f"{place}: item {column.filter(twice)[0]!r} stands in rows {listed(rows)}; keep one row an item"
+            f"{field.place}: {column.dtype} is no kind of field; give text, numbers or lists, or drop it"
         )
-    return IdMap(column)
+
+
+def _checked_ids(tables: Sequence[Table], name: str, rows: _Rows) -> IdMap:
+    cure = "Name yours with item_column=… or --item-column"
+    ids = joined_ids([(table.place, id_column(table, name, cure)) for table in tables])
+    twice = ids.is_duplicated()
+    if twice.any():
+        first = ids.filter(twice)[0]
+        stands = (ids == first).arg_true().to_list()
+        if len(tables) > 1:
+            one, other = (rows.at(name, row) for row in stands[:2])
+            raise ItemsError(f"{one} and {other}: both are item {brief(first)}; keep one row an item")
+        raise ItemsError(
+            f"{tables[0].place.at(name)}: item {brief(first)} stands in rows "
+            f"{listed([row + 1 for row in stands])}; keep one row an item"
+        )
+    return IdMap(ids)
 
 
 def _is_missing(column: pl.Series) -> pl.Series:
@@ -203,11 +284,13 @@ def _is_missing(column: pl.Series) -> pl.Series:
     return column.is_null() | empty.fill_null(True)
 
 
-def _categories(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+def _categories(column: pl.Series, field: _Field) -> pl.Series:
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
     if isinstance(column.dtype, pl.List) and column.dtype.inner.is_nested():
-        raise ItemsError(f"{place}: {column.dtype} holds no plain values; give a list of texts or numbers")
+        raise ItemsError(
+            f"{field.place}: {column.dtype} holds no plain values; give a list of texts or numbers"
+        )
     if not isinstance(column.dtype, pl.List):
         text = column.cast(pl.String)
         joined = [s for s in "|;," if text.str.contains(s, literal=True).any()]
@@ -218,19 +301,19 @@ def _categories(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     )
 
 
-def _tags(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+def _tags(column: pl.Series, field: _Field) -> pl.Series:
     """Text «space:0.9|robots:0.4», or lists of (text, weight) structs; a tag without a weight weighs 1."""
     rows = pl.Series("row", range(len(column)), dtype=pl.UInt32)
     if isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct):
-        names = [field.name for field in column.dtype.inner.fields]
-        if len(names) != 2:
-            raise ItemsError(f"{place}: a tag is a pair of value and weight, not {', '.join(names)}")
+        parts = [part.name for part in column.dtype.inner.fields]
+        if len(parts) != 2:
+            raise ItemsError(f"{field.place}: a tag is a pair of value and weight, not {names(parts)}")
         flat = pl.DataFrame([rows, column.alias("tag")]).explode("tag").drop_nulls("tag").unnest("tag")
-        flat = flat.rename({names[0]: "value", names[1]: "told"})
+        flat = flat.rename({parts[0]: "value", parts[1]: "told"})
     else:
-        flat = pl.DataFrame([rows, _categories(column, place, ids).alias("tag")]).explode("tag")
-        parts = flat["tag"].str.extract_groups(r"^(?<value>.*?)(?::(?<told>[^:]*))?$").struct.unnest()
-        flat = flat.hstack(parts)
+        flat = pl.DataFrame([rows, _categories(column, field).alias("tag")]).explode("tag")
+        split = flat["tag"].str.extract_groups(r"^(?<value>.*?)(?::(?<told>[^:]*))?$").struct.unnest()
+        flat = flat.hstack(split)
     flat = flat.select(
         "row",
         "told",
@@ -242,52 +325,68 @@ def _tags(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     if len(bad):
         row = int(bad["row"][0])
         raise ItemsError(
-            f"{place}, row {row + 1} (item {ids.values[row]!r}): tag {bad['value'][0]!r} has the weight "
-            f"{str(bad['told'][0])!r}; give a finite number >= 0, or none for 1"
+            f"{field.at(row)}: tag {brief(bad['value'][0])} has the weight "
+            f"{brief(str(bad['told'][0]))}; give a finite number >= 0, or none for 1"
         )
     tags = flat.group_by("row", maintain_order=True).agg(tags=pl.struct("value", "weight"))
     every = pl.DataFrame([rows]).join(tags, on="row", how="left", maintain_order="left")
     return every["tags"].fill_null([]).alias(column.name)
 
 
-def _text(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+def _text(column: pl.Series, field: _Field) -> pl.Series:
     if isinstance(column.dtype, pl.List):
         column = column.list.eval(pl.element().cast(pl.String)).list.join(" ")
     text = column.cast(pl.String).str.strip_chars()
     return text.set(text == "", None)
 
 
-def _image(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+def _image(column: pl.Series, field: _Field) -> pl.Series:
     """Paths of image files; they are opened when they are encoded."""
     if column.dtype != pl.String and column.null_count() < len(column):
-        raise ItemsError(f"{place}: an image column holds paths of image files, not {column.dtype}")
-    return _text(column, place, ids)
+        raise ItemsError(f"{field.place}: an image column holds paths of image files, not {column.dtype}")
+    return _text(column, field)
 
 
-def _number(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+def _number(column: pl.Series, field: _Field) -> pl.Series:
+    """Float64; a date is the days since 1970, missing where a value is NaN."""
+    if column.dtype == pl.String:
+        column = _dates_or_text(column)
+    text = column.dtype == pl.String
     if column.dtype in (pl.Date, pl.Datetime):
         column = column.cast(pl.Datetime("ms")).dt.epoch("d")
     elif column.dtype.is_temporal():  # a duration, or a time of day
         column = column.to_physical()
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise ItemsError(f"{field.place}: {column.dtype} is no number")
     numbers = column.cast(pl.Float64, strict=False)
-    numbers = numbers.fill_nan(None) if column.dtype.is_float() else numbers
-    bad = (numbers.is_null() & column.is_not_null() & ~_nan(column)) | numbers.is_infinite().fill_null(False)
+    nan = numbers.is_nan().fill_null(False)
+    bad = (numbers.is_null() & column.is_not_null()) | numbers.is_infinite().fill_null(False)
     if bad.any():
         row = int(bad.arg_max() or 0)
+        if text:
+            check_one_way(column[row : row + 1], Place(ItemsError, field.at(row)))
         raise ItemsError(
-            f"{place}, row {row + 1} (item {ids.values[row]!r}): {column[row]!r} is not a finite number; "
+            f"{field.at(row)}: {brief(column[row])} is not a finite number; "
             "mend it, leave it empty, or declare the column as text or categories"
         )
-    return numbers
+    return numbers.set(nan, None)
 
 
-def _vector(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
+def _dates_or_text(column: pl.Series) -> pl.Series:
+    """Text as times where all of it is ISO dates; else the text without blanks around it."""
+    text = column.str.strip_chars()
+    text = text.set(text == "", None)
+    times = iso_times(text)
+    return times if times.null_count() == text.null_count() < len(text) else text
+
+
+def _vector(column: pl.Series, field: _Field) -> pl.Series:
     if column.dtype == pl.String:
         column = column.str.strip_chars("[]() ").str.replace_all(r"[,;\s]+", " ").str.split(" ")
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
     if not isinstance(column.dtype, pl.List):
-        raise ItemsError(f"{place}: a vector column holds lists of numbers, not {column.dtype}")
+        raise ItemsError(f"{field.place}: a vector column holds lists of numbers, not {column.dtype}")
     lengths = column.list.len()
     usual = lengths.drop_nulls().filter(lengths.drop_nulls() > 0).mode()
     if not len(usual):
@@ -296,26 +395,15 @@ def _vector(column: pl.Series, place: str, ids: IdMap) -> pl.Series:
     if uneven.any():
         row = int(uneven.arg_max() or 0)
         raise ItemsError(
-            f"{place}, row {row + 1} (item {ids.values[row]!r}): a vector of length {lengths[row]} "
+            f"{field.at(row)}: a vector of length {lengths[row]} "
             f"where the others have {usual.min()!r}; all must be of one length (or missing)"
         )
     vectors = column.cast(pl.List(pl.Float32), strict=False)
     bad = vectors.list.eval(pl.element().is_null() | ~pl.element().is_finite()).list.any().fill_null(False)
     if bad.any():
         row = int(bad.arg_max() or 0)
-        raise ItemsError(
-            f"{place}, row {row + 1} (item {ids.values[row]!r}): the vector holds a value that is "
-            "not a finite number"
-        )
+        raise ItemsError(f"{field.at(row)}: the vector holds a value that is not a finite number")
     return vectors.set(lengths == 0, None)
-
-
-def _nan(column: pl.Series) -> pl.Series:
-    return (
-        column.is_nan().fill_null(False)
-        if column.dtype.is_float()
-        else pl.repeat(False, len(column), eager=True)
-    )
 
 
 _READ = {

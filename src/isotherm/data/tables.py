@@ -1,114 +1,160 @@
-"""Reads tables: Parquet (file, folder, glob), CSV(.gz), JSONL(.gz), and frames of polars, pandas, Arrow."""
+"""Tables as they come: files of every format, frames of polars, pandas and Arrow; their columns of ids."""
 
-import glob
-import gzip
-import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from isotherm.errors import IsothermError
+from isotherm.data.finding import Source, files_of
+from isotherm.data.formats import read_file
+from isotherm.data.id_types import joined, plain_ids, typed_text, uuid_text
+from isotherm.data.place import Place, repeated
+from isotherm.errors import IsothermError, brief
 
-Source = str | os.PathLike[str]
-READERS = ".parquet, .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .ndjson, .jsonl.gz"
-_NULLS = ["", "NA", "null"]
+__all__ = ["Source", "Table", "id_column", "joined_ids", "read_ids", "read_tables", "table_of"]
 
 
-def read_tables(source: Source, error: type[IsothermError]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield (file name, frame) for each file of ``source``; text columns of CSV stay text.
+@dataclass(frozen=True)
+class Table:
+    """One table. ``columns`` names all of its columns, of which ``frame`` may hold only those asked for."""
 
-    Raises ``error``, naming the file, where there is no such file, it is empty, or it cannot be read.
+    frame: pl.DataFrame
+    columns: Sequence[str]
+    place: Place
+
+
+def read_tables(
+    source: Source, error: type[IsothermError], only: Collection[str] | None = None
+) -> Iterator[Table]:
+    """Yield the table of each file of ``source``; columns of CSV and TSV are text, empty fields are null.
+
+    only: columns of interest; others may be left out. Raises ``error``, naming the file, where there is no
+    such file, it is empty, or it cannot be read.
     """
-    for path in _files(Path(source), error):
-        try:
-            frame = _read(path, error)
-        except (pl.exceptions.PolarsError, OSError, EOFError, ValueError) as cause:
-            if isinstance(cause, IsothermError):
-                raise
-            reason = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-            raise error(f"{path}: cannot be read as {_suffix(path)[1:]} ({reason}); is it whole?") from cause
+    for path in files_of(source, error):
+        frame, columns, place = read_file(path, error, only)
         if not frame.height:
-            raise error(f"{path}: has no rows")
-        yield str(path), frame
+            raise error(f"{place.file}: has no rows")
+        yield Table(frame, columns, place)
 
 
-def as_frame(table: Any, error: type[IsothermError]) -> pl.DataFrame:
-    """A polars frame from a polars, pandas or Arrow one.
+def table_of(frame: Any, error: type[IsothermError], only: Collection[str] | None = None) -> Table:
+    """The table of a polars, pandas or Arrow frame, or of its columns in ``only``.
 
-    Raises TypeError for anything else, ``error`` where a column mixes types.
+    Raises TypeError for anything else, ``error`` where a column mixes types or stands twice.
     """
-    if isinstance(table, pl.DataFrame):
-        return table
-    if isinstance(table, pl.LazyFrame):
-        return table.collect()
-    kind = f"{type(table).__module__}.{type(table).__name__}"
-    if kind.startswith("pandas."):
-        try:
-            return pl.from_pandas(table, nan_to_null=False)
-        except (TypeError, ValueError) as cause:  # what Arrow raises for a column of mixed objects
-            raise error(f"the frame holds a column of mixed types ({cause}); give each column one") from cause
-    if hasattr(table, "__arrow_c_stream__") or kind.startswith("pyarrow."):
-        frame = pl.from_arrow(table)
+    place = Place(error)
+    kind = f"{type(frame).__module__}.{type(frame).__name__}"
+    try:
+        if isinstance(frame, pl.LazyFrame):
+            columns = frame.collect_schema().names()
+            return Table(_only(frame, columns, only).collect(), columns, place)
         if isinstance(frame, pl.DataFrame):
-            return frame
+            return Table(_only(frame, frame.columns, only), frame.columns, place)
+        if kind.startswith("pandas.") and hasattr(frame, "columns"):
+            return _of_pandas(frame, place, only)
+        if hasattr(frame, "__arrow_c_stream__"):
+            return _of_arrow(frame, place, only)
+    except pl.exceptions.PolarsError as cause:
+        raise error(f"the frame cannot be read ({str(cause).splitlines()[0]})") from cause
     raise TypeError(f"a polars, pandas or Arrow frame is needed, not {kind}")
 
 
-def typed_text(column: pl.Series) -> pl.Series:
-    """A text column as whole numbers where every value is one to the letter; «007» stays text."""
-    if column.dtype != pl.String:
-        return column
-    numbers = column.cast(pl.Int64, strict=False)
-    same = numbers.cast(pl.String).eq_missing(column)  # what is no number became null and differs
-    return numbers if same.all() and numbers.null_count() < len(numbers) else column
-
-
-def _files(source: Path, error: type[IsothermError]) -> list[Path]:
-    if source.is_dir():
-        found = sorted(path for path in source.rglob("*.parquet") if not path.name.startswith((".", "_")))
-        if not found:
-            raise error(f"{source}: this folder holds no .parquet file")
-        return found
-    if source.exists():
-        return [source]
-    if any(letter in str(source) for letter in "*?["):
-        found = sorted(Path(name) for name in glob.glob(str(source), recursive=True))
-        if not found:
-            raise error(f"{source}: no file matches this pattern")
-        return found
-    raise error(f"{source}: no such file or folder")
-
-
-def _suffix(path: Path) -> str:
-    return "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).lower()
-
-
-def _read(path: Path, error: type[IsothermError]) -> pl.DataFrame:
-    if not path.stat().st_size:
-        raise error(f"{path}: the file is empty (0 bytes)")
-    match _suffix(path):
-        case ".parquet":
-            return pl.read_parquet(path, hive_partitioning=False)
-        case ".csv" | ".csv.gz":
-            return pl.read_csv(path, infer_schema=False, null_values=_NULLS)
-        case ".tsv" | ".tsv.gz":
-            return pl.read_csv(path, infer_schema=False, null_values=_NULLS, separator="\t")
-        case ".jsonl" | ".ndjson" | ".jsonl.gz" | ".ndjson.gz":
-            return _read_json_lines(path, error)
-    raise error(f"{path}: unknown kind of file; one of {READERS} is needed")
-
-
-def _read_json_lines(path: Path, error: type[IsothermError]) -> pl.DataFrame:
-    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+def id_column(table: Table, name: str, cure: str = "") -> pl.Series:
+    """A column of ids as it was read. Raises, naming the row, where it is not there or a value is no id."""
+    place = table.place
+    if name not in table.columns:
+        raise place.missing(name, table.columns, cure)
+    column = table.frame[name]
+    if column.null_count():
+        raise place.no_value(column)
+    if column.dtype.is_float() and not column.is_finite().all():
+        bad = ~column.is_finite()
+        number = "NaN" if column[int(bad.arg_max() or 0)] != column[int(bad.arg_max() or 0)] else "infinity"
+        raise place.error(f"{place.at(name, bad.arg_max())}: {number} is no id")
     try:
-        return pl.read_ndjson(text, infer_schema_length=None)
-    except pl.exceptions.PolarsError:
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                json.loads(line)
-            except ValueError as cause:
-                raise error(f"{path}, row {number}: not a JSON object ({cause})") from cause
-        raise
+        return column if place.separator else plain_ids(column)
+    except ValueError as cause:
+        raise place.error(f"{place.at(name)}: {cause}") from cause
+
+
+def joined_ids(parts: Sequence[tuple[Place, pl.Series]]) -> pl.Series:
+    """The ids of all files of a table as one column, of one type.
+
+    Text that came from CSV or TSV turns into numbers where all of it is whole numbers; text from elsewhere
+    stays text. Where numbers then stand beside text, all are text.
+    """
+    from_text = [column for place, column in parts if place.separator]
+    numbers = typed_text(pl.concat(from_text)) if from_text else None
+    columns, row = [], 0
+    for place, column in parts:
+        if place.separator and numbers is not None:
+            column, row = numbers.slice(row, len(column)), row + len(column)
+        columns.append(column)
+    try:
+        return joined(columns)
+    except ValueError as cause:
+        place, column = parts[-1]
+        raise place.error(f"{place.start}column {brief(column.name)}: {cause}") from cause
+
+
+def read_ids(source: Source, name: str, error: type[IsothermError]) -> pl.Series:
+    """The distinct ids in one column of a table, in the order in which they come first."""
+    parts = [(table.place, id_column(table, name)) for table in read_tables(source, error, {name})]
+    return joined_ids(parts).unique(maintain_order=True)
+
+
+def _only(frame: Any, columns: Sequence[str], only: Collection[str] | None) -> Any:
+    return frame if only is None else frame.select([name for name in columns if name in only])
+
+
+def _of_pandas(frame: Any, place: Place, only: Collection[str] | None) -> Table:
+    wanted = set(only or ()) - set(frame.columns)
+    if wanted & set(frame.index.names):  # ids as the frame's index are columns, too
+        frame = frame.reset_index()
+    columns = [str(name) for name in frame.columns]
+    chosen = [n for n, name in enumerate(columns) if only is None or name in only]
+    _check_once([columns[n] for n in chosen], place)
+    part = frame.iloc[:, chosen]
+    texts = {name: part[name].map(_uuid_as_text) for name in part.columns if _holds_uuids(part[name])}
+    try:
+        return Table(pl.from_pandas(part.assign(**texts), nan_to_null=False), columns, place)
+    except (TypeError, ValueError, OverflowError) as cause:  # what Arrow raises for a column of mixed objects
+        raise place.error(
+            f"the frame holds a column of mixed types ({str(cause).splitlines()[0]}); give each column one"
+        ) from cause
+
+
+def _holds_uuids(column: Any) -> bool:
+    if str(column.dtype) != "object":
+        return "uuid" in str(column.dtype)
+    first = column.first_valid_index()
+    return first is not None and isinstance(column.dropna().iloc[0], uuid.UUID)
+
+
+def _uuid_as_text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return str(uuid.UUID(bytes=value))
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _of_arrow(frame: Any, place: Place, only: Collection[str] | None) -> Table:
+    import pyarrow
+
+    whole = frame if isinstance(frame, pyarrow.Table) else pyarrow.table(frame)
+    columns = list(whole.column_names)
+    chosen = [n for n, name in enumerate(columns) if only is None or name in only]
+    _check_once([columns[n] for n in chosen], place)
+    part = whole.select(chosen)
+    read = pl.from_arrow(part)
+    assert isinstance(read, pl.DataFrame)
+    uuids = [field.name for field in part.schema if "arrow.uuid" in str(field.type)]
+    return Table(read.with_columns(uuid_text(read[name]) for name in uuids), columns, place)
+
+
+def _check_once(columns: Sequence[str], place: Place) -> None:
+    twice = repeated(columns)
+    if twice is not None:
+        raise place.error(f"{place.start}column {brief(twice)} stands twice in the frame; rename or drop one")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isotherm.checks import one_of, seeded, whole
 from isotherm.data import Items, Split
-from isotherm.data.ids import listed
+from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.groups import GROUPINGS
 from isotherm.evaluation.lists import CandidateSet, Profiles, candidate_sets

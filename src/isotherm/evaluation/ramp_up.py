@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from isotherm.checks import one_of, seeded, whole
 from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.interactions import with_entries
-from isotherm.data.splits import chosen, column_positions
+from isotherm.data.splits import check_timed, chosen, column_positions
 from isotherm.errors import ParameterError, SplitError
 from isotherm.evaluation.bootstrap import Interval, intervals
 from isotherm.evaluation.lists import CandidateSet, found_of, ranked_lists
@@ -123,6 +123,7 @@ class _Stages:
     def __init__(
         self, clicks: Interactions, last: int, holdout: float, seed: int, catalogue: IdMap | None = None
     ) -> None:
+        check_timed(clicks, "ramp-up gives each new item its first clicks")
         rng = np.random.default_rng(seed)
         held = chosen(clicks.n_items, holdout, rng, "items")
         self._new = held & (clicks.item_clicks() > last)

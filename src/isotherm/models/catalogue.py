@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Items
-from isotherm.data.ids import listed
 from isotherm.data.interactions import with_entries
+from isotherm.data.wording import listed
 from isotherm.errors import ItemsError
 from isotherm.models.requests import check_data
 

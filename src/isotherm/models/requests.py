@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
-from isotherm.data.ids import listed
 from isotherm.data.interactions import rows_of, with_entries
+from isotherm.data.wording import listed
 from isotherm.errors import InteractionsError, ParameterError, brief
 from isotherm.progress import note
 from isotherm.ranking.topk import hide

@@ -209,7 +209,8 @@ def _of_size_one(found: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _days_before_last(clicks: Interactions) -> NDArray[np.float64]:
     if clicks.timestamps is None:
-        raise ParameterError('anchors.weighting="recency" needs timestamps in the click log')
+        why = f": {clicks.untimed}" if clicks.untimed else ""
+        raise ParameterError(f'anchors.weighting="recency" needs timestamps in the click log{why}')
     times = clicks.timestamps
     if times.dtype.is_temporal():
         days = times.cast(pl.Datetime("us")).to_physical().to_numpy() / 86_400e6

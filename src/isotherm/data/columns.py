@@ -1,0 +1,142 @@
+"""The columns of a click log: which there are, whether their values can be used, and all files as one log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import polars as pl
+
+from isotherm.data.tables import Table, id_column, joined_ids
+from isotherm.data.times import check_one_way, joined_times, read_times
+from isotherm.errors import InteractionsError, ParameterError, brief
+
+BEYOND_FLOAT32 = "is beyond what a weight can be (1e-45 to 3.4e38); divide all weights by one number"
+_OPTIONAL = ("rating", "timestamp", "weight")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of a click log's columns.
+
+    A column that is named must be there. rating, timestamp, weight: None for a column of just that name where
+    the log has one.
+    """
+
+    user: str = "user_id"
+    item: str = "item_id"
+    rating: str | None = None
+    timestamp: str | None = None
+    weight: str | None = None
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for part in fields(self):
+            name = getattr(self, part.name)
+            if name is None:
+                continue
+            if not isinstance(name, str):
+                raise ParameterError(f"Columns({part.name}=…) takes a column's name, not {brief(name)}")
+            other = seen.setdefault(name, part.name)
+            if other != part.name and (other, part.name) != ("rating", "weight"):
+                raise ParameterError(
+                    f"column {brief(name)} is named as both {other} and {part.name}; name a column for each "
+                    f"(--{other}-column, --{part.name}-column)"
+                )
+
+    def wanted(self) -> set[str]:
+        """All names that a log may be read by."""
+        return {self.user, self.item, *(self.name(role) for role in _OPTIONAL)} - {""}
+
+    def name(self, role: str) -> str:
+        """The name of the column of this role; empty where its usual name is given to another role."""
+        named = getattr(self, role)
+        if named is not None:
+            return str(named)
+        return "" if role in (getattr(self, part.name) for part in fields(self)) else role
+
+
+@dataclass(frozen=True)
+class Log:
+    """The rows of a log: user, item and, where there are such columns, rating, timestamp, weight.
+
+    untimed: why the log has no times although it has a column of that name; else empty.
+    """
+
+    rows: pl.DataFrame
+    untimed: str = ""
+
+
+def read_log(tables: Sequence[Table], columns: Columns, min_rating: float | None) -> Log:
+    """All tables as one log. Raises InteractionsError that names the file, the column and the row.
+
+    Only what is asked for must be usable: ratings where they are named or ``min_rating`` needs them, times
+    where they are named. Times that nobody named and that cannot be read are left out.
+    """
+    found: dict[str, pl.Series] = {}
+    for role in ("user", "item"):
+        name = columns.name(role)
+        found[role] = joined_ids([(table.place, id_column(table, name, _cure(role))) for table in tables])
+    if (min_rating is not None or columns.rating is not None) and _present(tables, columns, "rating", True):
+        found["rating"] = pl.concat([_numbers(table, columns.name("rating")) for table in tables])
+    if _present(tables, columns, "weight", columns.weight is not None):
+        found["weight"] = pl.concat([_weights(table, columns.name("weight")) for table in tables])
+    times, untimed = _times(tables, columns)
+    if times is not None:
+        found["timestamp"] = times
+    return Log(pl.DataFrame(found), untimed)
+
+
+def _cure(role: str) -> str:
+    return f"Name yours with Columns({role}=…) or --{role}-column"
+
+
+def _present(tables: Sequence[Table], columns: Columns, role: str, needed: bool) -> bool:
+    """Whether the tables have the column of this role. Raises where one lacks it that needs it."""
+    name = columns.name(role)
+    there = [bool(name) and name in table.columns for table in tables]
+    if all(there) or not (needed or any(there)):
+        return all(there)
+    without = tables[there.index(False)]
+    cure = _cure(role)
+    if any(there):
+        cure = f"{tables[there.index(True)].place.file} has it; give it to all files or to none"
+    raise without.place.missing(name or role, without.columns, cure)
+
+
+def _values(table: Table, name: str) -> pl.Series:
+    """A column of values; in CSV and TSV NA and null mean no value, too."""
+    column = table.frame[name]
+    return column.set(column.is_in(["NA", "null"]), None) if table.place.separator else column
+
+
+def _numbers(table: Table, name: str) -> pl.Series:
+    return table.place.numbers(_values(table, name))
+
+
+def _weights(table: Table, name: str) -> pl.Series:
+    """Weights above 0 that float32 holds."""
+    numbers = _numbers(table, name)
+    if (numbers <= 0).any():
+        place = table.place.at(name, (numbers <= 0).arg_max())
+        raise InteractionsError(f"{place}: a weight must be above 0; drop the rows that are no clicks")
+    small = numbers.cast(pl.Float32)
+    bad = ~small.is_finite() | (small == 0)
+    if bad.any():
+        raise InteractionsError(f"{table.place.value(numbers, bad)} {BEYOND_FLOAT32}")
+    return numbers
+
+
+def _times(tables: Sequence[Table], columns: Columns) -> tuple[pl.Series | None, str]:
+    """The times, or None; and, where they are left out though there are some, why."""
+    name, named = columns.name("timestamp"), columns.timestamp is not None
+    try:
+        if not _present(tables, columns, "timestamp", named):
+            return None, ""
+        parts = [(table.place, read_times(_values(table, name), table.place)) for table in tables]
+    except InteractionsError as cause:
+        if named:
+            raise
+        for table in tables:  # what is a time, but could be read in two ways, is never passed over
+            if name in table.columns:
+                check_one_way(table.frame[name], table.place)
+        return None, str(cause)
+    return joined_times(parts), ""
