@@ -81,7 +81,7 @@ def evaluate(
         if interactions is None:
             raise ParameterError("--protocol ramp-up needs --interactions")
         _check_unused(
-            "--protocol ramp-up",
+            "--protocol ramp-up:",
             {"--folds": folds, "--only-users": only_users, "--by": by, "--fields": fields},
         )
         clicks, table = read(interactions), o.read_items(items, item_column, kinds, quiet)

@@ -76,6 +76,7 @@ class Fold:
     """A split over the catalogue, and what is asked of every model on it."""
 
     def __init__(self, split: Split, asked: Asked) -> None:
+        self._told = split.describe()  # of the log alone; what the table adds is counted as candidates
         self.items = None
         self.catalogue = "clicked items"
         if asked.items is not None:
@@ -91,7 +92,7 @@ class Fold:
 
     def describe(self) -> dict[str, Any]:
         """The split's description, and that of candidates and groups."""
-        told = self.split.describe() | {
+        told = self._told | {
             "catalogue": self.catalogue,
             "candidates": {s.name: {"items": int(s.items.sum()), "users": len(s.rows)} for s in self.sets},
         }

@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from scipy.sparse import csr_array, hstack
-from sklearn.preprocessing import normalize
 
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError
@@ -85,12 +84,12 @@ class ItemProfiles:
 
     def _stacked(self, items: Items, norm: Literal["l1", "l2"]) -> csr_array:
         parts = [
-            normalize(encoder.transform(items.column(name)).astype(np.float64), norm=norm)
+            _normalized(encoder.transform(items.column(name)).astype(np.float64), norm)
             for name, encoder in self._encoders.items()
         ]
         if not parts:
             return csr_array((len(items), 0), dtype=np.float64)
-        return csr_array(normalize(hstack(parts, format="csr"), norm=norm))
+        return _normalized(csr_array(hstack(parts, format="csr")), norm)
 
     def state(self) -> dict[str, Any]:
         """Kind and values of each field, as plain JSON."""
@@ -103,3 +102,12 @@ class ItemProfiles:
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """The inverse of ``state``."""
         return cls({name: ENCODERS[told["kind"]](1, list(told["values"])) for name, told in state.items()})
+
+
+def _normalized(matrix: csr_array, norm: Literal["l1", "l2"]) -> csr_array:
+    """Rows of non-negative entries that sum to 1, or are of unit length; a row without any stays so."""
+    powers = matrix.data if norm == "l1" else matrix.data**2
+    sums = csr_array((powers, matrix.indices, matrix.indptr), shape=matrix.shape).sum(axis=1)
+    sizes = np.asarray(sums).ravel() if norm == "l1" else np.sqrt(np.asarray(sums).ravel())
+    data = matrix.data / np.repeat(sizes, np.diff(matrix.indptr))
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
