@@ -41,9 +41,9 @@ def blocks(page):
 def test_everything_a_page_shows_can_be_run(page, cache, tmp_path):
     environment = {**os.environ, "ISOTHERM_CACHE": str(cache)}
     log = dataset("ml-100k").load(cache).clicks
-    (tmp_path / "data").mkdir()
-    log.filter(pl.col("timestamp") < 888_000_000).write_parquet(tmp_path / "data" / "train.parquet")
-    log.filter(pl.col("timestamp") >= 888_000_000).write_parquet(tmp_path / "data" / "test.parquet")
+    (tmp_path / "mine").mkdir()
+    log.filter(pl.col("timestamp") < 888_000_000).write_parquet(tmp_path / "mine" / "train.parquet")
+    log.filter(pl.col("timestamp") >= 888_000_000).write_parquet(tmp_path / "mine" / "test.parquet")
     assert blocks(page)
     so_far = ""  # the Python blocks of a page go on from one another
     for kind, text in blocks(page):

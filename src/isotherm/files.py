@@ -157,8 +157,14 @@ def locked(folder: Path, wait: bool = True) -> Iterator[bool]:
 
 
 def json_writer(document: Any) -> Write:
-    text = json.dumps(document, indent=1, allow_nan=False)
-    return lambda file: file.write_text(text + "\n", encoding="utf-8")
+    """Fills a file with plain JSON. Raises ValueError where a number is not finite."""
+    return text_writer(json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def text_writer(text: str) -> Write:
+    """Fills a file with text; what names a file in undecodable bytes is written as it is shown."""
+    content = text.encode("utf-8", errors="backslashreplace")
+    return lambda file: file.write_bytes(content)
 
 
 def _copy(source: Path) -> Write:

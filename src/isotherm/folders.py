@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isotherm.errors import IsothermError
+from isotherm.errors import (
+    DatasetError,
+    InteractionsError,
+    IsothermError,
+    ModelFolderError,
+    ParameterError,
+    TrainingError,
+)
 from isotherm.files import (
     DIGITS,
     Address,
@@ -76,6 +83,49 @@ class FolderKind:
         )
 
 
+MODEL = FolderKind(
+    what="saved model",
+    manifest="model.json",
+    marks={"format": int, "isotherm": str, "model": str, "files": dict},
+    error=ModelFolderError,
+    roles=("arrays", "users", "items"),
+)
+STORED_LOG = FolderKind(
+    what="stored log",
+    manifest="clicks.json",
+    marks={"format": int, "isotherm": str, "shape": list, "files": dict},
+    error=InteractionsError,
+    roles=("indptr", "indices", "data", "users", "items", "timestamps"),
+)
+RUN = FolderKind(
+    what="training run",
+    manifest="checkpoint.json",
+    marks={"fingerprint": dict, "files": dict},
+    error=TrainingError,
+    roles=("checkpoint",),
+)
+SWEEP = FolderKind(
+    what="sweep",
+    manifest="plan.json",
+    marks={"model": str, "settings": dict, "cells": dict, "log": str},
+    error=ParameterError,
+)
+DATASET = FolderKind(
+    what="data set that isotherm wrote",
+    manifest="dataset.json",
+    marks={"isotherm": str, "dataset": str, "files": dict},
+    error=DatasetError,
+    fixed=("interactions.parquet", "items.parquet"),
+)
+DEMO = FolderKind(
+    what="demo",
+    manifest="demo.json",
+    marks={"isotherm": str, "demo": str, "files": dict},
+    error=ParameterError,
+    fixed=("report.html", "evaluation.json", "recommendations.parquet"),
+)
+
+
 def check_folder(path: Address, kind: FolderKind) -> None:
     """Raise ``kind.error`` where a folder of this kind cannot be written to ``path``.
 
@@ -90,7 +140,7 @@ def check_folder(path: Address, kind: FolderKind) -> None:
         return
     if not stat.S_ISDIR(found.st_mode):
         what = "a file" if stat.S_ISREG(found.st_mode) else "no folder"
-        raise kind.error(f"{path}: is {what}; {kind.what} is kept in a folder: name another")
+        raise kind.error(f"{path}: is {what}; a {kind.what} is kept in a folder: name another")
     _check_content(path, kind)
     check_writable(path, path, kind.error)
 

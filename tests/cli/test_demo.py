@@ -39,4 +39,4 @@ def test_demo_prints_the_table_and_writes_everything(stand_in, tmp_path):
 def test_demo_refuses_a_file_in_the_way(tmp_path):
     (tmp_path / "out").write_text("mine")
     result = CliRunner().invoke(main.app, ["demo", "--out", str(tmp_path / "out")])
-    assert "is a file; the demo writes a folder" in str(result.exception)
+    assert "is a file; a demo is kept in a folder" in str(result.exception)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from isotherm.errors import ModelFolderError, ParameterError, UnsupportedError
+from isotherm.errors import ModelFolderError, OutputError, ParameterError, UnsupportedError
 from tests.cli.test_commands import folder as folder
 from tests.cli.test_commands import invoke, isotherm
 
@@ -40,7 +40,7 @@ def test_two_models_side_by_side(fitted):
 
 def test_what_is_wrong_is_said_before_the_work(fitted):
     log = fitted / "clicks.parquet"
-    with pytest.raises(ParameterError, match=r"a file ending in \.json"):
+    with pytest.raises(OutputError, match=r"--json .*a file ending in \.json"):
         invoke("geometry", "--model", fitted / "plain", "--interactions", log, "--json", fitted / "out.txt")
     with pytest.raises(ModelFolderError):
         invoke("geometry", "--model", fitted / "nowhere", "--interactions", log)

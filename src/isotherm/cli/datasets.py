@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import OutputFolder, check_outputs
+from isotherm.folders import DATASET
+from isotherm.version import __version__
 
 datasets = typer.Typer(help="Public data sets: list, get, info.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of a data set.")]
@@ -54,15 +57,20 @@ def get(
     out: Annotated[Path | None, typer.Option(help="Folder for the two tables; by default the name.")] = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Fetch a data set and write interactions.parquet and items.parquet.
+    """Fetch a data set and write interactions.parquet and items.parquet, to a folder without other files.
 
     Example: isotherm datasets get ml-100k --out data
     """
     from isotherm.data.datasets import dataset
-    from isotherm.files import write_atomically
+    from isotherm.files import streamed
+    from isotherm.folders import saving
 
-    loaded = dataset(name).load()
+    wanted = dataset(name)
     folder = Path(name) if out is None else out
-    for file, frame in (("interactions.parquet", loaded.clicks), ("items.parquet", loaded.items)):
-        write_atomically(folder / file, frame.write_parquet)
+    check_outputs({}, OutputFolder("--out", folder, DATASET))
+    loaded = wanted.load()
+    tables = {"interactions.parquet": loaded.clicks, "items.parquet": loaded.items}
+    with saving(folder, DATASET) as save:
+        files = {file: save.fixed(file, streamed(frame.write_parquet)) for file, frame in tables.items()}
+        save.commit({"isotherm": __version__, "dataset": name, "files": files})
     o.note(f"{name}: from {loaded.origin}\nwritten to {folder}: interactions.parquet, items.parquet", quiet)

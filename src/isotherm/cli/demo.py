@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import OutputFolder, check_outputs
 from isotherm.cli.results import show_evaluation
-from isotherm.errors import ParameterError
+from isotherm.folders import DEMO, MODEL, check_folder
+from isotherm.version import __version__
 
 _MODELS = ("popularity", "content-knn", "ease", "marec", "kernel-ridge")
 _HIGHLIGHT = "kernel-ridge"
@@ -25,15 +27,17 @@ def demo(
 
     Example: isotherm demo --out out
     """
+    check_outputs({}, OutputFolder("--out", out, DEMO))
+    check_folder(out / "model", MODEL)
+
     from isotherm.data.datasets import dataset
     from isotherm.data.splits import mixed
     from isotherm.evaluation import evaluate
-    from isotherm.files import write_atomically
+    from isotherm.files import json_writer, streamed, text_writer
+    from isotherm.folders import saving
     from isotherm.models.registry import model_class
     from isotherm.report import Report, example_users
 
-    if out.exists() and not out.is_dir():
-        raise ParameterError(f"{out}: is a file; the demo writes a folder")
     o.begin(quiet)
     loaded = dataset("ml-100k").load()
     o.note(f"MovieLens-100K from {loaded.origin}", quiet)
@@ -54,9 +58,14 @@ def demo(
         examples=examples,
         importance=best.importance(),
     )
-    report.write(out / "report.html")
-    result.write_json(out / "evaluation.json")
-    write_atomically(out / "recommendations.parquet", recommendations.write_parquet)
+    with saving(out, DEMO) as folder:
+        written = {
+            "report.html": text_writer(report.html()),
+            "evaluation.json": json_writer(result.to_dict()),
+            "recommendations.parquet": streamed(recommendations.write_parquet),
+        }
+        files = {name: folder.fixed(name, write) for name, write in written.items()}
+        folder.commit({"isotherm": __version__, "demo": loaded.dataset.name, "files": files})
     best.save(out / "model")
     show_evaluation(result, [_K])
     o.note(f"written to {out}: report.html, recommendations.parquet, evaluation.json, model", quiet)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import check_outputs, results
 from isotherm.cli.results import show_evaluation, show_ramp_up
 from isotherm.errors import InteractionsError, ParameterError, brief
 
@@ -64,13 +65,15 @@ def evaluate(
     Example: isotherm evaluate --interactions clicks.parquet --items items.parquet --protocol mixed
     --models popularity,content-knn,ease,marec --set marec.backbone.l2=100 -k 10,25 --json out.json
     """
+    logs = {"--interactions": interactions, "--train": train, "--test": test, "--valid": valid}
+    check_outputs({**logs, "--items": items, "--only-users": only_users}, *results(json, report))
+
     from isotherm.data.tables import read_ids
     from isotherm.evaluation import evaluate as run
 
     ks = _lengths(k)
     names = _words(models)
     built = _Built(names, settings or [])
-    o.check_results(json, report)
     o.begin(quiet)
     log_columns = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
 

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import OutputFolder, check_outputs
 from isotherm.errors import ParameterError
+from isotherm.folders import MODEL, RUN
 
 
 def fit(
@@ -42,14 +44,17 @@ def fit(
     from isotherm.models.parameters import build, parse_settings
     from isotherm.models.registry import model_class
 
-    wanted = model_class(model)
     if help_model:
-        typer.echo(described(wanted))
+        typer.echo(described(model_class(model)))
         return
     if interactions is None or out is None:
         raise ParameterError("fit needs --interactions and --out")
-    if out.exists() and not out.is_dir():
-        raise ParameterError(f"{out}: is a file; a model is saved to a folder")
+    check_outputs(
+        {"--interactions": interactions, "--items": items, "--valid": valid},
+        OutputFolder("--out", out, MODEL),
+        OutputFolder("--run-dir", training_run, RUN),
+    )
+    wanted = model_class(model)
     made = build(wanted, parse_settings(settings or []))
     if not made.trains_in_steps and (valid or training_run):
         raise ParameterError(f"--valid and --run-dir are for models that train in steps; {model} does not")

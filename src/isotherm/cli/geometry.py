@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import check_outputs, results, saved_model
 from isotherm.errors import ParameterError
 
 
@@ -43,12 +44,15 @@ def geometry(
     Example: isotherm geometry --model anchors --compare plain --interactions clicks.parquet
     --items items.parquet --json geometry.json --report geometry.html
     """
+    saved = [each for each in map(saved_model, (model, *(compare or []))) if each]
+    inputs = {"--interactions": interactions, "--items": items, "--model or --compare": saved}
+    check_outputs(inputs, *results(json, report))
+
     from isotherm.cli.results import show_table
     from isotherm.geometry import Look, study
     from isotherm.models.vae.masking import Bernoulli
     from isotherm.report.geometry import GeometryReport, summary
 
-    o.check_results(json, report)
     mask = None if keep is None else Bernoulli(keep=keep)
     look = Look(users, pairs, mask, masks, neighbours, points, step, seed)
     o.begin(quiet)

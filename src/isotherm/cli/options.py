@@ -101,20 +101,3 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
     gaps = "; no value: " + ", ".join(missing[:20] + (["…"] if len(missing) > 20 else []))
     note(f"{shown_path(path)}: {items!r}" + (gaps if missing else ""), quiet)
     return items
-
-
-def check_results(json: Path | None, report: Path | None) -> None:
-    """Find out before the work whether --json and --report can be written."""
-    check_writable(json, (".json",))
-    check_writable(report, (".html", ".htm"))
-
-
-def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
-    """Find out before the work whether its result can be written."""
-    if path is None:
-        return
-    if suffixes and not path.name.endswith(suffixes):
-        raise ParameterError(f"{path}: a file ending in {', '.join(suffixes)} is needed")
-    if path.is_dir():
-        raise ParameterError(f"{path}: is a folder; name a file")
-    path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import OutputFile, check_outputs, saved_model
 from isotherm.errors import InteractionsError, ItemsError, ParameterError
 
 _WRITERS = {
@@ -36,14 +37,21 @@ def recommend(
 
     Example: isotherm recommend --model model --all -k 20 --out recs.parquet
     """
-    from isotherm.data import Items
-    from isotherm.data.tables import read_ids
-    from isotherm.files import write_atomically
-    from isotherm.models.persistence import load
-
     if (users is None) == (not everyone):
         raise ParameterError("recommend needs either --users or --all")
-    o.check_writable(out, tuple(_WRITERS))
+    inputs = {
+        "--model": saved_model(model),
+        "--users": users,
+        "--new-items": new_items,
+        "--candidates": candidates,
+    }
+    check_outputs(inputs, OutputFile("--out", out, tuple(_WRITERS)))
+
+    from isotherm.data import Items
+    from isotherm.data.tables import read_ids
+    from isotherm.files import streamed, write_atomically
+    from isotherm.models.persistence import load
+
     o.begin(quiet)
     loaded = load(model)
     if new_items is not None:
@@ -51,5 +59,5 @@ def recommend(
     chosen = None if users is None else read_ids(users, user_column, InteractionsError)
     allowed = None if candidates is None else read_ids(candidates, item_column, ItemsError)
     lists = loaded.recommend(chosen, k, exclude_seen=not include_seen, candidates=allowed)
-    write_atomically(out, lambda file: _WRITERS[out.suffix](lists, file))
+    write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.outputs import OutputFolder, check_outputs
 from isotherm.errors import ParameterError
+from isotherm.folders import SWEEP
 
 
 def sweep(
@@ -39,13 +41,13 @@ def sweep(
     Example: isotherm sweep --interactions clicks.parquet --beta 0.1,0.2,0.5 --keep 0.5,0.8,1
     --anchors 0,1,3 --jobs 2 --out sweep
     """
+    check_outputs({"--interactions": interactions}, OutputFolder("--out", out, SWEEP))
+
     from isotherm.cli.results import show_table
     from isotherm.models.parameters import parse_settings
     from isotherm.report.sweep import SweepReport, table
     from isotherm.tuning.sweep import sweep as run
 
-    if out.exists() and not out.is_dir():
-        raise ParameterError(f"{out}: is a file; a sweep is a folder")
     grid: dict[str, Any] = {
         "betas": _numbers("beta", beta),
         "keeps": _numbers("keep", keep),

@@ -17,19 +17,12 @@ from scipy.sparse import csr_array
 from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError
 from isotherm.files import streamed
-from isotherm.folders import FolderKind, saving
+from isotherm.folders import STORED_LOG, saving
 from isotherm.version import __version__
 
-MANIFEST = "clicks.json"
+MANIFEST = STORED_LOG.manifest
 FORMAT = 1
 _PARTS = ("indptr", "indices", "data")
-FOLDER = FolderKind(
-    what="stored log",
-    manifest=MANIFEST,
-    marks={"format": int, "isotherm": str, "shape": list, "files": dict},
-    error=InteractionsError,
-    roles=(*_PARTS, "users", "items", "timestamps"),
-)
 
 
 def is_stored(path: Any) -> bool:
@@ -54,7 +47,7 @@ def store(
     frames = {"users": users.values.to_frame("id"), "items": items.values.to_frame("id")}
     if times is not None:
         frames["timestamps"] = times.to_frame("timestamp")
-    with saving(path, FOLDER) as folder:
+    with saving(path, STORED_LOG) as folder:
         files = {role: folder.by_content(role, ".npy", _array(values)) for role, values in arrays.items()}
         for role, frame in frames.items():
             files[role] = folder.by_content(role, ".parquet", streamed(frame.write_parquet))

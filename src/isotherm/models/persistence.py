@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from isotherm.data import IdMap
 from isotherm.errors import ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import is_whole, streamed
-from isotherm.folders import FolderKind, saving
+from isotherm.folders import MODEL, saving
 from isotherm.models.catalogue import part
 from isotherm.models.parameters import Part, hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
@@ -28,14 +28,7 @@ from isotherm.progress import stage
 from isotherm.version import __version__
 
 FORMAT = 2
-MANIFEST = "model.json"
-FOLDER = FolderKind(
-    what="saved model",
-    manifest=MANIFEST,
-    marks={"format": int, "isotherm": str, "model": str, "files": dict},
-    error=ModelFolderError,
-    roles=("arrays", "users", "items"),
-)
+MANIFEST = MODEL.manifest
 _CLICKS = ("data", "indices", "indptr")
 
 
@@ -49,7 +42,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     arrays, document = model.state()
     arrays = {f"model/{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
     arrays |= {f"clicks/{name}": getattr(model.clicks_, name) for name in _CLICKS}
-    with stage(f"save {model.name}"), saving(path, FOLDER) as folder:
+    with stage(f"save {model.name}"), saving(path, MODEL) as folder:
         files = {
             "arrays": folder.by_content("arrays", ".safetensors", lambda file: save_file(arrays, file)),
             "users": folder.by_content("users", ".parquet", _ids_writer(model.users_)),

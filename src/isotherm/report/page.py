@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from isotherm.evaluation import Evaluation, Interval, RampUp
-from isotherm.files import write_atomically
+from isotherm.files import text_writer, write_atomically
 from isotherm.report.examples import ExampleUser
 from isotherm.report.figures import importance_bars, kernel_bars, metric_bars, ramp_lines
 from isotherm.version import __version__
@@ -40,8 +40,7 @@ class Page(ABC):
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the page whole or not at all."""
-        page = self.html()
-        write_atomically(path, lambda file: file.write_text(page, encoding="utf-8"))
+        write_atomically(path, text_writer(self.html()))
 
 
 @dataclass(frozen=True)

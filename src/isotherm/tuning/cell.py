@@ -1,6 +1,5 @@
 """One cell of a sweep, in a process of its own: python -m isotherm.tuning.cell FOLDER CELL"""
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,9 @@ from isotherm.data.splits import Split, strong
 from isotherm.errors import IsothermError
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
+from isotherm.folders import RUN, discard
 from isotherm.geometry import Look, study
+from isotherm.models.vae.checkpoint import LOG
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
 
@@ -32,7 +33,7 @@ def run(folder: Path, cell: str) -> None:
     model.save(folder / "models" / cell)
     row = {"epochs": model.progress_.best_epoch or model.progress_.epoch, "seconds": seconds}
     write_result(folder, cell, row | _ranked(model, split, plan.seed) | _geometry(model, split.train, plan))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    discard(checkpoints, RUN, others=[LOG])
 
 
 def _ranked(model: Any, split: Split, seed: int) -> dict[str, float]:

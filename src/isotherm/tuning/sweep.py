@@ -21,8 +21,10 @@ import polars as pl
 
 from isotherm.checks import whole
 from isotherm.data import Interactions
+from isotherm.data.stored import is_stored
 from isotherm.errors import ParameterError, TrainingError
-from isotherm.files import write_json
+from isotherm.files import locked, write_json
+from isotherm.folders import SWEEP, check_folder
 from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
 from isotherm.progress import stage, tell
@@ -104,8 +106,8 @@ def sweep(
     betas, keeps, anchors: values of β, of the mask's keep probability and of λ_A; where empty, the model's
     own.
     settings: dotted, for all cells.  jobs: cells at one time; they share the cores. Raises ParameterError
-    where a setting is unknown or ``folder`` holds another sweep, TrainingError where a cell failed; finished
-    cells stay.
+    where a setting is unknown or ``folder`` holds another sweep or anything else, TrainingError where a cell
+    failed; finished cells stay.
     """
     whole("jobs", jobs, 1)
     folder = Path(folder)
@@ -128,8 +130,15 @@ def sweep(
     plan = Plan(model, dict(settings or {}), cells, holdout, fold_in, pairs, probe, seed, log)
     for cell in cells:
         plan.built(cell)  # says what is wrong before the work
-    _begin(folder, plan, clicks)
-    _run(folder, [cell for cell in cells if not _result(folder, cell).exists()], len(cells), jobs)
+    check_folder(folder, SWEEP)
+    try:
+        with locked(folder, wait=False):
+            _begin(folder, plan, clicks)
+            _run(folder, [cell for cell in cells if not _result(folder, cell).exists()], len(cells), jobs)
+    except BlockingIOError as cause:
+        raise ParameterError(
+            f"{folder}: another sweep is at work there; wait for it, or name another folder"
+        ) from cause
     return finished(folder, names)
 
 
@@ -145,7 +154,7 @@ def finished(folder: Path, names: dict[str, str]) -> Sweep:
 
 def read_plan(folder: Path) -> Plan:
     """The plan of a sweep's folder."""
-    return Plan(**json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+    return Plan(**json.loads((folder / SWEEP.manifest).read_text(encoding="utf-8")))
 
 
 def write_result(folder: Path, cell: str, row: Mapping[str, Any]) -> None:
@@ -176,7 +185,7 @@ def _swept(
 
 def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
     """Write the plan and the log, or see that they are there already."""
-    file = folder / "plan.json"
+    file = folder / SWEEP.manifest
     if file.exists():
         try:
             there = asdict(read_plan(folder))
@@ -190,9 +199,9 @@ def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
             raise ParameterError(
                 f"{folder}: holds another sweep ({', '.join(differ)} differ); name another folder"
             )
-    else:
+    write_json(file, asdict(plan))  # first: from now on the folder is known as this sweep's
+    if not is_stored(folder / "clicks"):
         clicks.store(folder / "clicks")
-    write_json(file, asdict(plan))
 
 
 def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:

@@ -22,20 +22,13 @@ from torch import Tensor
 
 from isotherm.errors import TrainingError
 from isotherm.files import is_whole, locked, told
-from isotherm.folders import FolderKind, check_folder, manifest_of, saving_locked
+from isotherm.folders import RUN, check_folder, manifest_of, saving_locked
 from isotherm.models.parameters import hyperparameters
 from isotherm.version import __version__
 
 FORMAT = 2
-MANIFEST = "checkpoint.json"
+MANIFEST = RUN.manifest
 LOG = "run.jsonl"
-FOLDER = FolderKind(
-    what="training run",
-    manifest=MANIFEST,
-    marks={"fingerprint": dict, "files": dict},
-    error=TrainingError,
-    roles=("checkpoint",),
-)
 
 
 class RunFolder:
@@ -45,7 +38,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: Mapping[str, str]) -> None:
-        check_folder(path, FOLDER)
+        check_folder(path, RUN)
         self.path = Path(path)
         self.fingerprint = {**fingerprint, "isotherm": f"{__version__}, format {FORMAT}"}
 
@@ -59,8 +52,8 @@ class RunFolder:
                 raise TrainingError(
                     f"{self.path}: another training is at work in this folder; wait for it, or name another"
                 ) from cause
-            with saving_locked(self.path, FOLDER, clear=has_locks) as save:
-                if manifest_of(self.path, FOLDER) is None:  # from now on it is known as this run's
+            with saving_locked(self.path, RUN, clear=has_locks) as save:
+                if manifest_of(self.path, RUN) is None:  # from now on it is known as this run's
                     save.commit({"fingerprint": self.fingerprint, "files": {}})
             yield
 
@@ -73,7 +66,7 @@ class RunFolder:
     def save(self, arrays: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
         """Replace the checkpoint, whole or not at all; the folder is held."""
         whole = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
-        with saving_locked(self.path, FOLDER, clear=False) as folder:
+        with saving_locked(self.path, RUN, clear=False) as folder:
             file = folder.by_content("checkpoint", ".safetensors", lambda file: save_file(whole, file))
             folder.commit({**document, "fingerprint": self.fingerprint, "files": {"checkpoint": file}})
 

@@ -1,0 +1,147 @@
+"""What a command will write, checked before any work: it can be written, and costs nothing that is there."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from isotherm.errors import OutputError
+from isotherm.files import check_file
+from isotherm.folders import MODEL, FolderKind, check_folder
+
+Inputs = Mapping[str, Path | list[Path] | None]  #: option -> what it names; a folder, a file or a pattern
+_PLACE = "name another place"
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that an option names. suffixes: one of them must end its name."""
+
+    option: str
+    path: Path | None
+    suffixes: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise OutputError where it cannot be written."""
+        assert self.path is not None
+        if self.path.suffix not in self.suffixes:
+            raise OutputError(
+                f"{self.option} {self.path}: a file ending in {', '.join(self.suffixes)} is needed"
+            )
+        check_file(self.path)
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder that an option names. kind: what may be in it already."""
+
+    option: str
+    path: Path | None
+    kind: FolderKind
+
+    def check(self) -> None:
+        """Raise the kind's error where it cannot be written."""
+        assert self.path is not None
+        check_folder(self.path, self.kind)
+
+
+Output = OutputFile | OutputFolder
+
+
+def results(json: Path | None, report: Path | None) -> tuple[OutputFile, OutputFile]:
+    """What --json and --report name."""
+    return OutputFile("--json", json, (".json",)), OutputFile("--report", report, (".html", ".htm"))
+
+
+def saved_model(folder: Path) -> Path | None:
+    """A model's folder as an input; where no model is in it, loading will say so."""
+    return folder if (folder / MODEL.manifest).exists() else None
+
+
+def check_outputs(inputs: Inputs, *outputs: Output) -> None:
+    """Raise OutputError where an output cannot be written, or would cost an input or another output.
+
+    No output may be an input, or lie inside one; no input or output may lie inside an output folder. Links
+    and hard links count as what they lead to.
+    """
+    wanted = [output for output in outputs if output.path is not None]
+    for output in wanted:
+        output.check()
+    for number, output in enumerate(wanted):
+        for other in wanted[:number]:
+            _apart(output, other)
+        for option, path in _named(inputs):
+            _away(output, option, path)
+
+
+def _named(inputs: Inputs) -> Iterator[tuple[str, Path]]:
+    for option, paths in inputs.items():
+        for path in paths if isinstance(paths, list) else [paths]:
+            if path is not None:
+                yield option, path
+
+
+def _apart(output: Output, other: Output) -> None:
+    """Two outputs are two places, neither within the other."""
+    assert output.path is not None
+    assert other.path is not None
+    if _same(output.path, other.path):
+        raise OutputError(f"{output.option} {output.path}: {other.option} names the same; {_PLACE}")
+    for inner, outer in ((output, other), (other, output)):
+        assert inner.path is not None
+        assert outer.path is not None
+        if isinstance(outer, OutputFolder) and _inside(inner.path, outer.path):
+            raise OutputError(
+                f"{inner.option} {inner.path}: lies inside {outer.option} {outer.path}; {_PLACE}"
+            )
+
+
+def _away(output: Output, option: str, source: Path) -> None:
+    """An output is no input, lies in none, and holds none."""
+    path = output.path
+    assert path is not None
+    read = [source] if os.path.lexists(source) else [Path(name) for name in _matches(source)]
+    if any(_same(path, each) for each in read) or _would_match(path, source):
+        raise OutputError(f"{output.option} {path}: is what {option} reads; {_PLACE}")
+    for each in read:
+        if each.is_dir() and (_inside(path, each) or _leads_to(each, path)):
+            raise OutputError(f"{output.option} {path}: lies inside {option} {each}, which is read; {_PLACE}")
+        if isinstance(output, OutputFolder) and _inside(each, path):
+            raise OutputError(f"{output.option} {path}: holds {option} {each}, which is read; {_PLACE}")
+
+
+def _matches(pattern: Path) -> Iterable[str]:
+    return glob.glob(str(pattern), recursive=True) if any(letter in str(pattern) for letter in "*?[") else ()
+
+
+def _would_match(path: Path, source: Path) -> bool:
+    """Whether a file that is not there yet would be read the next time."""
+    is_pattern = not source.exists() and any(letter in str(source) for letter in "*?[")
+    return is_pattern and Path(os.path.realpath(path)).match(os.path.abspath(source))
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether both names lead to one place, which need not be there."""
+    if os.path.realpath(first) == os.path.realpath(second):
+        return True
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return any(_same(above, folder) for above in Path(os.path.realpath(path)).parents)
+
+
+def _leads_to(folder: Path, path: Path) -> bool:
+    """Whether a file below ``folder`` is a link, or a hard link, to the file ``path``."""
+    try:
+        told = os.stat(path)
+        if not stat.S_ISREG(told.st_mode):
+            return False
+        return any(os.path.samestat(told, each.stat()) for each in folder.rglob("*") if each.is_file())
+    except OSError:
+        return False
