@@ -54,6 +54,7 @@ def run() -> None:
     except IsothermError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename or ''}: {error.strerror or error}")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {where}{error.strerror or error}")
     except MemoryError:
         sys.exit("error: out of memory; the closed forms need several times items² × 4 bytes")
