@@ -188,11 +188,11 @@ def test_a_folder_with_hidden_files_only_is_empty(isotherm, desk):
     assert (folder / ".gitkeep").read_text() == (folder / ".DS_Store").read_text() == "mine"
 
 
-def test_a_model_is_replaced_beside_a_users_files(isotherm, desk, model):
+def test_a_model_is_replaced_beside_a_users_files(model, clicks):
     mine = ["arrays-backup.safetensors", "users-eu.parquet", "items-0123456789abcdef.parquet", "notes"]
     for name in mine:
         (model / name).write_text("mine")
-    isotherm.succeeds("fit", "--interactions", "clicks.csv", "--model", "ease", "--out", "model", "-q")
+    Popularity().fit(clicks).save(model)
     assert [(model / name).read_text() for name in mine] == ["mine"] * 4
     assert len(list(model.iterdir())) == 8
 
@@ -214,7 +214,7 @@ def test_a_model_is_replaced_beside_a_users_files(isotherm, desk, model):
         None,
     ],
 )
-def test_a_manifest_is_not_believed_about_what_to_remove(isotherm, desk, model, listed):
+def test_a_manifest_is_not_believed_about_what_to_remove(desk, model, clicks, listed):
     (model / "sub").mkdir()
     for name in (
         "items-2024.parquet",
@@ -229,7 +229,7 @@ def test_a_manifest_is_not_believed_about_what_to_remove(isotherm, desk, model, 
     manifest["files"] |= {"items": value, "arrays": value}
     (model / "model.json").write_text(json.dumps(manifest))
     before = {file: file.read_bytes() for file in desk.rglob("*") if file.is_file()}
-    isotherm.succeeds("fit", "--interactions", "clicks.csv", "--model", "ease", "--out", "model", "-q")
+    Popularity().fit(clicks).save(model)
     kept = [file for file in before if file.name != "model.json"]
     changed = [file for file in kept if not file.exists() or file.read_bytes() != before[file]]
     assert [file.parent.name for file in changed] == ["model"]  # the old users-….parquet, which it did list

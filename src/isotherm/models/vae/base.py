@@ -15,7 +15,7 @@ from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.interactions import with_entries
 from isotherm.errors import TrainingError
-from isotherm.folders import check_folder
+from isotherm.folders import RUN, check_folder
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import part
 from isotherm.models.cosines import cosines
@@ -23,7 +23,7 @@ from isotherm.models.item_item import DenseWeights
 from isotherm.models.parameters import part_of
 from isotherm.models.requests import check_data
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
-from isotherm.models.vae.checkpoint import FOLDER, described, digest, digest_of_rows
+from isotherm.models.vae.checkpoint import described, digest, digest_of_rows
 from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.networks import Network
 from isotherm.models.vae.objective import Guide, Reconstruction, Term
@@ -117,7 +117,7 @@ class VAERecommender(Recommender):
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         if self._run is not None:
-            check_folder(self._run, FOLDER)
+            check_folder(self._run, RUN)
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
         validation: Validation | None
