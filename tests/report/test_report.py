@@ -4,10 +4,12 @@ import re
 
 import pytest
 
-from isotherm import EASE, KernelRidge, MARec, Popularity, evaluate
+from isotherm import EASE, MMR, Interactions, KernelRidge, MARec, Popularity, evaluate
 from isotherm.data import splits
+from isotherm.data.folds import k_fold
 from isotherm.report import Report, example_users
 from isotherm.report.examples import title_of
+from isotherm.report.figures import tradeoff_points
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def test_page_holds_table_figures_examples_and_protocol(made, items, tmp_path):
     report = Report("A <title>", "test data", evaluation, 5, "marec", examples, model.importance())
     report.write(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "A &lt;title&gt;" in page
     assert page.count('<section class="user">') == 3
     mean = evaluation.models["marec"].metrics["cold"]["hr@5"].mean
@@ -90,3 +92,40 @@ def test_importance_is_a_figure_and_a_table(clicks, items):
         table = page.split("The same as a table")[1]
         for field in model.importance()["field"]:
             assert f"<td>{field}</td>" in table
+
+
+def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
+    timed = Interactions.from_frame(clicks.to_frame().with_row_index("timestamp"))
+    models = {"popularity": Popularity(), "mmr": MMR(diversity=0.5)}
+    evaluation = evaluate(splits.mixed(timed, seed=0), models, items, ks=[5], by=["clicks", "item-age"])
+    page = Report("t", "s", evaluation, 5, "mmr").html()
+    assert page.count("<svg") == 4
+    shown = page.split("What the lists are like")[1].split("<h2>")[0]
+    for name in ("diversity@5", "calibration-js@5", "calibration-kl@5", "novelty@5", "coverage@5", "gini@5"):
+        value = evaluation.models["mmr"].metrics["all"][name]
+        assert f">{name}<" in shown
+        assert f">{getattr(value, 'mean', value):.3f}<" in shown
+    assert "By genres." in shown
+    groups = page.split("By how much is known of a user")[1].split("<h2>")[0]
+    for label, group in evaluation.models["mmr"].groups["clicks"]["all"].items():
+        assert f"<td>{label}</td>" in groups
+        assert f">{group.metrics['hr@5'].mean:.3f}<" in groups
+    first = evaluation.split["groups"]["item-age"]["oldest quarter"]
+    assert f"{first['first']} to {first['last']}" in page
+    assert "candidates are all items of the item table" in page
+
+
+def test_page_of_folds_says_so(clicks):
+    evaluation = evaluate(
+        k_fold(clicks, "strong", 3), {"ease": EASE(), "p": Popularity()}, ks=[5], by="clicks"
+    )
+    page = Report("t", "s", evaluation, 5, "ease").html()
+    assert "3 folds, each with" in page
+    assert "Every user is hidden in exactly one of the 3 folds" in page
+    assert "candidates are the items that somebody clicked" in page
+    assert "What the lists are like" not in page
+
+
+def test_models_at_one_point_share_a_label(clicks, items):
+    same = evaluate(splits.mixed(clicks, seed=0), {"one": EASE(), "two": EASE()}, items, ks=[5])
+    assert "one, two" in tradeoff_points(same, "diversity@5", "ndcg@5", "one")

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from isotherm.evaluation import Evaluation, RampUp
+from isotherm.evaluation.groups import LABELS
 
 INK, BAR = "#1c2430", "#7f9cb8"
 LINES = ["#d1495b", "#3d6f9e", "#5b8c5a", "#b08d3e", "#7a5c99", "#5b6675", "#2a9d8f", "#e07a5f"]
@@ -38,6 +39,75 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
                 "candidates:N", sort=sets, title=None, header=header("datum.value + ' candidates'")
             ),
             row=alt.Row("metric:N", sort=list(metrics), title=None, header=header("datum.value", "left")),
+        )
+    )
+    return svg(chart)
+
+
+def tradeoff_points(evaluation: Evaluation, measure: str, metric: str, highlight: str) -> str:
+    """One point a model: how unlike the items of its lists are against how well it ranks, 95% intervals."""
+    import altair as alt
+
+    rows = evaluation.to_frame().filter(pl.col("metric").is_in([measure, metric]), candidates="all")
+    wide = rows.pivot("metric", index="model", values=["mean", "low", "high"])
+    wide = wide.rename(
+        {name: name.replace(f"_{measure}", "_x").replace(f"_{metric}", "_y") for name in wide.columns}
+    )
+    if "mean_x" not in wide.columns:
+        return ""
+    same = [pl.col(name).round(3) for name in ("mean_x", "mean_y")]  # models at one point share their label
+    wide = wide.drop_nulls().with_columns(label=pl.col("model").str.join(", ").over(same))
+    base = alt.Chart(inline(wide))
+    axis = alt.Axis(tickCount=6)
+    x = alt.X("mean_x:Q", title=f"{measure}, more varied →", scale=_padded(40), axis=axis)
+    y = alt.Y("mean_y:Q", title=f"{metric}, better ranked →", scale=_padded(18), axis=axis)
+    color = alt.condition(alt.datum.model == highlight, alt.value("#d1495b"), alt.value(LINES[1]))
+    rule = base.mark_rule(strokeWidth=1.6, opacity=0.5)
+    level = rule.encode(x="low_x:Q", x2="high_x:Q", y=y, color=color)
+    upright = rule.encode(x=x, y="low_y:Q", y2="high_y:Q", color=color)
+    points = base.mark_point(size=80, filled=True, opacity=1).encode(x=x, y=y, color=color)
+    names = base.mark_text(align="left", baseline="bottom", dx=7, dy=-6, fontSize=13, color=INK)
+    names = names.encode(x=x, y=y, text="label:N")
+    return svg(alt.layer(level, upright, points, names).properties(width=720, height=300))
+
+
+def _padded(pixels: int) -> Any:
+    """An axis from the least value to the most, with room for labels."""
+    import altair as alt
+
+    return alt.Scale(zero=False, padding=pixels)
+
+
+def group_points(evaluation: Evaluation, by: str, metric: str) -> str:
+    """One point a model and group, 95% intervals; a panel a set of candidates."""
+    import altair as alt
+
+    rows = evaluation.groups_frame().filter(pl.col("metric") == metric, by=by)
+    labels = [label for label in LABELS[by] if label in rows["group"]]
+    models = list(evaluation.models)
+    sets = [s for s in ("cold", "warm", "all") if s in rows["candidates"]]
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("group:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-30 if by != "clicks" else 0)),
+        xOffset=alt.XOffset("model:N", sort=models),
+        color=alt.Color(
+            "model:N",
+            sort=models,
+            title=None,
+            scale=alt.Scale(range=LINES),
+            legend=alt.Legend(orient="top", symbolOpacity=1, labelFontSize=12),
+        ),
+    )
+    whiskers = base.mark_rule(strokeWidth=1.6, opacity=0.6).encode(
+        y=alt.Y("low:Q", title=metric), y2="high:Q"
+    )
+    points = base.mark_point(size=55, filled=True, opacity=1).encode(y="mean:Q")
+    chart = (
+        alt.layer(whiskers, points)
+        .properties(width=(930 - 30 * len(sets)) / len(sets), height=230)
+        .facet(
+            column=alt.Column(
+                "candidates:N", sort=sets, title=None, header=header("datum.value + ' candidates'")
+            )
         )
     )
     return svg(chart)

@@ -11,7 +11,14 @@ import polars as pl
 from isotherm.evaluation import Evaluation, Interval, RampUp
 from isotherm.files import text_writer, write_atomically
 from isotherm.report.examples import ExampleUser
-from isotherm.report.figures import importance_bars, kernel_bars, metric_bars, ramp_lines
+from isotherm.report.figures import (
+    group_points,
+    importance_bars,
+    kernel_bars,
+    metric_bars,
+    ramp_lines,
+    tradeoff_points,
+)
 from isotherm.version import __version__
 
 _SETS = {
@@ -20,6 +27,11 @@ _SETS = {
     "all": "everything in one list",
 }
 
+_OF_LISTS = ("diversity", "calibration-js", "calibration-kl", "novelty", "coverage", "gini")
+_GROUPINGS = {
+    "clicks": ("By how much is known of a user", "clicks of the history"),
+    "item-age": ("By how long an item has been there", "first click of the item to find"),
+}
 
 _ALIGNMENT_CAPTION = (
     "Weight of each field, and of each pair of fields, in the learned item similarity. Pairs are products of "
@@ -73,7 +85,51 @@ class Report(Page):
             bars=metric_bars(self.evaluation, metrics, self.highlight),
             importance=self._importance(),
             comparisons=self._comparisons(),
+            lists=self._lists(metrics[1]),
+            groups=self._groups(metrics[0]),
         )
+
+    def _lists(self, metric: str) -> dict[str, Any] | None:
+        """What the lists of all candidates are like; None where metadata says nothing of them."""
+        results = self.evaluation.models
+        known = [f"{name}@{self.k}" for name in _OF_LISTS]
+        names = [name for name in known if any(name in result.metrics["all"] for result in results.values())]
+        diversity = f"diversity@{self.k}"
+        if diversity not in names:
+            return None
+        rows = [
+            (model, [_shown(result.metrics["all"].get(name)) for name in names])
+            for model, result in results.items()
+        ]
+        figure = tradeoff_points(self.evaluation, diversity, metric, self.highlight)
+        return {"names": names, "rows": rows, "figure": figure}
+
+    def _groups(self, metric: str) -> list[dict[str, Any]]:
+        """A figure and a table for each grouping."""
+        found = []
+        for by in dict.fromkeys(by for result in self.evaluation.models.values() for by in result.groups):
+            title, of = _GROUPINGS[by]
+            first = next(iter(self.evaluation.models.values())).groups[by]["all"]
+            rows = [
+                {
+                    "label": label,
+                    "users": group.users,
+                    "span": self._span(by, label),
+                    "cells": [
+                        _shown(result.groups[by]["all"][label].metrics[metric])
+                        for result in self.evaluation.models.values()
+                    ],
+                }
+                for label, group in first.items()
+            ]
+            figure = group_points(self.evaluation, by, metric)
+            found.append({"title": title, "of": of, "metric": metric, "rows": rows, "figure": figure})
+        return found
+
+    def _span(self, by: str, label: str) -> str:
+        """From when to when the items of a group had their first click."""
+        facts = self.evaluation.split.get("groups", {}).get(by, {}).get(label, {})
+        return f"{facts['first']} to {facts['last']}" if "first" in facts else ""
 
     def _importance(self) -> dict[str, Any] | None:
         """The figure of what the metadata is worth, what it shows, and the same as a table."""
@@ -149,6 +205,10 @@ class Report(Page):
             )
         order = list(_SETS)
         return sorted(rows, key=lambda row: order.index(str(row["candidates"])))
+
+
+def _shown(value: Interval | float | None) -> str:
+    return "" if value is None else f"{_mean(value):.3f}"
 
 
 def _mean(value: Interval | float) -> float:
