@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.items import Kind
-from isotherm.errors import ParameterError
+from isotherm.errors import ItemsError, ParameterError
 
 Vectors: TypeAlias = csr_array | NDArray[np.float32]
 Weighting = Literal["count", "binary", "tfidf"]
 _WITHIN = " > "
+_LARGEST = 1e15  # in a vector: squares of more overflow float32
+_FAR = 1e30  # ranges away, a number is as far as it can be
 
 
 class Encoder(Protocol):
@@ -176,9 +178,10 @@ class NumberEncoder:
 
     def transform(self, column: pl.Series) -> NDArray[np.float32]:
         """(n_items,) float32, NaN where missing."""
-        scale = (self.high_ - self.low_) or 1.0
+        scale = (self.high_ / 2 - self.low_ / 2) or 0.5  # halves: the range of float64's largest is infinite
         values = column.cast(pl.Float64).to_numpy().astype(np.float64)
-        return ((values - self.low_) / scale).astype(np.float32)
+        scaled = np.clip((values / 2 - self.low_ / 2) / scale, -_FAR, _FAR)
+        return scaled.astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """The range."""
@@ -197,7 +200,10 @@ class VectorEncoder:
         return self
 
     def transform(self, column: pl.Series) -> NDArray[np.float32]:
-        """(n_items, length) float32, zeros where missing. Raises ParameterError for another length."""
+        """(n_items, length) float32, zeros where missing.
+
+        Raises ParameterError for another length, ItemsError where a vector's square would overflow.
+        """
         lengths = column.list.len().fill_null(0).to_numpy()
         wrong = np.flatnonzero((lengths > 0) & (lengths != self.length_))
         if len(wrong):
@@ -207,6 +213,13 @@ class VectorEncoder:
             )
         vectors = np.zeros((len(column), self.length_), dtype=np.float32)
         vectors[lengths > 0] = column.drop_nulls().explode().to_numpy().reshape(-1, self.length_)
+        beyond = np.flatnonzero(~(np.abs(vectors).max(axis=1, initial=0) <= _LARGEST))
+        if len(beyond):
+            row = beyond[0]
+            raise ItemsError(
+                f"field {column.name!r}, row {row + 1}: a vector with a number beyond {_LARGEST:g}; "
+                "scale the vectors down"
+            )
         return vectors
 
     def state(self) -> dict[str, Any]:

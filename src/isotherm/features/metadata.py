@@ -125,12 +125,17 @@ class FeatureStack:
         fields = []
         for name, vectors in encoded.vectors.items():
             if isinstance(vectors, csr_array):
-                fields.append(normalize(vectors))
+                fields.append(_unit_rows(vectors))
                 continue
             mean, spread = self._scales[name]
             scaled = np.where(np.isfinite(vectors), (vectors - mean) / spread, 0)
-            fields.append(csr_array(scaled[:, None] if scaled.ndim == 1 else normalize(scaled)))
+            fields.append(csr_array(scaled[:, None] if scaled.ndim == 1 else _unit_rows(scaled)))
         return csr_array(hstack(fields, format="csr", dtype=np.float32))
+
+
+def _unit_rows(vectors: Vectors) -> Vectors:
+    """Rows of unit length, or zero; a field may have no feature at all."""
+    return normalize(vectors) if vectors.shape[1] else vectors
 
 
 def all_features(items: Items) -> csr_array:

@@ -51,7 +51,9 @@ class SampledKernel:
         self.n_terms, self.n = terms.shape[:2]
         self._flat = terms.reshape(self.n_terms, -1)
         total = max(float(terms.sum(axis=(1, 2), dtype=np.float64).sum()) / self.n, 1e-12)
-        self.equal = {ridge: np.full(self.n_terms + 1, -np.log(ridge * total)) for ridge in _RIDGES}
+        #: kernels that are zero everywhere leave the weights as large as they may be
+        starts = {ridge: np.clip(-np.log(ridge * total), _LEAST, _LARGEST) for ridge in _RIDGES}
+        self.equal = {ridge: np.full(self.n_terms + 1, start) for ridge, start in starts.items()}
 
     def inverse(self, logs: NDArray[np.float64]) -> NDArray[np.float32]:
         """P = (K + I)⁻¹, (n, n)."""

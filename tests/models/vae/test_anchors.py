@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 
 from isotherm import Interactions, Items
 from isotherm.errors import ParameterError
+from isotherm.features.metadata import all_features
 from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
 from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.objective import Forward
@@ -166,3 +167,12 @@ def test_anchors_draw_the_posterior_means_to_their_centroids(clicks):
         return np.square(mean - centroid).sum(1).mean() / np.square(mean).sum(1).mean()
 
     assert apart(2.0) < 0.75 * apart(0.0)
+
+
+def test_anchors_from_a_table_that_says_nothing_begin_at_zero(clicks):
+    items = Items.from_frame(
+        pl.DataFrame({"item_id": clicks.items.values, "plot": ["the of and"] * 25}), kinds={"plot": "text"}
+    )
+    assert (
+        not ItemAnchors(weight=0.1, init="metadata").initial(clicks.matrix, all_features(items), 4, 0).any()
+    )

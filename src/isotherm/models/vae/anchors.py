@@ -194,10 +194,12 @@ def cold_anchors(
 
 def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> NDArray[np.float64]:
     """Left singular vectors times √(σ²/(σ² + l2)), zeros past the rank, (n_items, width)."""
+    found = np.zeros((rows.shape[0], width))
+    if not rows.nnz:  # a table that says nothing
+        return found
     rank = min(width, min(rows.shape))
     drawn = stream_seed(seed, "singular vectors of the anchors")
     left, sizes, _ = randomized_svd(rows.astype(np.float64), rank, random_state=drawn)
-    found = np.zeros((rows.shape[0], width))
     found[:, :rank] = left * np.sqrt(sizes**2 / np.maximum(sizes**2 + l2, 1e-12))
     return found
 
