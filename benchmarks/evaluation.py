@@ -31,13 +31,6 @@ class Factors(Recommender):
         rows = np.resize(self.users, (user_items.shape[0], RANK))
         return rows @ self.items
 
-    def state(self):
-        """None."""
-        return {}, {}
-
-    def restore(self, arrays, document) -> None:
-        """None."""
-
 
 def main() -> None:
     progress.watch_with("silent")

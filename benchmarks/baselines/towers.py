@@ -1,7 +1,7 @@
 """What the baselines share: item features, users by their history, pairs with sampled negatives."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from isotherm import Interactions, Items
 from isotherm.features.metadata import all_features
 from isotherm.models.base import Recommender
+from isotherm.state import Dense
 
 
 class Tower(nn.Module):
@@ -49,6 +50,16 @@ class ContentBaseline(Recommender):
     user_vectors_: NDArray[np.float32]
     item_vectors_: NDArray[np.float32]
     item_bias_: NDArray[np.float32]
+
+    learned = (
+        Dense("user_vectors_", np.float32, ("n_users", "vector_width")),
+        Dense("item_vectors_", np.float32, ("n_items", "vector_width")),
+        Dense("item_bias_", np.float32, ("n_items",)),
+    )
+
+    def restored(self) -> None:
+        """Know users by their histories again."""
+        self._remember(self.clicks_)
 
     def __init__(self, *, epochs: int = 20, learning_rate: float = 3e-3, seed: int = 0) -> None:
         self.epochs, self.learning_rate, self.seed = epochs, learning_rate, seed
@@ -95,15 +106,3 @@ class ContentBaseline(Recommender):
     def _score(self, user_items: csr_array) -> NDArray[np.float32]:
         """(n_users, n_items)."""
         return np.asarray(self.users(user_items) @ self.item_vectors_.T + self.item_bias_, dtype=np.float32)
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Vectors and biases."""
-        return {
-            "users": self.user_vectors_, "items": self.item_vectors_, "bias": self.item_bias_,
-        }, {}  # fmt: skip
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.user_vectors_, self.item_vectors_ = arrays["users"], arrays["items"]
-        self.item_bias_ = arrays["bias"]
-        self._remember(self.clicks_)

@@ -1,6 +1,7 @@
 """Wide & Deep (Cheng et al. 2016): a linear model of features and crosses beside a multilayer perceptron."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,8 +10,14 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from baselines.towers import ContentBaseline, Tower
+from isotherm.state import Field, Inner
+from isotherm.torch_state import StatefulModule
 
 _USERS = 16  # whose pairs with all items are scored at one time
+
+
+class Layers(StatefulModule, nn.Sequential):
+    """Dense layers that are saved with their model."""
 
 
 class WideDeep(ContentBaseline):
@@ -19,6 +26,23 @@ class WideDeep(ContentBaseline):
     """
 
     name: ClassVar[str] = "wide-deep"
+
+    @property
+    def learned(self) -> Iterator[Field]:
+        """The dense layers too."""
+        yield from super().learned
+        yield Inner("deep", lambda model, _: model._layers())
+
+    def restored(self) -> None:
+        """The parts of the vectors by name again."""
+        super().restored()
+        content, item = torch.from_numpy(self.item_vectors_).split(self.width, 1)
+        self._made = torch.from_numpy(self.item_bias_), content, item
+
+    def _layers(self) -> Layers:
+        return Layers(
+            nn.Linear(2 * self.width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 1)
+        )
 
     def learn(self, clicks: csr_array, warm: NDArray[np.int64], features: csr_array) -> None:
         """One sampled negative a click."""
@@ -29,9 +53,7 @@ class WideDeep(ContentBaseline):
         self.cross_user = nn.Embedding(clicks.shape[0], self.width)
         nn.init.normal_(self.cross_user.weight, 0, 0.1)
         self.cross_item = Tower(features.shape[1], [self.width])
-        self.deep = nn.Sequential(
-            nn.Linear(2 * self.width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 1)
-        )
+        self.deep = self._layers()
         modules = (self.users_table, self.linear, self.content, self.cross_user, self.cross_item, self.deep)
         parameters = [parameter for module in modules for parameter in module.parameters()]
         optimiser = torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=0.01)
@@ -78,20 +100,3 @@ class WideDeep(ContentBaseline):
             found = linear + cross[start : start + _USERS] @ item.T + deep
             scores[start : start + _USERS] = found.numpy()
         return scores
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Vectors and the dense layers."""
-        arrays, document = super().state()
-        arrays |= {f"deep/{name}": array.numpy() for name, array in self.deep.state_dict().items()}
-        return arrays, document
-
-    def restore(self, arrays: Any, document: Any) -> None:
-        """The inverse of ``state``."""
-        super().restore(arrays, document)
-        self.deep = nn.Sequential(
-            nn.Linear(2 * self.width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 1)
-        )
-        named = {n.removeprefix("deep/"): torch.from_numpy(a) for n, a in arrays.items() if "deep/" in n}
-        self.deep.load_state_dict(named)
-        content, item = torch.from_numpy(self.item_vectors_).split(self.width, 1)
-        self._made = torch.from_numpy(self.item_bias_), content, item

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from isotherm import Items
 from isotherm.errors import ItemsError
 from isotherm.features.kernels import AMOUNT, MetadataKernel
+from isotherm.state import restore, saved
 
 
 def table(rng, n, missing=0.2):
@@ -98,7 +99,8 @@ def test_given_vectors_are_whitened():
 def test_saved_state_encodes_alike():
     items = table(np.random.default_rng(5), 25)
     kernel = MetadataKernel().fit(items)
-    again = MetadataKernel.from_state(*kernel.state())
+    again = MetadataKernel()
+    restore(again, *saved(kernel, {}), {})
     assert again.terms == kernel.terms
     for name, vectors in again.encode(items).vectors.items():
         first = kernel.encode(items).vectors[name]

@@ -10,6 +10,7 @@ from isotherm.errors import ParameterError
 from isotherm.features.metadata import MetadataSimilarity
 from isotherm.features.siamese import Architecture, SiameseEmbedding, info_nce, neighbours
 from isotherm.models.embedding import Siamese
+from isotherm.state import restore, saved
 
 
 def two_tastes(n=40):
@@ -51,9 +52,8 @@ def test_items_it_never_met_lie_with_their_taste(trained):
 
 def test_saved_arrays_answer_alike(trained):
     embedding, encoded, _ = trained
-    again = SiameseEmbedding.from_arrays(
-        embedding.architecture, embedding.texts, list(encoded.vectors), embedding.arrays()
-    )
+    again = SiameseEmbedding.empty(embedding.architecture, embedding.texts, encoded.declared)
+    restore(again, *saved(embedding, {}), {})
     np.testing.assert_array_equal(again.of(encoded), embedding.of(encoded))
 
 

@@ -12,6 +12,7 @@ from isotherm.errors import ItemsError, ParameterError
 from isotherm.features.encoders import ENCODERS, CategoryEncoder, NumberEncoder, TextEncoder, VectorEncoder
 from isotherm.features.metadata import EncodedItems, MetadataSimilarity
 from isotherm.features.similarity import Closeness, smoothed_cosine
+from isotherm.state import restore, saved
 from tests.reference import marec as reference
 
 
@@ -93,7 +94,8 @@ def test_fitted_encoders_survive_their_plain_state(items):
         a, b = one.vectors[name], other.vectors[name]
         a, b = (v.toarray() if isinstance(v, csr_array) else v for v in (a, b))
         np.testing.assert_array_equal(a, b)
-    restored = EncodedItems.from_arrays(list(similarity.kinds_), one.arrays())
+    restored = EncodedItems.empty(similarity.encoded)
+    restore(restored, *saved(one, {}), {})
     assert len(restored) == len(items)
 
 

@@ -25,7 +25,7 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     folder, _ = saved
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors", ".parquet"}
     manifest = json.loads((folder / "model.json").read_text())
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
     assert manifest["model"] == "ease"
     assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
 
@@ -111,13 +111,13 @@ def test_truncated_and_missing_files_are_noticed(saved):
         isotherm.load(folder)
 
 
-@pytest.mark.parametrize(("version", "cure"), [(3, "upgrade it"), (1, "fit the model again")])
+@pytest.mark.parametrize(("version", "cure"), [(4, "upgrade it"), (2, "fit the model again")])
 def test_another_format_names_the_cure(saved, version, cure):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(manifest | {"format": version, "isotherm": "9.9"}))
     with pytest.raises(
-        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 2: {cure}"
+        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 3: {cure}"
     ):
         isotherm.load(folder)
 
@@ -126,9 +126,9 @@ def test_another_format_names_the_cure(saved, version, cure):
     ("change", "words"),
     [
         ({"model": "os:system"}, "no model 'os:system'"),
-        ({"parameters": {"l2": -1}}, "l2 must be"),
+        ({"parameters": {"l2": -1, "collective": 0, "dtype": "float32"}}, "l2 must be"),
         ({"parameters": {"l9": 1}}, "damaged"),
-        ({"files": {"arrays": "../../etc/passwd", "users": "u", "items": "i"}}, "is missing"),
+        ({"files": {"arrays": "../../etc/passwd", "users": "u", "items": "i"}}, "is no name of such a file"),
         ({"clicks": [1, 1]}, "damaged"),
     ],
 )

@@ -3,7 +3,7 @@
 A missing value becomes a zero vector (NaN for numbers): it is similar to nothing.
 """
 
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
@@ -12,12 +12,20 @@ from scipy.sparse import csr_array
 
 from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError
+from isotherm.untrusted import Choice, Distinct, Number, Whole
 
 Vectors: TypeAlias = csr_array | NDArray[np.float32]
 Weighting = Literal["count", "binary", "tfidf"]
 _WITHIN = " > "
 _LARGEST = 1e15  # in a vector: squares of more overflow float32
 _FAR = 1e30  # ranges away, a number is as far as it can be
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes: sparse or dense vectors (n_items, width), or numbers (n_items,)."""
+
+    form: Literal["sparse", "dense", "number"]
+    width: int = 1
 
 
 class Encoder(Protocol):
@@ -30,7 +38,11 @@ class Encoder(Protocol):
         """(n_items, n_features) CSR or dense float32; (n_items,) for numbers."""
 
     def state(self) -> dict[str, Any]:
-        """What fit learned, and the options."""
+        """What fit learned, and the options: the arguments of ``__init__``, and of ``schema``."""
+
+    @property
+    def encoded(self) -> Encoded:
+        """What ``transform`` makes."""
 
 
 class CategoryEncoder:
@@ -38,6 +50,8 @@ class CategoryEncoder:
 
     A value «a > b > c» is a place in a hierarchy: the item has «a» and «a > b», too.
     """
+
+    schema: ClassVar[Any] = {"min_count": Whole(1), "values": Distinct()}
 
     def __init__(self, min_count: int = 2, values: list[str] | None = None) -> None:
         self.min_count = min_count
@@ -89,6 +103,11 @@ class CategoryEncoder:
         """Options and learned values."""
         return {"min_count": self.min_count, "values": self.values_}
 
+    @property
+    def encoded(self) -> Encoded:
+        """A column a value."""
+        return Encoded("sparse", len(self.values_))
+
 
 class TagEncoder(CategoryEncoder):
     """The same for tags, with their weights instead of ones."""
@@ -105,6 +124,13 @@ class TagEncoder(CategoryEncoder):
 
 class TextEncoder:
     """Bag of words: the ``max_words`` most frequent words but English stop words, or tf-idf of them."""
+
+    schema: ClassVar[Any] = {
+        "max_words": Whole(1),
+        "weighting": Choice(get_args(Weighting)),
+        "words": Distinct(),
+        "idf": [Number(least=0)],
+    }
 
     def __init__(
         self,
@@ -162,9 +188,16 @@ class TextEncoder:
             "max_words": self.max_words, "weighting": self.weighting, "words": self.words_, "idf": self.idf_,
         }  # fmt: skip
 
+    @property
+    def encoded(self) -> Encoded:
+        """A column a word."""
+        return Encoded("sparse", len(self.words_))
+
 
 class NumberEncoder:
     """A number in units of the field's range, so that 1 − |difference| is the similarity of two items."""
+
+    schema: ClassVar[Any] = {"low": Number(), "high": Number()}
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
         self.low_ = low
@@ -187,9 +220,16 @@ class NumberEncoder:
         """The range."""
         return {"low": self.low_, "high": self.high_}
 
+    @property
+    def encoded(self) -> Encoded:
+        """One number."""
+        return Encoded("number")
+
 
 class VectorEncoder:
     """Given vectors, as they are."""
+
+    schema: ClassVar[Any] = {"length": Whole(0, 2**31)}
 
     def __init__(self, length: int = 0) -> None:
         self.length_ = length
@@ -225,6 +265,11 @@ class VectorEncoder:
     def state(self) -> dict[str, Any]:
         """The length."""
         return {"length": self.length_}
+
+    @property
+    def encoded(self) -> Encoded:
+        """The vectors."""
+        return Encoded("dense", self.length_)
 
 
 def _ancestors(value: str) -> list[str]:

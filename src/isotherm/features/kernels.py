@@ -7,7 +7,7 @@ Cholesky factor. Text is tf-idf, given vectors are whitened. A number field is 1
 well-known items tend to have more tags, words and actors, and some fields are missing for a reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from isotherm.data.items import Items, Kind
-from isotherm.features.encoders import Vectors, Weighting
+from isotherm.features.encoders import Encoded, Vectors, Weighting
 from isotherm.features.metadata import MEANING, EncodedItems, MetadataSimilarity
 from isotherm.features.similarity import Closeness, SparseProducts, squared_norms
+from isotherm.state import Dense, Field, Plain, Stateful
+from isotherm.untrusted import DamagedError, Each, Number
 
 AMOUNT = "amount of "
 _WHITENING_FLOOR = 0.1  # of the mean variance: directions below it are noise and are not blown up
 
 
-class MetadataKernel:
+class MetadataKernel(Stateful):
     """Encoders of an item table's fields, each followed by the scaling that makes it a kernel.
 
     fields: the fields to use, None for all.  shrinkage: δ in units of the field's median squared norm.
@@ -105,31 +107,60 @@ class MetadataKernel:
         whitened[given] = (vectors[given] - mean) @ transform
         return whitened
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Arrays and plain JSON from which ``from_state`` builds the fitted object again."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, (mean, transform) in self.whitening_.items():
-            arrays |= {f"{name}.mean": mean, f"{name}.transform": transform}
-        document = {
-            "encoders": self._encoders.state(),
-            "shrinkage": self.shrinkage,
-            "norms": self.norms_,
-            "amounts": {name: list(ends) for name, ends in self.amounts_.items()},
-            "whitened": list(self.whitening_),
-        }
-        return arrays, document
+    @property
+    def learned(self) -> Iterator[Field]:
+        """Encoders, scales and, for each field of dense vectors, the whitening."""
+        yield Plain("encoders", dict, MetadataSimilarity.state, MetadataSimilarity.from_state)
+        yield Plain("shrinkage", Number(least=0))
+        yield Plain("norms_", Each(Number(least=0)))
+        yield Plain("amounts_", Each((Number(), Number())), _as_lists, _as_pairs)
+        self._check_scales()
+        for name, (form, width) in self._encoders.encoded.items():
+            if form == "dense":
+                yield Dense(f"mean of {name}", np.float32, (width,))
+                yield Dense(f"transform of {name}", np.float32, (width, width))
 
-    @classmethod
-    def from_state(cls, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> "MetadataKernel":
-        """The inverse of ``state``."""
-        made = cls(shrinkage=document["shrinkage"])
-        made._encoders = MetadataSimilarity.from_state(document["encoders"])
-        made.norms_ = dict(document["norms"])
-        made.amounts_ = {name: (ends[0], ends[1]) for name, ends in document["amounts"].items()}
-        made.whitening_ = {
-            name: (arrays[f"{name}.mean"], arrays[f"{name}.transform"]) for name in document["whitened"]
-        }
-        return made
+    def learned_value(self, name: str) -> Any:
+        """Part of the state."""
+        if name == "encoders":
+            return self._encoders
+        what, of, field = name.partition(" of ")
+        return self.whitening_[field][what == "transform"] if of else getattr(self, name)
+
+    def hold(self, name: str, value: Any) -> None:
+        """The same, back."""
+        what, of, field = name.partition(" of ")
+        if name == "encoders":
+            self._encoders = value
+        elif of:
+            nothing = np.empty((0, 0), dtype=np.float32)
+            mean, transform = self.whitening_.get(field, (nothing, nothing))
+            self.whitening_[field] = (value, transform) if what == "mean" else (mean, value)
+        else:
+            setattr(self, name, value)
+
+    def _check_scales(self) -> None:
+        """That δ is there for each field of vectors, and amounts for fields only."""
+        encoded = self._encoders.encoded
+        vectors = {name for name, (form, _) in encoded.items() if form != "number"}
+        amounts = {name for name in encoded if not name.startswith(MEANING)}
+        if set(self.norms_) != vectors or not set(self.amounts_) <= amounts:
+            raise DamagedError("kernel: norms or amounts are of other fields than the encoders")
+        if not all(least < largest for least, largest in self.amounts_.values()):
+            raise DamagedError("kernel: a least amount is above the largest")
+
+    @property
+    def encoded(self) -> dict[str, Encoded]:
+        """What ``encode`` makes, by term."""
+        return self._encoders.encoded | {AMOUNT + name: Encoded("number") for name in self.amounts_}
+
+
+def _as_lists(amounts: Mapping[str, tuple[float, float]]) -> dict[str, list[float]]:
+    return {name: list(ends) for name, ends in amounts.items()}
+
+
+def _as_pairs(amounts: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:
+    return {name: (ends[0], ends[1]) for name, ends in amounts.items()}
 
 
 class KernelIndex:

@@ -16,9 +16,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from isotherm.errors import ParameterError
+from isotherm.features.encoders import Encoded
 from isotherm.features.vector_cache import VectorCache
 from isotherm.files import DIGITS, cache_folder, sha256
 from isotherm.progress import stage
+from isotherm.untrusted import Digest, Whole
 
 _BATCH = 256
 
@@ -33,6 +35,7 @@ class LocalModelEncoder(ABC):
     option: ClassVar[str]  #: the setting that names the folder
     room: ClassVar[str]  #: of the cache
     what: ClassVar[str]  #: what is encoded, for the progress bar
+    schema: ClassVar[Any] = {"model": str, "fingerprint": Digest(), "length": Whole(0, 2**31)}
 
     def __init__(self, model: str, fingerprint: str = "", length: int = 0) -> None:
         self.model = str(model)
@@ -57,6 +60,11 @@ class LocalModelEncoder(ABC):
     def state(self) -> dict[str, Any]:
         """Where the model lies, and what it was."""
         return {"model": self.model, "fingerprint": self.fingerprint_, "length": self.length_}
+
+    @property
+    def encoded(self) -> Encoded:
+        """The model's vectors."""
+        return Encoded("dense", self.length_)
 
     def _named(self, column: pl.Series) -> list[tuple[bytes, str]]:
         """Key (by content) and value of each."""

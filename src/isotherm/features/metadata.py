@@ -1,9 +1,9 @@
 """All similarities of an item table: one for each field, their products for each pair (MARec, eq. 5)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,19 @@ from scipy.sparse import csr_array, hstack, vstack
 from sklearn.preprocessing import normalize
 
 from isotherm.data.items import Items, Kind
-from isotherm.errors import ItemsError, ParameterError
-from isotherm.features.encoders import ENCODERS, Encoder, Vectors, Weighting
+from isotherm.errors import ItemsError, ParameterError, brief
+from isotherm.features.encoders import ENCODERS, Encoded, Encoder, Vectors, Weighting
 from isotherm.features.images import ImageEncoder
 from isotherm.features.sentences import SentenceEncoder
 from isotherm.features.similarity import similarity_index
+from isotherm.state import Dense, Field, Sparse, Stateful
+from isotherm.untrusted import Choice, DamagedError, Each, Number, Or, expect
 
 _log = logging.getLogger(__name__)
 Term = tuple[str, ...]
 MEANING = "meaning of "
 EMBEDDING = "learned embedding"
-_DENSE = ".dense"
+_SCALES = ("mean", "spread")
 
 
 class Embedding(Protocol):
@@ -30,15 +32,49 @@ class Embedding(Protocol):
     def of(self, encoded: "EncodedItems") -> NDArray[np.float32]:
         """(n_items, width) float32."""
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What was learned, for saving."""
+    @property
+    def width(self) -> int:
+        """Of the vectors."""
 
 
-class EncodedItems:
-    """Item vectors by field, in the order of the items they came from."""
+class EncodedItems(Stateful):
+    """Item vectors by field, in the order of the items they came from.
 
-    def __init__(self, vectors: Mapping[str, Vectors]) -> None:
+    Saved under numbers and names: a name alone might be another's beginning.
+    """
+
+    def __init__(self, vectors: Mapping[str, Vectors], declared: Mapping[str, Encoded] | None = None) -> None:
         self.vectors = dict(vectors)
+        self._declared = declared
+
+    @classmethod
+    def empty(cls, declared: Mapping[str, Encoded]) -> "EncodedItems":
+        """To be filled with what a saved model holds; declared: field -> what its vectors must be."""
+        return cls({}, declared)
+
+    @property
+    def declared(self) -> Mapping[str, Encoded]:
+        """Field -> what its vectors are."""
+        return self._declared or {name: _encoded(vectors) for name, vectors in self.vectors.items()}
+
+    @property
+    def learned(self) -> Iterator[Field]:
+        """The vectors of each field, for the same ``n`` items."""
+        for number, (name, (form, width)) in enumerate(self.declared.items()):
+            if form == "sparse":
+                yield Sparse(f"{number}:{name}", ("n", width))
+            elif form == "dense":
+                yield Dense(f"{number}:{name}", np.float32, ("n", width))
+            else:
+                yield Dense(f"{number}:{name}", np.float32, ("n",), missing=True)
+
+    def learned_value(self, name: str) -> Vectors:
+        """The vectors of a numbered field."""
+        return self.vectors[name.partition(":")[2]]
+
+    def hold(self, name: str, value: Vectors) -> None:
+        """The same, back."""
+        self.vectors[name.partition(":")[2]] = value
 
     def __len__(self) -> int:
         return int(next(iter(self.vectors.values())).shape[0])
@@ -57,38 +93,14 @@ class EncodedItems:
             vectors[name] = csr_array(vstack(blocks, format="csr")) if sparse else np.concatenate(blocks)
         return cls(vectors)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays by name, for saving."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, vectors in self.vectors.items():
-            if isinstance(vectors, csr_array):
-                for part in ("data", "indices", "indptr"):
-                    arrays[f"{name}.{part}"] = getattr(vectors, part)
-                arrays[f"{name}.shape"] = np.array(vectors.shape)
-            else:
-                arrays[name + _DENSE] = vectors
-        return arrays
 
-    @classmethod
-    def from_arrays(cls, fields: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> "EncodedItems":
-        """The inverse of ``arrays``."""
-        vectors: dict[str, Vectors] = {}
-        for name in fields:
-            if name + _DENSE in arrays:
-                vectors[name] = arrays[name + _DENSE]
-            else:
-                parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
-                shape = arrays[f"{name}.shape"]
-                vectors[name] = csr_array(parts, shape=(int(shape[0]), int(shape[1])))
-        return cls(vectors)
+def _encoded(vectors: Vectors) -> Encoded:
+    if vectors.ndim == 1:
+        return Encoded("number")
+    return Encoded("sparse" if isinstance(vectors, csr_array) else "dense", int(vectors.shape[1]))
 
 
-def may_be_missing(name: str, array: NDArray[Any]) -> bool:
-    """Whether a saved array is a number field, in which NaN stands for a missing value."""
-    return name.endswith(_DENSE) and array.ndim == 1
-
-
-class FeatureStack:
+class FeatureStack(Stateful):
     """Encoded fields side by side, (n_items, n_features): each item's part of a field has unit length.
 
     Numbers and dense vectors are first taken as deviations from the mean of the ``reference`` items, in their
@@ -96,7 +108,7 @@ class FeatureStack:
     """
 
     def __init__(self, reference: EncodedItems) -> None:
-        self._scales: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._scales: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         for name, vectors in reference.vectors.items():
             if not isinstance(vectors, csr_array):
                 known = np.isfinite(vectors)
@@ -105,20 +117,34 @@ class FeatureStack:
                 spread = np.sqrt(((vectors - mean) ** 2).sum(axis=0, where=known) / count)
                 self._scales[name] = mean, np.where(spread > 0, spread, 1)
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Means and spreads, for saving."""
-        named: dict[str, NDArray[np.float32]] = {}
-        for name, (mean, spread) in self._scales.items():
-            named |= {f"mean/{name}": np.atleast_1d(mean), f"spread/{name}": np.atleast_1d(spread)}
-        return named
-
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]]) -> "FeatureStack":
-        """The inverse of ``arrays``."""
+    def empty(cls, declared: Mapping[str, Encoded]) -> "FeatureStack":
+        """To be filled with what a saved model holds; declared: field -> what its vectors are."""
         made = cls(EncodedItems({}))
-        for name in (name.removeprefix("mean/") for name in arrays if name.startswith("mean/")):
-            made._scales[name] = arrays[f"mean/{name}"], arrays[f"spread/{name}"]
+        for name, (form, width) in declared.items():
+            if form != "sparse":
+                nothing = np.broadcast_to(0.0, width)  # of that shape, without memory
+                made._scales[name] = nothing, nothing
         return made
+
+    @property
+    def learned(self) -> Iterator[Field]:
+        """Mean and spread of each field that is not sparse."""
+        for number, (name, scales) in enumerate(self._scales.items()):
+            for what, array in zip(_SCALES, scales, strict=True):
+                least = 0.0 if what == "spread" else None
+                yield Dense(f"{number}:{what} of {name}", np.float64, np.atleast_1d(array).shape, least=least)
+
+    def learned_value(self, name: str) -> NDArray[np.float64]:
+        """A mean or a spread."""
+        what, _, field = name.partition(":")[2].partition(" of ")
+        return np.asarray(self._scales[field][_SCALES.index(what)])
+
+    def hold(self, name: str, value: NDArray[np.float64]) -> None:
+        """The same, back."""
+        what, _, field = name.partition(":")[2].partition(" of ")
+        mean, spread = self._scales[field]
+        self._scales[field] = (value, spread) if what == "mean" else (mean, value)
 
     def of(self, encoded: EncodedItems) -> csr_array:
         """Features of ``encoded``, CSR float32."""
@@ -306,18 +332,45 @@ class MetadataSimilarity:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "MetadataSimilarity":
-        """The inverse of ``state``."""
-        made = cls(fields=state["fields"], shrinkage=state["shrinkage"], second_order=state["second_order"])
-        made.kinds_ = dict(state["kinds"])
-        made.sources_ = dict(state.get("sources") or {name: name for name in made.kinds_})
-        made.encoders_ = {
-            name: (_encoder_of(made.kinds_[source]) if name == source else SentenceEncoder)(
-                **state["encoders"][name]
-            )
-            for name, source in made.sources_.items()
+    def from_state(cls, state: Any) -> "MetadataSimilarity":
+        """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
+        schema = {
+            "fields": Or([str]),
+            "shrinkage": Number(least=0),
+            "second_order": bool,
+            "kinds": Each(Choice(get_args(Kind))),
+            "encoders": Each(dict),
+            "sources": Each(str),
         }
+        state = expect(state, schema, "metadata")
+        made = cls(fields=state["fields"], shrinkage=state["shrinkage"], second_order=state["second_order"])
+        made.kinds_, made.sources_ = state["kinds"], state["sources"]
+        own = {name for name, source in made.sources_.items() if name == source}
+        if not own or own != set(made.kinds_) or list(state["encoders"]) != list(made.sources_):
+            raise DamagedError("metadata: kinds, encoders and sources name other fields")
+        for name, source in made.sources_.items():
+            if name != source and (name != MEANING + source or made.kinds_.get(source) != "text"):
+                raise DamagedError(f"metadata: there is no text field for {brief(name)}")
+            encoder = _encoder_of(made.kinds_[source]) if name == source else SentenceEncoder
+            options = expect(state["encoders"][name], encoder.schema, f"encoder of {brief(name)}")
+            if options.get("weighting") == "tfidf" and len(options["idf"]) != len(options["words"]):
+                raise DamagedError(f"encoder of {brief(name)}: as many idf as words are needed")
+            made.encoders_[name] = encoder(**options)
         return made
+
+    @property
+    def encoded(self) -> dict[str, Encoded]:
+        """What ``encode`` makes: of the encoded fields, in order."""
+        made = {} if self.alone_ else {name: encoder.encoded for name, encoder in self.encoders_.items()}
+        if self.embedding_ is not None:
+            made[EMBEDDING] = Encoded("dense", self.embedding_.width)
+        return made
+
+    @property
+    def n_terms(self) -> int:
+        """Of ``terms``."""
+        n = len(self.fields_)
+        return n + n * (n - 1) // 2 if self.second_order else n
 
 
 class MetadataIndex:

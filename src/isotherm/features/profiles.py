@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, hstack
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError
 from isotherm.features.encoders import ENCODERS, CategoryEncoder
+from isotherm.untrusted import Choice, Distinct, Each, expect
 
 _KINDS: tuple[Kind, ...] = ("categories", "tags")
 
@@ -99,9 +100,15 @@ class ItemProfiles:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The inverse of ``state``."""
-        return cls({name: ENCODERS[told["kind"]](1, list(told["values"])) for name, told in state.items()})
+    def from_state(cls, state: Any) -> Self:
+        """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
+        told = expect(state, Each({"kind": Choice(_KINDS), "values": Distinct()}), "profiles")
+        return cls({name: ENCODERS[field["kind"]](1, field["values"]) for name, field in told.items()})
+
+    @property
+    def n_values(self) -> int:
+        """Of all fields."""
+        return sum(encoder.encoded.width for encoder in self._encoders.values())
 
 
 def _normalized(matrix: csr_array, norm: Literal["l1", "l2"]) -> csr_array:

@@ -11,15 +11,16 @@ negatives N (the k lowest), and s the cosine of embeddings over the temperature 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.errors import MissingPackageError
+from isotherm.features.encoders import Encoded
 from isotherm.features.metadata import EncodedItems, FeatureStack
 from isotherm.progress import stage
+from isotherm.state import Inner, Stateful
 from isotherm.streams import stream, stream_seed
 
 if find_spec("torch") is None:
@@ -27,6 +28,8 @@ if find_spec("torch") is None:
 
 import torch
 from torch import Tensor, nn
+
+from isotherm.torch_state import StatefulModule, without_weights
 
 _BAND = 1024
 
@@ -50,7 +53,7 @@ class Architecture:
     seed: int = 0
 
 
-class SiameseEmbedding:
+class SiameseEmbedding(Stateful):
     """fit on encoded items and the Gram matrix of their clicks; ``of`` embeds any items encoded alike."""
 
     def __init__(self, architecture: Architecture, texts: list[str]) -> None:
@@ -106,37 +109,29 @@ class SiameseEmbedding:
             name: self._stack.of(EncodedItems({name: vectors})) for name, vectors in encoded.vectors.items()
         }
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The network's weights, and the scales of dense fields."""
-        assert self._network is not None
-        assert self._stack is not None
-        arrays = {f"network/{name}": array.numpy() for name, array in self._network.state_dict().items()}
-        return arrays | {f"scales/{name}": array for name, array in self._stack.arrays().items()}
+    @property
+    def width(self) -> int:
+        """Of the vectors."""
+        return self.architecture.width
 
     @classmethod
-    def from_arrays(
-        cls,
-        architecture: Architecture,
-        texts: list[str],
-        fields: list[str],
-        arrays: Mapping[str, NDArray[Any]],
+    def empty(
+        cls, architecture: Architecture, texts: list[str], declared: Mapping[str, Encoded]
     ) -> "SiameseEmbedding":
-        """The inverse of ``arrays``; fields: the encoded ones in their order."""
+        """To be filled with what a saved model holds; declared: encoded field -> what its vectors are."""
         made = cls(architecture, texts)
-        named = [name.removeprefix("network/") for name in arrays if name.startswith("network/")]
-        weights = {name: torch.from_numpy(arrays[f"network/{name}"]) for name in named}
-        sizes = {
-            field: weights[f"project.{place}.weight"].shape[0] for field, place in _places(fields).items()
-        }
-        made._network = _Network(sizes, texts, architecture, torch.Generator())
-        made._network.load_state_dict(weights)
-        made._network.eval()
-        scales = {n.removeprefix("scales/"): a for n, a in arrays.items() if n.startswith("scales/")}
-        made._stack = FeatureStack.from_arrays(scales)
+        sizes = {name: width for name, (_, width) in declared.items()}
+        made._network = without_weights(lambda: _Network(sizes, texts, architecture, torch.Generator()))
+        made._stack = FeatureStack.empty(declared)
         return made
 
+    learned = (
+        Inner("_network", lambda embedding, _: embedding._network),
+        Inner("_stack", lambda embedding, _: embedding._stack),
+    )
 
-class _Network(nn.Module):
+
+class _Network(StatefulModule):
     """sizes: features of each field, in its order."""
 
     def __init__(

@@ -18,7 +18,7 @@ from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, TrainingError, UnsupportedError
 from isotherm.memory import check_memory
 from isotherm.models.cosines import cosines
-from isotherm.models.finite import check_weights, not_finite, solvable
+from isotherm.models.finite import check_weights, solvable
 from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown
 from isotherm.models.requests import (
@@ -35,6 +35,8 @@ from isotherm.models.requests import (
 )
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
+from isotherm.state import Arrays, Stateful, restore, saved
+from isotherm.untrusted import DamagedError
 
 _SCORE_BYTES = 64 * 2**20
 _USERS = 4096  # to compare with one at a time
@@ -60,11 +62,12 @@ class Explanation:
     answered_by: Literal["model", "popularity"] = "model"
 
 
-class Recommender(ABC):
+class Recommender(Stateful, ABC):
     """What every model does.
 
     A subclass learns in ``_fit`` and scores in ``_score``; ids, histories, ranking and frames are done here.
-    Hyper-parameters are the keyword arguments of ``__init__``; learned state ends in ``_``.
+    Hyper-parameters are the keyword arguments of ``__init__``. Learned state ends in ``_`` and is declared in
+    ``learned`` (see ``isotherm.state``), from which saving, loading and the checks of both follow.
     """
 
     name: ClassVar[str]
@@ -121,12 +124,13 @@ class Recommender(ABC):
         with stage(f"{how} {self.name}"), solvable(f"{self.name}: {how}"):
             learn(learned, clicks, items)
         learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
-        wrong = not_finite(*learned.state())
-        if wrong is not None:
+        try:
+            learned.state()
+        except DamagedError as cause:
             raise TrainingError(
-                f"{self.name}: {how} gave {wrong} with numbers that are not finite; a setting or a click "
-                f"weight is out of float32's reach (the largest weight is {clicks.matrix.data.max():g})"
-            )
+                f"{self.name}: {how} went wrong: {cause}; a setting or a click weight is out of float32's "
+                f"reach (the largest weight is {clicks.matrix.data.max():g})"
+            ) from cause
         self.__dict__.update(learned.__dict__)
         return self
 
@@ -338,13 +342,18 @@ class Recommender(ABC):
             f"{self.name} cannot add items without a refit; marec, kernel-ridge and content-knn can"
         )
 
-    @abstractmethod
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """What was learned: arrays by name, and plain JSON."""
+    def state(self) -> tuple[Arrays, dict[str, Any]]:
+        """Arrays by name, and plain JSON, of what was learned. DamagedError where it is not as declared."""
+        return saved(self, self.sizes())
 
-    @abstractmethod
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
+    def restore(self, arrays: Arrays, document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``, for a model that has its ids and clicks. Raises DamagedError."""
+        restore(self, arrays, document, self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """What declarations count in."""
+        n_users, n_fitted = self.clicks_.shape
+        return {"n_users": int(n_users), "n_items": len(self.items_), "n_fitted": int(n_fitted)}
 
     def save(self, path: Any) -> None:
         """Write the model to the folder ``path``: JSON, safetensors, Parquet; whole or not at all."""

@@ -1,6 +1,6 @@
 """Nearest neighbours on metadata: the plain baseline for brand-new items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,10 +12,11 @@ from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
-from isotherm.models.catalogue import grown, part
+from isotherm.models.catalogue import grown
 from isotherm.models.item_item import ItemItem, SparseWeights
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.neighbours import nearest, stacked
+from isotherm.state import Inner, Plain
 
 _BAND = 512
 
@@ -33,6 +34,12 @@ class ContentKNN(ReadsMetadata, ItemItem):
     weights_: SparseWeights
     similarity_: MetadataSimilarity
     encoded_: EncodedItems
+
+    learned = (
+        Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state),
+        Inner("weights_", SparseWeights.empty),
+        Inner("encoded_", lambda model, _: EncodedItems.empty(model.similarity_.encoded), {"n": "n_items"}),
+    )
 
     def __init__(
         self,
@@ -87,15 +94,3 @@ class ContentKNN(ReadsMetadata, ItemItem):
         self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
         self.items_ = catalogue
         return self
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Weights, item vectors and encoders."""
-        arrays = {f"weights/{name}": array for name, array in self.weights_.arrays().items()}
-        arrays |= {f"encoded/{name}": array for name, array in self.encoded_.arrays().items()}
-        return arrays, {"similarity": self.similarity_.state()}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.similarity_ = MetadataSimilarity.from_state(document["similarity"])
-        self.weights_ = SparseWeights.from_arrays(part(arrays, "weights/"))
-        self.encoded_ = EncodedItems.from_arrays(self.similarity_.fields_, part(arrays, "encoded/"))

@@ -7,7 +7,6 @@ the same weights: P = (XᵀX + λ₀FᵀF + λI)⁻¹, and then an item without 
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +23,7 @@ from isotherm.features.similarity import SparseProducts
 from isotherm.models.catalogue import narrowed
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.solve import NotPositiveDefiniteError, invert_in_place
+from isotherm.state import Inner
 
 _log = logging.getLogger(__name__)
 _BAND = 1024
@@ -42,6 +42,8 @@ class EASE(ItemItem):
     name: ClassVar[str] = "ease"
 
     weights_: DenseWeights
+
+    learned = (Inner("weights_", DenseWeights.empty),)
 
     def __init__(self, *, l2: float = 500.0, collective: float = 0.0, dtype: str = "float32") -> None:
         self.l2 = above("l2", l2, 0)
@@ -104,11 +106,3 @@ class EASE(ItemItem):
         product.flat[:: len(product) + 1] += self.l2
         invert_in_place(product)
         return product
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The weights."""
-        return self.weights_.arrays(), {}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.weights_ = DenseWeights.from_arrays(arrays)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from isotherm.checks import above, between, seeded, truth, whole
 from isotherm.errors import ParameterError, brief
-from isotherm.features.metadata import EncodedItems, MetadataSimilarity
+from isotherm.features.metadata import Embedding, EncodedItems, MetadataSimilarity
 from isotherm.models.parameters import Part
 
 
@@ -84,14 +84,12 @@ class Siamese(EmbeddingModel):
         """The width."""
         return {"width": self.width}
 
-    def restored(self, similarity: MetadataSimilarity, arrays: dict[str, NDArray[Any]]) -> None:
-        """Put a saved one back."""
+    def empty(self, similarity: MetadataSimilarity) -> Embedding:
+        """One to be filled with what a saved model holds."""
         from isotherm.features.siamese import SiameseEmbedding
 
         made = self._made(similarity)
-        fields = list(similarity.encoders_)
-        restored = SiameseEmbedding.from_arrays(made.architecture, made.texts, fields, arrays)
-        similarity.learn(restored, self.alone)
+        return SiameseEmbedding.empty(made.architecture, made.texts, similarity.encoded)
 
     def _made(self, similarity: MetadataSimilarity) -> Any:
         from isotherm.features.siamese import Architecture, SiameseEmbedding

@@ -9,7 +9,6 @@ the sums and d³ / 3 a row for its solve, d the number of factors.
 ``Soft`` adds columns whose clicks are only guessed from metadata (MARec): see ``aligned.factors``.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ from isotherm.models.base import Recommender
 from isotherm.models.catalogue import narrowed
 from isotherm.models.cosines import cosines
 from isotherm.progress import stage
+from isotherm.state import Dense
 from isotherm.streams import stream
 from isotherm.threads import run_bands
 
@@ -56,6 +56,11 @@ class IALS(Recommender):
 
     item_factors_: NDArray[np.float32]  #: (n_clicked, factors), of the items with clicks
     rows_: NDArray[np.int64]  #: (n_clicked,) their columns
+
+    learned = (
+        Dense("item_factors_", np.float32, ("n_clicked", "factors")),
+        Dense("rows_", np.int64, ("n_clicked",), below="n_items", ascending=True),
+    )
 
     def __init__(
         self,
@@ -230,14 +235,6 @@ class IALS(Recommender):
         shares = np.zeros(history.nnz, dtype=np.float32)
         shares[np.isin(history.indices, rows)] = known.data * (clicked @ np.linalg.solve(matrix, vector))
         return shares
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The items' factors."""
-        return {"factors": self.item_factors_, "rows": self.rows_}, {}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.item_factors_, self.rows_ = arrays["factors"], arrays["rows"]
 
 
 def _precision(matrix: csr_array, table: NDArray[np.float32], ridge: NDArray[np.float32]) -> type[Any]:

@@ -1,6 +1,6 @@
 """Models that are one matrix of item-item weights: score = history · weights, and so explain themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,8 +9,11 @@ from scipy.sparse import csr_array
 
 from isotherm.kernels import Array, kernel
 from isotherm.models.base import Recommender
+from isotherm.state import Dense, Field, Plain, Sparse, Stateful
 from isotherm.threads import run_bands, thread_count
+from isotherm.untrusted import Whole
 
+_MOST_GROUPS = 128  # of dense weights; they are merged as they double
 _TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
 
 
@@ -23,15 +26,19 @@ class Weights(Protocol):
     def column(self, item: int) -> NDArray[np.float32]:
         """What each clicked item gives to the score of ``item``, (n_items,)."""
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays by name, for saving."""
 
-
-class SparseWeights:
+class SparseWeights(Stateful):
     """Weights as CSR: for neighbourhood models."""
+
+    learned = (Sparse("matrix", ("n_items", "n_items")),)
 
     def __init__(self, matrix: csr_array) -> None:
         self.matrix = matrix
+
+    @classmethod
+    def empty(cls, model: Any, sizes: Mapping[str, int]) -> "SparseWeights":
+        """To be filled with what a saved model holds."""
+        return cls.__new__(cls)
 
     def scores(self, user_items: csr_array) -> NDArray[np.float32]:
         """user_items · weights, dense float32."""
@@ -41,22 +48,12 @@ class SparseWeights:
         """What each clicked item gives to the score of ``item``, (n_items,)."""
         return np.asarray(self.matrix[:, [item]].toarray(), dtype=np.float32).ravel()
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays by name."""
-        return {part: getattr(self.matrix, part) for part in ("data", "indices", "indptr")}
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "SparseWeights":
-        """The inverse of ``arrays``."""
-        n = len(arrays["indptr"]) - 1
-        return cls(csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(n, n)))
-
-
-class DenseWeights:
+class DenseWeights(Stateful):
     """Weights from ``rows`` (item columns with clicks) to groups of columns, each group one dense array.
 
     rows: (n_rows,) item columns.  groups: (columns, weights (n_rows, n_columns) float32) pairs; an item in
-    no group scores 0, an item in no row gives nothing.
+    no group scores 0, an item in no row gives nothing. The first group is of the rows' own items.
     """
 
     def __init__(
@@ -70,6 +67,44 @@ class DenseWeights:
         self.groups = groups
         self._row_of = np.full(n_items, -1, dtype=np.int32)
         self._row_of[rows] = np.arange(len(rows), dtype=np.int32)
+
+    @classmethod
+    def empty(cls, model: Any, sizes: Mapping[str, int]) -> "DenseWeights":
+        """To be filled with what a saved model holds."""
+        return cls(sizes["n_items"], np.empty(0, dtype=np.int64), [])
+
+    @property
+    def learned(self) -> Iterator[Field]:
+        """Rows, then columns and weights of each group; n_rows and the groups' n_columns are free."""
+        yield Plain("n_groups", Whole(1, _MOST_GROUPS))
+        yield Dense("rows", np.int64, ("n_rows",), below="n_items", ascending=True)
+        for number in range(len(self.groups)):
+            n = f"n_columns.{number}" if number else "n_rows"
+            yield Dense(f"columns.{number}", np.int64, (n,), below="n_items", distinct=True)
+            yield Dense(f"weights.{number}", np.float32, ("n_rows", n))
+
+    def learned_value(self, name: str) -> Any:
+        """Part of the state."""
+        if name == "n_groups":
+            return len(self.groups)
+        what, dot, number = name.partition(".")
+        return self.groups[int(number)][what == "weights"] if dot else self.rows
+
+    def hold(self, name: str, value: Any) -> None:
+        """The same, back."""
+        what, dot, number = name.partition(".")
+        if name == "n_groups":
+            nothing = np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.float32)
+            self.groups = [nothing] * value
+        elif dot:
+            columns, weights = self.groups[int(number)]
+            self.groups[int(number)] = (columns, value) if what == "weights" else (value, weights)
+        else:
+            self.rows = value
+
+    def restored(self) -> None:
+        """Find the row of an item again."""
+        self._row_of[self.rows] = np.arange(len(self.rows), dtype=np.int32)
 
     def appended(
         self, n_items: int, columns: NDArray[np.int64], weights: NDArray[np.float32]
@@ -100,21 +135,6 @@ class DenseWeights:
             for place in np.flatnonzero(columns == item):
                 column[self.rows] = weights[:, place]
         return column
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays by name."""
-        arrays: dict[str, NDArray[Any]] = {"rows": self.rows, "n_items": np.array([self.n_items])}
-        for number, (columns, weights) in enumerate(self.groups):
-            arrays[f"columns.{number}"] = columns
-            arrays[f"weights.{number}"] = np.ascontiguousarray(weights)
-        return arrays
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "DenseWeights":
-        """The inverse of ``arrays``."""
-        numbers = range(sum(name.startswith("columns.") for name in arrays))
-        groups = [(arrays[f"columns.{i}"], arrays[f"weights.{i}"]) for i in numbers]
-        return cls(int(arrays["n_items"][0]), arrays["rows"], groups)
 
 
 class ItemItem(Recommender):

@@ -1,16 +1,15 @@
 """Item-based nearest neighbours on clicks: shrunk cosine between the click vectors of items."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosine
 from isotherm.models.item_item import ItemItem, SparseWeights
 from isotherm.models.neighbours import nearest, stacked
+from isotherm.state import Inner
 
 _BAND = 1024
 
@@ -24,6 +23,8 @@ class ItemKNN(ItemItem):
     name: ClassVar[str] = "item-knn"
 
     weights_: SparseWeights
+
+    learned = (Inner("weights_", SparseWeights.empty),)
 
     def __init__(self, *, neighbours: int = 100, shrinkage: float = 20.0) -> None:
         self.neighbours = whole("neighbours", neighbours, 1)
@@ -39,11 +40,3 @@ class ItemKNN(ItemItem):
             band[own, first + own] = 0
             bands.append(nearest(band, self.neighbours))
         self.weights_ = SparseWeights(stacked(bands))
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The weights."""
-        return self.weights_.arrays(), {}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.weights_ = SparseWeights.from_arrays(arrays)

@@ -16,7 +16,7 @@ own evidence (``warm_up``).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ from isotherm.features.encoders import Weighting
 from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.models.calibration import PseudoCold
-from isotherm.models.catalogue import grown, narrowed, part
+from isotherm.models.catalogue import grown, narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.kernel_learning import learn_weights
@@ -48,15 +48,21 @@ from isotherm.models.kernel_scales import (
     teachers,
 )
 from isotherm.models.metadata_options import ReadsMetadata
-from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, ridge_from_arrays
+from isotherm.models.ridge import ExactRidge, LandmarkRidge, Ridge, bands, empty_ridge
 from isotherm.models.warm_up import WarmUp, loudness, newness
 from isotherm.progress import Advance, stage
+from isotherm.state import Dense, Inner, Plain
 from isotherm.streams import stream
+from isotherm.untrusted import Number, numbers
 
 _TUNING_USERS = 3_000
 _LISTENERS = 1_000  # users by whom the loudness of a column is measured
 _SAMPLE_BYTES = 2**30
 _CONSTANT = "all items alike"
+
+
+def _empty_items(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
+    return EncodedItems.empty(model.kernel_.encoded)
 
 
 class KernelRidge(ReadsMetadata, ItemItem):
@@ -78,6 +84,35 @@ class KernelRidge(ReadsMetadata, ItemItem):
     popularity_weights_: NDArray[np.float64]  #: ν, the same for popularity
     scales_: Scales
     warm_up_: WarmUp
+    length_: float  #: mean clicks of a user
+    exact_: bool  #: whether every item that teaches is a landmark
+    landmarks_: EncodedItems  #: the items that new ones are compared with
+    taste_: Ridge
+    popularity_solved_: NDArray[np.float32]  #: (n_landmarks,) α of the popularity's ridge
+    cold_: NDArray[np.int64]  #: (n_cold,) columns of the items without clicks, added ones last
+    certainty_: NDArray[np.float32]  #: (n_cold,) in [0, 1]
+    cold_encoded_: EncodedItems
+
+    learned = (
+        Inner("kernel_", lambda model, _: MetadataKernel()),
+        Plain("scales_", numbers(Scales, Number()), asdict, lambda given: Scales(**given)),
+        Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
+        Plain("length_", Number(above=0)),
+        Plain("exact_", bool),
+        Dense("taste_weights_", np.float64, ("n_weights",), least=0),
+        Dense("popularity_weights_", np.float64, ("n_weights",), least=0),
+        Inner("landmarks_", _empty_items, {"n": "n_landmarks"}),
+        Dense("popularity_solved_", np.float32, ("n_landmarks",)),
+        Inner("weights_", DenseWeights.empty, {"n_rows": "n_warm"}),
+        Inner(
+            "taste_",
+            lambda model, _: empty_ridge(model.exact_),
+            {"n_warm": "n_warm", "n_landmarks": "n_landmarks"},
+        ),
+        Dense("cold_", np.int64, ("n_cold",), below="n_items", distinct=True),
+        Dense("certainty_", np.float32, ("n_cold",), least=0, most=1),
+        Inner("cold_encoded_", _empty_items, {"n": "n_cold"}),
+    )
 
     def __init__(
         self,
@@ -116,6 +151,16 @@ class KernelRidge(ReadsMetadata, ItemItem):
     def _memory(self, clicks: Interactions) -> float:
         return self.backbone._memory(clicks)
 
+    @property
+    def n_weights(self) -> int:
+        """Of μ: one a term, and the constant."""
+        return len(self.kernel_.terms) + 1
+
+    def restored(self) -> None:
+        """Compare with the landmarks again."""
+        self._compare()
+        self.taste_.compare_with(self._terms_index.weighted(self.taste_weights_), len(self.weights_.rows))
+
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
         self.kernel_ = MetadataKernel(
@@ -143,22 +188,24 @@ class KernelRidge(ReadsMetadata, ItemItem):
                 self._choose(user_items, self._places(user_items, clicks), known, weights, advance)
         teaching = teachers(user_items)
         logs = log_clicks(user_items, teaching)
-        self._length = mean_length(user_items)
-        self._remember(known.take(self._landmark_rows(teaching)))
-        self._taste = self._ridge(known, teaching, self.taste_weights_, self.scales_.ridge)
+        self.length_ = mean_length(user_items)
+        self.landmarks_ = known.take(self._landmark_rows(teaching))
+        self.exact_ = len(teaching) <= self.exact_items
+        self._compare()
+        self.taste_ = self._ridge(known, teaching, self.taste_weights_, self.scales_.ridge)
         popularity = self._ridge(known, teaching, self.popularity_weights_, 1.0)
-        self._popularity_solved = popularity.solve(logs)
+        self.popularity_solved_ = popularity.solve(logs)
         self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
         self._overlay(user_items, known, popularity, logs)
-        self._cold, self._cold_encoded = cold, encoded.take(cold)
-        self._certainty = np.empty(0, dtype=np.float32)
+        self.cold_, self.cold_encoded_ = cold, encoded.take(cold)
+        self.certainty_ = np.empty(0, dtype=np.float32)
         if len(cold):
-            columns, self._certainty = self._cold_columns(self._cold_encoded)
+            columns, self.certainty_ = self._cold_columns(self.cold_encoded_)
             self.weights_ = self.weights_.appended(clicks.n_items, cold, columns)
 
-    def _remember(self, landmarks: EncodedItems) -> None:
-        """The items that new ones are compared with: the clicked ones, or those that stand for them."""
-        self._terms_index = self.kernel_.index(landmarks)
+    def _compare(self) -> None:
+        """Be ready to compare new items with the landmarks."""
+        self._terms_index = self.kernel_.index(self.landmarks_)
         self._popularity = self._terms_index.weighted(self.popularity_weights_)
 
     def _learn(self, user_items: csr_array, known: EncodedItems) -> None:
@@ -252,10 +299,10 @@ class KernelRidge(ReadsMetadata, ItemItem):
 
     def _cold_columns(self, queries: EncodedItems) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight columns of never-clicked items (n_warm, n_queries), and their certainty."""
-        solved, certainty = self._taste.columns(queries)
-        popularity = self._popularity.to(queries) @ self._popularity_solved
+        solved, certainty = self.taste_.columns(queries)
+        popularity = self._popularity.to(queries) @ self.popularity_solved_
         denoised = self._denoiser @ solved
-        raw = self.scales_.raw(solved, denoised, popularity, self._length)
+        raw = self.scales_.raw(solved, denoised, popularity, self.length_)
         return np.ascontiguousarray(self.scales_.at_ease(raw, certainty)), certainty
 
     @property
@@ -274,7 +321,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         for band in bands(len(few)):
             rows, queries = few[band], known.take(few[band])
             columns[:, band] = left_out_columns(
-                self.scales_, self._taste, popularity, logs, self._denoiser, self._length, queries, rows
+                self.scales_, self.taste_, popularity, logs, self._denoiser, self.length_, queries, rows
             )
         listeners = user_items[_sampled(user_items.shape[0], _LISTENERS, stream(self.seed, "listeners"))]
         own = self._denoiser[:, few]
@@ -303,9 +350,9 @@ class KernelRidge(ReadsMetadata, ItemItem):
         columns, certainty = self._cold_columns(queries)
         self.items_ = catalogue
         self.weights_ = self.weights_.appended(len(catalogue), new, columns)
-        self._cold = np.concatenate([self._cold, new])
-        self._certainty = np.concatenate([self._certainty, certainty])
-        self._cold_encoded = EncodedItems.stacked([self._cold_encoded, queries])
+        self.cold_ = np.concatenate([self.cold_, new])
+        self.certainty_ = np.concatenate([self.certainty_, certainty])
+        self.cold_encoded_ = EncodedItems.stacked([self.cold_encoded_, queries])
         return self
 
     def certainty(self) -> pl.DataFrame:
@@ -314,7 +361,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         The share of the item's prior variance that the metadata of the clicked items explains.
         """
         frame = pl.DataFrame(
-            {"item_id": self._fitted().items_.take(self._cold), "certainty": self._certainty}
+            {"item_id": self._fitted().items_.take(self.cold_), "certainty": self.certainty_}
         )
         return frame.sort("certainty", descending=True, maintain_order=True)
 
@@ -333,24 +380,24 @@ class KernelRidge(ReadsMetadata, ItemItem):
         return frame.sort("taste", descending=True, maintain_order=True)
 
     def _certainty_of(self, column: int) -> float | None:
-        place = np.flatnonzero(self._cold == column)
-        return float(self._certainty[place[0]]) if len(place) else None
+        place = np.flatnonzero(self.cold_ == column)
+        return float(self.certainty_[place[0]]) if len(place) else None
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
-        place = np.flatnonzero(self._cold == column)
+        place = np.flatnonzero(self.cold_ == column)
         if not len(place):
             return None
         scales = self.scales_
         clicks = narrowed(history, self.weights_.rows)
         a, n_clicks = np.float32(scales.denoising), float(clicks.sum())
         denoised = (1 - a) * clicks.toarray()[0] + a * (clicks @ self._denoiser)[0]
-        factor = float(scales.factor(self._certainty[place])[0])
-        terms = self._terms_index.by_term(self._cold_encoded.take(place))[:, 0]
+        factor = float(scales.factor(self.certainty_[place])[0])
+        terms = self._terms_index.by_term(self.cold_encoded_.take(place))[:, 0]
         shares = np.zeros(len(terms))
         constant = factor * scales.level * n_clicks
         for strength, weights, solved in (
-            (scales.sharpness * self._length, self.taste_weights_, self._taste.solve(denoised)),
-            (scales.share * n_clicks, self.popularity_weights_, self._popularity_solved),
+            (scales.sharpness * self.length_, self.taste_weights_, self.taste_.solve(denoised)),
+            (scales.share * n_clicks, self.popularity_weights_, self.popularity_solved_),
         ):
             shares += (factor * scales.slope * strength) * weights[:-1] * (terms @ solved)
             constant += factor * scales.slope * strength * weights[-1] * float(solved.sum())
@@ -358,47 +405,6 @@ class KernelRidge(ReadsMetadata, ItemItem):
         shares = np.append(shares, constant)
         order = np.argsort(-np.abs(shares), kind="stable")
         return pl.DataFrame({"field": [names[i] for i in order], "share": shares[order].astype(np.float32)})
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Weights, both ridges, item vectors, encoders and chosen numbers."""
-        kernel_arrays, kernel = self.kernel_.state()
-        parts: dict[str, Mapping[str, NDArray[Any]]] = {
-            "weights": self.weights_.arrays(),
-            "taste": self._taste.arrays(),
-            "landmarks": self._terms_index.catalogue.arrays(),
-            "cold": self._cold_encoded.arrays(),
-            "kernel": kernel_arrays,
-        }
-        arrays = {f"{room}/{name}": array for room, inside in parts.items() for name, array in inside.items()}
-        arrays |= {
-            "taste_weights": self.taste_weights_,
-            "popularity_weights": self.popularity_weights_,
-            "popularity_solved": self._popularity_solved,
-            "cold_columns": self._cold,
-            "certainty": self._certainty,
-        }
-        return arrays, {
-            "kernel": kernel,
-            "scales": asdict(self.scales_),
-            "warm_up": asdict(self.warm_up_),
-            "length": self._length,
-        }
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.kernel_ = MetadataKernel.from_state(part(arrays, "kernel/"), document["kernel"])
-        self.scales_, self.warm_up_ = Scales(**document["scales"]), WarmUp(**document["warm_up"])
-        self._length = document["length"]
-        self.taste_weights_ = arrays["taste_weights"]
-        self.popularity_weights_ = arrays["popularity_weights"]
-        self._popularity_solved = arrays["popularity_solved"]
-        self._cold, self._certainty = arrays["cold_columns"], arrays["certainty"]
-        self._cold_encoded = EncodedItems.from_arrays(self.kernel_.terms, part(arrays, "cold/"))
-        self.weights_ = DenseWeights.from_arrays(part(arrays, "weights/"))
-        self._remember(EncodedItems.from_arrays(self.kernel_.terms, part(arrays, "landmarks/")))
-        self._taste = ridge_from_arrays(
-            self._terms_index.weighted(self.taste_weights_), part(arrays, "taste/")
-        )
 
 
 def _sampled(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:

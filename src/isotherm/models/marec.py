@@ -6,7 +6,7 @@ falling with an item's clicks, is what the backbone's training is drawn to. How,
 confidence-weighted soft targets of matrix factorization. Inference is the backbone's own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -23,18 +23,26 @@ from isotherm.data.interactions import row_blocks
 from isotherm.data.items import Kind
 from isotherm.errors import UnsupportedError
 from isotherm.features.encoders import Weighting
-from isotherm.features.metadata import EncodedItems, FeatureStack, MetadataIndex, MetadataSimilarity
+from isotherm.features.metadata import (
+    Embedding,
+    EncodedItems,
+    FeatureStack,
+    MetadataIndex,
+    MetadataSimilarity,
+)
 from isotherm.models.aligned import BACKBONES, aligned, check
 from isotherm.models.aligned.base import Aligned, Alignment, OnWeights, Rehearsal
 from isotherm.models.alignment import normal_equations
 from isotherm.models.base import Recommender
 from isotherm.models.calibration import PseudoCold
-from isotherm.models.catalogue import grown, narrowed, part
+from isotherm.models.catalogue import grown, narrowed
 from isotherm.models.ease import EASE
-from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity
+from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity, Siamese
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.parameters import part_of, shown
+from isotherm.state import Dense, Field, Inner, Plain
+from isotherm.untrusted import Number
 
 _BAND = 512
 #: d_j / β of an item with x·p clicks (eq. 6)
@@ -79,6 +87,9 @@ class MARec(ReadsMetadata, Recommender):
     importance_: NDArray[np.float64]  #: μ, one weight a term of similarity_.terms
     beta_: float  #: β in use
     click_threshold_: float  #: p in use
+    warm_encoded_: EncodedItems  #: the items that new ones are compared with
+    cold_: NDArray[np.int64]  #: (n_cold,) columns of the items without clicks, added ones last
+    cold_encoded_: EncodedItems
 
     def __init__(
         self,
@@ -126,6 +137,33 @@ class MARec(ReadsMetadata, Recommender):
         parts = {"backbone": self.backbone._sizes(), "embedding": self.embedding.sizes()}
         return {f"{part}.{name}": size for part, sizes in parts.items() for name, size in sizes.items()}
 
+    @property
+    def learned(self) -> Iterator[Field]:
+        """Encoders, numbers, item vectors by metadata, and the trained backbone."""
+        yield Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state)
+        if isinstance(self.embedding, Siamese):
+            yield Inner("embedding_", lambda model, _: model.embedding.empty(model.similarity_))
+        yield Plain("beta_", Number(above=0))
+        yield Plain("click_threshold_", Number(above=0))
+        yield Dense("importance_", np.float64, (self.similarity_.n_terms,))
+        yield Inner("warm_encoded_", _empty_items, {"n": "n_warm"})
+        yield Dense("cold_", np.int64, ("n_cold",), below="n_items", distinct=True)
+        yield Inner("cold_encoded_", _empty_items, {"n": "n_cold"})
+        yield Inner("aligned_", lambda model, _: aligned(model.backbone), {"n_warm": "n_warm"})
+
+    @property
+    def embedding_(self) -> Embedding | None:
+        """The learned embedding, where there is one."""
+        return self.similarity_.embedding_
+
+    @embedding_.setter
+    def embedding_(self, embedding: Embedding) -> None:
+        self.similarity_.learn(embedding, self.embedding.alone)
+
+    def restored(self) -> None:
+        """Compare with the warm items again."""
+        self._index = self.similarity_.index(self.warm_encoded_)
+
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
@@ -158,7 +196,8 @@ class MARec(ReadsMetadata, Recommender):
             trial = self._trial(user_items, encoded.take(warm), product)
             self.embedding.learn(self.similarity_, encoded.take(warm), product)
             encoded = self.similarity_.embedded(encoded)
-        self._index = self.similarity_.index(encoded.take(warm))
+        self.warm_encoded_ = encoded.take(warm)
+        self._index = self.similarity_.index(self.warm_encoded_)
         if learn:
             self._learn_importance(user_items, product, encoded, warm, cold, trial)
         falling = _DECAYS[self.decay](counts[warm] / self.click_threshold_)
@@ -181,8 +220,8 @@ class MARec(ReadsMetadata, Recommender):
         self.beta_ = model.fit(data, beta, chosen_by, product)
         model.place_all(clicks.n_items, warm, cold, data, self.beta_)
         self.aligned_ = model
-        self._cold_encoded = encoded.take(cold)
-        self._cold = cold
+        self.cold_encoded_ = encoded.take(cold)
+        self.cold_ = cold
 
     def _trial(
         self, user_items: csr_array, encoded: EncodedItems, product: NDArray[np.float32]
@@ -292,8 +331,8 @@ class MARec(ReadsMetadata, Recommender):
         columns = self.aligned_.columns(self._similarities(queries), features)
         self.aligned_.append(len(catalogue), new, self.aligned_.strengthened(columns, self.beta_))
         self.items_ = catalogue
-        self._cold = np.concatenate([self._cold, new])
-        self._cold_encoded = EncodedItems.stacked([self._cold_encoded, queries])
+        self.cold_ = np.concatenate([self.cold_, new])
+        self.cold_encoded_ = EncodedItems.stacked([self.cold_encoded_, queries])
         return self
 
     def importance(self) -> pl.DataFrame:
@@ -308,11 +347,11 @@ class MARec(ReadsMetadata, Recommender):
         )
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
-        place = np.flatnonzero(self._cold == column)
+        place = np.flatnonzero(self.cold_ == column)
         if not len(place) or not self.aligned_.splits_fields:
             return None
         carried = self.aligned_.carried(history)
-        terms = self._index.by_term(self._index.by_field(self._cold_encoded.take(place)))[:, 0]
+        terms = self._index.by_term(self._index.by_field(self.cold_encoded_.take(place)))[:, 0]
         shares = self.beta_ * self.importance_ * (terms @ carried)
         order = np.argsort(-np.abs(shares), kind="stable")
         names = [" × ".join(self.similarity_.terms[i]) for i in order]
@@ -322,31 +361,6 @@ class MARec(ReadsMetadata, Recommender):
         learned = f" [beta_={self.beta_:.4g}]" if self.beta == "auto" and hasattr(self, "beta_") else ""
         return shown(self) + learned
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The trained backbone, item vectors, encoders and learned numbers."""
-        arrays = {f"aligned/{name}": array for name, array in self.aligned_.arrays().items()}
-        arrays |= {f"warm/{name}": array for name, array in self._index.catalogue.arrays().items()}
-        arrays |= {f"cold/{name}": array for name, array in self._cold_encoded.arrays().items()}
-        if self.similarity_.embedding_ is not None:
-            learned = self.similarity_.embedding_.arrays()
-            arrays |= {f"embedding/{name}": array for name, array in learned.items()}
-        arrays |= {"importance": self.importance_, "cold_columns": self._cold}
-        return arrays, {
-            "similarity": self.similarity_.state(),
-            "beta": self.beta_,
-            "click_threshold": self.click_threshold_,
-        }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.similarity_ = MetadataSimilarity.from_state(document["similarity"])
-        learned = part(arrays, "embedding/")
-        if learned:
-            self.embedding.restored(self.similarity_, learned)
-        self.beta_, self.click_threshold_ = document["beta"], document["click_threshold"]
-        self.importance_, self._cold = arrays["importance"], arrays["cold_columns"]
-        fields = self.similarity_.fields_
-        self._index = self.similarity_.index(EncodedItems.from_arrays(fields, part(arrays, "warm/")))
-        self._cold_encoded = EncodedItems.from_arrays(fields, part(arrays, "cold/"))
-        self.aligned_ = aligned(self.backbone)
-        self.aligned_.restore(part(arrays, "aligned/"))
+def _empty_items(model: MARec, sizes: Mapping[str, int]) -> EncodedItems:
+    return EncodedItems.empty(model.similarity_.encoded)

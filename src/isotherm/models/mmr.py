@@ -20,12 +20,13 @@ from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender
-from isotherm.models.catalogue import part
 from isotherm.models.ease import EASE
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.requests import check_data
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
+from isotherm.state import Inner, Plain, Sparse
+from isotherm.untrusted import Number
 
 POOL = 200  #: items of a list that are chosen from; what comes after them keeps its order
 
@@ -69,6 +70,13 @@ class MMR(Recommender):
     directions_: csr_array  #: (n_items, n_values) float32 rows of unit length, or zero
     _more: Mapping[str, Any] = {}  #: while ``fit`` runs, what the wrapped model's takes more
     unknown_: float  #: mean cosine of two items: what stands in where metadata is missing
+
+    learned = (
+        Plain("profiles_", dict, ItemProfiles.state, ItemProfiles.from_state),
+        Plain("unknown_", Number(least=0)),
+        Sparse("directions_", ("n_items", "n_values")),
+        Inner("model_", lambda model, _: copy(model.model)),
+    )
 
     def __init__(
         self,
@@ -177,27 +185,14 @@ class MMR(Recommender):
         self.items_ = self.model_.items_
         return self
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The wrapped model, and what items are likened by."""
-        arrays, document = self.model_.state()
-        named = {f"wrapped/{name}": array for name, array in arrays.items()}
-        named |= {
-            f"directions/{name}": getattr(self.directions_, name) for name in ("data", "indices", "indptr")
-        }
-        return named, {"wrapped": document, "profiles": self.profiles_.state(), "unknown": self.unknown_}
+    @property
+    def n_values(self) -> int:
+        """Values of the fields that items are likened by."""
+        return self.profiles_.n_values
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.profiles_, self.unknown_ = ItemProfiles.from_state(document["profiles"]), document["unknown"]
-        rows = part(arrays, "directions/")
-        n_values = sum(len(told["values"]) for told in document["profiles"].values())
-        self.directions_ = csr_array(
-            (rows["data"], rows["indices"], rows["indptr"]), shape=(len(self.items_), n_values)
-        )
-        self.model_ = copy(self.model)
-        self.model_.users_, self.model_.items_ = self.users_, self.items_
-        self.model_.clicks_ = self.clicks_
-        self.model_.restore(part(arrays, "wrapped/"), document["wrapped"])
+    def restored(self) -> None:
+        """The wrapped model has the same users, items and clicks."""
+        self.model_.users_, self.model_.items_, self.model_.clicks_ = self.users_, self.items_, self.clicks_
 
 
 def _wrapped(model: Any) -> Recommender:

@@ -6,7 +6,6 @@ and almost nothing for an item with few neighbours.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from scipy.sparse import csr_array
 
 from isotherm.kernels import Array, kernel
 from isotherm.models.item_item import products
+from isotherm.state import Dense, Stateful
 from isotherm.threads import run_bands
 
 _SPARSE = 0.02  # share of nonzeros below which picking columns beats the whole product
@@ -22,7 +22,7 @@ _ROWS = 64
 
 
 @dataclass
-class AlignmentOperator:
+class AlignmentOperator(Stateful):
     """O = I − λP − L·E_S, where P = (I − Θ)·diag(p) and E_S picks the rows S.
 
     weights: Θ (n, n), zero diagonal.  diagonal: p = diag(P) (n,).  rare: the rows S (s,).
@@ -34,6 +34,18 @@ class AlignmentOperator:
     diagonal: NDArray[np.float32]
     rare: NDArray[np.int64]
     rare_update: NDArray[np.float32]
+
+    learned = (
+        Dense("diagonal", np.float32, ("n",)),
+        Dense("rare", np.int64, ("n_rare",), below="n", ascending=True),
+        Dense("rare_update", np.float32, ("n", "n_rare")),
+    )  # and the weights, which whoever holds the operator saves
+
+    @classmethod
+    def empty(cls, l2: float) -> "AlignmentOperator":
+        """To be filled with what a saved model holds."""
+        nothing = np.empty((0, 0), dtype=np.float32)
+        return cls.plain(nothing, nothing.ravel(), l2)
 
     @classmethod
     def plain(
@@ -87,10 +99,6 @@ class AlignmentOperator:
         smoothed: NDArray[np.float32] = clicked - np.float32(self.l2) * solved
         smoothed[self.rare] -= clicked @ self.rare_update
         return smoothed
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What the weights do not hold, for saving."""
-        return {"diagonal": self.diagonal, "rare": self.rare, "rare_update": self.rare_update}
 
 
 @kernel

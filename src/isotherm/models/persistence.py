@@ -5,43 +5,71 @@ writes new files beside the old ones and then replaces the manifest in one step;
 whole. Loading reads data only: the class comes from the registry, never from the folder.
 """
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
-from isotherm.errors import ModelFolderError, ParameterError, UnsupportedError, brief
-from isotherm.files import is_whole, streamed
+from isotherm.data.id_files import read_ids
+from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
+from isotherm.files import DIGITS, streamed
 from isotherm.folders import MODEL, saving
-from isotherm.models.catalogue import part
 from isotherm.models.parameters import Part, hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
+from isotherm.state import Expected, Inner, Sparse, Stateful, saved
+from isotherm.untrusted import ArraysFile, DamagedError, Whole, expect, read_json, same_names
 from isotherm.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = MODEL.manifest
-_CLICKS = ("data", "indices", "indptr")
+
+
+class _Fitted(Stateful):
+    """A model and the clicks it was fitted on."""
+
+    learned = (
+        Sparse("clicks_", ("n_users", "n_fitted"), least=0),
+        Inner("model", lambda fitted, _: fitted.model),
+    )
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @property
+    def clicks_(self) -> csr_array:
+        """Of the model."""
+        return self.model.clicks_
+
+    @clicks_.setter
+    def clicks_(self, clicks: csr_array) -> None:
+        self.model.clicks_ = clicks
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to the folder ``path``, whole or not at all; an old model there is replaced.
 
-    Raises ModelFolderError where ``path`` is a file or a folder of anything else, OutputError where it cannot
-    be written, UnsupportedError where the model holds a part that could not be loaded again.
+    Raises ModelFolderError where ``path`` is a file or a folder of anything else, or a number of the model is
+    not finite; OutputError where it cannot be written, UnsupportedError where the model holds a part that
+    could not be loaded again.
     """
     described = _described(model)
-    arrays, document = model.state()
-    arrays = {f"model/{name}": np.ascontiguousarray(array) for name, array in arrays.items()}
-    arrays |= {f"clicks/{name}": getattr(model.clicks_, name) for name in _CLICKS}
+    try:
+        arrays, document = saved(_Fitted(model), model.sizes())
+    except DamagedError as cause:
+        raise ModelFolderError(
+            f"{path}: this {model.name} cannot be saved ({cause}); fit it again"
+        ) from cause
     with stage(f"save {model.name}"), saving(path, MODEL) as folder:
         files = {
             "arrays": folder.by_content("arrays", ".safetensors", lambda file: save_file(arrays, file)),
@@ -54,7 +82,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
             **described,
             "clicks": list(model.clicks_.shape),
             "files": files,
-            "state": document,
+            "state": document["model"],
         }
         folder.commit(manifest)
 
@@ -62,23 +90,49 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """The model that ``save`` wrote to the folder ``path``.
 
-    Raises ModelFolderError where there is none, it is damaged, or a newer isotherm wrote it.
+    Nothing in the folder is trusted: names, types, shapes and ranges follow from the manifest and from what
+    the model declares, and are checked before memory is taken for them. What the folder holds is data, so
+    that a wrong number is still a number: keep models where only you can write.
+    Raises ModelFolderError where there is no model, it is damaged, or another format wrote it.
     """
     folder = Path(path)
-    manifest = _manifest(folder)
-    try:
+    with _blamed(folder / MANIFEST):
+        manifest = _manifest(folder)
         model = _built(manifest)
-        files = {name: _whole(folder, file) for name, file in manifest["files"].items()}
-        arrays = load_file(files["arrays"])
-        clicks = part(arrays, "clicks/")
-        model.users_, model.items_ = _ids(files["users"]), _ids(files["items"])
-        model.clicks_ = csr_array(tuple(clicks[name] for name in _CLICKS), shape=tuple(manifest["clicks"]))
-        model.restore(part(arrays, "model/"), manifest["state"])
-    except (KeyError, TypeError, ValueError, SafetensorError, pl.exceptions.PolarsError) as cause:
-        raise ModelFolderError(
-            f"{folder}: the saved model is damaged ({type(cause).__name__}: {cause}); save or copy it again"
-        ) from cause
+        files = {role: folder / _file_name(manifest, role) for role in MODEL.roles}
+    for file in files.values():
+        if not file.is_file():
+            raise ModelFolderError(f"{file}: this file of the saved model is missing; save or copy it again")
+    n_users, n_fitted = manifest["clicks"]
+    with _blamed(files["users"]):
+        model.users_ = read_ids(_content(files["users"]), n_users)
+    with _blamed(files["items"]):
+        model.items_ = read_ids(_content(files["items"]))
+    with _blamed(folder / MANIFEST):
+        sizes = {"n_users": n_users, "n_items": len(model.items_), "n_fitted": n_fitted}
+        if n_fitted > len(model.items_):
+            raise DamagedError(f"clicks on {n_fitted:,} of {len(model.items_):,} items")
+        expected = Expected(_Fitted(model), {"model": manifest["state"]}, sizes)
+    with _blamed(files["arrays"]):
+        stored = ArraysFile(files["arrays"])
+        expected.check_headers(stored.headers)
+        arrays, digest = stored.read()
+        _check_digest(files["arrays"], digest)
+        expected.fill(arrays)
     return model
+
+
+@contextmanager
+def _blamed(file: Path) -> Iterator[None]:
+    """What is wrong with the content of a file, as an error that names it and the cure."""
+    try:
+        yield
+    except OSError as cause:
+        if isinstance(cause, IsothermError):
+            raise
+        raise ModelFolderError(f"{file}: cannot be read ({cause.strerror or cause}); mend that") from cause
+    except DamagedError as cause:
+        raise ModelFolderError(f"{file}: is damaged ({cause}); save or copy the model again") from cause
 
 
 def _described(model: Any, named: Mapping[str, type[Any]] | None = None) -> dict[str, Any]:
@@ -120,14 +174,27 @@ def _plain(owner: type[Any], name: str, value: Any) -> Any:
 
 
 def _built(description: dict[str, Any]) -> Any:
-    if description["model"] not in REGISTRY:
-        raise ParameterError(f"there is no model {description['model']!r} in this isotherm")
-    return _with(model_class(description["model"]), description)
+    """The unfitted model that a manifest describes."""
+    try:
+        return _described_model(description, "manifest")
+    except (ParameterError, TypeError, ValueError, OverflowError, RecursionError) as cause:
+        if isinstance(cause, DamagedError):
+            raise
+        raise DamagedError(f"its hyper-parameters are wrong: {cause}"[:200]) from cause
 
 
-def _with(made: type[Any], description: dict[str, Any]) -> Any:
-    """The class ``made`` with the described hyper-parameters."""
-    return made(**{name: _value(made, name, value) for name, value in description["parameters"].items()})
+def _described_model(description: dict[str, Any], where: str) -> Any:
+    name = expect(description.get("model"), str, f"{where}.model")
+    if name not in REGISTRY:
+        raise DamagedError(f"there is no model {brief(name)} in this isotherm")
+    return _with(model_class(name), description, name)
+
+
+def _with(made: type[Any], description: dict[str, Any], where: str) -> Any:
+    """The class ``made`` with the described hyper-parameters, all of them."""
+    given = expect(description.get("parameters"), dict, f"{where}.parameters")
+    same_names(given, signature(made).parameters, f"{where}.parameters")
+    return made(**{name: _value(made, name, value) for name, value in given.items()})
 
 
 def _value(owner: type[Any], name: str, value: Any) -> Any:
@@ -135,41 +202,57 @@ def _value(owner: type[Any], name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     choices = part_choices(owner).get(name)
-    return _built(value) if choices is None else _with(choices[value["model"]], value)
+    if choices is None:
+        return _described_model(value, name)
+    chosen = expect(value.get("model"), str, f"{name}.model")
+    if chosen not in choices:
+        raise DamagedError(f"{name} is no {brief(chosen)}")
+    return _with(choices[chosen], value, name)
 
 
 def _ids_writer(ids: IdMap) -> Callable[[Path], object]:
     return streamed(ids.values.to_frame().write_parquet)
 
 
-def _ids(file: Path) -> IdMap:
-    return IdMap(pl.read_parquet(file)["id"])
-
-
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     if not file.is_file():
         raise ModelFolderError(f"{folder}: holds no saved model (no {MANIFEST})")
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        version = int(manifest["format"])
-    except (KeyError, TypeError, ValueError) as cause:
-        raise ModelFolderError(
-            f"{file}: is damaged ({type(cause).__name__}: {cause}); save or copy it again"
-        ) from cause
+    manifest = expect(read_json(file), dict, "it")
+    version = expect(manifest.get("format"), Whole(1), "format")
     if version != FORMAT:
         cure = "upgrade it" if version > FORMAT else "fit the model again"
+        writer = str(manifest.get("isotherm", "?"))[:40]
         raise ModelFolderError(
-            f"{folder}: was written in format {version} by isotherm {manifest.get('isotherm', '?')}; "
+            f"{folder}: was written in format {version} by isotherm {writer}; "
             f"this is isotherm {__version__}, which reads format {FORMAT}: {cure}"
         )
-    return dict(manifest)
+    schema = {
+        "format": Whole(),
+        "isotherm": str,
+        "model": str,
+        "parameters": dict,
+        "clicks": (Whole(1), Whole(1)),
+        "files": dict.fromkeys(MODEL.roles, str),
+        "state": dict,
+    }
+    return dict(expect(manifest, schema, "manifest"))
 
 
-def _whole(folder: Path, name: str) -> Path:
-    file = folder / name
-    if Path(name).name != name or not file.is_file():
-        raise ModelFolderError(f"{file}: this file of the saved model is missing; save or copy it again")
-    if not is_whole(file):
-        raise ModelFolderError(f"{file}: is damaged (its content changed); save or copy the model again")
-    return file
+def _file_name(manifest: dict[str, Any], role: str) -> str:
+    """Name of the file of a role: made of the role and its content, so that it lies in the folder."""
+    name: str = manifest["files"][role]
+    if not re.fullmatch(rf"{role}-[0-9a-f]{{{DIGITS}}}\.(safetensors|parquet)", name):
+        raise DamagedError(f"files.{role} is {brief(name)}, which is no name of such a file")
+    return name
+
+
+def _content(file: Path) -> bytes:
+    content = file.read_bytes()
+    _check_digest(file, hashlib.sha256(content).hexdigest())
+    return content
+
+
+def _check_digest(file: Path, digest: str) -> None:
+    if not file.stem.endswith(f"-{digest[:DIGITS]}"):
+        raise DamagedError("its content changed")

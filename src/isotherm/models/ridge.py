@@ -6,7 +6,7 @@ and 2·n·m for a new item.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
 from isotherm.features.kernels import WeightedKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.models.solve import factorize_in_place
+from isotherm.state import Dense, Plain, Stateful
+from isotherm.untrusted import Number
 
 _BAND = 512
 _JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on landmarks
@@ -23,7 +25,7 @@ _JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on
 Columns = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class Ridge(ABC):
+class Ridge(Stateful, ABC):
     """(n_items,) targets y -> predictions y·Z for any items, from their metadata.
 
     Some of the n_items are the catalogue, which the ridge learns from; the others' rows of Z are 0.
@@ -36,6 +38,10 @@ class Ridge(ABC):
         self._ridge = ridge
         self._n_items = n_items
         self._catalogue = catalogue
+
+    def compare_with(self, kernel: WeightedKernel, n_items: int) -> None:
+        """Take back what is not saved with it."""
+        self._kernel, self._n_items = kernel, n_items
 
     def rows(self, queries: EncodedItems) -> NDArray[np.float32]:
         """K of the query items, in the order of ``solve``: (n_queries, n) or (n_queries, n_landmarks)."""
@@ -68,10 +74,6 @@ class Ridge(ABC):
     def solve(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """α with y·Z = α·K for any query items: (n,) for exact ridge, (n_landmarks,) otherwise."""
 
-    @abstractmethod
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What makes the solves, for saving."""
-
     def _spread(self, solved: NDArray[np.float32]) -> NDArray[np.float32]:
         """The catalogue's rows among those of all items."""
         if len(self._catalogue) == self._n_items:
@@ -80,16 +82,15 @@ class Ridge(ABC):
         spread[self._catalogue] = solved
         return spread
 
-    def _common(self) -> dict[str, NDArray[Any]]:
-        return {
-            "ridge": np.array([self._ridge]),
-            "n_items": np.array([self._n_items]),
-            "catalogue": self._catalogue,
-        }
-
 
 class ExactRidge(Ridge):
     """Every item of the catalogue is used."""
+
+    learned = (
+        Plain("_ridge", Number(above=0)),
+        Dense("_catalogue", np.int64, ("n_landmarks",), below="n_warm", ascending=True),
+        Dense("_factor", np.float32, ("n_landmarks", "n_landmarks")),
+    )
 
     def __init__(self, *common: Any, factor: NDArray[np.float32]) -> None:
         super().__init__(*common)
@@ -125,13 +126,17 @@ class ExactRidge(Ridge):
         """(K + r·I)⁻¹·y."""
         return np.asarray(cho_solve((self._factor.T, False), y[self._catalogue]), dtype=np.float32)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The factor."""
-        return self._common() | {"factor": self._factor}
-
 
 class LandmarkRidge(Ridge):
     """Nyström: the kernel as far as m landmark items can express it."""
+
+    learned = (
+        Plain("_ridge", Number(above=0)),
+        Dense("_catalogue", np.int64, ("n_catalogue",), below="n_warm", ascending=True),
+        Dense("_to_landmarks", np.float32, ("n_catalogue", "n_landmarks")),
+        Dense("_factor", np.float64, ("n_landmarks", "n_landmarks")),
+        Dense("_landmark_factor", np.float64, ("n_landmarks", "n_landmarks")),
+    )
 
     def __init__(
         self,
@@ -189,20 +194,10 @@ class LandmarkRidge(Ridge):
             cho_solve((self._factor, True), self._to_landmarks.T @ y[self._catalogue]), dtype=np.float32
         )
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Both factors and the catalogue's rows."""
-        return self._common() | {
-            "to_landmarks": self._to_landmarks,
-            "system_factor": self._factor,
-            "landmark_factor": self._landmark_factor,
-        }
 
-
-def ridge_from_arrays(kernel: WeightedKernel, arrays: Mapping[str, NDArray[Any]]) -> Ridge:
-    """The inverse of ``arrays``; ``kernel`` compares with the catalogue, or with the landmarks."""
-    given = dict(arrays)
-    common = kernel, float(given.pop("ridge")[0]), int(given.pop("n_items")[0]), given.pop("catalogue")
-    return ExactRidge(*common, **given) if "factor" in given else LandmarkRidge(*common, **given)
+def empty_ridge(exact: bool) -> Ridge:
+    """To be filled with what a saved model holds, and then with the kernel (``compare_with``)."""
+    return (ExactRidge if exact else LandmarkRidge).__new__(ExactRidge if exact else LandmarkRidge)
 
 
 def bands(n: int) -> Iterator[NDArray[np.int64]]:

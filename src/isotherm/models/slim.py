@@ -21,8 +21,8 @@ take a step together: the cost of a step is one product with P and the clicks of
 In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.operator import AlignmentOperator
 from isotherm.progress import stage
+from isotherm.state import Inner
 from isotherm.threads import run_bands
 
 _BLOCK_BYTES = 256 * 2**20  # of Krylov vectors
@@ -54,6 +55,8 @@ class SLIM(ItemItem):
     name: ClassVar[str] = "slim"
 
     weights_: DenseWeights
+
+    learned = (Inner("weights_", DenseWeights.empty),)
 
     def __init__(
         self,
@@ -128,14 +131,6 @@ class SLIM(ItemItem):
         squares = np.square(by_item.data, dtype=np.float64)
         clicked = np.repeat(np.arange(by_item.shape[1]), np.diff(by_item.indptr))
         return np.asarray(np.sqrt(np.bincount(clicked, squares, minlength=by_item.shape[1]) + self.l2))
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The weights."""
-        return self.weights_.arrays(), {}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        self.weights_ = DenseWeights.from_arrays(arrays)
 
 
 class _Columns:

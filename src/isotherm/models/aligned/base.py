@@ -1,7 +1,6 @@
 """What MARec asks of a backbone: to train with an alignment of rare and new items, and to add new ones."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from scipy.sparse import csr_array
 
 from isotherm.models.calibration import Best, PseudoCold, best_by, level, loudness
 from isotherm.models.item_item import DenseWeights
+from isotherm.state import Dense, Stateful
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,11 @@ class Rehearsal:
         )  # fmt: skip
 
 
-class Aligned(ABC):
+class Aligned(Stateful, ABC):
     """A backbone trained with an alignment, over the columns of one catalogue.
 
     Columns of new items are linear in β: ``columns`` makes them for β = 1, ``strengthened`` for another.
+    What it declares may count in ``n_warm``, the items of the clicks it was trained on.
     """
 
     #: whether explanations exist, and whether they split over fields
@@ -152,14 +153,6 @@ class Aligned(ABC):
         """v (n_warm,), with which a new item's score of this history is β·v·g, g its row of G."""
         raise NotImplementedError
 
-    @abstractmethod
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that was learned."""
-
-    @abstractmethod
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of ``arrays``."""
-
     def best_warm(self, histories: csr_array, items: NDArray[np.int64]) -> Best:
         """The best unseen warm items of each history, named ``items``."""
         return best_by(self.warm_scores, histories, items, seen=True)
@@ -205,11 +198,17 @@ def learned_beta(fitted: Aligned, part: Aligned, rehearsal: Rehearsal, user_item
     return factor * level(fitted.best_warm(histories, every), fitted_cold)
 
 
-class Vectors:
+class Vectors(Stateful):
     """New items of a catalogue as one vector each, for backbones whose score is a product with it."""
 
-    def __init__(self, width: int) -> None:
-        self.n_items, self.warm = 0, np.empty(0, dtype=np.int64)
+    learned = (
+        Dense("warm", np.int64, ("n_warm",), below="n_items", ascending=True),
+        Dense("columns", np.int64, ("n_new",), below="n_items", distinct=True),
+        Dense("values", np.float32, ("n_new", "width")),
+    )
+
+    def __init__(self, width: int, n_items: int = 0) -> None:
+        self.n_items, self.warm = n_items, np.empty(0, dtype=np.int64)
         self.columns, self.values = np.empty(0, dtype=np.int64), np.empty((0, width), dtype=np.float32)
 
     def append(self, n_items: int, new: NDArray[np.int64], values: NDArray[np.float32]) -> None:
@@ -229,18 +228,3 @@ class Vectors:
         table = np.zeros((self.n_items, self.values.shape[1]), dtype=np.float32)
         table[self.warm], table[self.columns] = warm, self.values
         return table
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """For saving."""
-        return {
-            "n_items": np.array([self.n_items]), "warm": self.warm,
-            "columns": self.columns, "values": self.values,
-        }  # fmt: skip
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Vectors":
-        """The inverse of ``arrays``."""
-        made = cls(arrays["values"].shape[1])
-        made.n_items, made.warm = int(arrays["n_items"][0]), arrays["warm"]
-        made.columns, made.values = arrays["columns"], arrays["values"]
-        return made

@@ -12,8 +12,7 @@ which is exactly what eq. 9 gives it when it is the only item more; the others' 
 little, are held.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,12 @@ from scipy.sparse import csr_array
 
 from isotherm.models.aligned.base import Alignment, OnWeights, Rehearsal
 from isotherm.models.calibration import best, level, mixed_quality
-from isotherm.models.catalogue import part
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, products
 from isotherm.models.solve import invert_in_place
 from isotherm.progress import stage
+from isotherm.state import Dense, Inner, Plain, Sparse
+from isotherm.untrusted import Number, Whole
 
 _STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
 
@@ -42,8 +42,23 @@ class AlignedCollective(OnWeights):
     features: csr_array  #: Fᵀ, (n, n_features)
     rare: NDArray[np.int64]  #: S
     rare_rows: NDArray[np.float32]  #: αD_S·G_S, (s, n_warm)
+    n_features: int
     n_warm: int
     alpha: float
+
+    learned = (
+        Plain("alpha", Number(above=0)),
+        Plain("n_features", Whole(0, 2**31)),
+        Inner("weights", DenseWeights.empty, {"n_rows": "n"}),
+        Dense("diagonal", np.float32, ("n",)),
+        Sparse("features", ("n", "n_features")),
+        Dense("rare", np.int64, ("n_rare",), below="n_warm", ascending=True),
+        Dense("rare_rows", np.float32, ("n_rare", "n_warm")),
+    )
+
+    def restored(self) -> None:
+        """The first group of the weights is Θ."""
+        self.inner, self.n_warm = self.weights.groups[0][1], self.rare_rows.shape[1]
 
     def fit(
         self,
@@ -84,6 +99,7 @@ class AlignedCollective(OnWeights):
         """Q."""
         assert data.features is not None
         self.alpha, self.n_warm, self.features = data.alpha, data.user_items.shape[1], data.features
+        self.n_features = self.features.shape[1]
         self.rare = np.empty(0, dtype=np.int64)
         self.rare_rows = np.empty((0, self.n_warm), dtype=np.float32)
         n = self.features.shape[0]
@@ -161,22 +177,3 @@ class AlignedCollective(OnWeights):
         """All columns of Θ are the fit's own."""
         order = np.concatenate([warm, cold])
         self.weights = DenseWeights(n_items, order, [(order, self.inner)])
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Weights, diag(P), features and the rare items' rows."""
-        arrays = {f"weights/{name}": array for name, array in self.weights.arrays().items()}
-        f = self.features
-        arrays |= {"features/data": f.data, "features/indices": f.indices, "features/indptr": f.indptr}
-        arrays["shape"] = np.array([self.n_warm, f.shape[1]])
-        arrays |= {"diagonal": self.diagonal, "rare": self.rare, "rare_rows": self.rare_rows}
-        return arrays | {"alpha": np.array([self.alpha])}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of ``arrays``."""
-        self.weights = DenseWeights.from_arrays(part(arrays, "weights/"))
-        self.inner, self.diagonal = self.weights.groups[0][1], arrays["diagonal"]
-        self.n_warm, n_features = (int(size) for size in arrays["shape"])
-        entries = tuple(arrays[f"features/{name}"] for name in ("data", "indices", "indptr"))
-        self.features = csr_array(entries, shape=(len(self.diagonal), n_features))
-        self.rare, self.rare_rows = arrays["rare"], arrays["rare_rows"]
-        self.alpha = float(arrays["alpha"][0])

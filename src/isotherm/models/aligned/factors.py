@@ -10,18 +10,16 @@ item × factor table. A new item's factors are one d × d solve, linear in g_j, 
 exactly over clicks (Hu et al. 2008, §5) and over fields.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, Vectors, learned_beta
-from isotherm.models.catalogue import narrowed, part
+from isotherm.models.catalogue import narrowed
 from isotherm.models.cosines import cosines
 from isotherm.models.ials import IALS, Soft
 from isotherm.progress import stage
+from isotherm.state import Dense, Inner
 
 
 class AlignedFactors(Aligned):
@@ -34,6 +32,21 @@ class AlignedFactors(Aligned):
     items: NDArray[np.float32]
     guess: NDArray[np.float32]
     new: Vectors
+
+    learned = (
+        Dense("items", np.float32, ("n_warm", "factors")),
+        Dense("guess", np.float32, ("n_warm", "factors")),
+        Inner(
+            "new",
+            lambda model, sizes: Vectors(model.factors, sizes["n_items"]),
+            {"n_warm": "n_warm", "width": "factors"},
+        ),
+    )
+
+    @property
+    def factors(self) -> int:
+        """d."""
+        return self.backbone.factors
 
     def fit(
         self,
@@ -113,13 +126,3 @@ class AlignedFactors(Aligned):
         """M·p of the folded-in user."""
         carried: NDArray[np.float32] = self.guess @ self.user_vectors(history)[0]
         return carried
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Factors, M, and the new items' factors."""
-        new = {f"new/{name}": array for name, array in self.new.arrays().items()}
-        return {"items": self.items, "guess": self.guess, **new}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of ``arrays``."""
-        self.items, self.guess = arrays["items"], arrays["guess"]
-        self.new = Vectors.from_arrays(part(arrays, "new/"))

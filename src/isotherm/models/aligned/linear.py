@@ -14,20 +14,19 @@ A cold column of weighted SLIM is the same with λ₁/w₁ for λ: nobody clicke
 w₁. Its clicked columns are solved one by one behind the same P (see ``slim``).
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.models.aligned.base import Alignment, OnWeights, Rehearsal, learned_beta
-from isotherm.models.catalogue import narrowed, part
+from isotherm.models.catalogue import narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights, products
 from isotherm.models.operator import AlignmentOperator
 from isotherm.models.slim import SLIM
 from isotherm.progress import stage
+from isotherm.state import Dense, Field, Inner, Plain
+from isotherm.untrusted import Number
 
 
 class _Linear(OnWeights):
@@ -36,6 +35,16 @@ class _Linear(OnWeights):
     operator: AlignmentOperator
     alpha: float
     _warm: NDArray[np.float32]  #: Θ of the warm items
+
+    learned: tuple[Field, ...] = (
+        Plain("alpha", Number(above=0)),
+        Inner("weights", DenseWeights.empty, {"n_rows": "n_warm"}),
+        Inner("operator", lambda linear, _: AlignmentOperator.empty(linear._l2()), {"n": "n_warm"}),
+    )
+
+    def restored(self) -> None:
+        """The first group of the weights is the warm block."""
+        self._warm = self.weights.groups[0][1]
 
     def fit(
         self,
@@ -89,24 +98,6 @@ class _Linear(OnWeights):
         carried: NDArray[np.float32] = np.float32(self.alpha) * self.operator.smoothed_history(clicked)
         return carried
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Weights and operator; the operator's own weights where they are others."""
-        arrays = {f"weights/{name}": array for name, array in self.weights.arrays().items()}
-        arrays |= {f"operator/{name}": array for name, array in self.operator.arrays().items()}
-        arrays["alpha"] = np.array([self.alpha])
-        if self.operator.weights is not self.weights.groups[0][1]:
-            arrays["shared"] = self.operator.weights
-        return arrays
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of ``arrays``."""
-        self.alpha = float(arrays["alpha"][0])
-        self.weights = DenseWeights.from_arrays(part(arrays, "weights/"))
-        warm = self.weights.groups[0][1]
-        shared = arrays.get("shared", warm)
-        self.operator = AlignmentOperator(weights=shared, l2=self._l2(), **part(arrays, "operator/"))
-        self._warm = warm
-
     def _l2(self) -> float:
         """λ of the operator."""
         raise NotImplementedError
@@ -116,6 +107,11 @@ class AlignedEASE(_Linear):
     """Eq. 9."""
 
     backbone: EASE
+
+    def restored(self) -> None:
+        """The operator's weights are those of the model."""
+        super().restored()
+        self.operator.weights = self._warm
 
     def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
         self.alpha = alpha
@@ -134,6 +130,17 @@ class AlignedSLIM(_Linear):
     """Eq. 10-11."""
 
     backbone: SLIM
+
+    learned = (*_Linear.learned, Dense("shared", np.float32, ("n_warm", "n_warm")))
+
+    @property
+    def shared(self) -> NDArray[np.float32]:
+        """The operator's weights, which are not the model's here."""
+        return self.operator.weights
+
+    @shared.setter
+    def shared(self, weights: NDArray[np.float32]) -> None:
+        self.operator.weights = weights
 
     def _plain(self, user_items: csr_array, alpha: float, gram: NDArray[np.float32] | None = None) -> None:
         self.alpha = alpha

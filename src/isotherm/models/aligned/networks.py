@@ -13,12 +13,11 @@ shifts it by log β; what is left is convex in w and is solved for many items si
 the table at fit get their rows alike: ``add_items`` is what fit does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -28,7 +27,7 @@ from isotherm.errors import ParameterError
 from isotherm.models.aligned.base import Aligned, Alignment, Rehearsal, Vectors
 from isotherm.models.base import block_size
 from isotherm.models.calibration import Best, best_by, level, loudness
-from isotherm.models.catalogue import narrowed, part
+from isotherm.models.catalogue import narrowed
 from isotherm.models.cosines import cosines
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.networks import Network
@@ -37,7 +36,10 @@ from isotherm.models.vae.scoring import hidden_layer, posteriors
 from isotherm.models.vae.skip import NoSkip
 from isotherm.models.vae.validation import held_out
 from isotherm.progress import stage
+from isotherm.state import Inner, Plain, Sparse
 from isotherm.streams import stream
+from isotherm.torch_state import without_weights
+from isotherm.untrusted import DamagedError, Number
 
 _MOST_USERS = 4096  # whose hidden layers a new item's row is fitted on
 _STEPS = 100
@@ -58,6 +60,33 @@ class AlignedNetwork(Aligned):
     exposure: NDArray[np.float32]  #: (n_sampled,) log(n_u / Z_u)
     guesses: csr_array  #: (n_sampled, n_warm) their clicks
     new: Vectors
+
+    learned = (
+        Plain("alpha", Number(above=0)),
+        Plain("unit", Number(above=0)),
+        Inner(
+            "network",
+            lambda model, sizes: without_weights(lambda: model.backbone.new_network(sizes["n_fitted"])),
+        ),
+        Sparse("guesses", ("n_sampled", "n_warm"), least=0),
+        Inner(
+            "new",
+            lambda model, sizes: Vectors(model.width, sizes["n_items"]),
+            {"n_warm": "n_warm", "width": "width"},
+        ),
+    )
+
+    @property
+    def width(self) -> int:
+        """Of a new item's vector: its decoder row and bias."""
+        return int(self.network.last.weight.shape[1]) + 1
+
+    def restored(self) -> None:
+        """Hidden layers are computed again."""
+        self.n_warm = self.guesses.shape[1]
+        if not self.guesses.nnz or self.n_warm > len(self.network.last_bias):
+            raise DamagedError("the users that new items are fitted on have no click, or one too many items")
+        self._remember(self.guesses)
 
     def __init__(self, backbone: VAERecommender) -> None:
         super().__init__(backbone)
@@ -215,31 +244,6 @@ class AlignedNetwork(Aligned):
     def user_vectors(self, user_items: csr_array) -> NDArray[np.float32]:
         """Means of the posteriors."""
         return posteriors(self.network, self._wide(narrowed(user_items, self.new.warm)))[0]
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The network, the sample of users, the new rows."""
-        arrays = {f"network/{name}": array.numpy() for name, array in self.network.state_dict().items()}
-        arrays |= {f"new/{name}": array for name, array in self.new.arrays().items()}
-        data, indices, indptr = _parts(self.guesses)
-        arrays |= {"guesses/data": data, "guesses/indices": indices, "guesses/indptr": indptr}
-        return arrays | {"scalars": np.array([self.alpha, self.unit, self.n_warm])}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of ``arrays``; hidden layers are computed again."""
-        self.alpha, self.unit = (float(value) for value in arrays["scalars"][:2])
-        self.n_warm = int(arrays["scalars"][2])
-        weights = part(arrays, "network/")
-        network = self.backbone.new_network(len(weights["last_bias"]))
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-        self.network = network.eval().requires_grad_(False)
-        self.new = Vectors.from_arrays(part(arrays, "new/"))
-        clicks = part(arrays, "guesses/")
-        self._remember(
-            csr_array(
-                (clicks["data"], clicks["indices"], clicks["indptr"]),
-                shape=(len(clicks["indptr"]) - 1, self.n_warm),
-            )
-        )
 
 
 class _Guesses:

@@ -17,7 +17,6 @@ from isotherm.data.interactions import with_entries
 from isotherm.errors import TrainingError
 from isotherm.folders import RUN, check_folder
 from isotherm.models.base import Recommender
-from isotherm.models.catalogue import part
 from isotherm.models.cosines import cosines
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.parameters import part_of
@@ -33,6 +32,11 @@ from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, 
 from isotherm.models.vae.tables import ItemTable
 from isotherm.models.vae.training import Phase, Progress, Trainer
 from isotherm.models.vae.validation import Validation, held_out
+from isotherm.state import Dense, Field, Inner, Plain
+from isotherm.torch_state import without_weights
+from isotherm.untrusted import Number, Whole
+
+_PROGRESS = {"epoch": Whole(), "best_epoch": Whole(), "best": Number()}
 
 _LOOKED_AT = 256  # users whose scores are looked at when training is done
 
@@ -76,6 +80,23 @@ class VAERecommender(Recommender):
         self.skip = part_of(self, "skip", skip, NoSkip)
         self.training = part_of(self, "training", training, Training)
         self.seed = seeded("seed", seed)
+
+    @property
+    def learned(self) -> Iterator[Field]:
+        """How the training went, the network, the anchors and the linear path."""
+        yield Plain("progress_", _PROGRESS, _told, lambda told: Progress(**told))
+        yield Inner(
+            "network_", lambda model, sizes: without_weights(lambda: model.new_network(sizes["n_fitted"]))
+        )
+        if self.anchors.weight:
+            yield Dense("anchors_", np.float32, ("n_fitted", "latent"))
+        if isinstance(self.skip, EASESkip):
+            yield Inner("skip_", lambda model, sizes: LinearPath(DenseWeights.empty(model, sizes), 0.0))
+
+    def restored(self) -> None:
+        """What is switched off is None."""
+        self.anchors_ = self.anchors_ if self.anchors.weight else None
+        self.skip_ = self.skip_ if isinstance(self.skip, EASESkip) else None
 
     def fit(
         self,
@@ -240,31 +261,6 @@ class VAERecommender(Recommender):
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
         return posteriors(self._fitted().network_, user_items)
 
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The network's weights and the anchors."""
-        arrays = {f"network.{name}": array.numpy() for name, array in self.network_.state_dict().items()}
-        if self.anchors_ is not None:
-            arrays["anchors"] = self.anchors_
-        if self.skip_ is not None:
-            arrays |= {f"skip.{name}": array for name, array in self.skip_.weights.arrays().items()}
-        p = self.progress_
-        return arrays, {
-            "epoch": p.epoch,
-            "best_epoch": p.best_epoch,
-            "best": p.best,
-            "skip": None if self.skip_ is None else self.skip_.scale,
-        }
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> None:
-        """The inverse of ``state``."""
-        network = self.new_network(len(self.items_))
-        network.load_state_dict(
-            {name: torch.from_numpy(array) for name, array in part(arrays, "network.").items()}
-        )
-        self.network_ = network.eval().requires_grad_(False)
-        self.anchors_ = arrays.get("anchors")
-        scale = document["skip"]
-        self.skip_ = (
-            None if scale is None else LinearPath(DenseWeights.from_arrays(part(arrays, "skip.")), scale)
-        )
-        self.progress_ = Progress(document["epoch"], best=document["best"], best_epoch=document["best_epoch"])
+def _told(progress: Progress) -> dict[str, Any]:
+    return {"epoch": progress.epoch, "best_epoch": progress.best_epoch, "best": progress.best}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from isotherm.models.vae.batch import Batch
 from isotherm.models.vae.tables import ItemTable, bag
 from isotherm.streams import stream_seed
+from isotherm.torch_state import StatefulModule
 
 _RECVAE_LAYERS = 5
 _NORM_EPSILON = 0.1  # RecVAE's own
@@ -29,7 +30,7 @@ class Posterior(NamedTuple):
         return self.mean if self.logvar is None else self.mean + noise * torch.exp(0.5 * self.logvar)
 
 
-class Network(nn.Module):
+class Network(StatefulModule):
     """What every network here offers: ``encode`` to a posterior, ``decode`` to the last hidden layer.
 
     first, last: the item-wide tables; logits = decode(z) · last.weightᵀ + last_bias.

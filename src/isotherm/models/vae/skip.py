@@ -16,6 +16,8 @@ from isotherm.models.catalogue import narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.parameters import Part
+from isotherm.state import Inner, Plain, Stateful
+from isotherm.untrusted import Number
 
 _WEIGHTS = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
 _UNMEASURED = 10.0  # c where there is no validation
@@ -53,8 +55,10 @@ class EASESkip(Skip):
 SKIPS: dict[str, type[Skip]] = {kind.name: kind for kind in (NoSkip, EASESkip)}
 
 
-class LinearPath:
+class LinearPath(Stateful):
     """A fitted skip: ``weights`` (B) and ``scale`` (c)."""
+
+    learned = (Plain("scale", Number(least=0)), Inner("weights", DenseWeights.empty))
 
     def __init__(self, weights: DenseWeights, scale: float) -> None:
         self.weights, self.scale = weights, scale
