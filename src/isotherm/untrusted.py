@@ -202,7 +202,7 @@ def same_names(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
 
 
 def _refuse(value: Any, wanted: str, name: str) -> NoReturn:
-    raise DamagedError(f"{name[:80]} is {brief(value)} and must be {wanted}")
+    raise DamagedError(f"{name[:80]} is {brief(value)[:80]} and must be {wanted[:200]}")
 
 
 # safetensors

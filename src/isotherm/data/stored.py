@@ -4,25 +4,41 @@ indptr, indices and data of the CSR matrix as .npy, ids (and timestamps) as Parq
 content, and a manifest that lists them.
 """
 
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.data.id_files import read_ids, read_times
 from isotherm.data.ids import IdMap
-from isotherm.errors import InteractionsError
+from isotherm.errors import InteractionsError, brief
 from isotherm.files import streamed
 from isotherm.folders import STORED_LOG, saving
+from isotherm.untrusted import (
+    DamagedError,
+    Each,
+    Whole,
+    check_csr,
+    check_finite,
+    check_range,
+    csr,
+    expect,
+    read_json,
+    same_names,
+)
 from isotherm.version import __version__
 
 MANIFEST = STORED_LOG.manifest
 FORMAT = 1
 _PARTS = ("indptr", "indices", "data")
+#: what NumPy raises for bytes that are no header of an array
+_NO_HEADER = (ValueError, TypeError, EOFError, SyntaxError, RecursionError, MemoryError, OverflowError)
 
 
 def is_stored(path: Any) -> bool:
@@ -42,7 +58,7 @@ def store(
     arrays = {
         "indptr": matrix.indptr.astype(index, copy=False),
         "indices": matrix.indices.astype(index, copy=False),
-        "data": matrix.data,
+        "data": matrix.data.astype(np.float32, copy=False),
     }
     frames = {"users": users.values.to_frame("id"), "items": items.values.to_frame("id")}
     if times is not None:
@@ -57,20 +73,84 @@ def store(
 
 
 def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Series | None]:
-    """Users, items, the memory-mapped matrix, timestamps. Raises InteractionsError for a damaged folder."""
+    """Users, items, the memory-mapped matrix, timestamps.
+
+    The arrays stay on disk, but each click is looked at once, as a wrong index would let whoever reads by it
+    crash: about two seconds for a billion clicks, and the time to read them.
+    Raises InteractionsError for a folder that is damaged or holds no stored log.
+    """
     folder = Path(path)
+    with _blamed(folder / MANIFEST):
+        schema = {"format": Whole(1), "isotherm": str, "shape": (Whole(1), Whole(1)), "files": Each(str)}
+        facts = expect(read_json(folder / MANIFEST), schema, "it")
+        if facts["format"] != FORMAT:
+            raise DamagedError(f"format {facts['format']}, where this isotherm reads {FORMAT}")
+        files = {role: folder / _file_name(facts["files"], role) for role in facts["files"]}
+        same_names(files, dict.fromkeys(set(STORED_LOG.roles) - {"timestamps"} | set(files)), "files")
+    n_users, n_items = facts["shape"]
+    for file in files.values():
+        if not file.is_file():
+            raise InteractionsError(f"{file}: this file of the stored log is missing; store it again")
+    with _blamed(files["data"]):
+        data = _mapped(files["data"], (np.float32,), None)
+    with _blamed(files["indptr"]):
+        indptr = _mapped(files["indptr"], (np.int32, np.int64), n_users + 1)
+    with _blamed(files["indices"]):
+        indices = _mapped(files["indices"], (indptr.dtype,), len(data))
+    with _blamed(files["data"]):
+        check_finite(data, "data")
+        check_range(data, "data", least=0)
+    with _blamed(files["indices"]):
+        check_csr(data, indices, indptr, n_items, "clicks")
+    with _blamed(files["users"]):
+        users = read_ids(files["users"], n_users)
+    with _blamed(files["items"]):
+        items = read_ids(files["items"], n_items)
+    times = None
+    if "timestamps" in files:
+        with _blamed(files["timestamps"]):
+            times = read_times(files["timestamps"], len(data))
+    return users, items, csr(data, indices, indptr, (n_users, n_items)), times
+
+
+@contextmanager
+def _blamed(file: Path) -> Iterator[None]:
+    """What is wrong with the content of a file, as an error that names it and the cure."""
     try:
-        facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = {role: folder / name for role, name in facts["files"].items()}
-        indptr, indices, data = (np.load(files[part], mmap_mode="r") for part in _PARTS)
-        matrix = csr_array((data, indices, indptr), shape=tuple(facts["shape"]), copy=False)
-        users, items = (IdMap(pl.read_parquet(files[name])["id"]) for name in ("users", "items"))
-        times = pl.read_parquet(files["timestamps"])["timestamp"] if "timestamps" in files else None
-    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as cause:
-        raise InteractionsError(f"{folder}: is no whole stored log ({cause}); store it again") from cause
-    if matrix.shape != (len(users), len(items)) or matrix.indptr[-1] != len(data):
-        raise InteractionsError(f"{folder}: the arrays of the stored click log do not fit; store it again")
-    return users, items, matrix, times
+        yield
+    except OSError as cause:
+        raise InteractionsError(f"{file}: cannot be read ({cause.strerror or cause}); mend that") from cause
+    except DamagedError as cause:
+        raise InteractionsError(f"{file}: is no whole stored log ({cause}); store it again") from cause
+
+
+def _file_name(files: dict[str, str], role: str) -> str:
+    """Name of the file of a role: made of the role and its content, so that it lies in the folder."""
+    if files[role] not in STORED_LOG.digests({"files": files}):
+        raise DamagedError(f"files.{brief(role)} is {brief(files[role])}, which is no such file")
+    return files[role]
+
+
+def _mapped(file: Path, dtypes: tuple[Any, ...], n: int | None) -> NDArray[Any]:
+    """The one-dimensional array of a .npy file, left where it lies; n: its length, None for any."""
+    size = file.stat().st_size
+    with open(file, "rb") as stream:
+        try:
+            if np.lib.format.read_magic(stream) != (1, 0):
+                raise DamagedError("it is no array")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        except _NO_HEADER as cause:
+            raise DamagedError("it is no array") from cause
+        offset = stream.tell()
+    length = shape[0] if len(shape) == 1 else -1
+    if dtype not in dtypes or length < 0 or n not in (None, length):
+        wanted = " or ".join(np.dtype(one).name for one in dtypes)
+        raise DamagedError(f"{brief(shape)} of {brief(dtype.name)}, where {n or 'many'} {wanted} are needed")
+    if size - offset != length * dtype.itemsize:
+        raise DamagedError(f"{size:,} bytes, which is not the size of {length:,} numbers")
+    if not length:
+        return np.empty(0, dtype)
+    return np.memmap(file, dtype, "r", offset, (length,))
 
 
 def _array(values: Any) -> Callable[[Path], object]:

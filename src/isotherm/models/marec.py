@@ -41,7 +41,7 @@ from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity, Siam
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.parameters import part_of, shown
-from isotherm.state import Dense, Field, Inner, Plain
+from isotherm.state import Dense, Field, Inner, Plain, Size
 from isotherm.untrusted import Number
 
 _BAND = 512
@@ -149,7 +149,9 @@ class MARec(ReadsMetadata, Recommender):
         yield Inner("warm_encoded_", _empty_items, {"n": "n_warm"})
         yield Dense("cold_", np.int64, ("n_cold",), below="n_items", distinct=True)
         yield Inner("cold_encoded_", _empty_items, {"n": "n_cold"})
-        yield Inner("aligned_", lambda model, _: aligned(model.backbone), {"n_warm": "n_warm"})
+        n_features = sum(field.width for field in self.similarity_.encoded.values())
+        sizes: dict[str, Size] = {"n_warm": "n_warm", "n_features": n_features}
+        yield Inner("aligned_", lambda model, _: aligned(model.backbone), sizes)
 
     @property
     def embedding_(self) -> Embedding | None:

@@ -8,7 +8,6 @@ whole. Loading reads data only: the class comes from the registry, never from th
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
@@ -96,6 +95,25 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises ModelFolderError where there is no model, it is damaged, or another format wrote it.
     """
     folder = Path(path)
+    while True:
+        written = _written(folder)
+        try:
+            return _loaded(folder)
+        except ModelFolderError:
+            if _written(folder) == written:
+                raise  # else a save came between: what it left is whole
+
+
+def _written(folder: Path) -> tuple[int, ...] | None:
+    """What tells one manifest from the one that replaces it."""
+    try:
+        told = (folder / MANIFEST).stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns, told.st_size
+
+
+def _loaded(folder: Path) -> Any:
     with _blamed(folder / MANIFEST):
         manifest = _manifest(folder)
         model = _built(manifest)
@@ -242,7 +260,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _file_name(manifest: dict[str, Any], role: str) -> str:
     """Name of the file of a role: made of the role and its content, so that it lies in the folder."""
     name: str = manifest["files"][role]
-    if not re.fullmatch(rf"{role}-[0-9a-f]{{{DIGITS}}}\.(safetensors|parquet)", name):
+    if name not in MODEL.digests(manifest):
         raise DamagedError(f"files.{role} is {brief(name)}, which is no name of such a file")
     return name
 

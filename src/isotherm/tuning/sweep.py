@@ -22,18 +22,36 @@ import polars as pl
 from isotherm.checks import whole
 from isotherm.data import Interactions
 from isotherm.data.stored import is_stored
-from isotherm.errors import ParameterError, TrainingError
+from isotherm.errors import ParameterError, TrainingError, brief
 from isotherm.files import locked, write_json
 from isotherm.folders import SWEEP, check_folder
 from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
 from isotherm.progress import stage, tell
 from isotherm.threads import thread_count
+from isotherm.untrusted import DamagedError, Each, Number, Or, Whole, expect, read_json
 
 #: kind of β, of mask -> the setting that is swept
 _BETA = {"annealed": "cap", "constant": "value", "per-click": "gamma"}
 _KEEP = {"bernoulli": "keep", "popularity": "keep", "scheduled": "end"}
 METRICS = ("ndcg@100", "recall@20")
+_FIGURES = (
+    *(metric + end for metric in METRICS for end in ("", "_low", "_high")),
+    *("kl", "active", "rank", "drift", "spread", "inside", "inside_twin", "helped", "random", "near"),
+    "far_related",
+)
+_RESULT = {"epochs": Whole(), "seconds": Number(least=0)} | dict.fromkeys(_FIGURES, Or(Number()))
+_PLAN = {
+    "model": str,
+    "settings": dict,
+    "cells": Each(dict),
+    "holdout": Number(),
+    "fold_in": Number(),
+    "pairs": Whole(),
+    "probe": Number(),
+    "seed": Whole(),
+    "log": str,
+}
 
 
 @dataclass(frozen=True)
@@ -134,7 +152,10 @@ def sweep(
     try:
         with locked(folder, wait=False):
             _begin(folder, plan, clicks)
-            _run(folder, [cell for cell in cells if not _result(folder, cell).exists()], len(cells), jobs)
+            missing = [cell for cell in cells if not _result(folder, cell).exists()]
+            for cell in set(cells) - set(missing):
+                read_result(folder, cell)  # says what is damaged before the work
+            _run(folder, missing, len(cells), jobs)
     except BlockingIOError as cause:
         raise ParameterError(
             f"{folder}: another sweep is at work there; wait for it, or name another folder"
@@ -148,13 +169,34 @@ def finished(folder: Path, names: dict[str, str]) -> Sweep:
     rows = []
     for cell, own in plan.cells.items():
         swept = {what: own.get(name) for what, name in names.items()}
-        rows.append({"cell": cell, **swept, **json.loads(_result(folder, cell).read_text(encoding="utf-8"))})
+        rows.append({"cell": cell, **swept, **read_result(folder, cell)})
     return Sweep(plan, names, pl.DataFrame(rows, infer_schema_length=None))
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan of a sweep's folder."""
-    return Plan(**json.loads((folder / SWEEP.manifest).read_text(encoding="utf-8")))
+    """The plan of a sweep's folder. Raises ParameterError where it is damaged."""
+    file = folder / SWEEP.manifest
+    try:
+        plan = expect(read_json(file), _PLAN, "plan")
+        wrong = [cell for cell in plan["cells"] if Path(cell).name != cell]
+        if wrong:
+            raise DamagedError(f"{brief(wrong[0])} is no name of a cell")
+    except (DamagedError, OSError) as cause:
+        raise ParameterError(f"{file}: is damaged ({cause}); remove the folder or name another") from cause
+    return Plan(**plan)
+
+
+def read_result(folder: Path, cell: str) -> dict[str, Any]:
+    """What was measured of a cell. Raises TrainingError where the file is damaged."""
+    file = _result(folder, cell)
+    try:
+        row: dict[str, Any] = read_json(file)
+        expect(row, _RESULT, "it")
+    except (DamagedError, OSError) as cause:
+        raise TrainingError(
+            f"{file}: is damaged ({cause}); remove it, and the cell is measured again"
+        ) from cause
+    return row
 
 
 def write_result(folder: Path, cell: str, row: Mapping[str, Any]) -> None:
@@ -187,12 +229,7 @@ def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
     """Write the plan and the log, or see that they are there already."""
     file = folder / SWEEP.manifest
     if file.exists():
-        try:
-            there = asdict(read_plan(folder))
-        except (TypeError, ValueError) as cause:
-            raise ParameterError(
-                f"{file}: is damaged ({cause}); remove the folder or name another"
-            ) from cause
+        there = asdict(read_plan(folder))
         mine = json.loads(json.dumps(asdict(plan)))
         differ = [name for name in mine if name != "cells" and mine[name] != there[name]]
         if differ:

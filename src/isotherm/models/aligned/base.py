@@ -71,7 +71,7 @@ class Aligned(Stateful, ABC):
     """A backbone trained with an alignment, over the columns of one catalogue.
 
     Columns of new items are linear in β: ``columns`` makes them for β = 1, ``strengthened`` for another.
-    What it declares may count in ``n_warm``, the items of the clicks it was trained on.
+    What it declares may count in ``n_warm``, the items of the clicks it was trained on, and ``n_features``.
     """
 
     #: whether explanations exist, and whether they split over fields

@@ -25,7 +25,7 @@ from isotherm.models.item_item import DenseWeights, products
 from isotherm.models.solve import invert_in_place
 from isotherm.progress import stage
 from isotherm.state import Dense, Inner, Plain, Sparse
-from isotherm.untrusted import Number, Whole
+from isotherm.untrusted import Number
 
 _STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
 
@@ -42,13 +42,11 @@ class AlignedCollective(OnWeights):
     features: csr_array  #: Fᵀ, (n, n_features)
     rare: NDArray[np.int64]  #: S
     rare_rows: NDArray[np.float32]  #: αD_S·G_S, (s, n_warm)
-    n_features: int
     n_warm: int
     alpha: float
 
     learned = (
         Plain("alpha", Number(above=0)),
-        Plain("n_features", Whole(0, 2**31)),
         Inner("weights", DenseWeights.empty, {"n_rows": "n"}),
         Dense("diagonal", np.float32, ("n",)),
         Sparse("features", ("n", "n_features")),
@@ -99,7 +97,6 @@ class AlignedCollective(OnWeights):
         """Q."""
         assert data.features is not None
         self.alpha, self.n_warm, self.features = data.alpha, data.user_items.shape[1], data.features
-        self.n_features = self.features.shape[1]
         self.rare = np.empty(0, dtype=np.int64)
         self.rare_rows = np.empty((0, self.n_warm), dtype=np.float32)
         n = self.features.shape[0]

@@ -8,27 +8,33 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from isotherm.errors import TrainingError
+from isotherm.errors import TrainingError, brief
 from isotherm.files import is_whole, locked, told
 from isotherm.folders import RUN, check_folder, manifest_of, saving_locked
 from isotherm.models.parameters import hyperparameters
+from isotherm.untrusted import ArraysFile, DamagedError, Each, Header, expect, read_json, same_names
 from isotherm.version import __version__
 
 FORMAT = 2
 MANIFEST = RUN.manifest
 LOG = "run.jsonl"
+
+Part: TypeAlias = Mapping[str, Tensor]  # arrays by name, of the types and shapes that they must have
+Checkpoint: TypeAlias = tuple[dict[str, Tensor], dict[str, Any]]
+_DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16"}
 
 
 class RunFolder:
@@ -70,29 +76,44 @@ class RunFolder:
             file = folder.by_content("checkpoint", ".safetensors", lambda file: save_file(whole, file))
             folder.commit({**document, "fingerprint": self.fingerprint, "files": {"checkpoint": file}})
 
-    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    def load(self, schema: Mapping[str, Any], parts: Iterable[Part]) -> Checkpoint | None:
         """The checkpoint, or None where there is none.
 
+        schema: of the plain JSON that was saved with it.  parts: arrays that belong together; the first must
+        be there, each of the others whole or not at all, and nothing else.
         Raises TrainingError where it is damaged, or of another fit.
         """
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             return None
         try:
-            document = json.loads(manifest.read_text(encoding="utf-8"))
-            self._check_same(document["fingerprint"])
-            if not document["files"]:
-                return None
-            file = self.path / document["files"]["checkpoint"]
-            if not is_whole(file):
-                raise ValueError("its content changed")
-            arrays = load_file(file)
-        except (KeyError, ValueError, OSError, SafetensorError) as cause:
+            return self._loaded(schema, parts)
+        except (DamagedError, OSError, SafetensorError) as cause:
             if isinstance(cause, TrainingError):
                 raise
             raise TrainingError(
                 f"{manifest}: the checkpoint is damaged ({cause}); remove the folder to train from the start"
             ) from cause
+
+    def _loaded(self, schema: Mapping[str, Any], parts: Iterable[Part]) -> Checkpoint | None:
+        document = expect(read_json(self.path / MANIFEST), dict, "it")
+        self._check_same(expect(document.get("fingerprint"), Each(str), "fingerprint"))
+        if document.get("files") == {}:
+            return None
+        document = expect(document, {"fingerprint": dict, "files": {"checkpoint": str}, **schema}, "it")
+        name = document["files"]["checkpoint"]
+        if name not in RUN.digests(document):
+            raise DamagedError(f"{brief(name)} is no name of a checkpoint")
+        file = self.path / name
+        if not file.is_file():
+            raise DamagedError(f"{name} is missing")
+        _check_headers(ArraysFile(file).headers, parts)
+        if not is_whole(file):
+            raise DamagedError("its content changed")
+        arrays = load_file(file)
+        for what, array in arrays.items():
+            if not array.isfinite().all():
+                raise DamagedError(f"{brief(what)} holds a number that is not finite")
         return arrays, document
 
     def _check_same(self, there: Mapping[str, str]) -> None:
@@ -104,6 +125,22 @@ class RunFolder:
             raise TrainingError(
                 f"{self.path}: holds a run of another fit: {', '.join(differ[:5])}{more} differ; "
                 "name another folder for this run, or remove that one"
+            )
+
+
+def _check_headers(headers: Mapping[str, Header], parts: Iterable[Part]) -> None:
+    """That the arrays are those of the parts, in name, type and shape."""
+    wanted: dict[str, Tensor] = {}
+    for number, part in enumerate(parts):
+        if not number or any(name in headers for name in part):
+            wanted |= part
+    same_names(headers, wanted, "its arrays")
+    for name, like in wanted.items():
+        found, shape = headers[name], tuple(like.shape)
+        if (found.dtype, found.shape) != (_DTYPES[like.dtype], shape):
+            raise DamagedError(
+                f"{brief(name)} is {found.dtype} of shape {brief(found.shape)} and must be "
+                f"{_DTYPES[like.dtype]} of shape {brief(shape)}"
             )
 
 

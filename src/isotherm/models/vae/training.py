@@ -8,7 +8,7 @@ takes its share of every batch's users and gradients are summed.
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -34,6 +34,7 @@ from isotherm.models.vae.settings import Training
 from isotherm.models.vae.tables import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.progress import tell
 from isotherm.streams import stream
+from isotherm.untrusted import Each, Number, Whole
 
 _LARGE_CLICK = 1e6  # a click weight above it is named where numbers overflow
 
@@ -66,6 +67,21 @@ class Progress:
     best_epoch: int = 0
     stale: int = 0
     stopped: bool = False
+
+
+#: schema of what a checkpoint says of Progress
+_PROGRESS = {
+    "epoch": Whole(),
+    "phase": Whole(),
+    "batch": Whole(),
+    "sums": Each((Number(), Whole(1))),
+    "users": Whole(),
+    "seconds": Number(least=0),
+    "best": Number(),
+    "best_epoch": Whole(),
+    "stale": Whole(),
+    "stopped": bool,
+}
 
 
 class Trainer:
@@ -411,7 +427,9 @@ class Trainer:
         self._saved = time.monotonic()
 
     def _resume(self, folder: RunFolder) -> bool:
-        found = folder.load()
+        in_place = sum(table.adam is not None for table in self._tables)
+        schema = {"progress": _PROGRESS, "table_steps": (Whole(),) * in_place}
+        found = folder.load(schema, self._checkpoint_parts())
         if found is None:
             return False
         arrays, document = found
@@ -425,13 +443,28 @@ class Trainer:
                     key: array if key == "step" and self.device.type == "cpu" else array.to(self.device)
                     for key, array in state.items()
                 }
+        steps = list(document["table_steps"])
         for number, table in enumerate(self._tables):
             if table.adam:
                 state = part(arrays, f"table/{number}/")
                 table.adam.moment.copy_(state["moment"])
                 table.adam.square.copy_(state["square"])
-                table.adam.steps = document["table_steps"][number]
+                table.adam.steps = steps.pop(0)
         return True
+
+    def _checkpoint_parts(self) -> Iterator[dict[str, Tensor]]:
+        """What a checkpoint of this run holds: parameters and item tables; the best ones; Adam's moments."""
+        needed = with_prefix("now", self._learned())
+        for number, table in enumerate(self._tables):
+            if table.adam:
+                needed |= with_prefix(
+                    f"table/{number}", {"moment": table.adam.moment, "square": table.adam.square}
+                )
+        yield needed
+        yield with_prefix("best", self._learned())
+        for name, parameter in zip(self._names, self._learning, strict=True):
+            moments = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            yield with_prefix(f"adam/{name}", moments)
 
 
 def _outweighed(weights: Mapping[str, float]) -> str:
