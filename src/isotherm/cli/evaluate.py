@@ -74,6 +74,8 @@ def evaluate(
     ks = _lengths(k)
     names = _words(models)
     built = _Built(names, settings or [])
+    chosen = {"holdout": holdout, "warm_holdout": warm_holdout, "fold_in": fold_in, "negatives": negatives}
+    _check(seed, chosen, folds, candidates, _words(by))
     o.begin(quiet)
     log_columns = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
 
@@ -91,7 +93,6 @@ def evaluate(
         share = 0.2 if holdout is None else holdout
         _ramp_up(clicks, table, built, ks, share, seed, candidates, json, report, interactions.name)
         return
-    chosen = {"holdout": holdout, "warm_holdout": warm_holdout, "fold_in": fold_in, "negatives": negatives}
     split = _split(read, interactions, train, test, valid, protocol, folds, seed, chosen)
     asked: dict[str, Any] = {
         "candidates": candidates,
@@ -246,6 +247,25 @@ def _split(
         return k_fold(read(interactions), protocol, folds, seed, **extra)
     share = 0.2 if chosen["holdout"] is None else chosen["holdout"]
     return SPLITS[protocol](read(interactions), holdout=share, seed=seed, **extra)
+
+
+def _check(seed: int, chosen: dict[str, Any], folds: int | None, candidates: str, by: list[str]) -> None:
+    """Find out what is no possible value before the log is read."""
+    from isotherm.checks import one_of, seeded, whole
+    from isotherm.data.splits import share_of
+    from isotherm.evaluation.groups import LABELS
+    from isotherm.evaluation.prepared import CANDIDATES
+
+    seeded("seed", seed)
+    whole("negatives", chosen["negatives"], 0)
+    for name in ("holdout", "warm_holdout", "fold_in"):
+        if chosen[name] is not None:
+            share_of(name, chosen[name])
+    if folds is not None:
+        whole("folds", folds, 2)
+    one_of("candidates", candidates, CANDIDATES)
+    for grouping in by:
+        one_of("by", grouping, tuple(LABELS))
 
 
 def _check_unused(where: str, options: dict[str, Any]) -> None:
