@@ -19,6 +19,8 @@ COMMANDS = [
     "demo",
     "fit",
     "recommend",
+    "similar",
+    "explain",
     "evaluate",
     "geometry",
     "sweep",
@@ -27,7 +29,19 @@ COMMANDS = [
     "datasets get",
 ]
 TARGET = Path(__file__).parent / "reference.md"
-CONTRACT = ["fit", "recommend", "recommend_for", "score", "similar_items", "explain", "add_items", "save"]
+CONTRACT = [
+    "fit",
+    "refit",
+    "recommend",
+    "recommend_for",
+    "score",
+    "score_pairs",
+    "similar_items",
+    "similar_users",
+    "explain",
+    "add_items",
+    "save",
+]
 
 
 def text() -> str:

@@ -180,7 +180,7 @@ BAD = [
         "nulls.csv: column 'item_id', data row 2",
     ),
     (["recommend", "--model", ".", "--all", "--out", "r.parquet"], "holds no saved model"),
-    (["recommend", "--model", ".", "--out", "r.parquet"], "either --users or --all"),
+    (["recommend", "--model", ".", "--out", "r.parquet"], "one of --users, --all and --histories"),
     (["recommend", "--model", ".", "--all", "--out", "r.xlsx"], "a file ending in .parquet, .csv, .jsonl"),
     (["evaluate", "--protocol", "mixed"], "either --interactions with --protocol, or --train with --test"),
     (["evaluate", "--interactions", "clicks.csv"], "--protocol must be one of cold-items, mixed"),

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import EASE, IALS, Interactions, Popularity
+from isotherm import EASE, Interactions, ItemKNN, Popularity
 from isotherm.errors import InteractionsError, IsothermError, ParameterError, UnknownIdError
 from isotherm.models.base import Recommender
 from isotherm.models.registry import REGISTRY, model_class
@@ -175,7 +175,7 @@ def test_a_weight_is_a_finite_number_above_0(model, weight):
 
 
 def test_weights_too_large_to_score_are_refused(clicks):
-    model = IALS(factors=4).fit(clicks)
+    model = ItemKNN(shrinkage=0).fit(clicks)
     history = dict.fromkeys(model.items_.values[:10], 3e38)
     refuses(lambda: model.recommend_for([history]), "are weights of the histories too large?")
 

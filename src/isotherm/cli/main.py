@@ -9,9 +9,11 @@ import typer
 from isotherm.cli.datasets import datasets
 from isotherm.cli.demo import demo
 from isotherm.cli.evaluate import evaluate
+from isotherm.cli.explain import explain
 from isotherm.cli.fit import fit
 from isotherm.cli.geometry import geometry
 from isotherm.cli.recommend import recommend
+from isotherm.cli.similar import similar
 from isotherm.cli.sweep import sweep
 from isotherm.errors import IsothermError
 from isotherm.version import __version__
@@ -27,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, fit, recommend, evaluate, geometry, sweep):
+for command in (demo, fit, recommend, similar, explain, evaluate, geometry, sweep):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 

@@ -41,6 +41,17 @@ WeightColumn = Annotated[
     typer.Option(help="Column of click weights.  [default: weight, where there is one]", show_default=False),
 ]
 MinRating = Annotated[float | None, typer.Option(help="Only ratings of at least this count as clicks.")]
+ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a saved model.")]
+Candidates = Annotated[
+    Path | None,
+    typer.Option(
+        help="Table whose item_id column names the only items to show; with user_id, a list a user."
+    ),
+]
+Exclude = Annotated[
+    Path | None,
+    typer.Option(help="Table whose item_id column names items not to show; with user_id, a list a user."),
+]
 JSONFile = Annotated[Path | None, typer.Option("--json", help="Write all figures here as JSON.")]
 ReportFile = Annotated[Path | None, typer.Option("--report", help="Write a self-contained HTML page here.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.item_sets import item_sets
 from isotherm.cli.outputs import OutputFile, check_outputs, saved_model
-from isotherm.errors import InteractionsError, ItemsError, ParameterError
+from isotherm.errors import InteractionsError, ParameterError
 
 _WRITERS = {
     ".parquet": lambda frame, file: frame.write_parquet(file),
@@ -17,47 +18,68 @@ _WRITERS = {
 
 
 def recommend(
-    model: Annotated[Path, typer.Option(help="Folder of a saved model.")],
+    model: o.ModelFolder,
     out: Annotated[Path, typer.Option(help="Result: .parquet, .csv or .jsonl.")],
     users: Annotated[Path | None, typer.Option(help="Table whose user_id column names the users.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All users the model knows.")] = False,
+    histories: Annotated[
+        Path | None,
+        typer.Option(help="Clicks of people the model need not know: user_id, item_id[, weight]."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Items a user.")] = 10,
     new_items: Annotated[
         Path | None, typer.Option(help="Item table of brand-new items: recommended at once, without a refit.")
     ] = None,
-    candidates: Annotated[
-        Path | None, typer.Option(help="Table whose item_id column names the only items to show.")
-    ] = None,
+    candidates: o.Candidates = None,
+    exclude: o.Exclude = None,
+    unknown: Annotated[
+        str,
+        typer.Option(
+            help="Users and items that the model does not know: error; skip; popular (skip items, show such "
+            "users the popular ones)."
+        ),
+    ] = "error",
     include_seen: Annotated[bool, typer.Option(help="Show items that the user has clicked, too.")] = False,
     user_column: o.UserColumn = "user_id",
     item_column: o.ItemColumn = "item_id",
+    weight_column: o.WeightColumn = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Write the k best items for some or all users: user_id, item_id, score, rank.
 
     Example: isotherm recommend --model model --all -k 20 --out recs.parquet
     """
-    if (users is None) == (not everyone):
-        raise ParameterError("recommend needs either --users or --all")
-    inputs = {
-        "--model": saved_model(model),
-        "--users": users,
-        "--new-items": new_items,
-        "--candidates": candidates,
-    }
+    if (users is not None) + everyone + (histories is not None) != 1:
+        raise ParameterError("recommend needs one of --users, --all and --histories")
+    if weight_column is not None and histories is None:
+        raise ParameterError("--weight-column is for --histories")
+    inputs = {"--model": saved_model(model), "--users": users, "--histories": histories}
+    inputs |= {"--new-items": new_items, "--candidates": candidates, "--exclude": exclude}
     check_outputs(inputs, OutputFile("--out", out, tuple(_WRITERS)))
 
+    from isotherm.checks import one_of, whole
     from isotherm.data import Items
     from isotherm.data.tables import read_ids
     from isotherm.files import streamed, write_atomically
     from isotherm.models.persistence import load
+    from isotherm.models.requests import UNKNOWN
 
+    names = o.columns(user_column, item_column, None, None, weight_column)
+    whole("-k", k, 1)
+    one_of("--unknown", unknown, UNKNOWN)
     o.begin(quiet)
     loaded = load(model)
     if new_items is not None:
         loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
-    chosen = None if users is None else read_ids(users, user_column, InteractionsError)
-    allowed = None if candidates is None else read_ids(candidates, item_column, ItemsError)
-    lists = loaded.recommend(chosen, k, exclude_seen=not include_seen, candidates=allowed)
+    if histories is not None:
+        asked, answer = o.read_clicks(histories, names, None, quiet), loaded.recommend_for
+        ids = asked.users.values
+    else:
+        asked = ids = (
+            loaded.users_.values if users is None else read_ids(users, user_column, InteractionsError)
+        )
+        answer = loaded.recommend
+    only, never = (item_sets(file, ids, user_column, item_column, quiet) for file in (candidates, exclude))
+    lists = answer(asked, k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=unknown)
     write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)

@@ -103,6 +103,20 @@ def show_table(names: list[str], rows: list[list[str]], words: int = 1) -> None:
     _print(table)
 
 
+def show_frame(frame: Any) -> None:
+    """A frame as a table: names in the first column, figures in the others."""
+    rows = [[str(name), *(f"{figure:.4g}" for figure in figures)] for name, *figures in frame.iter_rows()]
+    show_table(frame.columns, rows)
+
+
+def plain_rows(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a frame as plain JSON; ids that are neither text nor numbers as text."""
+    return [
+        {name: value if isinstance(value, str | int | float) else str(value) for name, value in row.items()}
+        for row in frame.rows(named=True)
+    ]
+
+
 def _print(table: Any) -> None:
     """Whole, however narrow the terminal: figures are never cut."""
     from rich.console import Console

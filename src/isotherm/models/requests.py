@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
+from isotherm.data.id_types import as_ids
 from isotherm.data.interactions import rows_of, with_entries
 from isotherm.data.wording import listed
 from isotherm.errors import InteractionsError, ParameterError, brief
@@ -120,7 +121,7 @@ def asked_users(users: Any, known: IdMap, unknown: str) -> tuple[pl.Series, NDAr
     rows = found(known, given, "user", unknown, done)
     if (rows >= 0).all():
         return known.take(rows), rows
-    ids, given = known.take(np.maximum(rows, 0)), pl.Series(given)
+    ids, given = known.take(np.maximum(rows, 0)), as_ids(given)
     try:
         given = given.cast(ids.dtype)
     except pl.exceptions.PolarsError:  # of another type: all as text

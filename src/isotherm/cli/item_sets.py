@@ -1,0 +1,38 @@
+"""Tables of items to show or to leave out: for everybody, or with a column of users one list a user."""
+
+from pathlib import Path
+from typing import Any
+
+from isotherm.cli import options as o
+from isotherm.errors import ItemsError
+
+
+def item_sets(path: Path | None, users: Any, user_column: str, item_column: str, quiet: bool) -> Any:
+    """What ``recommend`` takes as candidates or exclude: ids for all, or a list for each of ``users``.
+
+    users: the ids of those who are asked for, in order. A table's other users are counted in a note; a user
+    whom a table with users does not name has an empty list.
+    """
+    if path is None:
+        return None
+    import numpy as np
+    import polars as pl
+
+    from isotherm.data import IdMap
+    from isotherm.data.tables import id_column, joined_ids, read_tables
+
+    tables = list(read_tables(path, ItemsError, {user_column, item_column}))
+    items = joined_ids([(table.place, id_column(table, item_column)) for table in tables])
+    if not any(user_column in table.columns for table in tables):
+        return items.unique(maintain_order=True)
+    named = joined_ids([(table.place, id_column(table, user_column)) for table in tables])
+    rows = IdMap(users).rows(named)
+    others = named.filter(pl.Series(rows < 0)).n_unique()
+    left = len(users) - len(np.unique(rows[rows >= 0]))
+    for n, what in ((others, "users are not asked for"), (left, "users who are asked for have no row")):
+        if n:
+            o.note(f"{path}: {n:,} {what}", quiet)
+    known = pl.DataFrame({"row": rows, "item": items}).filter(pl.col("row") >= 0)
+    every = pl.DataFrame({"row": np.arange(len(users), dtype=np.int64)})
+    found = every.join(known.group_by("row").agg("item"), on="row", how="left", maintain_order="left")
+    return found.select(pl.col("item").fill_null(pl.lit([], dtype=found.schema["item"]))).to_series()
