@@ -141,7 +141,7 @@ def test_users_that_cannot_be_measured_are_counted_or_named(clicks):
         evaluate(split, {"p": Popularity()}, users=[])
     with pytest.raises(UnknownIdError, match="2 of the 3 users to measure are not in the log: 'x', 'y'"):
         evaluate(split, {"p": Popularity()}, users=["x", tested, "y"])
-    with pytest.raises(ParameterError, match="users is a list of ids, not 'u01'"):
+    with pytest.raises(ParameterError, match="users must be a list of ids, not"):
         evaluate(split, {"p": Popularity()}, users="u01")
 
 

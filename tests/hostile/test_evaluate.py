@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from isotherm import EASE, Items, Popularity, evaluate
+from isotherm import EASE, Items, Popularity, evaluate, ramp_up
 from isotherm.data import splits
+from isotherm.data.folds import k_fold
 from isotherm.errors import ItemsError, ParameterError, SplitError
 from tests.evaluation.test_runner import Fixed
 from tests.hostile.conftest import served
@@ -294,3 +295,37 @@ def test_clicks_on_items_that_the_table_lacks_are_named(clicks, items):
     split = splits.given(*(clicks.take_users(np.arange(a, a + 30)) for a in (0, 30)), strong=True)
     with pytest.raises(ItemsError, match="5 item_ids in clicks are missing from items: 'i20'"):
         evaluate(split, {"p": Popularity()}, few)
+
+
+P = {"p": Popularity()}
+MISTAKES = {
+    "clicks for a split": (lambda c, s, i: evaluate(c, P), "evaluate takes a split, or a list of splits"),
+    "nothing for a split": (lambda c, s, i: evaluate(None, P), "evaluate takes a split"),
+    "models first": (lambda c, s, i: evaluate(P, s), "evaluate takes a split"),
+    "a frame of items": (lambda c, s, i: evaluate(s, P, i.to_frame()), "items must be Items, not DataFrame"),
+    "clicks for items": (lambda c, s, i: evaluate(s, P, c), "items must be Items, not Interactions"),
+    "one model": (lambda c, s, i: evaluate(s, Popularity()), "models is name -> model"),
+    "fields that are none": (lambda c, s, i: evaluate(s, P, i, fields=3), "fields must be names of fields"),
+    "a user alone": (lambda c, s, i: evaluate(s, P, users=3), "users must be a list of ids"),
+    "users in lists": (lambda c, s, i: evaluate(s, P, users=[["u01"]]), "not a list of lists"),
+    "no id": (lambda c, s, i: evaluate(s, P, users=[None]), "holds 1 missing ids"),
+    "groups that are none": (lambda c, s, i: evaluate(s, P, by=3), "by is a list of clicks and item-age"),
+    "no groups": (lambda c, s, i: evaluate(s, P, by=None), "by is a list of"),
+    "a frame to split": (lambda c, s, i: splits.strong(c.to_frame()), "must be Interactions, not DataFrame"),
+    "a frame to fold": (lambda c, s, i: k_fold(c.to_frame(), "strong"), "clicks must be Interactions"),
+    "a frame for train": (lambda c, s, i: splits.given(c.to_frame(), c), "train must be Interactions"),
+    "nothing for test": (lambda c, s, i: splits.given(c, None), "test must be Interactions, not NoneType"),
+    "models of a ramp-up": (lambda c, s, i: ramp_up(c, P), "models is a function"),
+    "models without names": (lambda c, s, i: ramp_up(c, lambda: [Popularity()]), "models is name -> model"),
+    "no model of a ramp-up": (lambda c, s, i: ramp_up(c, list, steps=[0]), "there is no model"),
+    "one step": (lambda c, s, i: ramp_up(c, lambda: P.items(), steps=3), "steps is a list of whole numbers"),
+    "a step of NaN": (lambda c, s, i: ramp_up(c, lambda: P.items(), steps=[np.nan]), "steps must be a whole"),
+    "a frame to ramp up": (lambda c, s, i: ramp_up(c.to_frame(), lambda: P.items()), "clicks must be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_mistakes_in_python_are_named(clicks, items, case):
+    ask, says = MISTAKES[case]
+    with pytest.raises(ParameterError, match=says):
+        ask(clicks, splits.strong(clicks), items)

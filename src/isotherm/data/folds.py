@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isotherm.checks import seeded, whole
 from isotherm.data.interactions import Interactions
-from isotherm.data.splits import Split, fold_in_users, hide_clicks, share_of
+from isotherm.data.splits import Split, check_log, fold_in_users, hide_clicks, share_of
 from isotherm.errors import ParameterError, SplitError
 
 
@@ -62,6 +62,7 @@ def k_fold(clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, *
     settings: warm_holdout of mixed, drawn anew in each fold; fold_in of strong.
     Raises ParameterError for another protocol or setting, SplitError for more folds than there is to divide.
     """
+    check_log("clicks", clicks)
     if protocol not in FOLDED:
         raise ParameterError(f"folds are made for {', '.join(FOLDED)}, not for {protocol!r}")
     defaults: dict[str, float] = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}.get(

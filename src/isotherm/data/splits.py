@@ -78,6 +78,7 @@ class Split:
 
 def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
     """Hide every click on ``holdout`` of the items: they are brand-new at test time."""
+    check_log("clicks", clicks)
     holdout, seed = share_of("holdout", holdout), seeded("seed", seed)
     cold = chosen(clicks.n_items, holdout, np.random.default_rng(seed), "items")
     hidden = cold[clicks.matrix.indices]
@@ -86,6 +87,7 @@ def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Spl
 
 def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdout: float = 0.1) -> Split:
     """Hide every click on ``holdout`` of the items and ``warm_holdout`` of the other clicks."""
+    check_log("clicks", clicks)
     holdout, warm_holdout = share_of("holdout", holdout), share_of("warm_holdout", warm_holdout)
     seed = seeded("seed", seed)
     rng = np.random.default_rng(seed)
@@ -97,6 +99,7 @@ def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdou
 
 def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:
     """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets."""
+    check_log("clicks", clicks)
     holdout, fold_in = share_of("holdout", holdout), share_of("fold_in", fold_in)
     seed = seeded("seed", seed)
     rng = np.random.default_rng(seed)
@@ -113,6 +116,7 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
     ``holdout`` has no part in it: every user gives one click.
     """
     check_timed(clicks, "leave-one-out hides each user's last click")
+    check_log("clicks", clicks)
     seed, negatives = seeded("seed", seed), whole("negatives", negatives, 0)
     rng = np.random.default_rng(seed)
     position, lengths = positions(clicks.matrix, rng, clicks.timestamps)
@@ -127,6 +131,7 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
 def temporal(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
     """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold."""
     check_timed(clicks, "the temporal split needs times")
+    check_log("clicks", clicks)
     holdout, seed = share_of("holdout", holdout), seeded("seed", seed)
     if clicks.timestamps is None:
         raise SplitError("the temporal split needs timestamps; name their column with --timestamp-column")
@@ -152,6 +157,9 @@ def given(
     at all, ``fold_in`` of each test user's clicks become it (seeded).
     """
     fold_in, seed = share_of("fold_in", fold_in), seeded("seed", seed)
+    for name, log in (("train", train), ("test", test), ("valid", valid)):
+        if log is not None or name != "valid":
+            check_log(name, log)
     logs = [log for log in (train, test, valid) if log is not None]
     users, items = logs[0].users, logs[0].items
     try:
@@ -184,6 +192,13 @@ def check_timed(clicks: Interactions, why: str) -> None:
     """Raise where a log has times, but they could not be read: a random order would be another split."""
     if clicks.untimed:
         raise SplitError(f"{why}, but the log's could not be read: {clicks.untimed}")
+
+
+def check_log(name: str, log: Any) -> None:
+    """That ``log`` is Interactions. Raises ParameterError with the cure."""
+    if not isinstance(log, Interactions):
+        cure = "Interactions.from_frame(…) or Interactions.read(…) makes them"
+        raise ParameterError(f"{name} must be Interactions, not {type(log).__name__}; {cure}")
 
 
 def share_of(name: str, value: float) -> float:

@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from isotherm.checks import one_of, seeded, whole
+from isotherm.checks import names, one_of, seeded, whole
 from isotherm.data import Items, Split
 from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.groups import GROUPINGS
 from isotherm.evaluation.lists import CandidateSet, Profiles, candidate_sets
+from isotherm.models.requests import check_data, id_list
 
 CANDIDATES = ("catalogue", "clicked")
 
@@ -26,7 +27,7 @@ class Asked:
     ks: list[int]
     seed: int
     candidates: str
-    users: list[Any] | None
+    users: pl.Series | list[Any] | None
     by: list[str]
     fields: list[str] | None
 
@@ -41,21 +42,22 @@ class Asked:
         by: Sequence[str],
         fields: Sequence[str] | None,
     ) -> "Asked":
-        by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
-        for name in by:
-            one_of("by", name, tuple(GROUPINGS))
+        if items is not None:
+            check_data("items", items, Items)
+        if not isinstance(by, Iterable):
+            raise ParameterError(f"by is a list of {' and '.join(GROUPINGS)}, not {brief(by)}")
+        by = [by] if isinstance(by, str) else list(by)
+        by = list(dict.fromkeys(one_of("by", name, tuple(GROUPINGS)) for name in by))
         if fields is not None and items is None:
             raise ParameterError("fields are those of an item table; give items, too")
-        if isinstance(users, str | bytes):
-            raise ParameterError(f"users is a list of ids, not {brief(users)}")
         return cls(
             items,
             lengths(ks),
             seeded("seed", seed),
             one_of("candidates", candidates, CANDIDATES),
-            None if users is None else list(users),
+            None if users is None else id_list("users", users),
             by,
-            [fields] if isinstance(fields, str) else None if fields is None else list(fields),
+            names("fields", fields),
         )
 
 
@@ -111,8 +113,11 @@ class Prepared:
     """Folds, one after the other: a single one is prepared once, of several one at a time is in memory."""
 
     def __init__(self, splits: Sequence[Split], asked: Asked) -> None:
-        if not len(splits) or not all(isinstance(split, Split) for split in splits[:1]):
-            raise ParameterError("evaluate takes a split, or a list of splits")
+        if not isinstance(splits, Sequence) or not len(splits) or not isinstance(splits[0], Split):
+            raise ParameterError(
+                "evaluate takes a split, or a list of splits, as isotherm.data.splits makes them of clicks: "
+                f"splits.strong(clicks); not {brief(splits)}"
+            )
         self._splits, self._asked = splits, asked
         self._first = Fold(splits[0], asked)
         self._facts: list[dict[str, Any]] = []
@@ -129,16 +134,15 @@ class Prepared:
                 measured.append({s.name: fold.users_of(s) for s in fold.sets})
                 yield fold
         if not facts:
-            raise SplitError(
-                f"none of the {len(self._asked.users or []):,} users to measure has a hidden click to find"
-            )
+            n = 0 if self._asked.users is None else len(self._asked.users)
+            raise SplitError(f"none of the {n:,} users to measure has a hidden click to find")
         self._facts, self._measured = facts, measured
 
     def describe(self) -> dict[str, Any]:
         """Of one split, or of all folds together with each of them under "folds"."""
         told = self._facts[0] if len(self._splits) == 1 else _together(self._facts, self._measured)
         if self._asked.users is not None:
-            asked = pl.Series(self._asked.users).n_unique()
+            asked = len(set(self._asked.users))
             missing = asked - _distinct([users["all"] for users in self._measured])
             if missing:
                 told = told | {"dropped": told["dropped"] | {"users asked for with nothing to find": missing}}
@@ -169,18 +173,17 @@ def _together(facts: list[dict[str, Any]], measured: list[dict[str, pl.Series]])
     return told | {"folds": facts}
 
 
-def _wanted(split: Split, users: list[Any] | None) -> NDArray[np.bool_] | None:
+def _wanted(split: Split, users: pl.Series | list[Any] | None) -> NDArray[np.bool_] | None:
     """(test users,) which of them are to be measured, or None for all. Raises UnknownIdError."""
     if users is None:
         return None
-    ids = pl.Series(users)
-    unknown = np.flatnonzero(split.train.users.rows(ids) < 0)
+    unknown = np.flatnonzero(split.train.users.rows(users) < 0)
     if len(unknown):
         raise UnknownIdError(
             f"{len(unknown)} of the {len(users)} users to measure are not in the log: "
-            f"{listed([users[i] for i in unknown])}; drop them"
+            f"{listed([users[int(i)] for i in unknown])}; drop them"
         )
     flags = np.zeros(split.histories.n_users, dtype=bool)
-    rows = split.histories.users.rows(ids)
+    rows = split.histories.users.rows(users)
     flags[rows[rows >= 0]] = True
     return flags

@@ -18,12 +18,14 @@ from isotherm.checks import one_of, seeded, whole
 from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.interactions import with_entries
 from isotherm.data.splits import check_timed, chosen, column_positions
-from isotherm.errors import ParameterError, SplitError
+from isotherm.errors import ParameterError, SplitError, brief
 from isotherm.evaluation.bootstrap import Interval, intervals
 from isotherm.evaluation.lists import CandidateSet, found_of, ranked_lists
 from isotherm.evaluation.prepared import CANDIDATES, lengths
+from isotherm.evaluation.runner import named
 from isotherm.files import write_json
 from isotherm.models.base import Recommender
+from isotherm.models.requests import check_data
 
 STEPS = (0, 1, 2, 5, 10, 20)
 
@@ -87,6 +89,14 @@ def ramp_up(
     Raises ParameterError for steps or ks that are no whole numbers >= 0 and >= 1, SplitError where no new
     item has more clicks than the last step.
     """
+    check_data("clicks", clicks, Interactions)
+    if items is not None:
+        check_data("items", items, Items)
+    if not callable(models):
+        raise ParameterError(
+            f"models is a function that gives names and fresh models for each step, not {brief(models)}: "
+            "lambda: [('ease', EASE())]"
+        )
     steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
     one_of("candidates", candidates, CANDIDATES)
     catalogue, known = clicks.items, None
@@ -99,19 +109,23 @@ def ramp_up(
     values: dict[str, dict[int, dict[str, dict[str, Interval]]]] = {}
     for n in steps:
         split, sets = stages.at(n)
-        for name, model in models():
+        for name, model in named(models()):
             more = {"valid": split.valid} if model.trains_in_steps else {}
             model.fit(split.train, known, **more)
             lists = ranked_lists(model, split, sets, ks[-1], seed)
             values.setdefault(name, {})[n] = _measured(lists, sets, ks, seed)
             del model
     source = "item table" if items is not None and candidates == "catalogue" else "clicked items"
+    if not values:
+        raise ParameterError("there is no model to evaluate; models gives names and models")
     settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
     settings["catalogue"] = source
     return RampUp(settings | stages.counts(), values)
 
 
 def _steps(steps: Sequence[int]) -> list[int]:
+    if isinstance(steps, str | bytes) or not isinstance(steps, Iterable):
+        raise ParameterError(f"steps is a list of whole numbers >= 0, not {brief(steps)}")
     if not len(steps):
         raise ParameterError("steps must be whole numbers >= 0, not an empty list")
     return sorted({whole("steps", step, 0) for step in steps})

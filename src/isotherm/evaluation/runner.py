@@ -58,7 +58,7 @@ def evaluate(
     asked = Asked.checked(items, ks, seed, candidates, users, by, fields)
     folds = Prepared([split] if isinstance(split, Split) else split, asked)
     results: dict[str, ModelResult] = {}
-    for name, model in _named(models):
+    for name, model in named(models):
         if name in results:
             raise ParameterError(f"two models are named {brief(name)}; give each a name of its own")
         results[name] = _result(model, folds, asked)
@@ -68,10 +68,12 @@ def evaluate(
     return Evaluation(folds.describe(), results, _compared(results, asked.ks[0], asked.seed))
 
 
-def _named(
+def named(
     models: Mapping[str, Recommender] | Iterable[tuple[str, Recommender]],
 ) -> Iterator[tuple[str, Recommender]]:
     """Names and models. Raises ParameterError where there is something else."""
+    if not isinstance(models, Iterable):
+        raise ParameterError(f"models is name -> model, or pairs of name and model; not {brief(models)}")
     for pair in models.items() if isinstance(models, Mapping) else models:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], Recommender):
             raise ParameterError(f"models is name -> model, or pairs of name and model; not {brief(pair)}")
