@@ -10,8 +10,16 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import Interactions, Items, progress
+from tests.forks import forking
 
 N_USERS, N_ITEMS, N_COLD = 60, 30, 5
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """Processes that begin with torch and isotherm imported."""
+    with forking() as forks:
+        yield forks
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """The sharing radius: zero in conflict, the theorem tested by real steps, blocks that change nothing."""
 
+from importlib import import_module
+
 import numpy as np
 import polars as pl
 import pytest
@@ -14,6 +16,8 @@ from isotherm.geometry.posteriors import Posteriors, noise
 from isotherm.geometry.sharing import sharing
 from isotherm.models.vae.networks import RecVAE as Linear
 from tests.models.vae.test_training import SMALL, tastes
+
+sharing_module = import_module("isotherm.geometry.sharing")  # the room's name is the function's
 
 
 def paired(model, histories, n=400, seed=0):
@@ -81,13 +85,22 @@ def test_shares_are_of_their_pairs(model, clicks):
 
 
 @pytest.mark.parametrize(
-    "memory", [1 << 17, 1 << 12]
-)  # some probes at a time; not even one with all partners
-def test_blocks_change_nothing(model, clicks, memory):
-    arguments = paired(model, clicks.matrix)
-    whole = sharing(*arguments, seed=3).pairs
+    ("n", "at_once", "blocks"), [(60, 45, [2, 1]), (60, 8, [1] * 9), (20, 1, [1] * 20)]
+)  # pairs: two probes with their twenty partners; some of a probe's partners; one pair
+def test_blocks_change_nothing(model, clicks, n, at_once, blocks, monkeypatch):
+    network, both, places, pairs = paired(model, clicks.matrix, n)
+    whole = sharing(network, both, places, pairs, seed=3).pairs
+    original, measured = sharing_module._measured, []
+
+    def counted(layers, histories, posteriors, pairs, *others):
+        measured.append(len(pairs.probes))
+        return original(layers, histories, posteriors, pairs, *others)
+
+    monkeypatch.setattr(sharing_module, "_measured", counted)
     torch.manual_seed(99)  # nobody draws from the global generator
-    parts = sharing(*arguments, seed=3, memory=memory).pairs
+    bytes_a_pair = 4 * sharing_module._ARRAYS * both.shape[1] * (2 if places.deviation.any() else 1)
+    parts = sharing(network, both, places, pairs, seed=3, memory=at_once * bytes_a_pair).pairs
+    assert measured == blocks
     for name, dtype in whole.schema.items():
         if dtype != pl.Float64:
             assert whole[name].equals(parts[name])
@@ -111,12 +124,18 @@ def test_pairs_know_their_clicks(model, clicks):
 
 
 def test_influence_does_not_come_from_shared_noise(clicks):
-    """Two draws a user give the influence that many do; at points of one noise gradients agree by it."""
+    """Two draws a user give the influence that many do; at points of one noise gradients agree by it.
+
+    Over 20 seeds two draws were below 48 by 0.006 ± 0.006 for random pairs, and by 0.024 ± 0.017 for near
+    ones.
+    """
     model = MultVAE(**SMALL, anchors=ItemAnchors(weight=1.0), training=Training(epochs=60)).fit(clicks)
     network, both, places, pairs = paired(model, clicks.matrix, 1000)
-    few, many = (influence(sharing(network, both, places, pairs, points=n)).kinds for n in (2, 48))
-    for kind in ("random", "near"):
-        assert few[kind]["influence"].mean == pytest.approx(many[kind]["influence"].mean, abs=0.02)
+    many = influence(sharing(network, both, places, pairs, points=48)).kinds
+    draws = [influence(sharing(network, both, places, pairs, points=2, seed=seed)).kinds for seed in range(4)]
+    for kind, near in (("random", 0.015), ("near", 0.04)):
+        few = np.mean([found[kind]["influence"].mean for found in draws])
+        assert few == pytest.approx(many[kind]["influence"].mean, abs=near)
     drawn = noise(2, 8, 0)
     z, x = torch.from_numpy(places.drawn(drawn)), torch.from_numpy(both.toarray())
     each = g.user_gradients(g.decoder_of(network), z, x)

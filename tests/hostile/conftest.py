@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from tests.hostile.forkserver import served
 
 BAD_INPUT, USAGE = 1, 2  #: exit codes: what isotherm refuses, what the option parser refuses
 
@@ -82,17 +81,6 @@ def contents(folder):
         else:
             found[str(path)] = "special"
     return found
-
-
-@contextmanager
-def served(*imported):
-    """A process that has imported isotherm, and these modules of it."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.forkserver", *imported],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-    ) as server:  # fmt: skip
-        yield server
-        server.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import pytest
 
 from isotherm.models.registry import REGISTRY
-from tests.hostile.conftest import served
+from tests.hostile.forkserver import served
 
 NINES = "9" * 400
 DEEP = "[" * 100_000 + "]" * 100_000

@@ -1,9 +1,6 @@
 """Training through the command line: leftovers of a launcher, numbers that overflow, run folders."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,21 +12,10 @@ TINY = ("--set", "hidden=4", "--set", "latent=2", "--set", "training.epochs=1")
 VAE = (*FIT, "--model", "multvae", *TINY)
 
 
-@pytest.fixture(scope="module")
-def torch_server():
-    """As ``forkserver``, with torch imported."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.forkserver", "isotherm.models.vae.recvae", "torch._dynamo"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-    ) as server:  # fmt: skip
-        yield server
-        server.stdin.close()
-
-
 @pytest.fixture
-def trains(torch_server, desk):
+def trains(forks, desk):
     """The command line at that desk, for models that train in steps."""
-    return CommandLine(torch_server, desk)
+    return CommandLine(forks.server, desk)
 
 
 @pytest.mark.parametrize(

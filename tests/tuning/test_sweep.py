@@ -1,6 +1,8 @@
 """A sweep: every cell trained, ranked and looked at; one that was cut off goes on; failures are told."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +26,20 @@ def run(folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def cells(forks):
+    """Cells are processes that begin with everything imported; the command's test starts real ones."""
+
+    def start(command, stdout, stderr, env):
+        assert command[:3] == [sys.executable, "-m", "isotherm.tuning.cell"]
+        return forks.start(*command[3:], module=command[2], env=env, out=stdout.name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isotherm.tuning.sweep.subprocess", SimpleNamespace(Popen=start))
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, cells):
     folder = tmp_path_factory.mktemp("sweep")
     return folder, run(folder)
 
@@ -102,7 +117,7 @@ def test_a_cell_that_fails_is_told_and_the_others_stay(tmp_path):
         ({"model": "ease"}, "ease has no mask and no anchors"),
         ({"model": "multdae", "betas": [0.1]}, "multdae has no β to sweep"),
         ({"settings": {"mask": "none"}}, "mask=none keeps everything"),
-        ({"keeps": [1.5]}, "mask.keep must be at most 1"),
+        ({"keeps": [1.5]}, r"mask.keep must be a number > 0 and <= 1"),
         ({"settings": {"nothing": 1}}, "no setting 'nothing'"),
         ({"jobs": 0}, "jobs"),
     ],

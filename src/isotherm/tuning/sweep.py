@@ -247,7 +247,8 @@ def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "ISOTHERM_THREADS": threads}
     environment |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": threads}
     (folder / "cells").mkdir(exist_ok=True)
-    waiting, running = list(cells), dict[str, subprocess.Popen[bytes]]()
+    waiting = list(cells)
+    running: dict[str, subprocess.Popen[bytes]] = {}
     with stage(f"sweep of {n_cells} cells", n_cells) as advance:
         advance(n_cells - len(cells))
         try:

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-import subprocess
+import socket
 import sys
 import time
 from copy import deepcopy
@@ -64,11 +64,11 @@ def killable(kind, **training):
 
 
 @pytest.mark.parametrize("kind", ["multvae", "recvae"])
-def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path):
+def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path, forks):
     """And while it runs, no other run may write to its folder; what the kill left behind is cleared."""
     whole, resumed = killable(kind).fit(tastes()), killable(kind)
     folder = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, kind, str(folder)], env=dict(os.environ))
+    process = forks.start(kind, folder, code=SCRIPT)
     deadline, manifest = time.monotonic() + 120, folder / "checkpoint.json"
     while time.monotonic() < deadline:
         if manifest.is_file() and json.loads(manifest.read_text()).get("progress", {}).get("epoch", 0) >= 2:
@@ -433,27 +433,17 @@ def test_large_catalogue_is_sampled_and_learns():
     assert part == pytest.approx(full, abs=0.1)
 
 
-def test_two_processes_train_as_one(tmp_path):
-    """torch's launcher, gradients summed: the same weights up to rounding, and one log."""
-    code = tmp_path / "job.py"
-    code.write_text(
-        "import os\n"
-        "from tests.models.vae.test_training import distributed_model, tastes\n"
-        f"model = distributed_model().fit(tastes(), run={str(tmp_path / 'run')!r})\n"
-        "if os.environ['RANK'] == '0':\n"
-        f"    model.save({str(tmp_path / 'model')!r})\n"
-    )
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        str(code),
+def test_two_processes_train_as_one(tmp_path, forks):
+    """Launched as torch's launcher does, gradients summed: the same weights up to rounding, and one log."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        place = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+    told = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    both = [
+        forks.start(tmp_path, code=JOB, env={**place, "RANK": str(rank), "LOCAL_RANK": str(rank)}, out=out)
+        for rank, out in enumerate(told)
     ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
-    done = subprocess.run(launcher, capture_output=True, text=True, timeout=240, env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert [process.wait() for process in both] == [0, 0], "".join(out.read_text()[-2000:] for out in told)
     import isotherm
 
     two, one = isotherm.load(tmp_path / "model"), distributed_model().fit(tastes())
@@ -461,6 +451,15 @@ def test_two_processes_train_as_one(tmp_path):
     lines = log_of(tmp_path / "run")
     assert lines[0]["processes"] == 2
     assert sum(line["event"] == "epoch" for line in lines) == 4
+
+
+JOB = """
+import os, sys
+from tests.models.vae.test_training import distributed_model, tastes
+model = distributed_model().fit(tastes(), run=f"{sys.argv[1]}/run")
+if os.environ["RANK"] == "0":
+    model.save(f"{sys.argv[1]}/model")
+"""
 
 
 def distributed_model():
