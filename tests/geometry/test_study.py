@@ -21,7 +21,7 @@ from isotherm import (
     RecVAE,
     Training,
 )
-from isotherm.errors import InteractionsError, ParameterError, UnknownIdError, UnsupportedError
+from isotherm.errors import InteractionsError, ParameterError, UnsupportedError
 from isotherm.geometry import Look, study
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.report.geometry import GeometryReport
@@ -152,7 +152,7 @@ def test_what_cannot_be_looked_at_is_said(models, clicks):
     with pytest.raises(ParameterError, match="other and plain were fitted on different items"):
         study({"plain": models["plain"], "other": other}, clicks)
     strangers = Interactions.from_csr(clicks.matrix, item_ids=[f"x{n}" for n in range(60)])
-    with pytest.raises(UnknownIdError, match="ids of type String were given"):
+    with pytest.raises(InteractionsError, match="0 users with a click"):
         study({"plain": models["plain"]}, strangers)
     with pytest.raises(ParameterError, match="pairs"):
         study({"plain": models["plain"]}, clicks, look=Look(pairs=3))

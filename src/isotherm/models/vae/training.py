@@ -36,8 +36,6 @@ from isotherm.progress import tell
 from isotherm.streams import stream
 from isotherm.untrusted import Each, Number, Whole
 
-_LARGE_CLICK = 1e6  # a click weight above it is named where numbers overflow
-
 
 @dataclass(frozen=True)
 class Phase:
@@ -293,9 +291,6 @@ class Trainer:
                     )
 
     def _cure(self) -> str:
-        largest = float(self.clicks.data.max())
-        if largest > _LARGE_CLICK:
-            return f"scale the click weights down, of which the largest is {largest:g}"
         rate, decay = self.settings.learning_rate, self.settings.weight_decay
         decays = f", training.weight_decay (now {decay:g})" if decay else ""
         return (
