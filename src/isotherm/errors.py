@@ -58,6 +58,10 @@ class TrainingError(IsothermError, RuntimeError):
     """Training that cannot go on: a loss or a result that is not a number, a checkpoint that does not fit."""
 
 
+class ScoreError(IsothermError, ValueError):
+    """Scores that cannot be ranked: one of them is not a number."""
+
+
 class MissingPackageError(IsothermError, ImportError):
     """An optional part of isotherm whose packages are not installed."""
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.checks import above, whole
+from isotherm.checks import between, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.files import write_json
@@ -33,7 +33,7 @@ _UNTRAINED_PAIRS = 2000
 _TRANSPORT_PAIRS = 100
 _TRANSPORT_POINTS = 200
 _MASKED_PAIRS = 3000
-_LARGEST_STEP = 0.1
+_LARGEST_STEP = 0.1  # theory is about small ones
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,10 @@ class Look:
             "masks": 2,
             "neighbours": 1,
             "points": 1,
-            "seed": 0,
         }.items():
-            whole(name, getattr(self, name), least)
-        if above("step", self.step, 0) > _LARGEST_STEP:
-            raise ParameterError(f"step must be at most {_LARGEST_STEP:g}: theory is about small steps")
+            object.__setattr__(self, name, whole(name, getattr(self, name), least))
+        object.__setattr__(self, "seed", seeded("seed", self.seed))
+        object.__setattr__(self, "step", between("step", self.step, 0, _LARGEST_STEP, "(]"))
 
 
 def study(

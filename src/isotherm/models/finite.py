@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from isotherm.errors import InteractionsError, TrainingError
+from isotherm.errors import InteractionsError, ScoreError, TrainingError
 
 _LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over millions of users, fit into float32
 
@@ -23,11 +23,15 @@ def check_weights(weights: NDArray[np.float32]) -> None:
 
 @contextmanager
 def solvable(what: str) -> Iterator[None]:
-    """Raise TrainingError, with the cure, where ``what`` meets a system that cannot be solved."""
+    """Raise TrainingError, with the cure, where ``what`` meets a system that cannot be solved.
+
+    NumPy's warnings of an overflow are not shown: what is learned is checked to be finite, and that is said.
+    """
     try:
-        yield
-    except (ArithmeticError, np.linalg.LinAlgError) as cause:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
+    except (ArithmeticError, np.linalg.LinAlgError, ScoreError) as cause:
         raise TrainingError(
-            f"{what} met a system that float32 cannot solve ({cause}): raise the regularization (l2) or "
-            "bring the click weights nearer to each other"
+            f"{what} met a system that float32 cannot solve ({cause}): give settings nearer to "
+            "their defaults, raise the regularization (l2), or bring the click weights nearer to each other"
         ) from cause

@@ -69,7 +69,8 @@ class SLIM(ItemItem):
         self.l2 = above("l2", l2, 0)
         self.nonclick_weight = between("nonclick_weight", nonclick_weight, 0, 1, "(]")
         self.self_penalty = at_least("self_penalty", self_penalty, 0)
-        self.tolerance = above("tolerance", tolerance, 0)
+        self.tolerance = between("tolerance", tolerance, 0, 1, "()")
+        above("l2 / nonclick_weight", self.l2 / self.nonclick_weight, 0)
 
     def _memory(self, clicks: Interactions) -> float:
         return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.errors import ScoreError
 from isotherm.kernels import Array, kernel
 from isotherm.threads import run_bands
 
@@ -36,7 +37,7 @@ def top_k(
     tie_seeds: (n_rows,) one seed a row, from which lots are drawn among equal scores; None for the lower
     column first.
     Returns int32 and float32 arrays (n_rows, k); where fewer than k can be shown, column -1, score -inf.
-    Raises ValueError where a score is not a number.
+    Raises ScoreError where a score is not a number.
     """
     return top_k_each(scores, k, [candidates], tie_seeds)[0]
 
@@ -60,7 +61,7 @@ def top_k_each(
     scores = np.ascontiguousarray(scores, dtype=np.float32)
     bits = scores.view(np.int32)
     if sum(run_bands(_top_k_rows, n_rows, scores, bits, caps, drawn, seeds, columns, best)):
-        raise ValueError("a score is not a number (NaN)")
+        raise ScoreError("a score is not a number (NaN)")
     return list(zip(columns, best, strict=True))
 
 

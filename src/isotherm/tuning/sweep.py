@@ -19,8 +19,9 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.checks import whole
+from isotherm.checks import between, seeded, whole
 from isotherm.data import Interactions
+from isotherm.data.splits import share_of
 from isotherm.data.stored import is_stored
 from isotherm.errors import ParameterError, TrainingError, brief
 from isotherm.files import locked, write_json
@@ -34,6 +35,7 @@ from isotherm.untrusted import DamagedError, Each, Number, Or, Whole, expect, re
 #: kind of β, of mask -> the setting that is swept
 _BETA = {"annealed": "cap", "constant": "value", "per-click": "gamma"}
 _KEEP = {"bernoulli": "keep", "popularity": "keep", "scheduled": "end"}
+_FEWEST_PAIRS = 20  # of users, for the geometry
 METRICS = ("ndcg@100", "recall@20")
 _FIGURES = (
     *(metric + end for metric in METRICS for end in ("", "_low", "_high")),
@@ -128,13 +130,15 @@ def sweep(
     failed; finished cells stay.
     """
     whole("jobs", jobs, 1)
+    holdout, fold_in, seed = share_of("holdout", holdout), share_of("fold_in", fold_in), seeded("seed", seed)
+    pairs, probe = whole("pairs", pairs, _FEWEST_PAIRS), between("probe", probe, 0, 1, "(]")
     folder = Path(folder)
     names = _swept(model, settings or {}, betas, keeps)
     grid = {"beta": betas, "keep": keeps, "anchors": anchors}
     for what, name in names.items():
         if grid[what] and name in (settings or {}):
             raise ParameterError(f"{name} is both set and swept (--{what}); leave one of them out")
-        if len(set(grid[what])) < len(grid[what]):
+        if len({f"{value:g}" for value in grid[what]}) < len(grid[what]):
             raise ParameterError(f"--{what} names a value twice; give each once")
     values = {what: list(grid[what]) for what in names if grid[what]}
     cells = {
