@@ -10,6 +10,7 @@ import isotherm
 from isotherm import geometry
 from isotherm.cli.fit import described
 from isotherm.cli.main import app
+from isotherm.data import folds, splits
 from isotherm.evaluation import Evaluation
 from isotherm.models.base import Recommender
 from isotherm.models.registry import REGISTRY, model_class
@@ -28,6 +29,7 @@ COMMANDS = [
     "datasets info",
     "datasets get",
 ]
+SPLITS = ["cold_items", "mixed", "strong", "leave_one_out", "temporal", "given"]
 TARGET = Path(__file__).parent / "reference.md"
 CONTRACT = [
     "fit",
@@ -72,8 +74,11 @@ def text() -> str:
     ):
         parts += [f"### {owner.__name__}", "", inspect.getdoc(owner) or "", ""]
         parts += [_function(owner, name) for name in names]
+    parts += ["### Splits", "", inspect.getdoc(splits) or "", ""]
+    parts += [_function(splits, name) for name in SPLITS] + [_function(folds, "k_fold")]
     parts += ["## Evaluation", "", _function(isotherm, "evaluate")]
-    parts += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame")]
+    parts += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame", "groups_frame")]
+    parts += [_function(isotherm, "ramp_up")]
     parts += ["## Geometry", "", inspect.getdoc(geometry) or "", ""]
     for name in geometry.__all__:
         made = getattr(geometry, name)

@@ -9,6 +9,7 @@ from isotherm import EASE, ContentKNN, Interactions, Items, Popularity, evaluate
 from isotherm.data import splits
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.evaluation.lists import candidate_sets, ranked_lists
+from isotherm.report import Report
 from tests.evaluation.test_runner import Fixed
 
 
@@ -88,6 +89,15 @@ def test_table_that_lacks_a_clicked_item_is_refused(split, table):
             evaluate(
                 split, {"p": Popularity()}, table.take(np.array([0, 1, 3, 4, 5, 6])), candidates=candidates
             )
+
+
+def test_sampled_negatives_stay_those_of_the_log(clicks, items):
+    split = splits.leave_one_out(clicks, negatives=4, seed=0)
+    found = evaluate(split, {"p": Popularity()}, items, ks=[5])
+    assert found.split["catalogue"] == "sampled negatives"
+    assert sizes(found) == {"all": 25}
+    assert found.models["p"].metrics["all"]["hr@5"].mean == 1.0
+    assert "hidden item and the sampled negatives" in Report("t", "s", found, 5, "p").html()
 
 
 def test_what_candidates_are_is_one_of_two_words(split):

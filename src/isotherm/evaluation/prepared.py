@@ -80,10 +80,10 @@ class Fold:
     def __init__(self, split: Split, asked: Asked) -> None:
         self._told = split.describe()  # of the log alone; what the table adds is counted as candidates
         self.items = None
-        self.catalogue = "clicked items"
+        self.catalogue = "clicked items" if split.negatives is None else "sampled negatives"
         if asked.items is not None:
             self.items = asked.items.of(split.train.items)  # raises where a clicked item has no row
-            if asked.candidates == "catalogue":
+            if asked.candidates == "catalogue" and split.negatives is None:
                 split = split.over(split.train.items.union(asked.items.ids))
                 self.items = asked.items.of(split.train.items)
                 self.catalogue = "item table"

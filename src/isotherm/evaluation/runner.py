@@ -49,7 +49,8 @@ def evaluate(
     models: name -> unfitted model; a generator of pairs is taken one at a time, so that one model is in
     memory.  items: the item table.  ks: list lengths.  seed: for the bootstrap, and lots among equal scores.
     candidates: what may be shown: "catalogue", every item of the table, those that nobody ever clicked among
-    the cold ones; or "clicked", the items of the split alone. Without a table both are the same.
+    the cold ones; or "clicked", the items of the split alone. Without a table both are the same; sampled
+    negatives are drawn from the items of the split.
     users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "clicks"
     (users by the clicks of their history) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
