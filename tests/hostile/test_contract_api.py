@@ -220,6 +220,60 @@ def test_lists_a_user_must_be_one_for_each(model, name, case):
     refuses(lambda: model.recommend_for([HISTORY, HISTORY], **{name: given}), says)
 
 
+UNORDERED = {("i01",), ("i02",)}
+
+
+def test_what_must_be_in_an_order_may_not_be_a_set(model):
+    for name in ("candidates", "exclude"):
+        refuses(
+            lambda name=name: model.recommend(["u05", "u17"], **{name: UNORDERED}),
+            f"{name} must be in an order",
+        )
+    refuses(lambda: model.recommend_for(UNORDERED), "not a set")
+    refuses(
+        lambda: model.score_pairs({"u05", "u17"}, ["i01", "i02"]),
+        "users must be in an order, and a set has none",
+    )
+    refuses(
+        lambda: model.score_pairs(["u05", "u17"], {"i01", "i02"}),
+        "items must be in an order, and a set has none",
+    )
+
+
+def test_items_are_compared_among_ids_for_all(model):
+    for given in ([["i02"]], pl.Series([["i02"]])):
+        for name in ("candidates", "exclude"):
+            refuses(
+                lambda name=name, given=given: model.similar_items("i01", **{name: given}),
+                f"{name} must be a list of ids, not a list of lists",
+            )
+
+
+@pytest.mark.parametrize("value", ["no", 1, None, np.array([True, False])], ids=str)
+def test_exclude_seen_is_true_or_false(model, value):
+    refuses(lambda: model.recommend(exclude_seen=value), "exclude_seen must be true or false")
+    assert model.recommend(["u05"], k=3, exclude_seen=np.bool_(True)).height == 3
+
+
+class Unhashable:
+    """What cannot be looked up."""
+
+    __hash__ = None
+
+
+def test_what_cannot_be_an_id_is_refused(model):
+    for strange in (object(), Unhashable(), bytearray(b"i03"), np.datetime64("NaT")):
+        for ask in (
+            lambda strange=strange: model.recommend([strange]),
+            lambda strange=strange: model.recommend_for([[strange]]),
+            lambda strange=strange: model.recommend(candidates=[strange]),
+            lambda strange=strange: model.similar_users(strange),
+        ):
+            with pytest.raises(IsothermError) as raised:
+                ask()
+            assert "\n" not in str(raised.value)
+
+
 def test_unknown_items_of_candidates_and_exclude_are_named(model):
     for given in (["i01", "x"], [["i01"], ["x"]], pl.Series([["i01"], ["x"]])):
         for name in ("candidates", "exclude"):

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
-from isotherm.checks import one_of, whole
+from isotherm.checks import one_of, truth, whole
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.interactions import row_blocks, rows_of, with_entries
 from isotherm.data.items import Kind
@@ -30,8 +30,8 @@ from isotherm.models.requests import (
     asked_histories,
     asked_users,
     check_data,
-    id_list,
     one_id,
+    ordered,
 )
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
@@ -239,8 +239,8 @@ class Recommender(Stateful, ABC):
         users, items: ids, one of each a pair. Scores are those of ``recommend``, of clicked items too, made
         for a block of users at a time. Raises UnknownIdError, and ParameterError for lists of two lengths.
         """
-        rows = self._fitted().users_.known_rows(id_list("users", users), "user")
-        columns = self.items_.known_rows(id_list("items", items), "item")
+        rows = self._fitted().users_.known_rows(ordered("users", users), "user")
+        columns = self.items_.known_rows(ordered("items", items), "item")
         if len(rows) != len(columns):
             raise ParameterError(f"{len(rows)} users and {len(columns)} items: a pair needs one of each")
         asked, place = np.unique(rows, return_inverse=True)
@@ -273,7 +273,7 @@ class Recommender(Stateful, ABC):
         """
         column = self._column(item)
         near = self._nearness(column)
-        allowed = Showable.of(self.items_, 1, candidates, exclude, "error").to_all
+        allowed = Showable.of(self.items_, None, candidates, exclude, "error").to_all
         return _nearest("item_id", self.items_, near, column, whole("k", k, 1), allowed)
 
     def similar_users(self, user: Any, k: int = 10) -> pl.DataFrame:
@@ -424,13 +424,13 @@ class Recommender(Stateful, ABC):
         raise ParameterError(f"{self.name}: {wrong}; are weights of the histories too large?")
 
     def _ranked(self, asked: Asked, k: int, exclude_seen: bool, showable: Showable) -> pl.DataFrame:
-        k = min(whole("k", k, 1), self.n_items)
+        k, hide_seen = min(whole("k", k, 1), self.n_items), truth("exclude_seen", exclude_seen)
         tops = [(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
         first = 0
         with stage("recommend", len(asked.ids)) as advance:
             for block in row_blocks(asked.histories, block_size(self.n_items)):
                 scores = self._scores(block)
-                if exclude_seen:
+                if hide_seen:
                     hide(scores, block)
                 showable.hide_others(scores, slice(first, first + block.shape[0]))
                 tops.append(self._finite_best(scores, k, showable.to_all))

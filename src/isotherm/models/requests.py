@@ -28,7 +28,7 @@ _PLAIN = (str, bytes, numbers.Number)
 
 def is_list(value: Any) -> bool:
     """Whether ``value`` holds others; text, bytes and an array without dimensions do not."""
-    is_one = isinstance(value, str | bytes | bytearray) or (isinstance(value, np.ndarray) and not value.ndim)
+    is_one = isinstance(value, str | bytes) or (isinstance(value, np.ndarray) and not value.ndim)
     return isinstance(value, Iterable) and not is_one
 
 
@@ -66,6 +66,13 @@ def id_list(name: str, ids: Any) -> pl.Series | list[Any]:
     if missing:
         raise ParameterError(f"{name} holds {missing} missing ids (null); leave them out")
     return read
+
+
+def ordered(name: str, ids: Any) -> pl.Series | list[Any]:
+    """``id_list`` of what has an order. Raises ParameterError for a set."""
+    if isinstance(ids, set | frozenset):
+        raise ParameterError(f"{name} must be in an order, and a set has none: give a list")
+    return id_list(name, ids)
 
 
 def one_id(name: str, value: Any) -> list[Any]:
@@ -163,7 +170,7 @@ def _of_histories(items: IdMap, clicked: Any, unknown: str) -> NDArray[np.int64]
 
 def _from_lists(histories: Any) -> tuple[list[Any], csr_array]:
     """All items of all histories, one after the other, and a CSR matrix of their weights in that order."""
-    if not is_list(histories) or isinstance(histories, Mapping) or _is_table(histories):
+    if not is_list(histories) or isinstance(histories, Mapping | set | frozenset) or _is_table(histories):
         cure = ": give Interactions.from_frame(table)" if _is_table(histories) else ""
         raise ParameterError(
             "histories must be a list of histories, each a list of item ids or {item: weight}, "
@@ -177,7 +184,7 @@ def _from_lists(histories: Any) -> tuple[list[Any], csr_array]:
             items += id_list(f"history {number}", list(history))
             weights += [_weight(number, item, value) for item, value in history.items()]
         else:
-            once = dict.fromkeys(id_list(f"history {number}", history))
+            once = _once(id_list(f"history {number}", history))
             items += once
             weights += [1.0] * len(once)
         starts.append(len(items))
@@ -186,6 +193,14 @@ def _from_lists(histories: Any) -> tuple[list[Any], csr_array]:
         shape=(len(starts) - 1, 1),
     )
     return items, matrix
+
+
+def _once(ids: Iterable[Any]) -> list[Any]:
+    """Each id the first time it is named."""
+    try:
+        return list(dict.fromkeys(ids))
+    except TypeError as cause:
+        raise ParameterError(f"a history holds what cannot be an id: {cause}") from cause
 
 
 def _weight(number: int, item: Any, value: Any) -> float:
@@ -214,8 +229,11 @@ class Showable:
     never: csr_array | None = None
 
     @classmethod
-    def of(cls, items: IdMap, n_users: int, candidates: Any, exclude: Any, unknown: str) -> Self:
-        """From ids for all, or one list a user of the ``n_users``, as ``recommend`` takes them."""
+    def of(cls, items: IdMap, n_users: int | None, candidates: Any, exclude: Any, unknown: str) -> Self:
+        """From ids for all, or one list a user of the ``n_users``, as ``recommend`` takes them.
+
+        n_users: None where only ids for all will do.
+        """
         only = _item_sets("candidates", candidates, items, n_users, unknown)
         never = _item_sets("exclude", exclude, items, n_users, unknown)
         to_all = only if isinstance(only, np.ndarray) else None
@@ -245,14 +263,14 @@ class Showable:
 
 
 def _item_sets(
-    name: str, given: Any, items: IdMap, n_users: int, unknown: str
+    name: str, given: Any, items: IdMap, n_users: int | None, unknown: str
 ) -> NDArray[np.bool_] | csr_array | None:
     """Flags (n_items,) of ids for all, or a CSR matrix (n_users, n_items) of one list a user."""
     if given is None:
         return None
     if isinstance(given, Iterator):
         given = list(given)
-    lists = _lists_a_user(name, given)
+    lists = None if n_users is None else _lists_a_user(name, given)
     if lists is None:
         columns = found(items, id_list(name, given), "item", unknown, f"left out of {name}")
         flags = np.zeros(len(items), dtype=bool)
@@ -286,9 +304,12 @@ def _lists_a_user(name: str, given: Any) -> tuple[pl.Series | list[Any], NDArray
         return id_list(name, lists.filter(lengths > 0).explode()), lengths.to_numpy().astype(np.int64)
     if not is_list(given) or isinstance(given, Mapping) or _is_table(given):
         return None
+    unordered = isinstance(given, set | frozenset)
     given = given.to_pylist() if hasattr(given, "to_pylist") else list(given)
     if not any(map(is_list, given)):
         return None
+    if unordered:
+        raise ParameterError(f"{name} must be in an order, one list a user, and a set has none: give a list")
     for number, ids in enumerate(given):
         if not is_list(ids):
             raise ParameterError(
