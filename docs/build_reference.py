@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 import isotherm
 from isotherm import geometry
+from isotherm.cli.app import app
 from isotherm.cli.fit import described
-from isotherm.cli.main import app
 from isotherm.data import folds, splits
 from isotherm.evaluation import Evaluation
 from isotherm.models.base import Recommender

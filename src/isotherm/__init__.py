@@ -1,11 +1,11 @@
 """Recommend brand-new items as well as well-known ones, from clicks and item metadata."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from isotherm.version import __version__
 
+TYPE_CHECKING = False  # typing, and all else, is imported on first use
 if TYPE_CHECKING:
+    from typing import Any
+
     from isotherm.data import Columns as Columns
     from isotherm.data import Interactions as Interactions
     from isotherm.data import Items as Items
@@ -70,8 +70,10 @@ _EXPORTS = {
 __all__ = ["__version__", *_EXPORTS]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _EXPORTS:
+        from importlib import import_module
+
         return getattr(import_module(_EXPORTS[name]), name)
     raise AttributeError(f"module 'isotherm' has no attribute {name!r}")
 

@@ -1,10 +1,34 @@
 """What isotherm raises when it is handed something that it cannot use.
 
-Every message names the place (file, column, row, option) and the cure.
+Every message names the place (file, column, row, option) and the cure. The whole tree, each beside the
+built-in error that it also is:
+
+IsothermError                   base of all that a user can mend
+├── InteractionsError           (ValueError) a click log
+├── ItemsError                  (ValueError) an item table
+├── SplitError                  (ValueError) a split that leaves nothing to train on or to test
+├── ParameterError              (ValueError) a hyper-parameter or an option
+├── UnknownIdError              (KeyError) a user or an item that the model has never seen
+├── NotFittedError              (RuntimeError) a model before fit()
+├── UnsupportedError            (NotImplementedError) what a model cannot do by its nature
+├── ModelFolderError            (OSError) a saved model, missing, damaged or newer
+├── OutputError                 (OSError) a file or folder that cannot or must not be written
+├── DatasetError                (OSError) a public data set that no source could provide
+├── TrainingError               (RuntimeError) training that cannot go on
+├── ScoreError                  (ValueError) scores that cannot be ranked
+└── MissingPackageError         (ImportError) an optional part that is not installed
+
+Anything else that reaches a user of the command line is told in one line as well, by ``told``.
 """
 
+import os
 import reprlib
 from typing import Any
+
+BAD_INPUT, USAGE, BUG, PIPE_CLOSED = 1, 2, 70, 141  #: exit codes of the command line
+_LONGEST = 900  # characters of a line of error
+_LIBRARIES = ("polars", "pyarrow", "safetensors", "torch", "optuna", "PIL", "safetensors_rust")
+_NO_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation")
 
 
 class IsothermError(Exception):
@@ -75,3 +99,42 @@ def brief(value: Any) -> str:
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
     return " ".join(text.split())
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """One line that tells a person of an error, and the exit code of the command that met it."""
+    words = str(error).strip()
+    library = type(error).__module__.partition(".")[0]
+    if isinstance(error, IsothermError):
+        text = words
+    elif isinstance(error, MemoryError) or any(sign in words.lower() for sign in _NO_MEMORY):
+        text = f"out of memory{_after_colon(words)}; take fewer items or users, or a machine with more memory"
+    elif isinstance(error, OSError):
+        place = "" if error.filename is None else f"{_path(error.filename)}: "
+        text = place + (error.strerror or words or type(error).__name__)
+    elif isinstance(error, ImportError):
+        text = f"a package cannot be imported{_after_colon(words)}; install isotherm anew"
+    elif library in _LIBRARIES:
+        text = f"{library.removesuffix('_rust')}: {words}"
+    else:
+        name = f"{type(error).__name__}{_after_colon(words)}"
+        text = f"this is a bug in isotherm, please report it: {name} (ISOTHERM_DEBUG=1 shows where)"
+        return f"error: {one_line(text)}", BUG
+    return f"error: {one_line(text)}", BAD_INPUT
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """``text`` without line breaks and control characters, its middle cut out where it is too long."""
+    flat = " ".join(text.split())
+    plain = "".join(c if c.isprintable() or 0xDC80 <= ord(c) <= 0xDCFF else ascii(c)[1:-1] for c in flat)
+    if len(plain) <= longest:
+        return plain
+    return f"{plain[: longest * 2 // 3]} … {plain[-(longest // 3) + 3 :]}"
+
+
+def _after_colon(words: str) -> str:
+    return f": {words.rstrip('.')}" if words else ""
+
+
+def _path(name: Any) -> str:
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)

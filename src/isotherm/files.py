@@ -94,13 +94,21 @@ def cache_folder() -> Path:
         return private_folder()
 
 
+_TEMPORARY = ("/tmp", "/var/tmp", "/usr/tmp", "TMPDIR", "TEMP", "TMP")  # folders, and variables that name one
+
+
 def private_folder() -> Path:
     """A folder below the temporary one that only this user can enter, the same for the next process.
 
     In a temporary folder that all may write, somebody else may have made the name before: then a fresh one.
     Raises FileNotFoundError where no temporary folder can be written.
     """
-    folder = Path(tempfile.gettempdir()) / f"isotherm-{os.getuid()}"
+    above = tempfile.gettempdir()
+    if above == os.getcwd() and above not in _TEMPORARY and above not in map(os.environ.get, _TEMPORARY):
+        raise FileNotFoundError(
+            "no temporary folder can be written"
+        )  # Python's last resort is where we stand
+    folder = Path(above) / f"isotherm-{os.getuid()}"
     with suppress(OSError):
         folder.mkdir(mode=0o700)
     try:

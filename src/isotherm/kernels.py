@@ -71,8 +71,6 @@ def kernel_folder() -> Path | None:
         with suppress(OSError):
             folder = find() / "kernels"
             if _can_write(folder) and _is_private(folder):
-                if find is private_folder:
-                    note(f"compiled kernels are kept in {folder}: no other folder can be written")
                 return folder
     return None
 
@@ -84,6 +82,15 @@ def _can_write(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _how_often() -> str:
+    folder = kernel_folder()
+    if folder is None:
+        return "in each process, as no folder can be written; ISOTHERM_CACHE names one"
+    if folder.is_relative_to(tempfile.gettempdir()) and "NUMBA_CACHE_DIR" not in os.environ:
+        return f"kept in {folder}, as no other folder can be written"
+    return "once per machine"
 
 
 def _is_private(folder: Path) -> bool:
@@ -111,13 +118,12 @@ class _Cache(FunctionCache):
                     return CompileResult._rebuild(context, *_files(folder)._load_data(name))
                 except Exception:  # not there, or cut short: it is compiled anew
                     continue
-        _say_once("compiling kernels, once per machine …")
+        _say_once(f"compiling kernels, {_how_often()} …")
         return None
 
     def save_overload(self, signature: Any, code: Any) -> None:
         folder = kernel_folder()
         if folder is None:
-            _say_once("no folder can be written, so each process compiles; ISOTHERM_CACHE names one")
             return
         try:
             _files(folder)._save_data(self._file_name(signature, code.codegen), code._reduce())

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from isotherm.cli import main
+from isotherm.cli.app import app
 from isotherm.errors import IsothermError
 
 
@@ -25,7 +25,7 @@ def isotherm(*arguments, **environment):
 
 def invoke(*arguments):
     """The same in this process, for speed; a user's error is raised."""
-    result = CliRunner().invoke(main.app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if isinstance(result.exception, IsothermError):
         raise result.exception
     assert result.exit_code == 0, result.output

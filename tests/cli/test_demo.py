@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import isotherm
-from isotherm.cli import main
+from isotherm.cli.app import app
 from isotherm.data.datasets import CATALOGUE, Dataset
 from isotherm.data.datasets.catalogue import LoadedDataset
 
@@ -23,7 +23,7 @@ def stand_in(clicks, item_frame, monkeypatch):
 
 def test_demo_prints_the_table_and_writes_everything(stand_in, tmp_path):
     out = tmp_path / "out"
-    result = CliRunner().invoke(main.app, ["demo", "--out", str(out), "--seed", "1"])
+    result = CliRunner().invoke(app, ["demo", "--out", str(out), "--seed", "1"])
     assert result.exit_code == 0, result.output
     for word in ("cold", "warm", "all", "popularity", "content-knn", "ease", "marec", "hr@10", "ndcg@10"):
         assert word in result.stdout
@@ -38,5 +38,5 @@ def test_demo_prints_the_table_and_writes_everything(stand_in, tmp_path):
 
 def test_demo_refuses_a_file_in_the_way(tmp_path):
     (tmp_path / "out").write_text("mine")
-    result = CliRunner().invoke(main.app, ["demo", "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert "is a file; a demo is kept in a folder" in str(result.exception)

@@ -31,6 +31,7 @@ def serve():
     module or code: what is run in place of the command line.  wait false: the answer is the child's process
     id, and {"reap": id} is answered with its exit code once it has one, with null before.
     """
+    import isotherm.cli.app
     import isotherm.cli.main
     import isotherm.data
     import isotherm.models.registry  # noqa: F401

@@ -1,62 +1,59 @@
-"""The command line: one file a command; bad input ends in one clear line."""
+"""Runs one command and ends the process: whatever happens, a person reads one clear line and no traceback.
+
+Next to nothing is imported before Ctrl-C has its answer.
+"""
 
 import os
+import signal
 import sys
-from typing import Annotated
 
-import typer
-
-from isotherm.cli.datasets import datasets
-from isotherm.cli.demo import demo
-from isotherm.cli.evaluate import evaluate
-from isotherm.cli.explain import explain
-from isotherm.cli.fit import fit
-from isotherm.cli.geometry import geometry
-from isotherm.cli.recommend import recommend
-from isotherm.cli.similar import similar
-from isotherm.cli.sweep import sweep
-from isotherm.errors import IsothermError
-from isotherm.version import __version__
-
-# Idle BLAS threads sleep after 2^16 cycles: ours take turns with them and need their cores.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's, too
-
-app = typer.Typer(
-    name="isotherm",
-    help="Recommend brand-new items as well as well-known ones.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for command in (demo, fit, recommend, similar, explain, evaluate, geometry, sweep):
-    app.command()(command)
-app.add_typer(datasets, name="datasets")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"isotherm {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Recommend brand-new items as well as well-known ones, from clicks and item metadata."""
+_INTERRUPTED = 130  # exit code
+_SECONDS_TO_STOP = 2.0
+_pressed = False
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script; it does not return."""
     try:
-        app()
-    except IsothermError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}")
-    except MemoryError:
-        sys.exit("error: out of memory; the closed forms need several times items² × 4 bytes")
+        _answer_interrupts()
+        from isotherm.cli.process import command
+
+        code = command()
+    except BaseException as error:
+        code = _end(error)
+    if _pressed:
+        _stop()
+    sys.exit(code)
+
+
+def _end(error: BaseException) -> int:
+    if _pressed:  # an import that is broken off raises almost anything
+        _stop()
+    from isotherm.cli.process import end
+
+    return end(error)
+
+
+def _stop() -> None:
+    """End at once: threads may still have work in their queue."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        print("error: interrupted", file=sys.stderr, flush=True)
+    finally:
+        os._exit(_INTERRUPTED)
+
+
+def _answer_interrupts() -> None:
+    """Ctrl-C raises KeyboardInterrupt, as ever, and once more where a library has swallowed it."""
+
+    def interrupt(number: int, frame: object) -> None:
+        global _pressed
+        _pressed = True
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_STOP)  # if the process still runs then
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGALRM, interrupt)
+    shown = sys.unraisablehook
+    sys.unraisablehook = lambda told: None if _pressed else shown(told)
