@@ -192,10 +192,11 @@ def filled(folder: Path, name: str, write: Write, mode: int | None = None) -> Pa
             break
         os.close(holder)  # taken for a dead one before it was locked
     try:
-        if mode is not None:
-            os.fchmod(holder, mode)
+        allowed = stat.S_IMODE(os.fstat(holder).st_mode) if mode is None else mode
         write(temporary)
-        os.fsync(holder)
+        with open(temporary, "rb+") as file:  # safetensors puts a file of its own there, for its owner alone
+            os.fchmod(file.fileno(), allowed)
+            os.fsync(file.fileno())
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -211,7 +212,12 @@ def put(temporary: Path, target: Path) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    holder = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in ``folder`` on disk."""
+    holder = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # some file systems cannot
             os.fsync(holder)

@@ -39,6 +39,7 @@ from isotherm.files import (
     refusal,
     sha256,
     status,
+    sync_folder,
     told,
 )
 
@@ -182,8 +183,9 @@ class Save:
         with told(folder / manifest):
             fresh = self._journal(document)
             for temporary, name in list(self._fresh.items()):
-                put(temporary, folder / name)
+                os.replace(temporary, folder / name)
                 del self._fresh[temporary]
+            sync_folder(folder)
             put(fresh, folder / manifest)
         self._remove_old()
 

@@ -3,11 +3,16 @@
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
+
+from isotherm import Interactions, Popularity
 
 from tests.hostile.forkserver import served
 
@@ -109,3 +114,19 @@ def desk(tmp_path, clicks, item_frame):
 def isotherm(forkserver, desk):
     """The command line, at that desk."""
     return CommandLine(forkserver, desk)
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """A saved model of sixty users and 25 items."""
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    clicks = Interactions.from_csr(csr_array(np.arange(1500).reshape(60, 25) % 4 == 0))
+    Popularity().fit(clicks).save(folder)
+    return folder
+
+
+@pytest.fixture
+def model(desk, saved):
+    """A saved model at the desk."""
+    shutil.copytree(saved, desk / "model")
+    return desk / "model"

@@ -6,6 +6,7 @@ as a person would start it, with its own arguments, folder, environment and exit
 
 import json
 import os
+import resource
 import runpy
 import subprocess
 import sys
@@ -73,6 +74,10 @@ def _become(asked):
     os.environ.update(asked["env"])
     sys.argv = ["isotherm", *asked["argv"]]
     sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: SIM115
+    sys.stderr.reconfigure(errors="backslashreplace")  # as Python opens it
+    if "FILE_SIZE_LIMIT" in os.environ:
+        limit = int(os.environ["FILE_SIZE_LIMIT"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     code = 0
     try:
         _run(asked)

@@ -2,32 +2,13 @@
 
 import json
 import os
-import shutil
 
-import numpy as np
 import polars as pl
 import pytest
-from scipy.sparse import csr_array
 
-from isotherm import Interactions, Popularity
+from isotherm import Popularity
 
 FIT = ("fit", "--interactions", "clicks.parquet", "--model", "popularity", "--quiet")
-
-
-@pytest.fixture
-def model(desk, saved):
-    """A saved model at the desk."""
-    shutil.copytree(saved, desk / "model")
-    return desk / "model"
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A saved model of sixty users and 25 items."""
-    folder = tmp_path_factory.mktemp("saved") / "model"
-    clicks = Interactions.from_csr(csr_array(np.arange(1500).reshape(60, 25) % 4 == 0))
-    Popularity().fit(clicks).save(folder)
-    return folder
 
 
 def taken(desk):

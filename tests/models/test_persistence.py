@@ -67,14 +67,14 @@ from isotherm import folders
 model = isotherm.load({str(folder)!r})
 model.l2 = 3.0
 model.weights_.groups[0][1][:] = 0
-put, done = folders.put, 0
+replace, done = os.replace, 0
 def counted(*places):
     global done
     if done == {puts}:
         os.kill(os.getpid(), signal.SIGKILL)
     done += 1
-    put(*places)
-folders.put = counted
+    replace(*places)
+os.replace = counted
 folders.Save._remove_old = lambda self: counted()
 model.save({str(folder)!r})
 """
