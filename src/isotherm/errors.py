@@ -29,6 +29,7 @@ BAD_INPUT, USAGE, BUG, PIPE_CLOSED = 1, 2, 70, 141  #: exit codes of the command
 _LONGEST = 900  # characters of a line of error
 _LIBRARIES = ("polars", "pyarrow", "safetensors", "torch", "optuna", "PIL", "safetensors_rust")
 _NO_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", "bad allocation")
+_PATH = 200  # characters of a path in a message
 
 
 class IsothermError(Exception):
@@ -138,3 +139,11 @@ def _after_colon(words: str) -> str:
 
 def _path(name: Any) -> str:
     return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path for a message: bytes that are no text and control characters are escaped, its middle left out
+    where it is longer than any message should be."""
+    text = os.fspath(path)
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    return shown if len(shown) <= _PATH else f"{shown[:60]}…{shown[-100:]}"

@@ -22,12 +22,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from isotherm.errors import IsothermError, OutputError
+from isotherm.errors import IsothermError, OutputError, shown_path
 
 Address = str | os.PathLike[str]
 Write = Callable[[Path], object]
 DIGITS = 16  # of a file's SHA-256, in its name
 _LONGEST = 200  # bytes of a name; a longer one would leave no room for what a temporary name adds
+_DEEPEST = 200  # folders within folders; Python makes them one call within the other
 _NO_LOCKS = {errno.ENOLCK, errno.EBADF, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
@@ -134,11 +135,11 @@ def check_file(path: Address) -> None:
     if found is None:
         check_parent(path, OutputError)
     elif stat.S_ISDIR(found.st_mode):
-        raise OutputError(f"{path}: is a folder; name a file")
+        raise OutputError(f"{shown_path(path)}: is a folder; name a file")
     elif not stat.S_ISREG(found.st_mode):
-        raise OutputError(f"{path}: is no regular file (a device, pipe or socket); name a file")
+        raise OutputError(f"{shown_path(path)}: is no regular file (a device, pipe or socket); name a file")
     elif not os.access(path, os.W_OK):
-        raise OutputError(f"{path}: is write-protected; name another file")
+        raise OutputError(f"{shown_path(path)}: is write-protected; name another file")
     else:
         check_parent(Path(os.path.realpath(path)), OutputError)
 
@@ -316,7 +317,7 @@ _CURES = {
 
 def refusal(path: Address, number: int) -> str:
     cure = _CURES.get(number, "name a place that can be written")
-    return f"{path}: cannot be written ({os.strerror(number)}); {cure}"
+    return f"{shown_path(path)}: cannot be written ({os.strerror(number)}); {cure}"
 
 
 def status(path: Path, error: type[IsothermError]) -> os.stat_result | None:
@@ -326,24 +327,24 @@ def status(path: Path, error: type[IsothermError]) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise error(
-                f"{path}: is a link to {os.readlink(path)}, which does not exist; make that, or name another"
+                f"{shown_path(path)}: is a link to {shown_path(os.readlink(path))}, which does not exist; "
+                "make that, or name another"
             ) from None
         return None
     except OSError as cause:
         number = cause.errno or 0
         if number == errno.ELOOP:
-            raise error(f"{path}: is a link that leads in a circle; name another") from cause
+            raise error(f"{shown_path(path)}: is a link that leads in a circle; name another") from cause
         raise error(refusal(path, number)) from cause
 
 
 def check_names(path: Path, error: type[IsothermError]) -> None:
     """Refuse what no file system takes."""
     if "\0" in str(path):
-        raise error(f"{str(path)!r}: holds a NUL character; give it another name")
+        raise error(f"{shown_path(path)}: holds a NUL character; give it another name")
     longest = max((len(os.fsencode(name)) for name in path.parts), default=0)
-    if longest > 255 or len(os.fsencode(path)) > 4095:
-        shown = str(path) if len(str(path)) < 80 else f"{str(path)[:40]}…{str(path)[-30:]}"
-        raise error(refusal(shown, errno.ENAMETOOLONG))
+    if longest > 255 or len(os.fsencode(path)) > 4095 or len(path.parts) > _DEEPEST:
+        raise error(refusal(path, errno.ENAMETOOLONG))
 
 
 def check_parent(path: Path, error: type[IsothermError]) -> None:
@@ -351,7 +352,10 @@ def check_parent(path: Path, error: type[IsothermError]) -> None:
     above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
     found = status(above, error)
     if found is None or not stat.S_ISDIR(found.st_mode):
-        raise error(f"{path}: cannot be written, because {above} is a file; name another place")
+        raise error(
+            f"{shown_path(path)}: cannot be written, because {shown_path(above)} is a file; "
+            "name another place"
+        )
     check_writable(above, path, error)
 
 

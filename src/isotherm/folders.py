@@ -22,6 +22,8 @@ from isotherm.errors import (
     ModelFolderError,
     ParameterError,
     TrainingError,
+    brief,
+    shown_path,
 )
 from isotherm.files import (
     DIGITS,
@@ -141,7 +143,7 @@ def check_folder(path: Address, kind: FolderKind) -> None:
         return
     if not stat.S_ISDIR(found.st_mode):
         what = "a file" if stat.S_ISREG(found.st_mode) else "no folder"
-        raise kind.error(f"{path}: is {what}; a {kind.what} is kept in a folder: name another")
+        raise kind.error(f"{shown_path(path)}: is {what}; a {kind.what} is kept in a folder: name another")
     _check_content(path, kind)
     check_writable(path, path, kind.error)
 
@@ -218,6 +220,16 @@ class Save:
         """Remove the temporary files that were not put in place."""
         for temporary in self._fresh:
             temporary.unlink(missing_ok=True)
+
+
+def written(folder: Path, kind: FolderKind) -> tuple[int, ...] | None:
+    """What tells the manifest in ``folder`` from the one that replaces it: a reader whose files went while it
+    read looks whether a save came between. None where there is none."""
+    try:
+        told = (folder / kind.manifest).stat()
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 @contextmanager
@@ -303,7 +315,8 @@ def _check_content(folder: Path, kind: FolderKind) -> None:
     for name in kind.fixed:
         if name in names and not _is_ours(folder / name, known.get(name, set())):
             raise kind.error(
-                f"{folder / name}: is not what isotherm wrote there; move it away, or name another folder"
+                f"{shown_path(folder / name)}: is not what isotherm wrote there; "
+                "move it away, or name another folder"
             )
 
 
@@ -312,10 +325,10 @@ def _is_ours(file: Path, digests: set[str]) -> bool:
 
 
 def _in_the_way(folder: Path, kind: FolderKind, names: list[str]) -> str:
-    shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}…" for name in names[:3])
+    shown = ", ".join(brief(name)[1:-1] for name in names[:3])
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     verb = "are" if len(names) > 1 else "is"
     return (
-        f"{folder}: is not empty and holds no {kind.what} ({shown}{more} {verb} in the way); "
+        f"{shown_path(folder)}: is not empty and holds no {kind.what} ({shown}{more} {verb} in the way); "
         "name another folder, or an empty one"
     )

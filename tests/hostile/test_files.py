@@ -1,12 +1,26 @@
 """A user's files are never destroyed, and what cannot be written is refused before any work."""
 
+import contextlib
+import inspect
 import json
 import os
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from isotherm import Popularity
+from isotherm.cli import outputs as outputs_module
+from isotherm.cli.evaluate import evaluate
+from isotherm.cli.fit import fit
+from isotherm.cli.geometry import geometry
+from isotherm.cli.recommend import recommend
+from isotherm.cli.sweep import sweep
+from isotherm.data.datasets import CATALOGUE, Dataset
+from isotherm.data.datasets.catalogue import LoadedDataset
+from isotherm.errors import DatasetError, ParameterError
+from tests.cli.test_commands import invoke
+from tests.hostile.conftest import contents
 
 FIT = ("fit", "--interactions", "clicks.parquet", "--model", "popularity", "--quiet")
 
@@ -230,3 +244,44 @@ def test_links_to_files_and_folders_stay(isotherm, desk, model):
     isotherm.succeeds(*FIT, "--out", "linked")
     assert os.readlink(desk / "linked") == "elsewhere"
     assert (desk / "elsewhere" / "model.json").is_file()
+
+
+def test_a_name_of_several_lines_is_shown_on_one(isotherm, desk, model):
+    isotherm.refuses(*RECOMMEND, "a\nb.xlsx", says="--out a\\nb.xlsx: a file ending in")
+    isotherm.refuses(*RECOMMEND, "x/" * 1500 + "r.csv/", says="File name too long")
+
+
+def test_a_data_set_is_written_again_over_its_own_files_alone(desk, clicks, monkeypatch):
+    """The files carry their SHA-256 in dataset.json; one that was changed since is a user's."""
+    monkeypatch.chdir(desk)
+    loaded = LoadedDataset(CATALOGUE["ml-100k"], clicks.to_frame(), clicks.to_frame(), "the test")
+    monkeypatch.setattr(Dataset, "load", lambda self, cache=None: loaded)
+    for _ in range(2):
+        invoke("datasets", "get", "ml-100k", "--out", "data")
+    clicks.to_frame().head(3).write_parquet("data/items.parquet")
+    before = contents(desk)
+    with pytest.raises(DatasetError, match=r"data/items.parquet: is not what isotherm wrote there; move it"):
+        invoke("datasets", "get", "ml-100k", "--out", "data")
+    assert contents(desk) == before
+
+
+@pytest.mark.parametrize("command", [fit, recommend, evaluate, geometry, sweep], ids=lambda c: c.__name__)
+def test_every_file_that_a_command_takes_is_in_its_check(command, monkeypatch):
+    """A new option that names a file or folder must be among the inputs or outputs that are checked."""
+    options = inspect.signature(command).parameters
+    places = {name: str(each.annotation) for name, each in options.items() if "Path" in str(each.annotation)}
+    given = {name: [Path(name)] if "list" in kind else Path(name) for name, kind in places.items()}
+    seen = set()
+
+    def record(inputs, *outputs):
+        seen.update(path for _, path in outputs_module._named(inputs))
+        seen.update(output.path for output in outputs)
+        raise InterruptedError
+
+    monkeypatch.setitem(command.__globals__, "check_outputs", record)
+    monkeypatch.setitem(command.__globals__, "saved_model", lambda folder: folder)
+    for left_out in ([], ["users"], ["histories"], ["users", "histories"]):  # which do not go together
+        chosen = {name: None if name in left_out else value for name, value in given.items()}
+        with contextlib.suppress(InterruptedError, ParameterError):
+            command(**chosen, **({"everyone": "users" in left_out} if "everyone" in options else {}))
+    assert {path.name for path in seen if path} == set(places)

@@ -80,7 +80,7 @@ def columns(user: str, item: str, rating: str | None, timestamp: str | None, wei
 def read_clicks(path: Path, names: Any, min_rating: float | None, quiet: bool) -> Any:
     """The click log, and a note of what reading it did."""
     from isotherm.data import Interactions
-    from isotherm.data.wording import shown_path
+    from isotherm.errors import shown_path
 
     clicks = Interactions.read(path, columns=names, min_rating=min_rating)
     done = [f"{n:,} {what.replace('_', ' ')}" for what, n in clicks.notes.items() if n and what != "rows"]
@@ -97,7 +97,7 @@ def read_items(path: Path | None, item_column: str, kinds: list[str] | None, qui
             raise ParameterError("--kind needs --items")
         return None
     from isotherm.data import Items
-    from isotherm.data.wording import shown_path
+    from isotherm.errors import shown_path
 
     declared: dict[str, Any] = {}
     for kind in kinds or []:

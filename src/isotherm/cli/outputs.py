@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from isotherm.errors import OutputError
+from isotherm.errors import OutputError, shown_path
 from isotherm.files import check_file
 from isotherm.folders import MODEL, FolderKind, check_folder
 
@@ -27,9 +27,8 @@ class OutputFile:
         """Raise OutputError where it cannot be written."""
         assert self.path is not None
         if self.path.suffix not in self.suffixes:
-            raise OutputError(
-                f"{self.option} {self.path}: a file ending in {', '.join(self.suffixes)} is needed"
-            )
+            endings = ", ".join(self.suffixes)
+            raise OutputError(f"{self.option} {shown_path(self.path)}: a file ending in {endings} is needed")
         check_file(self.path)
 
 
@@ -88,13 +87,16 @@ def _apart(output: Output, other: Output) -> None:
     assert output.path is not None
     assert other.path is not None
     if _same(output.path, other.path):
-        raise OutputError(f"{output.option} {output.path}: {other.option} names the same; {_PLACE}")
+        raise OutputError(
+            f"{output.option} {shown_path(output.path)}: {other.option} names the same; {_PLACE}"
+        )
     for inner, outer in ((output, other), (other, output)):
         assert inner.path is not None
         assert outer.path is not None
         if isinstance(outer, OutputFolder) and _inside(inner.path, outer.path):
             raise OutputError(
-                f"{inner.option} {inner.path}: lies inside {outer.option} {outer.path}; {_PLACE}"
+                f"{inner.option} {shown_path(inner.path)}: lies inside {outer.option} "
+                f"{shown_path(outer.path)}; {_PLACE}"
             )
 
 
@@ -103,13 +105,14 @@ def _away(output: Output, option: str, source: Path) -> None:
     path = output.path
     assert path is not None
     read = [source] if os.path.lexists(source) else [Path(name) for name in _matches(source)]
+    shown = f"{output.option} {shown_path(path)}"
     if any(_same(path, each) for each in read) or _would_match(path, source):
-        raise OutputError(f"{output.option} {path}: is what {option} reads; {_PLACE}")
+        raise OutputError(f"{shown}: is what {option} reads; {_PLACE}")
     for each in read:
         if each.is_dir() and (_inside(path, each) or _leads_to(each, path)):
-            raise OutputError(f"{output.option} {path}: lies inside {option} {each}, which is read; {_PLACE}")
+            raise OutputError(f"{shown}: lies inside {option} {shown_path(each)}, which is read; {_PLACE}")
         if isinstance(output, OutputFolder) and _inside(each, path):
-            raise OutputError(f"{output.option} {path}: holds {option} {each}, which is read; {_PLACE}")
+            raise OutputError(f"{shown}: holds {option} {shown_path(each)}, which is read; {_PLACE}")
 
 
 def _matches(pattern: Path) -> Iterable[str]:

@@ -7,8 +7,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from isotherm.data.wording import shown_path
-from isotherm.errors import IsothermError
+from isotherm.errors import IsothermError, shown_path
 
 Source = str | os.PathLike[str]
 

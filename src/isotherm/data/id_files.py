@@ -2,9 +2,11 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 
+from isotherm.data.finding import readable
 from isotherm.data.ids import IdMap
 from isotherm.untrusted import DamagedError
 
@@ -62,5 +64,5 @@ def _scanned(source: Path | bytes) -> pl.LazyFrame:
     return pl.scan_parquet(_stream(source), glob=False, hive_partitioning=False)
 
 
-def _stream(source: Path | bytes) -> Path | BytesIO:
-    return BytesIO(source) if isinstance(source, bytes) else source
+def _stream(source: Path | bytes) -> Path | IO[bytes]:
+    return BytesIO(source) if isinstance(source, bytes) else readable(source)

@@ -17,8 +17,7 @@ from isotherm.data.columns import BEYOND_FLOAT32, Columns, Log, read_log
 from isotherm.data.ids import IdMap
 from isotherm.data.stored import is_stored, opened, store
 from isotherm.data.tables import Source, read_tables, table_of
-from isotherm.data.wording import shown_path
-from isotherm.errors import InteractionsError, brief
+from isotherm.errors import InteractionsError, brief, shown_path
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from isotherm.data.id_files import read_ids, read_times
 from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError, brief
 from isotherm.files import streamed
-from isotherm.folders import STORED_LOG, saving
+from isotherm.folders import STORED_LOG, saving, written
 from isotherm.untrusted import (
     DamagedError,
     Each,
@@ -80,6 +80,16 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
     Raises InteractionsError for a folder that is damaged or holds no stored log.
     """
     folder = Path(path)
+    while True:
+        before = written(folder, STORED_LOG)
+        try:
+            return _opened(folder)
+        except InteractionsError:
+            if written(folder, STORED_LOG) == before:
+                raise  # else a store came between: what it left is whole
+
+
+def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None]:
     with _blamed(folder / MANIFEST):
         schema = {"format": Whole(1), "isotherm": str, "shape": (Whole(1), Whole(1)), "files": Each(str)}
         facts = expect(read_json(folder / MANIFEST), schema, "it")

@@ -1,7 +1,6 @@
 """Values and names in messages: a few of them, each short, and never a character that cannot be seen."""
 
 import difflib
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,12 +21,6 @@ def names(columns: Sequence[str], wanted: str = "") -> str:
     ordered = sorted(columns, key=lambda name: name.lower() not in like)
     shown = ", ".join(name if _plain(name) else brief(name) for name in ordered[:_NAMES])
     return shown + (f" and {len(columns) - _NAMES:,} more" if len(columns) > _NAMES else "")
-
-
-def shown_path(path: str | os.PathLike[str]) -> str:
-    """A path that can be printed: bytes that are no text and control characters are escaped."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _plain(name: str) -> bool:

@@ -22,7 +22,7 @@ from isotherm.data import IdMap
 from isotherm.data.id_files import read_ids
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import DIGITS, streamed
-from isotherm.folders import MODEL, saving
+from isotherm.folders import MODEL, saving, written
 from isotherm.models.parameters import Part, hyperparameters, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
@@ -96,21 +96,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     folder = Path(path)
     while True:
-        written = _written(folder)
+        before = written(folder, MODEL)
         try:
             return _loaded(folder)
         except ModelFolderError:
-            if _written(folder) == written:
+            if written(folder, MODEL) == before:
                 raise  # else a save came between: what it left is whole
-
-
-def _written(folder: Path) -> tuple[int, ...] | None:
-    """What tells one manifest from the one that replaces it."""
-    try:
-        told = (folder / MANIFEST).stat()
-    except OSError:
-        return None
-    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 def _loaded(folder: Path) -> Any:
