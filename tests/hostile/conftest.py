@@ -13,7 +13,6 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import Interactions, Popularity
-
 from tests.hostile.forkserver import served
 
 BAD_INPUT, USAGE = 1, 2  #: exit codes: what isotherm refuses, what the option parser refuses
