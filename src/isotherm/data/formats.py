@@ -82,6 +82,8 @@ def _again(source: Path | IO[bytes]) -> Path | IO[bytes]:
 def _read_json_lines(path: Path, place: Place) -> pl.DataFrame:
     text = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     text = text.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
+        raise place.error(f"{place.file}: has no rows")
     try:
         frame = pl.read_ndjson(text, infer_schema_length=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
@@ -100,11 +102,11 @@ def _json_fault(text: bytes) -> str:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_constant=_no_json)
         except UnicodeDecodeError:
             return f", row {number}: is no UTF-8 text; save the file as UTF-8"
         except (ValueError, RecursionError) as cause:
-            return f", row {number}: not a JSON object ({cause})"
+            return f", row {number}: not a JSON object ({str(cause)[:120]})"
         if not isinstance(row, dict):
             return f", row {number}: not a JSON object but {brief(row)}; write one object a line"
         for name, value in row.items():
@@ -113,7 +115,15 @@ def _json_fault(text: bytes) -> str:
                 return (
                     f", row {number}: column {brief(name)} holds {kind} where other rows hold {kinds[name]}"
                 )
+        try:
+            pl.read_ndjson(line)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
+            return f", row {number}: cannot be read ({str(cause).splitlines()[0][:120]})"
     return ""
+
+
+def _no_json(word: str) -> None:
+    raise ValueError(f"{word} is no JSON; write null")
 
 
 def _json_kind(value: Any) -> str:

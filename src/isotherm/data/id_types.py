@@ -93,7 +93,11 @@ def joined(parts: Sequence[pl.Series]) -> pl.Series:
     plain = [plain_ids(part) for part in parts]
     types = [part.dtype for part in plain if part.dtype != pl.Null]
     common = reduce(_common, types, None) or pl.Null()
-    return plain_ids(pl.concat([_all_converted(part, common) for part in plain]))
+    together = plain_ids(pl.concat([_all_converted(part, common) for part in plain]))
+    if together.dtype == pl.Float64 and any(dtype.is_integer() for dtype in types):
+        whole = converted(together, pl.Int64())
+        return together if whole.null_count() > together.null_count() else whole
+    return together
 
 
 def uuid_text(values: pl.Series) -> pl.Series:

@@ -1,6 +1,7 @@
 """The item table: one row an item, each field of one kind (categories, tags, text, number, vector, image)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,7 +13,7 @@ from isotherm.data.id_types import plain_ids
 from isotherm.data.ids import IdMap
 from isotherm.data.place import Place
 from isotherm.data.tables import Source, Table, id_column, joined_ids, read_tables, table_of
-from isotherm.data.times import check_one_way, iso_times
+from isotherm.data.times import AMBIGUOUS, day_or_month_first, iso_times
 from isotherm.data.wording import listed, names
 from isotherm.errors import ItemsError, brief
 
@@ -61,7 +62,8 @@ class Items:
         fields: Sequence[str] | None = None,
     ) -> "Items":
         """The same from a polars, pandas or Arrow frame."""
-        return cls._of_tables([table_of(frame, ItemsError)], kinds or {}, item_column, fields)
+        table = table_of(frame, ItemsError, needed={item_column})
+        return cls._of_tables([table], kinds or {}, item_column, fields)
 
     @classmethod
     def _of_tables(
@@ -245,13 +247,14 @@ def _joined(tables: Sequence[Table], name: str) -> pl.Series:
     ]
     try:
         whole = pl.concat([part.to_frame() for part in parts], how="vertical_relaxed").to_series()
-        return plain_ids(whole) if whole.dtype == pl.Object else whole  # UUIDs are text here, too
-    except ValueError as cause:
-        raise ItemsError(f"{tables[0].place.at(name)}: {cause}") from cause
     except pl.exceptions.PolarsError as cause:
         types = {str(part.dtype): table.place.file for part, table in zip(parts, tables, strict=True)}
         told = ", ".join(f"{dtype} in {file}" for dtype, file in list(types.items())[:2])
         raise ItemsError(f"column {brief(name)} is of different types: {told}; give it one") from cause
+    if whole.dtype == pl.Object:
+        with suppress(ValueError):  # what is no UUID is refused by its type
+            return plain_ids(whole)
+    return whole
 
 
 def _check_type(column: pl.Series, field: _Field) -> None:
@@ -363,8 +366,9 @@ def _number(column: pl.Series, field: _Field) -> pl.Series:
     bad = (numbers.is_null() & column.is_not_null()) | numbers.is_infinite().fill_null(False)
     if bad.any():
         row = int(bad.arg_max() or 0)
-        if text:
-            check_one_way(column[row : row + 1], Place(ItemsError, field.at(row)))
+        if text and day_or_month_first(column).any():
+            row = int(day_or_month_first(column).arg_max() or 0)
+            raise ItemsError(f"{field.at(row)}: {brief(column[row])} {AMBIGUOUS}")
         raise ItemsError(
             f"{field.at(row)}: {brief(column[row])} is not a finite number; "
             "mend it, leave it empty, or declare the column as text or categories"

@@ -50,10 +50,8 @@ class Place:
         other = other_separator(columns, self.separator, column)
         if other:
             return self.error(wrong_separator(self.file, self.separator, other))
-        return self.error(
-            f"{self.at(column)} is missing; the columns are {names(columns, column)}"
-            + (f". {cure}" if cure else "")
-        )
+        others = f"the columns are {names(columns, column)}" if columns else "there are no columns"
+        return self.error(f"{self.at(column)} is missing; {others}" + (f". {cure}" if cure else ""))
 
     def numbers(self, column: pl.Series) -> pl.Series:
         """Finite Float64. Raises, naming the first row, where a value is null or no finite number."""

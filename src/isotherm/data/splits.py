@@ -115,8 +115,8 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
     negatives: rank it among this many sampled items that the user never clicked; 0 ranks it among all.
     ``holdout`` has no part in it: every user gives one click.
     """
-    check_timed(clicks, "leave-one-out hides each user's last click")
     check_log("clicks", clicks)
+    check_timed(clicks, "leave-one-out needs times")
     seed, negatives = seeded("seed", seed), whole("negatives", negatives, 0)
     rng = np.random.default_rng(seed)
     position, lengths = positions(clicks.matrix, rng, clicks.timestamps)
@@ -130,8 +130,8 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
 
 def temporal(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
     """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold."""
-    check_timed(clicks, "the temporal split needs times")
     check_log("clicks", clicks)
+    check_timed(clicks, "the temporal split needs times")
     holdout, seed = share_of("holdout", holdout), seeded("seed", seed)
     if clicks.timestamps is None:
         raise SplitError("the temporal split needs timestamps; name their column with --timestamp-column")
@@ -191,7 +191,7 @@ SPLITS: dict[str, Callable[..., Split]] = {
 def check_timed(clicks: Interactions, why: str) -> None:
     """Raise where a log has times, but they could not be read: a random order would be another split."""
     if clicks.untimed:
-        raise SplitError(f"{why}, but the log's could not be read: {clicks.untimed}")
+        raise SplitError(f"{why}, but those of this log could not be read: {clicks.untimed}")
 
 
 def check_log(name: str, log: Any) -> None:

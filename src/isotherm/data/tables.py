@@ -40,10 +40,16 @@ def read_tables(
         yield Table(frame, columns, place)
 
 
-def table_of(frame: Any, error: type[IsothermError], only: Collection[str] | None = None) -> Table:
+def table_of(
+    frame: Any,
+    error: type[IsothermError],
+    only: Collection[str] | None = None,
+    needed: Collection[str] = (),
+) -> Table:
     """The table of a polars, pandas or Arrow frame, or of its columns in ``only``.
 
-    Raises TypeError for anything else, ``error`` where a column mixes types or stands twice.
+    A pandas index is a column, too, where its name is in ``only`` or ``needed``. Raises TypeError for what is
+    no frame, ``error`` where a column mixes types or stands twice.
     """
     place = Place(error)
     kind = f"{type(frame).__module__}.{type(frame).__name__}"
@@ -54,10 +60,10 @@ def table_of(frame: Any, error: type[IsothermError], only: Collection[str] | Non
         if isinstance(frame, pl.DataFrame):
             return Table(_only(frame, frame.columns, only), frame.columns, place)
         if kind.startswith("pandas.") and hasattr(frame, "columns"):
-            return _of_pandas(frame, place, only)
-        if hasattr(frame, "__arrow_c_stream__"):
+            return _of_pandas(frame, place, only, {*(only or ()), *needed})
+        if hasattr(frame, "__arrow_c_stream__") and not kind.startswith("pandas."):
             return _of_arrow(frame, place, only)
-    except pl.exceptions.PolarsError as cause:
+    except (pl.exceptions.PolarsError, OSError) as cause:
         raise error(f"the frame cannot be read ({str(cause).splitlines()[0]})") from cause
     raise TypeError(f"a polars, pandas or Arrow frame is needed, not {kind}")
 
@@ -110,10 +116,10 @@ def _only(frame: Any, columns: Sequence[str], only: Collection[str] | None) -> A
     return frame if only is None else frame.select([name for name in columns if name in only])
 
 
-def _of_pandas(frame: Any, place: Place, only: Collection[str] | None) -> Table:
-    wanted = set(only or ()) - set(frame.columns)
-    if wanted & set(frame.index.names):  # ids as the frame's index are columns, too
-        frame = frame.reset_index()
+def _of_pandas(frame: Any, place: Place, only: Collection[str] | None, needed: set[str]) -> Table:
+    index = [name for name in frame.index.names if name in needed - set(frame.columns)]
+    if index:
+        frame = frame.reset_index(level=index)
     columns = [str(name) for name in frame.columns]
     chosen = [n for n, name in enumerate(columns) if only is None or name in only]
     _check_once([columns[n] for n in chosen], place)
@@ -143,7 +149,10 @@ def _uuid_as_text(value: Any) -> Any:
 def _of_arrow(frame: Any, place: Place, only: Collection[str] | None) -> Table:
     import pyarrow
 
-    whole = frame if isinstance(frame, pyarrow.Table) else pyarrow.table(frame)
+    try:
+        whole = frame if isinstance(frame, pyarrow.Table) else pyarrow.table(frame)
+    except ValueError as cause:
+        raise TypeError(f"a frame of columns is needed, not {type(frame).__name__}") from cause
     columns = list(whole.column_names)
     chosen = [n for n, name in enumerate(columns) if only is None or name in only]
     _check_once([columns[n] for n in chosen], place)

@@ -21,6 +21,7 @@ _DAY_OR_MONTH_FIRST = r"^[0-9]{1,2}([/.-])[0-9]{1,2}[/.-]([0-9]{2}|[0-9]{4})([ T
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _FIRST, _LAST = 315_532_800, 4_102_444_800
 _CURE = "write dates as 2026-01-31 or 2026-01-31T23:59:00"
+AMBIGUOUS = f"may have the day or the month first; {_CURE}"
 
 
 def iso_times(text: pl.Series) -> pl.Series:
@@ -65,9 +66,9 @@ def check_one_way(column: pl.Series, place: Place) -> None:
     if not isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
         return
     text = column.cast(pl.String).str.strip_chars()
-    guess = text.str.contains(_DAY_OR_MONTH_FIRST).fill_null(False)
+    guess = day_or_month_first(text)
     if guess.any():
-        raise place.error(f"{place.value(column, guess)} may have the day or the month first; {_CURE}")
+        raise place.error(f"{place.value(column, guess)} {AMBIGUOUS}")
     is_iso = text.str.contains(_IS_ISO).fill_null(False)
     if not is_iso.any():
         return
@@ -80,6 +81,11 @@ def check_one_way(column: pl.Series, place: Place) -> None:
             f"{place.value(column, is_iso & ~zoned)} names no time zone where others do; "
             "name one in all or in none"
         )
+
+
+def day_or_month_first(text: pl.Series) -> pl.Series:
+    """Which texts are dates like 01/02/2026, that may have the day or the month first."""
+    return text.str.contains(_DAY_OR_MONTH_FIRST).fill_null(False)
 
 
 def joined_times(parts: list[tuple[Place, pl.Series]]) -> pl.Series:
@@ -107,7 +113,8 @@ def _text_times(text: pl.Series, place: Place) -> pl.Series:
     times = iso_times(text)
     if times.null_count():
         check_one_way(text, place)
-        raise place.error(f"{place.value(text, times.is_null())} is neither a number nor a date; {_CURE}")
+        bad = times.is_null() & text.cast(pl.Float64, strict=False).is_null()
+        raise place.error(f"{place.value(text, bad)} is neither a number nor a date; {_CURE}")
     return times
 
 

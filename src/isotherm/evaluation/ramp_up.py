@@ -137,7 +137,7 @@ class _Stages:
     def __init__(
         self, clicks: Interactions, last: int, holdout: float, seed: int, catalogue: IdMap | None = None
     ) -> None:
-        check_timed(clicks, "ramp-up gives each new item its first clicks")
+        check_timed(clicks, "ramp-up needs times")
         rng = np.random.default_rng(seed)
         held = chosen(clicks.n_items, holdout, rng, "items")
         self._new = held & (clicks.item_clicks() > last)
