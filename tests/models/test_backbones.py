@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
-from isotherm import EASE, SLIM, EASESkip, Interactions, ItemAnchors, Items, MARec, MultVAE, RecVAE, Training
+import isotherm
+from isotherm import (
+    EASE,
+    IALS,
+    SLIM,
+    EASESkip,
+    Interactions,
+    ItemAnchors,
+    Items,
+    MARec,
+    MultVAE,
+    RecVAE,
+    Training,
+)
+from isotherm.data import splits
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.features.metadata import FeatureStack
 from isotherm.models.aligned.networks import poisson_rows
@@ -220,3 +234,17 @@ def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, i
     )
     expected = reference.weighted_least_squares(x, [g], trial.pseudo.hidden, 0.1)
     np.testing.assert_allclose(sums.solve(False), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [EASE(), EASE(collective=1.0), SLIM(), IALS(factors=4)],
+    ids=["ease", "collective", "slim", "ials"],
+)
+def test_new_items_stand_anywhere_among_the_others(clicks, items, backbone, tmp_path):
+    """Their columns come between those of known items, as in every split that hides items."""
+    split = splits.cold_items(clicks, seed=0)
+    assert np.flatnonzero(split.cold)[0] < np.flatnonzero(~split.cold)[-1]
+    model = MARec(backbone=backbone, beta=2.0).fit(split.train, items)
+    model.save(tmp_path / "m")
+    assert isotherm.load(tmp_path / "m").recommend(k=30).equals(model.recommend(k=30))

@@ -77,7 +77,7 @@ class DenseWeights(Stateful):
     def learned(self) -> Iterator[Field]:
         """Rows, then columns and weights of each group; n_rows and the groups' n_columns are free."""
         yield Plain("n_groups", Whole(1, _MOST_GROUPS))
-        yield Dense("rows", np.int64, ("n_rows",), below="n_items", ascending=True)
+        yield Dense("rows", np.int64, ("n_rows",), below="n_items", distinct=True)
         for number in range(len(self.groups)):
             n = f"n_columns.{number}" if number else "n_rows"
             yield Dense(f"columns.{number}", np.int64, (n,), below="n_items", distinct=True)
