@@ -136,7 +136,7 @@ def _blamed(file: Path) -> Iterator[None]:
 
 def _file_name(files: dict[str, str], role: str) -> str:
     """Name of the file of a role: made of the role and its content, so that it lies in the folder."""
-    if files[role] not in STORED_LOG.digests({"files": files}):
+    if not STORED_LOG.digests({"files": {role: files[role]}}):
         raise DamagedError(f"files.{brief(role)} is {brief(files[role])}, which is no such file")
     return files[role]
 

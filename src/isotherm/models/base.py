@@ -457,7 +457,9 @@ def _nearest(
     k: int,
     allowed: NDArray[np.bool_] | None = None,
 ) -> pl.DataFrame:
-    """The k ids of the largest ``near`` (n,), without the one they are near to."""
+    """The k ids of the largest ``near`` (n,), without the one they are near to. Raises ParameterError."""
+    if np.isnan(near).any():
+        raise ParameterError("a similarity is not a number: what the model learned is too large for float32")
     near = near[None, :].copy()
     near[:, itself] = -np.inf
     rows, best = top_k(near, min(k, len(ids)), allowed)

@@ -34,6 +34,7 @@ from isotherm.features.metadata import EncodedItems
 from isotherm.models.calibration import PseudoCold
 from isotherm.models.catalogue import grown, narrowed
 from isotherm.models.ease import EASE
+from isotherm.models.finite import solvable
 from isotherm.models.item_item import DenseWeights, ItemItem
 from isotherm.models.kernel_learning import learn_weights
 from isotherm.models.kernel_scales import (
@@ -347,7 +348,8 @@ class KernelRidge(ReadsMetadata, ItemItem):
         catalogue = grown(self._fitted().items_, items)
         queries = self.kernel_.encode(items)
         new = np.arange(len(self.items_), len(catalogue))
-        columns, certainty = self._cold_columns(queries)
+        with solvable(f"{self.name}: add_items"):
+            columns, certainty = self._cold_columns(queries)
         self.items_ = catalogue
         self.weights_ = self.weights_.appended(len(catalogue), new, columns)
         self.cold_ = np.concatenate([self.cold_, new])

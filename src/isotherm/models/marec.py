@@ -38,6 +38,7 @@ from isotherm.models.calibration import PseudoCold
 from isotherm.models.catalogue import grown, narrowed
 from isotherm.models.ease import EASE
 from isotherm.models.embedding import EMBEDDINGS, EmbeddingModel, Identity, Siamese
+from isotherm.models.finite import solvable
 from isotherm.models.item_item import DenseWeights
 from isotherm.models.metadata_options import ReadsMetadata
 from isotherm.models.parameters import part_of, shown
@@ -330,7 +331,8 @@ class MARec(ReadsMetadata, Recommender):
         queries = self.similarity_.encode(items)
         new = np.arange(len(self.items_), len(catalogue))
         features = self._features(queries) if self.aligned_.wants_features else None
-        columns = self.aligned_.columns(self._similarities(queries), features)
+        with solvable(f"{self.name}: add_items"):
+            columns = self.aligned_.columns(self._similarities(queries), features)
         self.aligned_.append(len(catalogue), new, self.aligned_.strengthened(columns, self.beta_))
         self.items_ = catalogue
         self.cold_ = np.concatenate([self.cold_, new])

@@ -251,7 +251,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _file_name(manifest: dict[str, Any], role: str) -> str:
     """Name of the file of a role: made of the role and its content, so that it lies in the folder."""
     name: str = manifest["files"][role]
-    if name not in MODEL.digests(manifest):
+    if not MODEL.digests({"files": {role: name}}):
         raise DamagedError(f"files.{role} is {brief(name)}, which is no name of such a file")
     return name
 
