@@ -248,3 +248,12 @@ def test_new_items_stand_anywhere_among_the_others(clicks, items, backbone, tmp_
     model = MARec(backbone=backbone, beta=2.0).fit(split.train, items)
     model.save(tmp_path / "m")
     assert isotherm.load(tmp_path / "m").recommend(k=30).equals(model.recommend(k=30))
+
+
+def test_collective_ease_is_saved_where_unclicked_items_stand_between_clicked_ones(tmp_path):
+    x = random_clicks(np.random.default_rng(4), 40, 12, 0.3)
+    x[:, [0, 5]] = 0
+    items, _ = random_items(np.random.default_rng(4), 12)
+    model = MARec(backbone=EASE(l2=5.0, collective=1.0)).fit(Interactions.from_csr(x), items)
+    model.save(tmp_path / "m")
+    assert isotherm.load(tmp_path / "m").recommend(k=12).equals(model.recommend(k=12))

@@ -215,7 +215,7 @@ def test_learned_beta_survives_the_smallest_logs(n_items):
 
 def test_constructor_says_what_is_wrong():
     for options, words in (
-        ({"beta": 0}, "beta must be above 0"),
+        ({"beta": 0}, "beta must be a number > 0, not 0"),
         ({"beta": "loud"}, "beta must be a number"),
         ({"evidence": "some"}, "evidence must be one of"),
         ({"backbone": "popularity"}, "backbone must be one of ease, slim, ials"),

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from isotherm.data.id_files import read_ids
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import DIGITS, streamed
 from isotherm.folders import MODEL, saving, written
-from isotherm.models.parameters import Part, hyperparameters, part_choices
+from isotherm.models.parameters import Part, hyperparameters, parameters_of, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
 from isotherm.state import Expected, Inner, Sparse, Stateful, saved
@@ -202,7 +201,7 @@ def _described_model(description: dict[str, Any], where: str) -> Any:
 def _with(made: type[Any], description: dict[str, Any], where: str) -> Any:
     """The class ``made`` with the described hyper-parameters, all of them."""
     given = expect(description.get("parameters"), dict, f"{where}.parameters")
-    same_names(given, signature(made).parameters, f"{where}.parameters")
+    same_names(given, parameters_of(made), f"{where}.parameters")
     return made(**{name: _value(made, name, value) for name, value in given.items()})
 
 
