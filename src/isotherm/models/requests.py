@@ -60,7 +60,9 @@ def id_list(name: str, ids: Any) -> pl.Series | list[Any]:
         nested, missing = read.dtype.is_nested(), int(read.null_count())
     else:
         read = ids.to_pylist() if hasattr(ids, "to_pylist") else list(ids)
-        nested, missing = any(map(is_list, read)), sum(value is None for value in read)
+        kinds = set(map(type, read))  # few, where there may be millions of ids
+        nested = any(issubclass(kind, Iterable) and not issubclass(kind, str | bytes) for kind in kinds)
+        missing = sum(value is None for value in read) if type(None) in kinds else 0
     if nested:
         raise ParameterError(f"{name} must be a list of ids, not a list of lists")
     if missing:
