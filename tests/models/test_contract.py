@@ -336,9 +336,9 @@ def test_unknown_ids_are_skipped_or_answered_with_popular_items_and_counted(aske
     same_lists(skipped, asked.recommend(["u05", "u17"], k=3))
     assert skipped["user_id"].to_list() == ["u05"] * 3 + ["u17"] * 3
     assert "1 unknown user id skipped: 'nobody'" in caplog.text
-    sets = {"candidates": [["i01", "x"], ["y"], ["i02"]], "exclude": [[], ["i01"], ["z", "i02"]]}
+    sets = {"candidates": [["i01", "x"], ["y"], ["i02"]], "exclude": [[], ["i01"], ["z", "i01"]]}
     skipped = asked.recommend(users, k=3, exclude_seen=False, unknown="skip", **sets)
-    assert skipped.select("user_id", "item_id").rows() == [("u05", "i01")]
+    assert skipped.select("user_id", "item_id").rows() == [("u05", "i01"), ("u17", "i02")]
     assert "2 unknown item ids left out of candidates: 'x', 'y'" in caplog.text
 
     answered = asked.recommend(users, k=3, unknown="popular", candidates=[*few, "x"], exclude=["i03"])
