@@ -54,7 +54,8 @@ def evaluate(
     users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "clicks"
     (users by the clicks of their history) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
-    The models are left fitted. Raises ParameterError, SplitError, ItemsError, UnknownIdError.
+    The models are left fitted, on the last fold.
+    Raises ParameterError, SplitError, ItemsError, UnknownIdError.
     """
     asked = Asked.checked(items, ks, seed, candidates, users, by, fields)
     folds = Prepared([split] if isinstance(split, Split) else split, asked)
