@@ -16,7 +16,7 @@ run: $(VENV)/.core
 	$(BIN)/isotherm demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks docs

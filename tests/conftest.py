@@ -22,6 +22,11 @@ def forks():
         yield forks
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first: at the end, one of them would run alone while the other cores wait."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def _silent():
     progress.watch_with("silent")
