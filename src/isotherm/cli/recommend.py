@@ -1,14 +1,14 @@
 """isotherm recommend"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from isotherm.cli import options as o
 from isotherm.cli.item_sets import item_sets
 from isotherm.cli.outputs import OutputFile, check_outputs, saved_model
-from isotherm.errors import InteractionsError, ParameterError
+from isotherm.errors import InteractionsError, ParameterError, shown_path
 
 _WRITERS = {
     ".parquet": lambda frame, file: frame.write_parquet(file),
@@ -79,7 +79,20 @@ def recommend(
             loaded.users_.values if users is None else read_ids(users, user_column, InteractionsError)
         )
         answer = loaded.recommend
+    _check_types(out, ids, loaded.items_.values)
     only, never = (item_sets(file, ids, user_column, item_column, quiet) for file in (candidates, exclude))
     lists = answer(asked, k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=unknown)
     write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)
+
+
+def _check_types(out: Path, *ids: Any) -> None:
+    """Find out before the work whether the format of the result can hold the ids."""
+    import polars as pl
+
+    for values in ids:
+        if out.suffix != ".parquet" and values.dtype in (pl.Binary, pl.Duration):
+            raise ParameterError(
+                f"{shown_path(out)}: ids of type {values.dtype} cannot be written as {out.suffix}; "
+                "name a .parquet file"
+            )

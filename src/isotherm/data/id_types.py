@@ -30,9 +30,10 @@ def as_ids(values: Any) -> pl.Series:
     if str(getattr(values, "dtype", "object")) == "object":
         return plain_ids(_series(values))
     try:
-        return plain_ids(pl.Series("id", values))
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as cause:
-        raise ValueError(f"ids of type {values.dtype} cannot be read ({cause})") from cause
+        series = pl.Series("id", values)
+    except (TypeError, ValueError, pl.exceptions.PolarsError):  # a column that polars does not know
+        series = _series(values)
+    return plain_ids(series)
 
 
 def plain_ids(values: pl.Series) -> pl.Series:
