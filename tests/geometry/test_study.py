@@ -66,6 +66,12 @@ def found(models, clicks, table):
     return study(models, clicks, table, look=FEW)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages of whose figures only the charts are made: drawing them is most of a page's time."""
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda chart: "<svg></svg>")
+
+
 def test_every_model_is_looked_at_with_the_same_users(found, models):
     assert list(found.models) == list(models)
     probes = [set(geometry.influence.pairs["u"]) for geometry in found.models.values()]
@@ -130,13 +136,14 @@ def test_the_page_is_whole_and_true(found, tmp_path):
     assert first.collapse.verdict in page
 
 
-def test_one_model_without_anchors_has_a_page(models, clicks):
-    page = GeometryReport("t", "s", study({"plain": models["plain"]}, clicks, look=FEW)).html()
+def test_one_model_without_anchors_has_a_page(found, undrawn):
+    plain = replace(found, models={"plain": found.models["plain"]})
+    page = GeometryReport("t", "s", plain).html()
     assert page.count("What it says.") == 11
     assert "plain has no anchors, so nothing pulls" in page
 
 
-def test_a_clean_model_does_not_drift(models, clicks):
+def test_a_clean_model_does_not_drift(models, clicks, undrawn):
     found = study({"dae": models["dae"]}, clicks, look=FEW)
     assert found.models["dae"].drift.drift.max() == 0
     assert "There is no mask, so nothing drifts" in GeometryReport("t", "s", found).html()
@@ -174,7 +181,7 @@ def test_users_are_drawn_where_there_are_many(models, clicks):
     assert found.models["plain"].influence.pairs.filter(kind="random")["v"].max() < 100
 
 
-def test_a_collapsed_model_can_be_looked_at(clicks):
+def test_a_collapsed_model_can_be_looked_at(clicks, undrawn):
     """Every user at one place: nothing to correlate, nothing to divide by, and a verdict."""
     model = MultVAE(**SMALL, beta=Constant(value=1e6), training=Training(epochs=30, valid_share=0)).fit(
         clicks
