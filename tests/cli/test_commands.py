@@ -277,7 +277,7 @@ def test_a_vae_is_trained_logged_and_gone_on_with(folder):
     invoke("recommend", "--model", folder / "again", "--all", "-k", "3", "--out", folder / "recs.parquet")
     assert pl.read_parquet(folder / "recs.parquet").height == 180
     assert (folder / "again" / "items.parquet").is_file() is False  # named by content, like every file
-    with pytest.raises(IsothermError, match="other settings, clicks, seed"):
+    with pytest.raises(IsothermError, match="holds a run of another fit: seed differ"):
         invoke(*fit, *settings, "--set", "seed=1", "--out", folder / "third")
     assert not (folder / "third").exists()
 
