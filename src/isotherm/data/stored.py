@@ -76,7 +76,7 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
     """Users, items, the memory-mapped matrix, timestamps.
 
     The arrays stay on disk, but each click is looked at once, as a wrong index would let whoever reads by it
-    crash: about two seconds for a billion clicks, and the time to read them.
+    crash: about five seconds for a billion clicks, and the time to read them.
     Raises InteractionsError for a folder that is damaged or holds no stored log.
     """
     folder = Path(path)
