@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import isotherm as library
-from isotherm import Interactions
+from isotherm import Interactions, Items
 from isotherm.errors import InteractionsError, ModelFolderError, ParameterError, TrainingError
 from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
@@ -547,3 +547,26 @@ def test_plans_of_a_sweep_that_are_damaged(tmp_path, content):
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(ParameterError, match=r"plan\.json: is damaged .*remove the folder or name another"):
         sweep.read_plan(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("content-knn", {}), ("kernel-ridge", MODELS["kernel-ridge"])]
+)
+def test_fields_named_like_parts_of_others_are_kept_apart(tmp_path, name, settings):
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame(
+        {
+            "item_id": range(24),
+            "x": [["r", "s"][n % 2 :] for n in range(24)],
+            "x/data": [["p", "q"][n % 2 :] for n in range(24)],
+            "amount of x": [float(n) for n in range(24)],
+            "mean of x": [[float(n), 1.0, 2.0] for n in range(24)],
+        }
+    )
+    clicks = Interactions.from_csr((rng.random((40, 20)) < 0.3).astype(float))
+    model = build(model_class(name), MODELS[name]).fit(clicks, Items.from_frame(table))
+    model.save(tmp_path / "m")
+    loaded = library.load(tmp_path / "m")
+    assert loaded.recommend(k=9).equals(model.recommend(k=9))
+    new = Items.from_frame(table.with_columns(item_id=pl.col("item_id") + 100))
+    assert loaded.add_items(new).recommend(k=9).equals(model.add_items(new).recommend(k=9))

@@ -69,7 +69,8 @@ class MetadataKernel(Stateful):
                 known = squares[squares > 0]
                 self.norms_[name] = self.shrinkage * float(np.median(known)) if len(known) else 1.0
             amount = _amount(encoded.vectors[name])
-            if not name.startswith(MEANING) and amount.min() < amount.max():
+            taken = name.startswith(MEANING) or AMOUNT + name in encoded.vectors  # a field of that very name
+            if not taken and amount.min() < amount.max():
                 self.amounts_[name] = float(amount.min()), float(amount.max())
         return self
 

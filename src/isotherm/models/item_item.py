@@ -13,7 +13,7 @@ from isotherm.state import Dense, Field, Plain, Sparse, Stateful
 from isotherm.threads import run_bands, thread_count
 from isotherm.untrusted import Whole
 
-_MOST_GROUPS = 128  # of dense weights; they are merged as they double
+_MOST_GROUPS = 10_000  # of dense weights: groups that do not merge get smaller and smaller
 _TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
 
 

@@ -144,7 +144,7 @@ class MARec(ReadsMetadata, Recommender):
         yield Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state)
         if isinstance(self.embedding, Siamese):
             yield Inner("embedding_", lambda model, _: model.embedding.empty(model.similarity_))
-        yield Plain("beta_", Number(above=0))
+        yield Plain("beta_", Number(least=0))
         yield Plain("click_threshold_", Number(above=0))
         yield Dense("importance_", np.float64, (self.similarity_.n_terms,))
         yield Inner("warm_encoded_", _empty_items, {"n": "n_warm"})
