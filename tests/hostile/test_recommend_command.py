@@ -225,6 +225,27 @@ OTHERS = {
 }
 
 
+def test_no_result_replaces_what_was_read(isotherm, desk, tables):
+    for option in ("--exclude", "--candidates"):
+        command = ("recommend", "--model", "model", "--all", option, "strange.csv", "--out", "strange.csv")
+        isotherm.refuses(*command, says="strange.csv")
+    command = ("recommend", "--model", "model", "--histories", "strange.csv", "--out", "strange.csv")
+    isotherm.refuses(*command, says="strange.csv")
+    (desk / "items.json").write_text('{"item_id": "i01"}\n')
+    command = (
+        "similar",
+        "--model",
+        "model",
+        "--item",
+        "i01",
+        "--exclude",
+        "items.json",
+        "--json",
+        "items.json",
+    )
+    isotherm.refuses(*command, says="items.json")
+
+
 def test_what_similar_and_explain_cannot_use_is_refused(fitted, tables):
     for (command, *options), says in OTHERS.values():
         fitted.refuses(command, "--model", "model", *options, says=says)
