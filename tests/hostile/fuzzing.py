@@ -221,7 +221,7 @@ def main(folder, seed, n):
     progress.watch_with("silent")
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    models = sorted(path for path in folder.iterdir() if (path / "model.json").is_file())
+    models = sorted(path.parent for path in folder.glob("[!w]*/model.json"))  # not the work of another run
     new_items = isotherm.Items.read(folder / "new.parquet", kinds={"plot": "text"})
     counts = {"refused": 0, "answered": 0, "failed": 0}
     work = folder / f"work-{seed}"
