@@ -29,7 +29,7 @@ def main() -> None:
         models = {"item-knn": ItemKNN(), "content-knn": ContentKNN(), "ease": EASE()}
         models |= {kind.name: kind(epochs=EPOCHS) for kind in TRAINED}
         models |= {"marec": MARec(), "kernel-ridge": KernelRidge()}
-        # as these methods were published: hidden films among hidden films, not among those that nobody clicked
+        # as these methods were published: hidden films among hidden ones, not among those that nobody clicked
         for name, found in evaluate(split, models, items, candidates="clicked").models.items():
             print(seed, name, f"{found.seconds:.1f} s", flush=True)
             for candidates, metrics in found.metrics.items():
