@@ -406,7 +406,8 @@ def test_masking_is_what_the_encoder_sees(monkeypatch):
 
     def spy(self, forward):
         dense = torch.zeros(len(forward.z), forward.clicks.n_items)
-        dense[forward.inputs.rows, forward.inputs.items] = forward.inputs.values
+        inputs = forward.inputs.to("cpu")
+        dense[inputs.rows, inputs.items] = inputs.values
         order = torch.arange(len(forward.z))
         seen.append(dense[order])
         clean.append(forward.clicks)
@@ -464,7 +465,8 @@ if os.environ["RANK"] == "0":
 
 
 def distributed_model():
-    training = Training(epochs=4, batch_size=60, valid_share=0.3, precision="float32", clip=1e9)
+    settings = {"epochs": 4, "batch_size": 60, "valid_share": 0.3}
+    training = Training(**settings, precision="float32", clip=1e9, device="cpu")
     return MultVAE(**SMALL, anchors=ItemAnchors(weight=0.1), training=training)
 
 

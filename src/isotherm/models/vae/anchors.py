@@ -118,7 +118,7 @@ class ItemAnchors(Part):
 
 
 class AnchorTerm:
-    """L_A over a table of anchors.  click_weights: w of each click in the training matrix."""
+    """L_A over a table of anchors.  click_weights: w of each click in the training matrix, on the CPU."""
 
     name = "anchor"
 
@@ -133,7 +133,7 @@ class AnchorTerm:
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""
         mean, logvar = forward.posterior
-        shares = forward.clicks.with_values(self.click_weights[forward.places])
+        shares = forward.clicks.with_values(self.click_weights[forward.places].to(mean.device))
         if self.settings.centroids != "one":
             shares = shares.with_values(self._chosen(mean, shares.values, forward))
         centroid, squares = bag_with_squares(self.table, shares)

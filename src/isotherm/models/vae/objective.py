@@ -25,7 +25,8 @@ _LOG_2PI = math.log(2 * math.pi)
 class Forward:
     """One forward pass: what the terms read.
 
-    clicks: clean.  inputs: what the encoder saw.  places: of the clicks in the training matrix.
+    clicks: clean.  inputs: what the encoder saw.  places: of the clicks in the training matrix,
+    on the CPU, as all that is kept for each click of the log.
     z: (n_users, latent).  log_likelihoods: (n_users, n_targets), the clean clicks first.
     epoch: epochs done, with the fraction of the running one.
     """

@@ -240,9 +240,7 @@ class Trainer:
         found = log_likelihoods(
             self.network.decode(z), self.network.last, self.network.last_bias, targets, self.dtype, sample
         )
-        forward = Forward(
-            mine, inputs, torch.from_numpy(places[own]).to(self.device), posterior, z, found, moment
-        )
+        forward = Forward(mine, inputs, torch.from_numpy(places[own]), posterior, z, found, moment)
         losses, values = total(phase.terms, forward)
         self._record(losses, values, rows, lambda: weights(phase.terms, forward))
         for parameter in self._learning:
