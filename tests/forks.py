@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 from tests.hostile.forkserver import served
 
-MODULES = ("isotherm.tuning.cell", "isotherm.models.vae.recvae", "torch._dynamo", "sklearn.manifold")
-
 
 class Forks:
     """Starts them; ``server`` forks them."""
@@ -17,7 +15,10 @@ class Forks:
         self.server = server
 
     def start(self, *argv, env=None, out=os.devnull, **what):
-        """A process of module=NAME or code=TEXT, its output in the file ``out``."""
+        """A process of module=NAME or code=TEXT, or else ``isotherm``, its output in the file ``out``.
+
+        cwd: the folder that it starts in; that of this process if not given.
+        """
         asked = {"argv": [str(word) for word in argv], "env": env or {}, "cwd": os.getcwd(), "wait": False}
         return Child(self, self.ask({**asked, "out": str(out), "err": str(out), **what}))
 
@@ -57,5 +58,5 @@ class Child:
 @contextmanager
 def forking():
     """A server of its own."""
-    with served(*MODULES) as server:
+    with served() as server:
         yield Forks(server)

@@ -6,8 +6,6 @@ import itertools
 import os
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,16 +98,15 @@ def foundations(step, earlier):
     return [earlier[n] for n in sorted(needed)]
 
 
-def run(step, context, folder, cache):
+def run(step, context, folder, cache, forks):
     """Run one step in ``folder``; Python blocks go on from those in ``context``."""
-    command = ["-m", *shlex.split(step.text)]
+    command, what = shlex.split(step.text)[1:], {}
     if step.kind == "python":
-        command = ["-c", "".join(one.text for one in [*context, step] if one.kind == "python")]
-    done = subprocess.run(
-        [sys.executable, *command], cwd=folder, env={**os.environ, "ISOTHERM_CACHE": str(cache)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{step.text}\n{done.stderr}"
+        command = []
+        what = {"code": "".join(one.text for one in [*context, step] if one.kind == "python")}
+    told = folder.parent / "told.txt"
+    child = forks.start(*command, cwd=str(folder), env={"ISOTHERM_CACHE": str(cache)}, out=told, **what)
+    assert child.wait() == 0, f"{step.text}\n{told.read_text()}"
 
 
 def groups(page):
@@ -136,21 +133,22 @@ PARTS = [(page, name, together) for page in PAGES for name, together in groups(p
     [(page, together) for page, _, together in PARTS],
     ids=[f"{page}-{name}" for page, name, _ in PARTS],
 )
-def test_everything_that_sections_show_can_be_run(page, sections, cache, tmp_path):
+def test_everything_that_sections_show_can_be_run(page, sections, cache, tmp_path, forks):
     log = dataset("ml-100k").load(cache).clicks
-    (tmp_path / "mine").mkdir()
-    log.filter(pl.col("timestamp") < 888_000_000).write_parquet(tmp_path / "mine" / "train.parquet")
-    log.filter(pl.col("timestamp") >= 888_000_000).write_parquet(tmp_path / "mine" / "test.parquet")
+    folder = tmp_path / "here"
+    (folder / "mine").mkdir(parents=True)
+    log.filter(pl.col("timestamp") < 888_000_000).write_parquet(folder / "mine" / "train.parquet")
+    log.filter(pl.col("timestamp") >= 888_000_000).write_parquet(folder / "mine" / "test.parquet")
     shown, done = steps(page), set()
     for place, step in enumerate(shown):
         if step.section in sections:
             before = foundations(step, shown[:place])
             for earlier in before:
                 if earlier.kind == "console" and earlier.text not in done:
-                    run(earlier, [], tmp_path, cache)
+                    run(earlier, [], folder, cache, forks)
                     done.add(earlier.text)
             if step.text not in done:
-                run(step, before, tmp_path, cache)
+                run(step, before, folder, cache, forks)
             done.add(step.text)
 
 

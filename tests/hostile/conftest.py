@@ -13,7 +13,6 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import Interactions, Popularity
-from tests.hostile.forkserver import served
 
 BAD_INPUT, USAGE = 1, 2  #: exit codes: what isotherm refuses, what the option parser refuses
 
@@ -88,16 +87,21 @@ def contents(folder):
 
 
 @pytest.fixture(scope="session")
-def forkserver():
-    """One for all hostile tests of this worker."""
-    with served() as server:
-        yield server
+def written():
+    """Folders whose files are written once."""
+    return {}
 
 
 @pytest.fixture
-def desk(tmp_path, clicks, item_frame):
+def desk(tmp_path, tmp_path_factory, written, clicks, item_frame):
     """A folder with a user's own files: clicks.parquet, clicks.csv, items.parquet, items.csv."""
-    folder = tmp_path / "desk"
+    if "desk" not in written:
+        written["desk"] = tmp_path_factory.mktemp("written") / "desk"
+        _write_desk(written["desk"], clicks, item_frame)
+    return Path(shutil.copytree(written["desk"], tmp_path / "desk"))
+
+
+def _write_desk(folder, clicks, item_frame):
     folder.mkdir()
     log = clicks.to_frame().drop("weight")
     log = log.with_columns(rating=pl.Series([n % 5 + 1 for n in range(log.height)]))
@@ -106,13 +110,12 @@ def desk(tmp_path, clicks, item_frame):
     log.write_csv(folder / "clicks.csv")
     item_frame.write_parquet(folder / "items.parquet")
     item_frame.select("item_id", "plot", "year").write_csv(folder / "items.csv")
-    return folder
 
 
 @pytest.fixture
-def isotherm(forkserver, desk):
+def isotherm(forks, desk):
     """The command line, at that desk."""
-    return CommandLine(forkserver, desk)
+    return CommandLine(forks.server, desk)
 
 
 @pytest.fixture(scope="session")

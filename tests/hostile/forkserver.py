@@ -1,9 +1,10 @@
-"""Runs the command line again and again in fresh processes, without the half second that importing it costs.
+"""Runs the command line again and again in fresh processes, without the seconds that importing it costs.
 
-One process imports isotherm and nothing more, then forks for each line it is given: the child is the command
-as a person would start it, with its own arguments, folder, environment and exit code.
+One process imports isotherm and what its commands import in turn, then forks for each line it is given: the
+child is the command as a person would start it, with its own arguments, folder, environment and exit code.
 """
 
+import gc
 import json
 import os
 import resource
@@ -14,12 +15,21 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+from isotherm.models.registry import REGISTRY
+
+IMPORTED = (
+    "isotherm.cli.app", "isotherm.cli.main", "isotherm.cli.process", "isotherm.data", "isotherm.evaluation",
+    "isotherm.geometry", "isotherm.launcher", "isotherm.models.mmr", "isotherm.models.persistence",
+    "isotherm.tuning.cell", "pyarrow.parquet", "sklearn.manifold", "torch._dynamo", "typer._adapters",
+    *sorted({target.partition(":")[0] for target in REGISTRY.values()}),
+)  # fmt: skip
+
 
 @contextmanager
-def served(*imported):
-    """A process that has imported isotherm, and these modules."""
+def served():
+    """A process that has imported all of IMPORTED."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.forkserver", *imported],
+        [sys.executable, "-m", "tests.hostile.forkserver"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     ) as server:  # fmt: skip
         yield server
@@ -32,14 +42,7 @@ def serve():
     module or code: what is run in place of the command line.  wait false: the answer is the child's process
     id, and {"reap": id} is answered with its exit code once it has one, with null before.
     """
-    import isotherm.cli.app
-    import isotherm.cli.main
-    import isotherm.data
-    import isotherm.models.registry  # noqa: F401
-
-    for module in sys.argv[1:]:  # what the commands at hand need as well
-        import_module(module)
-
+    _import()
     for line in sys.stdin:
         asked = json.loads(line)
         if "reap" in asked:
@@ -55,6 +58,17 @@ def serve():
         print(child, flush=True)
 
 
+def _import():
+    """Also what numba imports before the first kernel; none of it starts the pool of threads of a library."""
+    for module in IMPORTED:
+        import_module(module)
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
+    gc.freeze()  # a child that collects would copy all of it
+
+
 def _run(asked):
     if "module" in asked:
         runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
@@ -68,7 +82,7 @@ def _run(asked):
 
 def _become(asked):
     for number, name in ((0, os.devnull), (1, asked["out"]), (2, asked["err"])):
-        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         os.dup2(file, number)
     os.chdir(asked["cwd"])
     os.environ.update(asked["env"])

@@ -11,7 +11,6 @@ from isotherm.data import splits
 from isotherm.data.folds import k_fold
 from isotherm.errors import ItemsError, ParameterError, SplitError
 from tests.evaluation.test_runner import Fixed
-from tests.hostile.conftest import served
 
 LOG = ("--interactions", "clicks.parquet")
 COLD = (*LOG, "--protocol", "cold-items")
@@ -107,13 +106,6 @@ REFUSED = {
         "mmr likens items by categories and tags, and this table has no such field",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def forkserver():
-    """A process that has imported what evaluates."""
-    with served("isotherm.evaluation", "isotherm.models.popularity", "isotherm.models.mmr") as server:
-        yield server
 
 
 @pytest.fixture

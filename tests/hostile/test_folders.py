@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -289,19 +287,18 @@ def test_files_that_are_missing_folders_or_pipes(isotherm, ease):
     isotherm.refuses(*recommend, says=[file.name, "is missing"])
 
 
-def test_models_of_every_kind_survive_or_refuse_random_changes(clicks, items, item_frame, tmp_path):
+def test_models_of_every_kind_survive_or_refuse_random_changes(clicks, items, item_frame, tmp_path, forks):
     """A crash of the process that loads them would show here as a negative exit code."""
     for name, settings in MODELS.items():
         build(model_class(name), settings).fit(clicks, items).save(tmp_path / name)
     new = item_frame.with_columns(item_id=pl.col("item_id").str.replace("i", "n"))
     new.write_parquet(tmp_path / "new.parquet")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.hostile.fuzzing", str(tmp_path), "0", "150"],
-        capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-500:]
-    counts = json.loads(done.stdout.splitlines()[-1])
-    assert counts["failed"] == 0, done.stdout
+    out = tmp_path / "told.txt"
+    code = forks.start(tmp_path, 0, 150, module="tests.hostile.fuzzing", out=out).wait()
+    told = out.read_text()
+    assert code == 0, told[-500:]
+    counts = json.loads(told.splitlines()[-1])
+    assert counts["failed"] == 0, told
     assert counts["refused"] > 80
     assert counts["answered"] > 10
 

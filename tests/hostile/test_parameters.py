@@ -2,9 +2,6 @@
 
 import pytest
 
-from isotherm.models.registry import REGISTRY
-from tests.hostile.forkserver import served
-
 NINES = "9" * 400
 DEEP = "[" * 100_000 + "]" * 100_000
 
@@ -131,13 +128,6 @@ BAD_SETTINGS = [
     ("multvae", ["anchors.nearest=0"], "anchors.nearest must be a whole number >= 1"),
     ("multvae", ["skip=ease", "skip.weight=lots"], "skip.weight must be a number >= 0, not 'lots'"),
 ]
-
-
-@pytest.fixture(scope="module")
-def forkserver():
-    """With the models imported: importing them is most of what a refusal takes."""
-    with served(*{target.partition(":")[0] for target in REGISTRY.values()}) as server:
-        yield server
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from tests.hostile.conftest import served
-
 RECOMMEND = ("recommend", "--model", "model", "--out", "recs.parquet")
-
-
-@pytest.fixture(scope="module")
-def forkserver():
-    """One that has imported what these commands need."""
-    with served(
-        "isotherm.models.ease", "isotherm.models.kernel_ridge", "isotherm.models.persistence"
-    ) as server:
-        yield server
 
 
 @pytest.fixture

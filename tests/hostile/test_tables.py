@@ -10,8 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.hostile.forkserver import served
-
 H = "user_id,item_id\n"
 T = "user_id,item_id,timestamp\n"
 W = "user_id,item_id,weight\n"
@@ -71,13 +69,6 @@ SPOILT = {
     "with and without a zone": ("a.csv", T + "1,1,2026-01-31T10:00Z\n1,2,2026-01-31T10:00\n", "names no time zone"),
     "seconds and milliseconds": ("a.csv", T + "1,1,1700000000\n1,2,1700000000000\n", "write all times of a log in one"),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def forkserver():
-    models = ("popularity", "ease", "content_knn")
-    with served("isotherm.evaluation", *(f"isotherm.models.{model}" for model in models)) as server:
-        yield server
 
 
 def put(desk, name, content):

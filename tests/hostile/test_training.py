@@ -5,17 +5,10 @@ import json
 import pytest
 
 from isotherm.files import locked
-from tests.hostile.conftest import CommandLine
 
 FIT = ("fit", "--interactions", "clicks.parquet", "--out", "model", "--quiet")
 TINY = ("--set", "hidden=4", "--set", "latent=2", "--set", "training.epochs=1")
 VAE = (*FIT, "--model", "multvae", *TINY)
-
-
-@pytest.fixture
-def trains(forks, desk):
-    """The command line at that desk, for models that train in steps."""
-    return CommandLine(forks.server, desk)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +28,8 @@ def test_a_model_that_does_not_train_in_steps_is_saved_whatever_a_launcher_left(
     assert (desk / "model" / "model.json").is_file()
 
 
-def test_a_process_that_is_alone_speaks_and_saves(trains, desk):
-    done = trains.succeeds(*[word for word in VAE if word != "--quiet"], RANK="1", LOCAL_RANK="5")
+def test_a_process_that_is_alone_speaks_and_saves(isotherm, desk):
+    done = isotherm.succeeds(*[word for word in VAE if word != "--quiet"], RANK="1", LOCAL_RANK="5")
     assert "saved to model" in done.err
     assert (desk / "model" / "model.json").is_file()
 
@@ -49,8 +42,8 @@ def test_a_process_that_is_alone_speaks_and_saves(trains, desk):
     ],
     ids=str,
 )
-def test_a_launch_that_cannot_be_is_refused_before_the_work(trains, left, says):
-    trains.refuses(*VAE, **left, says=[says, "unset WORLD_SIZE"])
+def test_a_launch_that_cannot_be_is_refused_before_the_work(isotherm, left, says):
+    isotherm.refuses(*VAE, **left, says=[says, "unset WORLD_SIZE"])
 
 
 @pytest.mark.parametrize(
@@ -65,27 +58,27 @@ def test_a_launch_that_cannot_be_is_refused_before_the_work(trains, left, says):
         ("mask.keep=0", "mask.keep"),
     ],
 )
-def test_numbers_that_overflow_leave_no_model(trains, setting, says):
-    trains.refuses(*VAE, "--set", "training.batch_size=20", "--set", setting, says=says)
+def test_numbers_that_overflow_leave_no_model(isotherm, setting, says):
+    isotherm.refuses(*VAE, "--set", "training.batch_size=20", "--set", setting, says=says)
 
 
 @pytest.mark.parametrize("valid", ["clicks.parquet", "clicks.csv"])
-def test_validation_clicks_that_are_all_training_clicks_are_refused(trains, valid):
-    trains.refuses(*VAE, "--valid", valid, says=["validation clicks: no user has", "kept apart"])
+def test_validation_clicks_that_are_all_training_clicks_are_refused(isotherm, valid):
+    isotherm.refuses(*VAE, "--valid", valid, says=["validation clicks: no user has", "kept apart"])
 
 
-def test_a_run_goes_on_only_with_what_it_began_with(trains, desk):
+def test_a_run_goes_on_only_with_what_it_began_with(isotherm, desk):
     run = (*VAE, "--run-dir", "run")
-    trains.succeeds(*run)
-    trains.succeeds(*run)
+    isotherm.succeeds(*run)
+    isotherm.succeeds(*run)
     events = [json.loads(line)["event"] for line in (desk / "run" / "run.jsonl").read_text().splitlines()]
     assert events == ["start", "epoch", "end", "resume", "end"]
-    trains.refuses(
+    isotherm.refuses(
         *run, "--set", "seed=1", says=["run: holds a run of another fit: seed differ", "name another"]
     )
-    trains.refuses(*run, "--min-rating", "3", says="clicks differ")
-    trains.refuses(*run, "--items", "items.parquet", says="clicks differ")
-    trains.refuses(*run, "--set", "training.patience=3", says="training.patience differ")
+    isotherm.refuses(*run, "--min-rating", "3", says="clicks differ")
+    isotherm.refuses(*run, "--items", "items.parquet", says="clicks differ")
+    isotherm.refuses(*run, "--set", "training.patience=3", says="training.patience differ")
 
 
 @pytest.mark.parametrize(
@@ -100,22 +93,22 @@ def test_a_run_goes_on_only_with_what_it_began_with(trains, desk):
     ],
     ids=str,
 )
-def test_a_folder_that_is_no_run_is_left_as_it_is(trains, desk, content, says):
+def test_a_folder_that_is_no_run_is_left_as_it_is(isotherm, desk, content, says):
     (desk / "run").mkdir()
     for name, text in content.items():
         (desk / "run" / name).write_text(text)
-    trains.refuses(*VAE, "--run-dir", "run", says=says)
+    isotherm.refuses(*VAE, "--run-dir", "run", says=says)
 
 
-def test_a_run_folder_that_cannot_be_one_is_refused(trains):
-    trains.refuses(*VAE, "--run-dir", "clicks.parquet", says="clicks.parquet: is a file")
-    trains.refuses(
+def test_a_run_folder_that_cannot_be_one_is_refused(isotherm):
+    isotherm.refuses(*VAE, "--run-dir", "clicks.parquet", says="clicks.parquet: is a file")
+    isotherm.refuses(
         *FIT, "--model", "ease", "--run-dir", "run", says="--run-dir are for models that train in steps"
     )
 
 
-def test_a_second_training_in_a_run_folder_is_refused(trains, desk):
-    trains.succeeds(*VAE, "--run-dir", "run")
+def test_a_second_training_in_a_run_folder_is_refused(isotherm, desk):
+    isotherm.succeeds(*VAE, "--run-dir", "run")
     with locked(desk / "run"):
-        trains.refuses(*VAE, "--run-dir", "run", says=["run: another training is at work in this folder"])
-    trains.succeeds(*VAE, "--run-dir", "run")
+        isotherm.refuses(*VAE, "--run-dir", "run", says=["run: another training is at work in this folder"])
+    isotherm.succeeds(*VAE, "--run-dir", "run")
