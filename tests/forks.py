@@ -17,7 +17,7 @@ class Forks:
     def start(self, *argv, env=None, out=os.devnull, **what):
         """A process of module=NAME or code=TEXT, or else ``isotherm``, its output in the file ``out``.
 
-        cwd: the folder that it starts in; that of this process if not given.
+        cwd: the folder that it starts in; that of this process if not given.  err: another file for stderr.
         """
         asked = {"argv": [str(word) for word in argv], "env": env or {}, "cwd": os.getcwd(), "wait": False}
         return Child(self, self.ask({**asked, "out": str(out), "err": str(out), **what}))

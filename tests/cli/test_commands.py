@@ -1,7 +1,6 @@
 """The command line as a person meets it: real processes, real files, one clear line on bad input."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -14,12 +13,11 @@ from isotherm.cli.app import app
 from isotherm.errors import IsothermError
 
 
-def isotherm(*arguments, **environment):
-    """Run the installed command; returns exit code, stdout, stderr."""
+def installed(*arguments):
+    """Run the installed command, as a person does; returns exit code, stdout, stderr."""
     done = subprocess.run(
-        [sys.executable, "-m", "isotherm", *map(str, arguments)],
-        capture_output=True, text=True, check=False, env={**os.environ, **environment},
-    )  # fmt: skip
+        [sys.executable, "-m", "isotherm", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -49,10 +47,10 @@ def files(folder):
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-def test_fit_then_recommend_then_new_items(folder, item_frame):
+def test_fit_then_recommend_then_new_items(isotherm, folder, item_frame):
     clicks, items, model = folder / "clicks.parquet", folder / "items.parquet", folder / "model"
     fit = ("fit", "--interactions", clicks, "--items", items, "--model", "marec", "--out", model)
-    code, out, err = isotherm(*fit, "--set", "backbone.l2=50", "--set", "beta=2")
+    code, out, err = installed(*fit, "--set", "backbone.l2=50", "--set", "beta=2")
     assert code == 0, err
     assert out == ""
     assert "Interactions(60 users, 25 items," in err
@@ -121,7 +119,7 @@ def test_evaluate_own_split_and_report(folder):
     assert "What in the metadata predicts clicks" in page
 
 
-def test_columns_and_rating_threshold_are_options(folder):
+def test_columns_and_rating_threshold_are_options(isotherm, folder):
     log = pl.read_parquet(folder / "clicks.parquet").rename(
         {"user_id": "who", "item_id": "what", "rating": "stars"}
     )
@@ -135,14 +133,14 @@ def test_columns_and_rating_threshold_are_options(folder):
     assert f"{liked:,} clicks); {log.height - liked:,} under min rating" in err
 
 
-def test_quiet_says_nothing(folder):
+def test_quiet_says_nothing(isotherm, folder):
     code, out, err = isotherm(
         "fit", "--interactions", folder / "clicks.csv", "--model", "ease", "--out", folder / "m", "--quiet"
     )
     assert (code, out, err) == (0, "", "")
 
 
-def test_off_a_terminal_progress_is_plain_lines(folder):
+def test_off_a_terminal_progress_is_plain_lines(isotherm, folder):
     _, _, err = isotherm(
         "fit", "--interactions", folder / "clicks.csv", "--model", "ease", "--out", folder / "m"
     )
@@ -226,7 +224,7 @@ def test_bad_input_is_one_clear_error_and_nothing_is_written(folder, monkeypatch
 
 
 def test_errors_are_one_line_and_a_non_zero_exit(folder):
-    code, out, err = isotherm(
+    code, out, err = installed(
         "fit", "--interactions", folder / "no.csv", "--model", "ease", "--out", folder / "m"
     )
     assert code == 1

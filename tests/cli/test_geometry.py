@@ -8,7 +8,7 @@ import pytest
 
 from isotherm.errors import ModelFolderError, OutputError, ParameterError, UnsupportedError
 from tests.cli.test_commands import folder as folder
-from tests.cli.test_commands import invoke, isotherm
+from tests.cli.test_commands import invoke
 
 SMALL = ("--set", "hidden=12", "--set", "latent=4", "--set", "training.epochs=3")
 
@@ -22,7 +22,7 @@ def fitted(folder):
     return folder
 
 
-def test_two_models_side_by_side(fitted):
+def test_two_models_side_by_side(isotherm, fitted):
     log, items = fitted / "clicks.parquet", fitted / "items.parquet"
     fit = ("fit", "--interactions", log, "--items", items, "--model", "multvae", *SMALL)
     invoke(*fit, "--out", fitted / "two")

@@ -87,6 +87,8 @@ def test_help_and_errors_in_any_encoding(environment, tmp_path):
         import isotherm.cli.app
         from isotherm.cli.main import run
         for arguments in {asked!a}:
+            if len(arguments) > 2:
+                import isotherm.data, isotherm.models.marec  # as each of the last two would
             if not os.fork():
                 sys.argv = ["isotherm", *arguments]
                 run()

@@ -32,25 +32,27 @@ SAVE_AND_SAVE = """
 import sys
 import isotherm
 folder, model = sys.argv[1], isotherm.load(sys.argv[2])
-for n in range(6):
+for n in range(20):
     model.save(folder)
     print(n, flush=True)
 """
 
 
-def test_two_processes_that_save_to_one_folder_leave_whole_models(tmp_path):
+def test_two_processes_that_save_to_one_folder_leave_whole_models(tmp_path, forks):
     """Each load while they are at it gets one of the two, whole."""
     clicks = Interactions.from_csr(LOG)
     for l2 in (1.0, 2.0):
         EASE(l2=l2).fit(clicks).save(tmp_path / f"{l2}")
     folder = tmp_path / "both"
-    savers = [running(SAVE_AND_SAVE, folder, tmp_path / f"{l2}") for l2 in (1.0, 2.0)]
-    for saver in savers:
-        assert saver.stdout.readline() == "0\n"
+    told = [tmp_path / f"{l2}.txt" for l2 in (1.0, 2.0)]
+    savers = [forks.start(folder, out.with_suffix(""), code=SAVE_AND_SAVE, out=out) for out in told]
+    while not all(out.exists() and "0\n" in out.read_text() for out in told):
+        assert all(saver.poll() in (None, 0) for saver in savers)
+        time.sleep(0.001)
     seen = []
     while any(saver.poll() is None for saver in savers):
         seen.append(package.load(folder).l2)
-    assert [saver.returncode for saver in savers] == [0, 0]
+    assert [saver.wait() for saver in savers] == [0, 0]
     assert {*seen} <= {1.0, 2.0}
     assert seen
     last = package.load(folder)
@@ -67,11 +69,13 @@ for n in range(4):
 """
 
 
-def test_two_processes_that_store_to_one_folder_leave_a_whole_log(tmp_path):
+def test_two_processes_that_store_to_one_folder_leave_a_whole_log(tmp_path, forks):
     for every in (3, 4):
         matrix = csr_array(np.arange(1500).reshape(60, 25) % every == 0)
         Interactions.from_csr(matrix).store(tmp_path / f"{every}")
-    storers = [running(STORE_AND_STORE, tmp_path / "both", tmp_path / f"{every}") for every in (3, 4)]
+    storers = [
+        forks.start(tmp_path / "both", tmp_path / f"{every}", code=STORE_AND_STORE) for every in (3, 4)
+    ]
     assert [storer.wait() for storer in storers] == [0, 0]
     assert Interactions.open(tmp_path / "both").n_clicks in (375, 500)
     assert len(list((tmp_path / "both").iterdir())) == 6
@@ -120,12 +124,12 @@ Interactions.from_csr([[1, 1]]).store(sys.argv[1])
 )
 
 
-def test_a_killed_write_leaves_the_old_file_and_the_next_write_clears_its_own_kind(tmp_path):
+def test_a_killed_write_leaves_the_old_file_and_the_next_write_clears_its_own_kind(tmp_path, forks):
     write_json(tmp_path / "a.json", 1)
     (tmp_path / ".a.json.mine.part").write_text("mine")
     (tmp_path / ".b.json.01234567.part").write_text("of another file")
     for _ in range(2):
-        assert running(KILLED_FILE, tmp_path / "a.json").wait() == -signal.SIGKILL
+        assert forks.start(tmp_path / "a.json", code=KILLED_FILE).wait() == -signal.SIGKILL
     assert json.loads((tmp_path / "a.json").read_text()) == 1
     assert len(list(tmp_path.iterdir())) == 4  # the second write has cleared what the first one left
     write_json(tmp_path / "a.json", 2)
@@ -136,9 +140,9 @@ def test_a_killed_write_leaves_the_old_file_and_the_next_write_clears_its_own_ki
     ]
 
 
-def test_a_killed_first_store_leaves_a_folder_that_can_be_stored_to(tmp_path):
+def test_a_killed_first_store_leaves_a_folder_that_can_be_stored_to(tmp_path, forks):
     folder = tmp_path / "log"
-    assert running(KILLED_STORE, folder).wait() == -signal.SIGKILL
+    assert forks.start(folder, code=KILLED_STORE).wait() == -signal.SIGKILL
     assert len(list(folder.iterdir())) == 1
     Interactions.from_csr(LOG).store(folder)
     assert len(list(folder.iterdir())) == 6
