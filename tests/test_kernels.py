@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 
 import pytest
@@ -87,6 +88,13 @@ def no_folder_yet(monkeypatch, tmp_path):
     yield
     for cached in (kernels.kernel_folder, kernels._say_once, files._fresh_folder):
         cached.cache_clear()
+
+
+def test_a_package_below_the_temporary_folder_is_no_last_resort(no_folder_yet, monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels, "_PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(kernels, "_can_write", lambda folder: True)
+    assert kernels.kernel_folder().is_relative_to(tempfile.gettempdir())
+    assert kernels._how_often() == "once per machine"
 
 
 def test_the_first_folder_that_can_be_written(no_folder_yet, monkeypatch, tmp_path, capsys):

@@ -88,7 +88,8 @@ def _how_often() -> str:
     folder = kernel_folder()
     if folder is None:
         return "in each process, as no folder can be written; ISOTHERM_CACHE names one"
-    if folder.is_relative_to(tempfile.gettempdir()) and "NUMBA_CACHE_DIR" not in os.environ:
+    chosen = folder == _PACKAGE or "NUMBA_CACHE_DIR" in os.environ
+    if folder.is_relative_to(tempfile.gettempdir()) and not chosen:
         return f"kept in {folder}, as no other folder can be written"
     return "once per machine"
 

@@ -274,14 +274,25 @@ def test_what_cannot_be_an_id_is_refused(model):
             assert "\n" not in str(raised.value)
 
 
-def test_unknown_items_of_candidates_and_exclude_are_named(model):
-    for given in (["i01", "x"], [["i01"], ["x"]], pl.Series([["i01"], ["x"]])):
-        for name in ("candidates", "exclude"):
-            refuses(
-                lambda name=name, given=given: model.recommend(["u05", "u17"], **{name: given}),
-                "1 unknown item id: 'x'",
-                UnknownIdError,
-            )
+def test_unknown_candidates_are_named_and_unknown_excluded_items_counted(model, caplog):
+    caplog.set_level("INFO", "isotherm")
+    users = ["u05", "u17"]
+    each = [["i01"], ["x"]]
+    for given, known in ((["i01", "x"], ["i01"]), (each, [["i01"], []]), (pl.Series(each), [["i01"], []])):
+        refuses(
+            lambda given=given: model.recommend(users, candidates=given),
+            "1 unknown item id: 'x'",
+            UnknownIdError,
+        )
+        caplog.clear()
+        found = model.recommend(users, exclude=given, k=100)
+        assert "1 unknown item id left out of exclude: 'x'" in caplog.text
+        assert found.equals(model.recommend(users, exclude=known, k=100))
+        refuses(
+            lambda given=given: model.recommend(["u05", "x"], exclude=given),
+            "1 unknown user id: 'x'",
+            UnknownIdError,
+        )
 
 
 def test_an_unknown_user_keeps_the_id_it_was_asked_with():

@@ -29,9 +29,11 @@ def item_sets(path: Path | None, users: Any, user_column: str, item_column: str,
     rows = IdMap(users).rows(named)
     others = named.filter(pl.Series(rows < 0)).n_unique()
     left = len(users) - len(np.unique(rows[rows >= 0]))
-    for n, what in ((others, "users are not asked for"), (left, "users who are asked for have no row")):
-        if n:
-            o.note(f"{path}: {n:,} {what}", quiet)
+    if others:
+        o.note(f"{path}: {others:,} {'user is' if others == 1 else 'users are'} not asked for", quiet)
+    if left:
+        have = "user who is asked for has" if left == 1 else "users who are asked for have"
+        o.note(f"{path}: {left:,} {have} no row", quiet)
     known = pl.DataFrame({"row": rows, "item": items}).filter(pl.col("row") >= 0)
     every = pl.DataFrame({"row": np.arange(len(users), dtype=np.int64)})
     found = every.join(known.group_by("row").agg("item"), on="row", how="left", maintain_order="left")

@@ -196,10 +196,10 @@ class Recommender(Stateful, ABC):
 
         users: ids, answered in this order and as often as they are named; None for all.
         candidates: the only items that may be shown, None for all; ids for everybody, or one list a user.
-        exclude: items that may not be shown, given alike.
-        unknown: what becomes of ids that the model does not know. "error" names them; "skip" leaves out users
-        and items; "popular" answers such users with the most popular items, and leaves out items. What was
-        left out is counted in the log.
+        exclude: items that may not be shown, given alike; an unknown one never is, and is counted in the log.
+        unknown: what becomes of users and candidates that the model does not know. "error" names them; "skip"
+        leaves them out; "popular" answers such users with the most popular items, and leaves out candidates.
+        What was left out is counted in the log.
         A list is shorter than k where fewer items are left. The scores of a user without history are the
         items' numbers of clicks. Raises UnknownIdError, and ParameterError for what is no list of ids.
         """
@@ -268,7 +268,9 @@ class Recommender(Stateful, ABC):
         """The k items nearest to ``item``: item_id, score, rank. What «near» is, the model says.
 
         Models with a latent space: the cosine there. The others: how much a click on an item adds to the
-        score of ``item``.  candidates: the only item ids that may be shown.  exclude: item ids that may not.
+        score of ``item``.  Items with a score of 0 have nothing in common with it and are left out.
+        candidates: the only item ids that may be shown.  exclude: item ids that may not; unknown ones are
+        counted in the log.
         Raises UnknownIdError, and UnsupportedError where the model knows no similarity.
         """
         column = self._column(item)
@@ -292,7 +294,7 @@ class Recommender(Stateful, ABC):
             for first in range(0, len(near) if history.nnz else 0, _USERS):
                 block = self._histories(np.arange(first, min(first + _USERS, len(near))))
                 found = cosines(self._user_vectors(block), vector)
-                found[(np.diff(block.indptr) == 0) | (found == 0)] = -np.inf
+                found[np.diff(block.indptr) == 0] = 0
                 near[first : first + len(found)] = found
                 advance(len(found))
         return _nearest("user_id", self.users_, near, row, k)
@@ -457,10 +459,13 @@ def _nearest(
     k: int,
     allowed: NDArray[np.bool_] | None = None,
 ) -> pl.DataFrame:
-    """The k ids of the largest ``near`` (n,), without the one they are near to. Raises ParameterError."""
+    """The k ids of the largest ``near`` (n,), without the one they are near to and those at 0.
+
+    Raises ParameterError where one is not a number.
+    """
     if np.isnan(near).any():
         raise ParameterError("a similarity is not a number: what the model learned is too large for float32")
-    near = near[None, :].copy()
+    near = np.where(near == 0, np.float32(-np.inf), near)[None, :]
     near[:, itself] = -np.inf
     rows, best = top_k(near, min(k, len(ids)), allowed)
     shown = rows[0] >= 0

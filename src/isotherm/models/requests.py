@@ -234,10 +234,11 @@ class Showable:
     def of(cls, items: IdMap, n_users: int | None, candidates: Any, exclude: Any, unknown: str) -> Self:
         """From ids for all, or one list a user of the ``n_users``, as ``recommend`` takes them.
 
-        n_users: None where only ids for all will do.
+        n_users: None where only ids for all will do.  unknown: what becomes of unknown candidates. What is
+        excluded and unknown is never shown anyway, so it is counted and no error.
         """
         only = _item_sets("candidates", candidates, items, n_users, unknown)
-        never = _item_sets("exclude", exclude, items, n_users, unknown)
+        never = _item_sets("exclude", exclude, items, n_users, "skip")
         to_all = only if isinstance(only, np.ndarray) else None
         if isinstance(never, np.ndarray):
             to_all = ~never if to_all is None else to_all & ~never
