@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 
 from isotherm import Columns, Interactions
-from isotherm.errors import InteractionsError
+from isotherm.errors import InteractionsError, ParameterError
 
 LOG = pl.DataFrame(
     {
@@ -311,3 +311,25 @@ def test_a_damaged_stored_log_is_refused(tmp_path):
     data.unlink()
     with pytest.raises(InteractionsError, match="store it again"):
         Interactions.open(tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    "least", ["4", [4], float("nan"), 10**400, True], ids=lambda least: type(least).__name__
+)
+def test_a_rating_that_is_no_number_is_refused_before_reading(least):
+    with pytest.raises(ParameterError, match="min_rating must be a number"):
+        Interactions.from_frame(
+            pl.DataFrame({"user_id": [1], "item_id": [1], "rating": [5]}), min_rating=least
+        )
+
+
+@pytest.mark.parametrize(
+    "values", [np.array([1e17, 2e17]), np.array([2**24, 5], np.float32)], ids=["64", "32"]
+)
+def test_ids_of_broken_numbers_are_refused_where_they_may_have_run_together(values):
+    matrix = csr_array(np.eye(2, dtype=np.float32))
+    with pytest.raises(InteractionsError, match=r"user_ids: .* several ids may have become one"):
+        Interactions.from_csr(matrix, user_ids=values)
+    frame = pl.DataFrame({"user_id": [1, 2], "item_id": values})
+    with pytest.raises(InteractionsError, match=r"column 'item_id': .* give ids as whole numbers or text"):
+        Interactions.from_frame(frame)

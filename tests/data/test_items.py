@@ -96,6 +96,18 @@ BAD = [
     ({"item_id": [1], "v": [3]}, {"v": "vector"}, "a vector column holds lists of numbers, not Int64"),
     ({"item_id": [], "x": []}, None, "the item table has no rows"),
     ({"item_id": [1], "x": [[["a"]]]}, None, r"'x': List\(List\(String\)\) holds no plain values"),
+    ({"item_id": [1], "x": [[["a"]]]}, {"x": "text"}, r"'x': .*List\(List.* cannot be read as text"),
+    ({"item_id": [1], "x": [[{"a": "b", "c": 1.0}]]}, {"x": "vector"}, "Struct.* cannot be read as vector"),
+    (
+        {"item_id": [1], "x": [timedelta(days=1)]},
+        {"x": "categories"},
+        "Duration.* cannot be read as categories",
+    ),
+    (
+        {"item_id": [1], "x": [1]},
+        {"item_id": "text"},
+        "'item_id': holds the items' ids, which are of no kind",
+    ),
 ]
 
 
@@ -120,6 +132,22 @@ def test_dates_durations_and_times_of_day_are_numbers():
     assert np.diff(items.column("born").to_numpy()) == [2]
     assert items.column("runs")[1] == 3 * items.column("runs")[0]
     assert items.missing()["at"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "others",
+    [[3, 4], [0.5, None], [timedelta(days=1)] * 2, [time(1), None]],
+    ids=["whole", "broken", "durations", "hours"],
+)
+def test_dates_in_one_file_never_stand_beside_other_measures_in_the_next(tmp_path, others):
+    days = [date(2020, 1, 1), date(2020, 1, 3)]
+    pl.DataFrame({"item_id": [1, 2], "born": days}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"item_id": [3, 4], "born": others}).write_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ItemsError, match=r"column 'born' is of different types: Date in .*a\.parquet, "):
+        Items.read(tmp_path)
+    later = pl.Series([date(2020, 1, 4), None]).cast(pl.Datetime("ms"))
+    pl.DataFrame({"item_id": [3, 4], "born": later}).write_parquet(tmp_path / "b.parquet")
+    assert Items.read(tmp_path).column("born").to_list() == [18262.0, 18264.0, 18265.0, None]
 
 
 def test_bad_files_name_the_file(tmp_path):

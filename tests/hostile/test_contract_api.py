@@ -190,6 +190,12 @@ def test_a_history_may_be_any_list_or_mapping_and_repeats_count_once(model):
     assert not other["score"].equals(expected["score"])
 
 
+def test_an_item_named_as_number_and_as_text_is_one(model):
+    once = numbered().recommend_for([[10], {10: 3.0}])
+    assert numbered().recommend_for([[10, "10", 10], {10: 1.0, "10": 2.0}]).equals(once)
+    refuses(lambda: numbered().recommend_for([{10: 3e38, "10": 3e38}]), "added up", InteractionsError)
+
+
 def test_a_click_log_is_a_list_of_histories_with_ids(model):
     found = model.recommend_for(Interactions.from_frame(TABLE), k=2)
     assert found["user_id"].to_list() == ["u1", "u1", "u2", "u2"]

@@ -28,6 +28,14 @@ REFUSED = {
     "a seed below 0, ramp-up": ((*RAMP, "--seed", "-1"), "seed must be a whole number >= 0"),
     "a seed of 40 digits": ((*COLD, "--seed", "9" * 40), "number >= 0 and <= 4,294,967,295"),
     "negatives below 0": ((*LAST, "--negatives", "-1"), "negatives must be a whole number >= 0"),
+    "negatives of a mixed split": ((*MIXED, "--negatives", "0"), "mixed: --negatives does not apply"),
+    "negatives of an own split": ((*OWN, "--negatives", "9"), "a split already: --negatives does not apply"),
+    "negatives from cold to warm": ((*RAMP, "--negatives", "9"), "ramp-up: --negatives does not apply"),
+    "fold-in of cold items": ((*COLD, "--fold-in", "0.5"), "cold-items: --fold-in does not apply"),
+    "fold-in and warm holdout": (
+        (*LAST, "--fold-in", "0.8", "--warm-holdout", "0.1"),
+        "leave-one-out: --warm-holdout and --fold-in do not apply",
+    ),
     "more negatives than items": ((*LAST, "--negatives", "99999999"), "99,999,999 negatives of 25 items"),
     "more negatives than not clicked": ((*LAST, "--negatives", "24"), "items not clicked; ask for fewer"),
     **{

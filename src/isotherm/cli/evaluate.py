@@ -13,6 +13,13 @@ from isotherm.errors import InteractionsError, ParameterError, brief
 
 _PROTOCOLS = "cold-items, mixed, strong, leave-one-out, temporal or ramp-up"
 
+#: protocol -> the argument that it alone takes, and its option
+_OWN = {
+    "mixed": ("warm_holdout", "--warm-holdout"),
+    "strong": ("fold_in", "--fold-in"),
+    "leave-one-out": ("negatives", "--negatives"),
+}
+
 
 def evaluate(
     interactions: o.InteractionsFile = None,
@@ -28,9 +35,16 @@ def evaluate(
         int | None,
         typer.Option(help="cold-items, mixed, strong: hide every item or user once, in so many folds."),
     ] = None,
-    warm_holdout: Annotated[float, typer.Option(help="mixed: share of the other clicks to hide.")] = 0.1,
-    fold_in: Annotated[float, typer.Option(help="strong: share of a user's clicks that is history.")] = 0.8,
-    negatives: Annotated[int, typer.Option(help="leave-one-out: sampled negatives; 0 ranks all items.")] = 0,
+    warm_holdout: Annotated[
+        float | None, typer.Option(help="mixed: share of the other clicks to hide; 0.1 if not given.")
+    ] = None,
+    fold_in: Annotated[
+        float | None,
+        typer.Option(help="strong: share of a user's clicks that is history; 0.8 if not given."),
+    ] = None,
+    negatives: Annotated[
+        int | None, typer.Option(help="leave-one-out: sampled negatives; if not given, all items are ranked.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="For the split and the intervals.")] = 0,
     models: Annotated[str, typer.Option(help="Registry names, comma-separated.")] = "popularity,ease",
     settings: o.Setting = None,
@@ -87,7 +101,8 @@ def evaluate(
             raise ParameterError("--protocol ramp-up needs --interactions")
         _check_unused(
             "--protocol ramp-up:",
-            {"--folds": folds, "--only-users": only_users, "--by": by, "--fields": fields},
+            {"--folds": folds, "--only-users": only_users, "--by": by, "--fields": fields}
+            | {option: chosen[name] for name, option in _OWN.values()},
         )
         clicks, table = read(interactions), o.read_items(items, item_column, kinds, quiet)
         share = 0.2 if holdout is None else holdout
@@ -231,17 +246,22 @@ def _split(
             raise ParameterError(
                 f"--train and --test are a split already; --protocol {protocol} does not apply"
             )
+        others = {option: chosen[name] for name, option in _OWN.values() if name != "fold_in"}
         _check_unused(
-            "--train and --test are a split already:", {"--folds": folds, "--holdout": chosen["holdout"]}
+            "--train and --test are a split already:",
+            {"--folds": folds, "--holdout": chosen["holdout"], **others},
         )
         logs = (read(train), read(test), None if valid is None else read(valid))
-        return given(*logs, strong=protocol == "strong", seed=seed, fold_in=chosen["fold_in"])
+        share = 0.8 if chosen["fold_in"] is None else chosen["fold_in"]
+        return given(*logs, strong=protocol == "strong", seed=seed, fold_in=share)
     if protocol not in SPLITS:
         raise ParameterError(f"--protocol must be one of {', '.join(SPLITS)} or ramp-up, not {protocol!r}")
     if valid is not None:
         raise ParameterError("--valid goes with --train and --test")
-    own = {"mixed": "warm_holdout", "strong": "fold_in", "leave-one-out": "negatives"}.get(protocol)
-    extra = {own: chosen[own]} if own else {}
+    others = {option: chosen[name] for of, (name, option) in _OWN.items() if of != protocol}
+    _check_unused(f"--protocol {protocol}:", others)
+    own, _ = _OWN.get(protocol, (None, ""))
+    extra = {} if own is None or chosen[own] is None else {own: chosen[own]}
     if folds is not None:
         _check_unused("--folds hides every item or user once:", {"--holdout": chosen["holdout"]})
         return k_fold(read(interactions), protocol, folds, seed, **extra)
@@ -257,7 +277,8 @@ def _check(seed: int, chosen: dict[str, Any], folds: int | None, candidates: str
     from isotherm.evaluation.prepared import CANDIDATES
 
     seeded("seed", seed)
-    whole("negatives", chosen["negatives"], 0)
+    if chosen["negatives"] is not None:
+        whole("negatives", chosen["negatives"], 0)
     for name in ("holdout", "warm_holdout", "fold_in"):
         if chosen[name] is not None:
             share_of(name, chosen[name])

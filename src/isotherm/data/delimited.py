@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -88,18 +89,33 @@ def _fault(path: Path, place: Place, n_columns: int) -> str:
             if fault := _not_utf8(number, line):
                 return fault
     with _opened(path) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
-        reader = csv.reader((line for line in text), delimiter=place.separator, strict=True)
+        marks: list[int] = []
+        reader = csv.reader(_counted(text, marks), delimiter=place.separator, strict=True)
         try:
             next(reader)
+            marks.clear()
             for row, fields in enumerate(reader, start=1):
                 if len(fields) > n_columns:
                     return (
                         f"data row {row} (line {reader.line_num}) has {len(fields)} fields where the header "
                         f"has {n_columns}; put quotes around a value that holds {brief(place.separator)}"
                     )
+                if sum(marks) % 2:
+                    return (
+                        f"data row {row} (line {reader.line_num}) holds a quote mark that is not closed; "
+                        'write it twice and put quotes around the value, like "5"" disc"'
+                    )
+                marks.clear()
         except csv.Error as cause:
             return f"data row {row + 1} (to line {reader.line_num}) cannot be read ({cause}); mend its quotes"
     return ""
+
+
+def _counted(lines: Iterable[str], marks: list[int]) -> Iterator[str]:
+    """The lines, and in ``marks`` the number of quote marks in each."""
+    for line in lines:
+        marks.append(line.count('"'))
+        yield line
 
 
 def _not_utf8(number: int, line: bytes) -> str:

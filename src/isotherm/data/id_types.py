@@ -15,6 +15,11 @@ import polars as pl
 from isotherm.data.times import iso_times
 
 _UUID = r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
+_EXACT = {
+    "Float16": 2.0**11,
+    "Float32": 2.0**24,
+    "Float64": 2.0**53,
+}  # whole numbers below are all told apart
 _HYPHENS = ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))  # parts of a UUID's 32 hexadecimal digits
 
 
@@ -51,6 +56,15 @@ def plain_ids(values: pl.Series) -> pl.Series:
     if dtype.is_integer() or (dtype.is_decimal() and (values == values.round()).all()):
         narrow = values.cast(pl.Int64, strict=False) if dtype != pl.Int64 else values
         return narrow if narrow.null_count() == values.null_count() else _wide(values)
+    if dtype.is_float() and len(values):
+        exact = _EXACT[str(dtype)]
+        beyond = ((values.abs() >= exact) & values.is_finite()).fill_null(False)
+        if beyond.any():
+            number = values[int(beyond.arg_max() or 0)]
+            raise ValueError(
+                f"{number:.0f} is more than {dtype} counts to without a gap ({exact:.0f}): several ids "
+                "may have become one; give ids as whole numbers or text"
+            )
     return values
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from isotherm.checks import LARGEST, between
 from isotherm.data.columns import BEYOND_FLOAT32, Columns, Log, read_log
 from isotherm.data.ids import IdMap
 from isotherm.data.stored import is_stored, opened, store
@@ -50,6 +51,7 @@ class Interactions:
         columns = columns or Columns()
         if is_stored(source):
             return cls._stored(source, columns, min_rating)
+        _check_rating(min_rating)
         tables = list(read_tables(source, InteractionsError, columns.wanted()))
         return cls._from_log(read_log(tables, columns, min_rating), f"{shown_path(source)}: ", min_rating)
 
@@ -71,6 +73,7 @@ class Interactions:
     ) -> "Interactions":
         """The same from a polars, pandas or Arrow frame."""
         columns = columns or Columns()
+        _check_rating(min_rating)
         table = table_of(frame, InteractionsError, columns.wanted())
         return cls._from_log(read_log([table], columns, min_rating), "", min_rating)
 
@@ -235,6 +238,11 @@ def _starts(lengths: NDArray[Any]) -> NDArray[Any]:
     """indptr from row lengths: 32 bits where they are enough."""
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     return starts.astype(np.int32) if starts[-1] < 2**31 else starts
+
+
+def _check_rating(least: float | None) -> None:
+    if least is not None:
+        between("min_rating", least, -LARGEST, LARGEST)
 
 
 def _merged(log: pl.DataFrame) -> pl.DataFrame:

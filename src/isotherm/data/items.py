@@ -78,6 +78,9 @@ class Items:
             if kind not in KINDS:
                 place = tables[0].place.at(name)
                 raise ItemsError(f"{place}: kind {brief(kind)} is not one of {', '.join(KINDS)}")
+        if item_column in kinds:
+            place = tables[0].place.at(item_column)
+            raise ItemsError(f"{place}: holds the items' ids, which are of no kind; leave its kind out")
         rows = _Rows([(table.place, table.frame.height) for table in tables])
         ids = _checked_ids(tables, item_column, rows)
         chosen = list(fields) if fields is not None else [c for c in tables[0].columns if c != item_column]
@@ -87,7 +90,7 @@ class Items:
             column, field = _joined(tables, name), _Field(name, rows, ids)
             _check_type(column, field)
             found[name] = kinds.get(name) or inferred_kind(column)
-            columns[name] = _READ[found[name]](column, field)
+            columns[name] = _read_as(found[name], column, field)
         return cls(ids, found, pl.DataFrame(columns))
 
     def __len__(self) -> int:
@@ -246,6 +249,8 @@ def _joined(tables: Sequence[Table], name: str) -> pl.Series:
         for part, table in zip(parts, tables, strict=True)
     ]
     try:
+        if len({_measure(part.dtype) for part in parts} - {""}) > 1:  # which polars would count as one
+            raise pl.exceptions.SchemaError("dates, durations and numbers")
         whole = pl.concat([part.to_frame() for part in parts], how="vertical_relaxed").to_series()
     except pl.exceptions.PolarsError as cause:
         types = {str(part.dtype): table.place.file for part, table in zip(parts, tables, strict=True)}
@@ -255,6 +260,24 @@ def _joined(tables: Sequence[Table], name: str) -> pl.Series:
         with suppress(ValueError):  # what is no UUID is refused by its type
             return plain_ids(whole)
     return whole
+
+
+def _measure(dtype: pl.DataType) -> str:
+    """What the numbers of a column count: those of two measures never stand in one field."""
+    if dtype in (pl.Date, pl.Datetime):
+        return "days"
+    return str(dtype.base_type()) if dtype.is_temporal() else "numbers" if dtype.is_numeric() else ""
+
+
+def _read_as(kind: Kind, column: pl.Series, field: _Field) -> pl.Series:
+    """A column as a field of this kind. Raises ItemsError where its type cannot be."""
+    try:
+        return _READ[kind](column, field)
+    except pl.exceptions.PolarsError as cause:
+        raise ItemsError(
+            f"{field.place}: {brief(str(column.dtype))} cannot be read as {kind}; "
+            "declare another kind, or drop it"
+        ) from cause
 
 
 def _check_type(column: pl.Series, field: _Field) -> None:

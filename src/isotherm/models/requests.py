@@ -143,6 +143,7 @@ def asked_histories(histories: Any, items: IdMap, unknown: str) -> Asked:
 
     One that holds nothing but unknown items is left out where ``unknown`` is "skip".
     """
+    unweighted = np.zeros(0, dtype=bool)
     if isinstance(histories, Interactions):
         ids, given = histories.users.values, histories.matrix
         used = np.flatnonzero(histories.item_clicks())
@@ -150,14 +151,18 @@ def asked_histories(histories: Any, items: IdMap, unknown: str) -> Asked:
         column_of[used] = _of_histories(items, histories.items.take(used), unknown)
         columns = column_of[given.indices]
     else:
-        clicked, given = _from_lists(histories)
+        clicked, given, unweighted = _from_lists(histories)
         ids = IdMap.numbered(given.shape[0]).values
         columns = _of_histories(items, clicked, unknown)
     left = with_entries(given, columns >= 0)
     block = csr_array(
         (left.data, columns[columns >= 0].astype(np.int32), left.indptr), shape=(len(ids), len(items))
     )
-    block.sort_indices()
+    block.sum_duplicates()  # an item named in two ways, 1 and "1"; sorts as well
+    if unweighted.any():
+        block.data[unweighted[rows_of(block)]] = 1
+    if not np.isfinite(block.data).all():
+        raise InteractionsError("histories: an item's weights are beyond float32 when added up")
     asked = Asked.all(ids, block)
     emptied = (np.diff(given.indptr) > 0) & (np.diff(block.indptr) == 0)
     if emptied.any():
@@ -170,8 +175,11 @@ def _of_histories(items: IdMap, clicked: Any, unknown: str) -> NDArray[np.int64]
     return found(items, clicked, "item", unknown, "left out of histories")
 
 
-def _from_lists(histories: Any) -> tuple[list[Any], csr_array]:
-    """All items of all histories, one after the other, and a CSR matrix of their weights in that order."""
+def _from_lists(histories: Any) -> tuple[list[Any], csr_array, NDArray[np.bool_]]:
+    """All items of all histories, one after the other, and a CSR matrix of their weights in that order.
+
+    Last, which histories (n,) have no weights: each item counts once.
+    """
     if not is_list(histories) or isinstance(histories, Mapping | set | frozenset) or _is_table(histories):
         cure = ": give Interactions.from_frame(table)" if _is_table(histories) else ""
         raise ParameterError(
@@ -181,7 +189,9 @@ def _from_lists(histories: Any) -> tuple[list[Any], csr_array]:
     items: list[Any] = []
     weights: list[float] = []
     starts = [0]
+    unweighted: list[bool] = []
     for number, history in enumerate(histories):
+        unweighted.append(not isinstance(history, Mapping))
         if isinstance(history, Mapping):
             items += id_list(f"history {number}", list(history))
             weights += [_weight(number, item, value) for item, value in history.items()]
@@ -194,7 +204,7 @@ def _from_lists(histories: Any) -> tuple[list[Any], csr_array]:
         (np.array(weights, np.float32), np.zeros(len(items), np.int32), np.array(starts)),
         shape=(len(starts) - 1, 1),
     )
-    return items, matrix
+    return items, matrix, np.array(unweighted, dtype=bool)
 
 
 def _once(ids: Iterable[Any]) -> list[Any]:
