@@ -24,7 +24,7 @@ SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=8)}
 NETWORKS = ["multvae", "multdae", "recvae"]
 SETTINGS = dict.fromkeys(NETWORKS, SMALL) | {"ials": {"factors": 8}}
 #: what it takes to learn the checkerboard; all else that is promised holds of any fit
-LEARNING = SETTINGS | dict.fromkeys(NETWORKS, SMALL | {"training": Training(epochs=120)})
+LEARNING = SETTINGS | dict.fromkeys(NETWORKS, SMALL | {"training": Training(epochs=60)})
 #: marec on its default backbone is in the registry already
 MAREC = [f"marec on {backbone}" for backbone in BACKBONES if backbone != "ease"] + ["marec with siamese"]
 MMR = "mmr on content-knn"

@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 
 import polars as pl
 import pytest
@@ -58,7 +56,7 @@ def test_failure_while_saving_leaves_the_old_model_whole(saved, clicks, monkeypa
 
 
 @pytest.mark.parametrize("puts", [0, 1, 3, 4])
-def test_process_killed_while_saving_leaves_a_whole_model_and_the_next_save_clears_up(saved, puts):
+def test_process_killed_while_saving_leaves_a_whole_model_and_the_next_save_clears_up(saved, forks, puts):
     """A real process is killed before it puts its first, second, ... file, or before it removes old ones."""
     folder, model = saved
     code = f"""
@@ -78,7 +76,7 @@ os.replace = counted
 folders.Save._remove_old = lambda self: counted()
 model.save({str(folder)!r})
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert forks.start(code=code).wait() == -9
     assert len(list(folder.iterdir())) > 4
     loaded = isotherm.load(folder)
     assert loaded.l2 == (3.0 if puts == 4 else 500.0)
