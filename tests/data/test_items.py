@@ -96,6 +96,7 @@ BAD = [
     ({"item_id": [1], "v": [3]}, {"v": "vector"}, "a vector column holds lists of numbers, not Int64"),
     ({"item_id": [], "x": []}, None, "the item table has no rows"),
     ({"item_id": [1], "x": [[["a"]]]}, None, r"'x': List\(List\(String\)\) holds no plain values"),
+    ({"item_id": [1], "x": ["a|b:1e16"]}, {"x": "tags"}, r"tag 'b' has the weight '1e16'; .* <= 1e\+15"),
     ({"item_id": [1], "x": [[["a"]]]}, {"x": "text"}, r"'x': .*List\(List.* cannot be read as text"),
     ({"item_id": [1], "x": [[{"a": "b", "c": 1.0}]]}, {"x": "vector"}, "Struct.* cannot be read as vector"),
     (
@@ -115,6 +116,12 @@ BAD = [
 def test_bad_tables_name_the_column_the_row_and_the_item(data, kinds, words):
     with pytest.raises(ItemsError, match=words):
         Items.from_frame(pl.DataFrame(data), kinds=kinds)
+
+
+def test_a_vector_field_may_hold_nothing_at_all():
+    items = Items.from_frame(pl.DataFrame({"item_id": [1, 2], "v": [None, None]}), {"v": "vector"})
+    assert items.column("v").dtype == pl.List(pl.Float32)
+    assert items.missing() == {"v": 1.0}
 
 
 def test_dates_durations_and_times_of_day_are_numbers():

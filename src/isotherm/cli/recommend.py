@@ -35,8 +35,8 @@ def recommend(
     unknown: Annotated[
         str,
         typer.Option(
-            help="Users, candidates and items of histories that the model does not know: error; skip; popular "
-            "(skip items, show such users the popular ones)."
+            help="Users, candidates and items of histories that the model does not know: error; skip; "
+            "popular (skip items, show such users the popular ones)."
         ),
     ] = "error",
     include_seen: Annotated[bool, typer.Option(help="Show items that the user has clicked, too.")] = False,

@@ -19,6 +19,7 @@ from isotherm.errors import ItemsError, brief
 
 Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_HEAVIEST = 1e15  # of a tag: squares of more overflow float32
 _SHOWN = 20  # fields named in messages
 TITLES = ("title", "name", "item_name", "label")  #: fields that name an item before a person
 
@@ -346,13 +347,13 @@ def _tags(column: pl.Series, field: _Field) -> pl.Series:
         value=pl.col("value").cast(pl.String).str.strip_chars(),
         weight=pl.col("told").cast(pl.String).fill_null("1").cast(pl.Float32, strict=False),
     ).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
-    good = flat["weight"].is_finite() & (flat["weight"] >= 0)
+    good = (flat["weight"] >= 0) & (flat["weight"] <= _HEAVIEST)  # a NaN is above all numbers
     bad = flat.filter(~good.fill_null(False))
     if len(bad):
         row = int(bad["row"][0])
         raise ItemsError(
             f"{field.at(row)}: tag {brief(bad['value'][0])} has the weight "
-            f"{brief(str(bad['told'][0]))}; give a finite number >= 0, or none for 1"
+            f"{brief(str(bad['told'][0]))}; give a number >= 0 and <= {_HEAVIEST:g}, or none for 1"
         )
     tags = flat.group_by("row", maintain_order=True).agg(tags=pl.struct("value", "weight"))
     every = pl.DataFrame([rows]).join(tags, on="row", how="left", maintain_order="left")
@@ -412,6 +413,8 @@ def _vector(column: pl.Series, field: _Field) -> pl.Series:
         column = column.str.strip_chars("[]() ").str.replace_all(r"[,;\s]+", " ").str.split(" ")
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
+    if column.dtype == pl.Null:  # nothing known of any item
+        return column.cast(pl.List(pl.Float32))
     if not isinstance(column.dtype, pl.List):
         raise ItemsError(f"{field.place}: a vector column holds lists of numbers, not {column.dtype}")
     lengths = column.list.len()
