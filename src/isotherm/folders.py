@@ -79,6 +79,11 @@ class FolderKind:
                 found[key] = value
         return found
 
+    def names(self) -> list[str]:
+        """Names like those of the files that lie in such a folder."""
+        roles = self.roles or STORED_LOG.roles  # a sweep keeps a log in it
+        return [self.manifest, *self.fixed, *(f"{role}-{'0' * DIGITS}.parquet" for role in roles)]
+
     def is_manifest(self, document: Any) -> bool:
         """Whether a JSON document is a manifest of this kind."""
         return isinstance(document, dict) and all(

@@ -134,6 +134,8 @@ FIT_IN_MODEL = ("fit", "--model", "ease", "--out", "model", "--interactions")
 SPLIT = ("evaluate", "--train", "log", "--test", "clicks.parquet")
 TO_USERS = ("recommend", "--model", "model", "--users", "clicks.csv", "--out")
 FIT_LOG = ("fit", "--interactions", "log", "--model", "multvae", "--out")
+FIT_BELOW = ("fit", "--model", "popularity", "--interactions")
+ENCODER = ("--items", "items.parquet", "--set")
 OVERLAPS = {
     "users": ((*TO_USERS, "clicks.csv"), "is what --users reads"),
     "dots": ((*TO_USERS, "log/../clicks.csv"), "is what --users reads"),
@@ -149,6 +151,14 @@ OVERLAPS = {
     "linked from it": ((*RECOMMEND, "b.parquet", "--candidates", "log"), "lies inside --candidates log"),
     "pattern": ((*RECOMMEND, "log/a.parquet", "--candidates", "log/*.parquet"), "is what --candidates reads"),
     "pattern, new": ((*RECOMMEND, "log/c.parquet", "--candidates", "log/*.parquet"), "is what --candidates"),
+    "pattern, deep": ((*RECOMMEND, "log/x/y/c.csv", "--candidates", "**/c*.csv"), "what --candidates reads"),
+    "pattern, here": ((*RECOMMEND, "cc.csv", "--candidates", "**/c*.csv"), "what --candidates reads"),
+    "pattern, linked": ((*RECOMMEND, "log/c.parquet", "--candidates", "ll/*.parquet"), "what --candidates"),
+    "pattern, model": ((*FIT_BELOW, "log/**/*.parquet", "--out", "log/new"), "what --interactions reads"),
+    "pattern, model beside": ((*FIT_BELOW, "l?g*/*.parquet", "--out", "log2"), "what --interactions reads"),
+    "texts": ((*FIT, *ENCODER, "text_model=log", "--out", "log/new"), "lies inside --set log"),
+    "images": ((*FIT, *ENCODER, "model.image_model=log", "--out", "log/new"), "lies inside --set log"),
+    "texts, json": ((*EVALUATE, "log/r.json", *ENCODER, "marec.text_model=log"), "lies inside --set log"),
     "train": ((*SPLIT, "--json", "log/e.json"), "lies inside --train log"),
     "report": ((*EVALUATE, "r.json", "--report", "r.html"), "--report r.html: --json names the same"),
     "holds it": ((*FIT_IN_MODEL, "model/c.parquet"), "holds --interactions model/c.parquet"),
@@ -167,11 +177,18 @@ def test_no_output_costs_an_input_or_another_output(isotherm, desk, model, comma
     log_folder(desk)
     (model / "c.parquet").write_bytes((desk / "clicks.parquet").read_bytes())
     (desk / "link.csv").symlink_to("clicks.csv")
+    (desk / "ll").symlink_to("log")
     os.link(desk / "clicks.csv", desk / "hard.csv")
     (desk / "real.json").write_text("{}")
     (desk / "r.json").symlink_to("real.json")
     (desk / "r.html").symlink_to("real.json")
     isotherm.refuses(*[word.replace("ABS", str(desk)) for word in command], says=says)
+
+
+def test_a_pattern_that_reads_none_of_a_models_files_may_lead_over_its_folder(isotherm, desk):
+    (desk / "log").mkdir()
+    (desk / "clicks.parquet").rename(desk / "log" / "clicks.parquet")
+    isotherm.succeeds(*FIT_BELOW, "*/clicks.parquet", "--out", "model")
 
 
 def test_a_folder_with_hidden_files_only_is_empty(isotherm, desk):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
-from isotherm.cli.outputs import check_outputs, results
+from isotherm.cli.outputs import check_outputs, encoders, results
 from isotherm.cli.results import show_evaluation, show_ramp_up
 from isotherm.errors import InteractionsError, ParameterError, brief
 
@@ -79,15 +79,19 @@ def evaluate(
     Example: isotherm evaluate --interactions clicks.parquet --items items.parquet --protocol mixed
     --models popularity,content-knn,ease,marec --set marec.backbone.l2=100 -k 10,25 --json out.json
     """
+    from isotherm.models.parameters import parse_settings
+
     logs = {"--interactions": interactions, "--train": train, "--test": test, "--valid": valid}
-    check_outputs({**logs, "--items": items, "--only-users": only_users}, *results(json, report))
+    chosen_settings = parse_settings(settings or [])
+    inputs = {**logs, "--items": items, "--only-users": only_users, "--set": encoders(chosen_settings)}
+    check_outputs(inputs, *results(json, report))
 
     from isotherm.data.tables import read_ids
     from isotherm.evaluation import evaluate as run
 
     ks = _lengths(k)
     names = _words(models)
-    built = _Built(names, settings or [])
+    built = _Built(names, chosen_settings)
     chosen = {"holdout": holdout, "warm_holdout": warm_holdout, "fold_in": fold_in, "negatives": negatives}
     _check(seed, chosen, folds, candidates, _words(by))
     o.begin(quiet)
@@ -173,15 +177,15 @@ def _ramp_up(
 class _Built:
     """The models of one evaluation: checked before any work, built one at a time."""
 
-    def __init__(self, names: list[str], settings: list[str]) -> None:
-        from isotherm.models.parameters import build, parse_settings
+    def __init__(self, names: list[str], settings: dict[str, Any]) -> None:
+        from isotherm.models.parameters import build
         from isotherm.models.registry import model_class
 
         if not names or len(set(names)) < len(names):
             raise ParameterError("--models takes distinct registry names, comma-separated")
         self._classes = {name: model_class(name) for name in names}
         self._settings: dict[str, dict[str, Any]] = {name: {} for name in names}
-        for dotted, value in parse_settings(settings).items():
+        for dotted, value in settings.items():
             name, _, rest = dotted.partition(".")
             if name not in self._classes or not rest:
                 raise ParameterError(

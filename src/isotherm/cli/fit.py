@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isotherm.cli import options as o
-from isotherm.cli.outputs import OutputFolder, check_outputs
+from isotherm.cli.outputs import OutputFolder, check_outputs, encoders
 from isotherm.errors import ParameterError
 from isotherm.folders import MODEL, RUN
 
@@ -49,13 +49,15 @@ def fit(
         return
     if interactions is None or out is None:
         raise ParameterError("fit needs --interactions and --out")
+    chosen = parse_settings(settings or [])
+    inputs = {"--interactions": interactions, "--items": items, "--valid": valid}
     check_outputs(
-        {"--interactions": interactions, "--items": items, "--valid": valid},
+        {**inputs, "--set": encoders(chosen)},
         OutputFolder("--out", out, MODEL),
         OutputFolder("--run-dir", training_run, RUN),
     )
     wanted = model_class(model)
-    made = build(wanted, parse_settings(settings or []))
+    made = build(wanted, chosen)
     if not made.trains_in_steps and (valid or training_run):
         raise ParameterError(f"--valid and --run-dir are for models that train in steps; {model} does not")
     leads = not _trains_in_steps(made) or launched().rank == 0  # one of several processes speaks and saves

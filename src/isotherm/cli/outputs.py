@@ -3,9 +3,11 @@
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from isotherm.errors import OutputError, shown_path
 from isotherm.files import check_file
@@ -59,6 +61,15 @@ def saved_model(folder: Path) -> Path | None:
     return folder if (folder / MODEL.manifest).exists() else None
 
 
+def encoders(settings: Mapping[str, Any]) -> list[Path]:
+    """The folders of encoders that settings name: inputs as well."""
+    return [
+        Path(value)
+        for name, value in settings.items()
+        if name.rpartition(".")[2] in ("text_model", "image_model") and isinstance(value, str) and value
+    ]
+
+
 def check_outputs(inputs: Inputs, *outputs: Output) -> None:
     """Raise OutputError where an output cannot be written, or would cost an input or another output.
 
@@ -106,23 +117,43 @@ def _away(output: Output, option: str, source: Path) -> None:
     assert path is not None
     read = [source] if os.path.lexists(source) else [Path(name) for name in _matches(source)]
     shown = f"{output.option} {shown_path(path)}"
-    if any(_same(path, each) for each in read) or _would_match(path, source):
+    if any(_same(path, each) for each in read):
         raise OutputError(f"{shown}: is what {option} reads; {_PLACE}")
     for each in read:
         if each.is_dir() and (_inside(path, each) or _leads_to(each, path)):
             raise OutputError(f"{shown}: lies inside {option} {shown_path(each)}, which is read; {_PLACE}")
         if isinstance(output, OutputFolder) and _inside(each, path):
             raise OutputError(f"{shown}: holds {option} {shown_path(each)}, which is read; {_PLACE}")
+    if _would_match(output, source):
+        raise OutputError(f"{shown}: is what {option} reads; {_PLACE}")
 
 
 def _matches(pattern: Path) -> Iterable[str]:
     return glob.glob(str(pattern), recursive=True) if any(letter in str(pattern) for letter in "*?[") else ()
 
 
-def _would_match(path: Path, source: Path) -> bool:
-    """Whether a file that is not there yet would be read the next time."""
-    is_pattern = not source.exists() and any(letter in str(source) for letter in "*?[")
-    return is_pattern and Path(os.path.realpath(path)).match(os.path.abspath(source))
+def _would_match(output: Output, source: Path) -> bool:
+    """Whether a pattern would read, the next time, what is not there yet."""
+    if source.exists() or not any(map(glob.has_magic, source.parts)):
+        return False
+    assert output.path is not None
+    parts = (Path.cwd() / source).parts
+    first = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    above, path = os.path.realpath(Path(*parts[:first])), Path(os.path.realpath(output.path))
+    if not path.is_relative_to(above):
+        return False
+    below = path.relative_to(above).parts
+    files = [(*below, name) for name in output.kind.names()] if isinstance(output, OutputFolder) else [below]
+    return any(_matches_parts(file, parts[first:]) for file in files)
+
+
+def _matches_parts(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """What ``glob`` makes of a pattern, on names: ``**`` is any number of folders."""
+    if not pattern or not names:
+        return not names and all(part == "**" for part in pattern)
+    if pattern[0] == "**":
+        return _matches_parts(names, pattern[1:]) or _matches_parts(names[1:], pattern)
+    return fnmatchcase(names[0], pattern[0]) and _matches_parts(names[1:], pattern[1:])
 
 
 def _same(first: Path, second: Path) -> bool:
