@@ -10,7 +10,8 @@ import pytest
 from scipy.sparse import csr_array, csr_matrix
 
 from isotherm import Columns, Interactions
-from isotherm.errors import InteractionsError, ParameterError
+from isotherm.data.splits import leave_one_out
+from isotherm.errors import InteractionsError, ParameterError, SplitError
 
 LOG = pl.DataFrame(
     {
@@ -298,6 +299,22 @@ def test_a_stored_log_comes_back_as_it_was(tmp_path):
         assert again.to_frame().equals(log.to_frame())
     with pytest.raises(InteractionsError, match="holds no ratings"):
         Interactions.read(tmp_path / "log", min_rating=4)
+
+
+def test_why_a_log_has_no_times_is_stored_with_it(tmp_path):
+    log = pl.DataFrame({"user_id": [1, 1], "item_id": [1, 2], "timestamp": ["never", "never"]})
+    clicks = Interactions.from_frame(log)
+    clicks.store(tmp_path / "log")
+    opened = Interactions.read(tmp_path / "log")
+    assert opened.untimed == clicks.untimed
+    with pytest.raises(SplitError, match=r"leave-one-out needs times, but .*'never' is neither"):
+        leave_one_out(opened)
+
+
+def test_a_stored_log_has_no_column_of_weights_to_name(tmp_path):
+    Interactions.from_frame(pl.DataFrame({"user_id": [1], "item_id": [1]})).store(tmp_path / "log")
+    with pytest.raises(InteractionsError, match="holds its weights already; leave out the weight column 'n'"):
+        Interactions.read(tmp_path / "log", columns=Columns(weight="n"))
 
 
 def test_a_damaged_stored_log_is_refused(tmp_path):

@@ -61,11 +61,12 @@ class Interactions:
 
         Raises InteractionsError where the folder is damaged.
         """
-        return cls(*opened(path))
+        users, items, matrix, times, untimed = opened(path)
+        return cls(users, items, matrix, times, untimed=untimed)
 
     def store(self, path: str | os.PathLike[str]) -> None:
         """Write the log to the folder ``path``, to be opened in an instant, larger than memory or not."""
-        store(path, self.users, self.items, self.matrix, self.timestamps)
+        store(path, self.users, self.items, self.matrix, self.timestamps, self.untimed)
 
     @classmethod
     def from_frame(
@@ -98,6 +99,11 @@ class Interactions:
         if min_rating is not None or columns.rating is not None:
             raise InteractionsError(
                 f"{shown_path(source)}: a stored log holds no ratings; min_rating is for tables"
+            )
+        if columns.weight not in (None, "weight"):
+            raise InteractionsError(
+                f"{shown_path(source)}: a stored log holds its weights already; leave out the weight column "
+                f"{brief(columns.weight)}"
             )
         log = cls.open(source)
         if columns.timestamp is not None and log.timestamps is None:

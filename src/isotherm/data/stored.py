@@ -37,6 +37,14 @@ from isotherm.version import __version__
 MANIFEST = STORED_LOG.manifest
 FORMAT = 1
 _PARTS = ("indptr", "indices", "data")
+_FACTS = {
+    "format": Whole(1),
+    "isotherm": str,
+    "shape": (Whole(1), Whole(1)),
+    "files": Each(str),
+    "untimed": str,
+}
+_LONGEST_REASON = 500
 #: what NumPy raises for bytes that are no header of an array
 _NO_HEADER = (ValueError, TypeError, EOFError, SyntaxError, RecursionError, MemoryError, OverflowError)
 
@@ -47,10 +55,16 @@ def is_stored(path: Any) -> bool:
 
 
 def store(
-    path: str | os.PathLike[str], users: IdMap, items: IdMap, matrix: csr_array, times: pl.Series | None
+    path: str | os.PathLike[str],
+    users: IdMap,
+    items: IdMap,
+    matrix: csr_array,
+    times: pl.Series | None,
+    untimed: str = "",
 ) -> None:
     """Write a log to the folder ``path``, whole or not at all; an older log there is replaced.
 
+    untimed: why there are no times although there was a column of them.
     Raises InteractionsError where ``path`` is a file or a folder of anything else, OutputError where it
     cannot be written.
     """
@@ -67,13 +81,12 @@ def store(
         files = {role: folder.by_content(role, ".npy", _array(values)) for role, values in arrays.items()}
         for role, frame in frames.items():
             files[role] = folder.by_content(role, ".parquet", streamed(frame.write_parquet))
-        folder.commit(
-            {"format": FORMAT, "isotherm": __version__, "shape": list(matrix.shape), "files": files}
-        )
+        facts = {"format": FORMAT, "isotherm": __version__, "shape": list(matrix.shape), "files": files}
+        folder.commit(facts | ({"untimed": untimed} if untimed else {}))
 
 
-def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Series | None]:
-    """Users, items, the memory-mapped matrix, timestamps.
+def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Series | None, str]:
+    """Users, items, the memory-mapped matrix, timestamps, and why there are none of a column that was there.
 
     The arrays stay on disk, but each click is looked at once, as a wrong index would let whoever reads by it
     crash: about five seconds for a billion clicks, and the time to read them.
@@ -89,10 +102,9 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
                 raise  # else a store came between: what it left is whole
 
 
-def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None]:
+def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None, str]:
     with _blamed(folder / MANIFEST):
-        schema = {"format": Whole(1), "isotherm": str, "shape": (Whole(1), Whole(1)), "files": Each(str)}
-        facts = expect(read_json(folder / MANIFEST), schema, "it")
+        facts = expect({"untimed": ""} | expect(read_json(folder / MANIFEST), dict, "it"), _FACTS, "it")
         if facts["format"] != FORMAT:
             raise DamagedError(f"format {facts['format']}, where this isotherm reads {FORMAT}")
         files = {role: folder / _file_name(facts["files"], role) for role in facts["files"]}
@@ -120,7 +132,8 @@ def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None]:
     if "timestamps" in files:
         with _blamed(files["timestamps"]):
             times = read_times(files["timestamps"], len(data))
-    return users, items, csr(data, indices, indptr, (n_users, n_items)), times
+    untimed = " ".join(facts["untimed"].split())[:_LONGEST_REASON]
+    return users, items, csr(data, indices, indptr, (n_users, n_items)), times, untimed
 
 
 @contextmanager
