@@ -546,6 +546,25 @@ def test_plans_of_a_sweep_that_are_damaged(tmp_path, content):
         sweep.read_plan(tmp_path)
 
 
+def test_a_sweep_belongs_to_clicks_ids_and_times(tmp_path):
+    frame = pl.DataFrame({"user_id": [1, 2, 2], "item_id": [1, 1, 2], "timestamp": [1, 2, 3]})
+
+    def begin(frame):
+        clicks = Interactions.from_frame(frame)
+        plan = sweep.Plan("multvae", {}, {"a": {}}, 0.1, 0.8, 20, 0.5, 0, sweep._fingerprint(clicks))
+        sweep._begin(tmp_path / "sweep", plan, clicks)
+
+    (tmp_path / "sweep").mkdir()
+    begin(frame)
+    begin(frame)
+    for name in frame.columns:
+        with pytest.raises(ParameterError, match=r"another sweep \(log differ\)"):
+            begin(frame.with_columns(pl.col(name) + 10))
+    Interactions.from_frame(frame.head(2)).store(tmp_path / "sweep" / "clicks")
+    with pytest.raises(ParameterError, match="clicks: is not the log of this sweep; remove it"):
+        begin(frame)
+
+
 @pytest.mark.parametrize(
     ("name", "settings"), [("content-knn", {}), ("kernel-ridge", MODELS["kernel-ridge"])]
 )

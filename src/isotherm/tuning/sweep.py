@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from isotherm.checks import between, seeded, whole
@@ -24,7 +25,7 @@ from isotherm.data import Interactions
 from isotherm.data.splits import share_of
 from isotherm.data.stored import is_stored
 from isotherm.errors import ParameterError, TrainingError, brief
-from isotherm.files import locked, write_json
+from isotherm.files import locked, told, write_json
 from isotherm.folders import SWEEP, check_folder
 from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
@@ -147,9 +148,9 @@ def sweep(
         }
         for point in itertools.product(*values.values())
     }
-    parts = (clicks.matrix.indptr, clicks.matrix.indices, clicks.matrix.data)
-    log = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
-    plan = Plan(model, dict(settings or {}), cells, holdout, fold_in, pairs, probe, seed, log)
+    plan = Plan(
+        model, dict(settings or {}), cells, holdout, fold_in, pairs, probe, seed, _fingerprint(clicks)
+    )
     for cell in cells:
         plan.built(cell)  # says what is wrong before the work
     check_folder(folder, SWEEP)
@@ -240,9 +241,28 @@ def _begin(folder: Path, plan: Plan, clicks: Interactions) -> None:
             raise ParameterError(
                 f"{folder}: holds another sweep ({', '.join(differ)} differ); name another folder"
             )
+    stored = folder / "clicks"
+    is_there = is_stored(stored)
+    if is_there and _fingerprint(Interactions.open(stored)) != plan.log:
+        raise ParameterError(
+            f"{stored}: is not the log of this sweep; remove it, and the log is stored again"
+        )
     write_json(file, asdict(plan))  # first: from now on the folder is known as this sweep's
-    if not is_stored(folder / "clicks"):
-        clicks.store(folder / "clicks")
+    if not is_there:
+        clicks.store(stored)
+
+
+def _fingerprint(clicks: Interactions) -> str:
+    """Of all that the cells read of a log and that their models keep of it: clicks, ids, times."""
+    found = hashlib.sha256()
+    for part in (clicks.matrix.indptr, clicks.matrix.indices):
+        found.update(np.ascontiguousarray(part, np.int64).data)
+    found.update(np.ascontiguousarray(clicks.matrix.data, np.float32).data)
+    for ids in (clicks.users, clicks.items):
+        found.update(repr(ids.values.to_list()).encode("utf-8", errors="surrogatepass"))
+    if clicks.timestamps is not None:
+        found.update(np.ascontiguousarray(clicks.timestamps.to_physical().to_numpy()).data)
+    return found.hexdigest()[:16]
 
 
 def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
@@ -250,7 +270,8 @@ def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
     threads = str(max(1, thread_count() // jobs))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "ISOTHERM_THREADS": threads}
     environment |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": threads}
-    (folder / "cells").mkdir(exist_ok=True)
+    with told(folder / "cells"):
+        (folder / "cells").mkdir(exist_ok=True)
     waiting = list(cells)
     running: dict[str, subprocess.Popen[bytes]] = {}
     with stage(f"sweep of {n_cells} cells", n_cells) as advance:
@@ -259,11 +280,11 @@ def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     cell = waiting.pop(0)
-                    with open(_told(folder, cell), "wb") as told:
+                    with open(_told(folder, cell), "wb") as words:
                         running[cell] = subprocess.Popen(
                             [sys.executable, "-m", "isotherm.tuning.cell", str(folder), cell],
-                            stdout=told,
-                            stderr=told,
+                            stdout=words,
+                            stderr=words,
                             env=environment,
                         )
                 time.sleep(0.05)
