@@ -19,9 +19,9 @@ from isotherm.models.registry import REGISTRY
 
 IMPORTED = (
     "altair", "isotherm.cli.app", "isotherm.cli.main", "isotherm.cli.process", "isotherm.data",
-    "isotherm.evaluation", "isotherm.geometry", "isotherm.launcher", "isotherm.models.mmr", "isotherm.models.persistence",
-    "isotherm.tuning.cell", "pyarrow.parquet", "sklearn.manifold", "torch._dynamo", "typer._adapters",
-    *sorted({target.partition(":")[0] for target in REGISTRY.values()}),
+    "isotherm.evaluation", "isotherm.geometry", "isotherm.launcher", "isotherm.models.mmr",
+    "isotherm.models.persistence", "isotherm.tuning.cell", "pyarrow.parquet", "sklearn.manifold",
+    "torch._dynamo", "typer._adapters", *sorted({target.partition(":")[0] for target in REGISTRY.values()}),
 )  # fmt: skip
 
 
