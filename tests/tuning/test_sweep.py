@@ -1,10 +1,13 @@
 """A sweep: every cell trained, ranked and looked at; one that was cut off goes on; failures are told."""
 
 import json
+import re
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from isotherm import load
@@ -12,7 +15,7 @@ from isotherm.data.splits import strong
 from isotherm.errors import ParameterError, TrainingError
 from isotherm.evaluation.lists import candidate_sets, ranked_lists
 from isotherm.ranking.metrics import ndcg, rank_hits
-from isotherm.report.sweep import SweepReport, best_cell, settings_of, steady_cell
+from isotherm.report.sweep import SweepReport, best_cell, grid, settings_of, steady_cell, table, tradeoffs
 from isotherm.tuning.sweep import sweep
 from tests.cli.test_commands import invoke
 from tests.models.vae.test_training import tastes
@@ -102,6 +105,26 @@ def test_the_page_says_where_to_stand(made):
     assert best["ndcg@100"] == found.cells["ndcg@100"].max()
     assert settings_of(found, best) in page
     assert steady_cell(found)["drift"] <= best["drift"]
+
+
+def ticks(page):
+    """The words below and beside each axis of a figure."""
+    axes = re.findall(r'class="mark-text role-axis-label".*?</g>', page, re.DOTALL)
+    return [re.findall(r">([^<>]+)</text>", axis) for axis in axes]
+
+
+def test_what_is_not_swept_is_not_shown_and_no_two_ticks_read_alike(made):
+    _, found = made
+    cells = found.cells.with_columns(
+        beta=pl.lit(None, pl.Float64), keep=pl.lit(None, pl.Float64), drift=0.93 + 0.001 * pl.int_range(4)
+    )
+    assert table(replace(found, cells=cells)).names[:2] == ["λ_A", "nDCG@100"]
+    drawn = ticks(tradeoffs(cells, ["anchors"]))
+    assert len(drawn) == 12
+    assert any(tick.startswith("93.1") for axis in drawn for tick in axis)
+    for axis in drawn:
+        assert len(set(axis)) == len(axis)
+    assert ticks(grid(cells, ["anchors"], "drift", "drift")) == [["2", "0"]]
 
 
 def test_a_cell_that_fails_is_told_and_the_others_stay(tmp_path):

@@ -23,12 +23,7 @@ TRADED = {
 }
 _SWEPT = {"beta": "β", "keep": "kept by the mask, ρ", "anchors": "anchors, λ_A"}
 _METRIC = "ndcg@100"
-_FORMATS = {
-    "active": ".0f",
-    "rank": ".0f",
-    "near": ".2f",
-    "far_related": ".3f",
-}  # of axes; the others are shares
+_NUMBERS = ("active", "rank", "near", "far_related")  # the other traded figures are shares
 _SHORT = {"beta": "β", "keep": "ρ", "anchors": "λ_A"}
 
 
@@ -193,6 +188,7 @@ def table(sweep: Sweep) -> Table:
         "epochs": "d",
     }
     formats |= {"beta": "g", "keep": "g", "anchors": "g", "active": "d"}
+    shown = {name: title for name, title in shown.items() if sweep.cells[name].count()}  # what is swept
     rows = [
         ["" if row[name] is None else format(row[name], formats.get(name, ".4f")) for name in shown]
         for row in sweep.cells.sort(_METRIC, descending=True).iter_rows(named=True)
@@ -224,7 +220,7 @@ def tradeoffs(cells: pl.DataFrame, swept: list[str]) -> str:
                 f"{name}:Q",
                 title=title,
                 scale=alt.Scale(zero=False, nice=True),
-                axis=alt.Axis(tickCount=5, format=_FORMATS.get(name, ".0%")),
+                axis=alt.Axis(tickCount=5, format="f" if name in _NUMBERS else "%"),  # digits as ticks need
             )
         )
         y = alt.Y(f"{_METRIC}:Q", title="nDCG@100", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
@@ -243,8 +239,8 @@ def grid(cells: pl.DataFrame, swept: list[str], value: str, title: str) -> str:
 
     form = ".1%" if value == "drift" else ".4f"
     base = alt.Chart(inline(cells)).encode(
-        x=alt.X("keep:O", title=_SWEPT["keep"], axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("anchors:O", title=_SWEPT["anchors"], sort="descending"),
+        x=alt.X("keep:O", axis=_axis("keep", swept)),
+        y=alt.Y("anchors:O", axis=_axis("anchors", swept), sort="descending"),
     )
     colour = alt.Color(
         f"{value}:Q",
@@ -265,3 +261,10 @@ def grid(cells: pl.DataFrame, swept: list[str], value: str, title: str) -> str:
     if "beta" not in swept:
         return svg(panels)
     return svg(panels.facet(column=alt.Column("beta:O", title=None, header=header("'β = ' + datum.value"))))
+
+
+def _axis(what: str, swept: list[str]) -> Any:
+    """The axis of a part of the grid; none where it has one value."""
+    import altair as alt
+
+    return alt.Axis(title=_SWEPT[what], labelAngle=0) if what in swept else None
