@@ -13,6 +13,7 @@ from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import Look, study
+from isotherm.launcher import end_with_parent
 from isotherm.models.vae.checkpoint import LOG
 from isotherm.models.vae.masking import Bernoulli
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
@@ -72,6 +73,7 @@ def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float |
 
 if __name__ == "__main__":
     progress.watch_with("silent")
+    end_with_parent()
     try:
         run(Path(sys.argv[1]), sys.argv[2])
     except IsothermError as error:
