@@ -316,6 +316,7 @@ _CURES = {
 
 
 def refusal(path: Address, number: int) -> str:
+    """The message for a path that cannot be written, by the system's error number, with the cure."""
     cure = _CURES.get(number, "name a place that can be written")
     return f"{shown_path(path)}: cannot be written ({os.strerror(number)}); {cure}"
 

@@ -9,11 +9,11 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from isotherm.errors import (
     DatasetError,
@@ -45,6 +45,7 @@ from isotherm.files import (
     told,
 )
 
+Read = TypeVar("Read")
 _HARMLESS = {"lost+found", "desktop.ini", "Thumbs.db"}  # what systems leave in an empty folder; also .*
 
 
@@ -227,9 +228,23 @@ class Save:
             temporary.unlink(missing_ok=True)
 
 
-def written(folder: Path, kind: FolderKind) -> tuple[int, ...] | None:
-    """What tells the manifest in ``folder`` from the one that replaces it: a reader whose files went while it
-    read looks whether a save came between. None where there is none."""
+def read_whole(path: Address, kind: FolderKind, read: Callable[[Path], Read]) -> Read:
+    """What ``read`` makes of the folder ``path``; it reads again where a save came between.
+
+    Raises ``kind.error``, as ``read`` does, where what no save touched cannot be read.
+    """
+    folder = Path(path)
+    while True:
+        before = _written(folder, kind)
+        try:
+            return read(folder)
+        except kind.error:
+            if _written(folder, kind) == before:
+                raise  # else a save came between: what it left is whole
+
+
+def _written(folder: Path, kind: FolderKind) -> tuple[int, ...] | None:
+    """What tells the manifest in ``folder`` from the one that replaces it; None where there is none."""
     try:
         told = (folder / kind.manifest).stat()
     except OSError:

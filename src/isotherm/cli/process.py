@@ -66,6 +66,7 @@ def _exit_code(asked: Any) -> int:
 
 
 def say(line: str) -> None:
+    """A line on stderr, where anybody listens."""
     with suppress(OSError, ValueError):  # nobody listens
         print(line, file=sys.stderr, flush=True)
 

@@ -19,7 +19,7 @@ from isotherm.data.id_files import read_ids, read_times
 from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError, brief
 from isotherm.files import streamed
-from isotherm.folders import STORED_LOG, saving, written
+from isotherm.folders import STORED_LOG, read_whole, saving
 from isotherm.untrusted import (
     DamagedError,
     Each,
@@ -92,14 +92,7 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
     crash: about five seconds for a billion clicks, and the time to read them.
     Raises InteractionsError for a folder that is damaged or holds no stored log.
     """
-    folder = Path(path)
-    while True:
-        before = written(folder, STORED_LOG)
-        try:
-            return _opened(folder)
-        except InteractionsError:
-            if written(folder, STORED_LOG) == before:
-                raise  # else a store came between: what it left is whole
+    return read_whole(path, STORED_LOG, _opened)
 
 
 def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None, str]:

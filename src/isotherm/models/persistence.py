@@ -21,7 +21,7 @@ from isotherm.data import IdMap
 from isotherm.data.id_files import read_ids
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import DIGITS, streamed
-from isotherm.folders import MODEL, saving, written
+from isotherm.folders import MODEL, read_whole, saving
 from isotherm.models.parameters import Part, hyperparameters, parameters_of, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.progress import stage
@@ -93,14 +93,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     that a wrong number is still a number: keep models where only you can write.
     Raises ModelFolderError where there is no model, it is damaged, or another format wrote it.
     """
-    folder = Path(path)
-    while True:
-        before = written(folder, MODEL)
-        try:
-            return _loaded(folder)
-        except ModelFolderError:
-            if written(folder, MODEL) == before:
-                raise  # else a save came between: what it left is whole
+    return read_whole(path, MODEL, _loaded)
 
 
 def _loaded(folder: Path) -> Any:
