@@ -124,6 +124,13 @@ def test_a_benchmark_runs(name, folders, at_tiny_size, monkeypatch, tmp_path):
     assert isinstance(written["machine"]["features"], list)
 
 
+def test_the_memory_of_a_job_that_needs_none_can_still_be_divided_by(at_tiny_size, monkeypatch):
+    common = importlib.import_module("common")
+    monkeypatch.setattr(common, "_resident", lambda: 10 * common.PAGE)
+    nothing, _ = common.peak_memory(lambda: lambda: None)
+    assert nothing == common.PAGE
+
+
 def test_the_benchmarks_leave_their_measured_results_alone():
     names = {file.name for file in (FOLDER / "results").glob("*.json")}
     assert len(names) == len(BENCHMARKS)
