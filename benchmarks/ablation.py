@@ -16,8 +16,8 @@ from common import FIELDS, RESULTS, report, size
 from isotherm import EASE, IALS, SLIM, Interactions, Items, KernelRidge, MARec, MultVAE, evaluate, progress
 from isotherm.data.splits import SPLITS
 from isotherm.models.base import Recommender
-from isotherm.models.embedding import Siamese
-from isotherm.models.item_item import DenseWeights
+from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.marec.embedding import Siamese
 
 MINILM = "all-minilm-l6-v2"
 METRICS = ("hr@10", "ndcg@10", "hr@25", "hr@100")

@@ -14,7 +14,7 @@ from common import SMOKE, report, size
 from isotherm import Clean, Interactions, ItemAnchors, MultVAE, Training, progress
 from isotherm.data.datasets import dataset
 from isotherm.geometry import Geometry, Look, study
-from isotherm.models.vae.masking import Bernoulli
+from isotherm.models.vae.objective.masking import Bernoulli
 
 SEEDS = range(size(3, 1))
 EPOCHS = size((1, 2, 5, 10, 20, 40), (1,))

@@ -6,8 +6,8 @@ from irspack.recommenders import DenseSLIMRecommender
 from scipy.sparse import csr_matrix
 
 from isotherm import EASE, Interactions, progress
-from isotherm.data.gram import gram
-from isotherm.models.solve import invert_in_place
+from isotherm.linalg.cholesky import invert_in_place
+from isotherm.linalg.gram import gram
 
 SHAPE = size((20_000, 6_000, 60), (200, 100, 10))
 

@@ -5,9 +5,9 @@ from common import interleaved, report, size, uniform_clicks
 from scipy.sparse import csr_array
 
 from isotherm import Interactions, progress
-from isotherm.data.interactions import row_blocks
 from isotherm.data.splits import mixed
 from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
+from isotherm.linalg.csr import row_blocks
 from isotherm.models.base import Recommender, block_size
 
 N_USERS, N_ITEMS, RANK, PER_USER = size((10_000, 20_000, 200, 60), (200, 100, 8, 20))

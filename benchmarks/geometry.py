@@ -16,7 +16,7 @@ from torch.func import functional_call, grad, vmap
 
 from isotherm import Interactions, ItemAnchors, MultVAE, Training, load, progress
 from isotherm.geometry import Look, decoder_of, study, user_gradients
-from isotherm.models.vae.networks import MultiVAE
+from isotherm.models.vae.network.layers import MultiVAE
 from isotherm.report.geometry import GeometryReport
 
 N_PAIRS, N_ITEMS, HIDDEN, LATENT = size((256, 3260, 600, 200), (16, 200, 16, 8))

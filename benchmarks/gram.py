@@ -4,7 +4,7 @@ import numpy as np
 from common import interleaved, report, size, uniform_clicks
 from numba import njit
 
-from isotherm.data.gram import gram
+from isotherm.linalg.gram import gram
 
 
 @njit(cache=True)

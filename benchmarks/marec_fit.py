@@ -8,7 +8,7 @@ import numpy as np
 from common import interleaved, peak_memory, report, size, synthetic_clicks, synthetic_items
 
 from isotherm import EASE, Interactions, Items, MARec, progress
-from isotherm.data.gram import gram
+from isotherm.linalg.gram import gram
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.reference import marec as reference

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from common import interleaved, report, size, uniform_clicks
 
-from isotherm.models.vae.batch import Batch
-from isotherm.models.vae.beta import Constant
-from isotherm.models.vae.masking import Bernoulli
-from isotherm.models.vae.networks import MultiVAE
-from isotherm.models.vae.objective import GaussianKL, Reconstruction
-from isotherm.models.vae.settings import Training
-from isotherm.models.vae.tables import ItemTable, Sample, log_likelihoods
-from isotherm.models.vae.training import Phase, Trainer
+from isotherm.models.vae.network.batch import Batch
+from isotherm.models.vae.network.item_table import ItemTable, Sample, log_likelihoods
+from isotherm.models.vae.network.layers import MultiVAE
+from isotherm.models.vae.objective.beta import Constant
+from isotherm.models.vae.objective.masking import Bernoulli
+from isotherm.models.vae.objective.terms import GaussianKL, Reconstruction
+from isotherm.models.vae.training.settings import Training
+from isotherm.models.vae.training.trainer import Phase, Trainer
 
 N_ITEMS, HIDDEN, LATENT, BATCH, PER_USER = size((200_000, 200, 64, 500, 60), (2_000, 16, 8, 20, 10))
 SAMPLES = size((1000, 10_000, 50_000), (500,))

@@ -61,14 +61,14 @@ def our_step(anchors=0.0, seed=0):
     """One step of the training loop itself."""
     import torch
 
-    from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors
-    from isotherm.models.vae.beta import Constant
-    from isotherm.models.vae.masking import Bernoulli
-    from isotherm.models.vae.networks import MultiVAE
-    from isotherm.models.vae.objective import GaussianKL, Reconstruction
-    from isotherm.models.vae.settings import Training
-    from isotherm.models.vae.tables import ItemTable
-    from isotherm.models.vae.training import Phase, Trainer
+    from isotherm.models.vae.network.item_table import ItemTable
+    from isotherm.models.vae.network.layers import MultiVAE
+    from isotherm.models.vae.objective.anchors import AnchorTerm, ItemAnchors
+    from isotherm.models.vae.objective.beta import Constant
+    from isotherm.models.vae.objective.masking import Bernoulli
+    from isotherm.models.vae.objective.terms import GaussianKL, Reconstruction
+    from isotherm.models.vae.training.settings import Training
+    from isotherm.models.vae.training.trainer import Phase, Trainer
 
     clicks = uniform_clicks(BATCH, N_ITEMS, PER_USER)
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, seed)
@@ -127,7 +127,7 @@ def product_type():
     """What the item-wide products of a step are made in on this processor."""
     import torch
 
-    from isotherm.models.vae.devices import chosen_precision
+    from isotherm.models.vae.training.devices import chosen_precision
 
     return chosen_precision("auto", torch.device("cpu"))
 
@@ -198,7 +198,7 @@ def main() -> None:
 def scoring():
     """10,000 users × all items with top-100 through the model contract, against the last products alone."""
     from isotherm import Interactions, MultVAE, Training
-    from isotherm.data.interactions import row_blocks
+    from isotherm.linalg.csr import row_blocks
     from isotherm.models.base import block_size
     from isotherm.ranking.topk import hide, top_k
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import Interactions, Items
-from isotherm.data.interactions import row_blocks
+from isotherm.linalg.csr import row_blocks
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from baselines.clcrec import CLCRec

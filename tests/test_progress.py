@@ -50,12 +50,12 @@ def test_a_long_stage_tells_now_and_then_how_far_it_is(lines, monkeypatch):
     clock = iter([0.0, 3.0, 12.0, 12.0, 15.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with progress.stage("train"):
-        progress.tell("epoch 1")
+        progress.set_status("epoch 1")
         with progress.stage("inner"):
-            progress.tell("epoch 2")
-        progress.tell("epoch 3")
+            progress.set_status("epoch 2")
+        progress.set_status("epoch 3")
     shown = lines()
     assert shown[0] == "train: epoch 2"
     assert len(shown) == 2
-    progress.tell("nobody listens")
+    progress.set_status("nobody listens")
     assert lines() == []

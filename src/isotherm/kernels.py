@@ -19,7 +19,6 @@ from numba import __version__ as numba_version
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.compiler import CompileResult
-from numpy.typing import NDArray
 
 from isotherm.files import DIGITS, cache_folder, private_folder, sha256
 from isotherm.progress import note
@@ -27,7 +26,6 @@ from isotherm.progress import note
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Array = NDArray[Any]  #: what a kernel reads or fills
 
 _PACKAGE = Path(__file__).parent / "__pycache__" / "kernels"
 

@@ -20,7 +20,7 @@ class Watcher(Protocol):
     def begin(self, title: str, total: int | None) -> Advance:
         """Show a new stage; the returned function is told how many steps were just done."""
 
-    def tell(self, text: str) -> None:
+    def set_status(self, text: str) -> None:
         """How far the running stage is, in words."""
 
     def end(self, title: str, seconds: float | None) -> None:
@@ -33,7 +33,7 @@ class Silent:
     def begin(self, title: str, total: int | None) -> Advance:
         return lambda steps: None
 
-    def tell(self, text: str) -> None:
+    def set_status(self, text: str) -> None:
         return None
 
     def end(self, title: str, seconds: float | None) -> None:
@@ -47,7 +47,7 @@ class Lines:
         self._title, self._told = title, time.monotonic()
         return lambda steps: None
 
-    def tell(self, text: str) -> None:
+    def set_status(self, text: str) -> None:
         if time.monotonic() - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
             print(f"{self._title}: {text}", file=sys.stderr, flush=True)
@@ -69,7 +69,7 @@ class Bars:
         self._title, self._task = title, self._progress.add_task(title, total=total)
         return lambda steps: self._progress.advance(self._task, steps)
 
-    def tell(self, text: str) -> None:
+    def set_status(self, text: str) -> None:
         self._progress.update(self._task, description=f"{self._title}: {text}")
 
     def end(self, title: str, seconds: float | None) -> None:
@@ -118,8 +118,8 @@ def note(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def tell(text: str) -> None:
+def set_status(text: str) -> None:
     """Say in words how far the running stage is: an epoch, its losses, its pace."""
     watcher = _running.get()
     if watcher is not None:
-        watcher.tell(text)
+        watcher.set_status(text)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.errors import brief
+from isotherm.types import Array
 from isotherm.untrusted import (
     DamagedError,
     Header,
@@ -32,7 +32,7 @@ from isotherm.untrusted import (
     same_names,
 )
 
-Arrays: TypeAlias = dict[str, NDArray[Any]]
+Arrays: TypeAlias = dict[str, Array]
 Size: TypeAlias = int | str
 _OF_THE_MODEL = ("n_users", "n_items", "n_fitted")
 _PARTS = ("data", "indices", "indptr")
@@ -137,7 +137,7 @@ class _Leaf:
             (indptr, ("I32", "I64"), self.shape[:1]),
         ]
 
-    def checked(self, arrays: Mapping[str, NDArray[Any]], known: Mapping[str, int]) -> Any:
+    def checked(self, arrays: Mapping[str, Array], known: Mapping[str, int]) -> Any:
         """The value itself, once its content is what was declared."""
         if isinstance(self.field, Sparse):
             data, indices, indptr = (arrays[f"{self.name}/{part}"] for part in _PARTS)
@@ -190,7 +190,7 @@ class _Declared:
             raise DamagedError(f"{name} is of shape {brief(shape)} and must be ({wanted[:80]})")
         self._known = known
 
-    def values(self, arrays: Mapping[str, NDArray[Any]]) -> Iterator[tuple[_Leaf, Any]]:
+    def values(self, arrays: Mapping[str, Array]) -> Iterator[tuple[_Leaf, Any]]:
         """Each declared value, once its content is what was declared."""
         for leaf in self._leaves:
             yield leaf, leaf.checked(arrays, self._known)
@@ -228,7 +228,7 @@ class Expected(_Declared):
         same_names(document, taken, f"state {prefix}".strip())
         self._owners.append(owner)
 
-    def fill(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def fill(self, arrays: Mapping[str, Array]) -> None:
         """Put the arrays into their places. Raises DamagedError where a content is not as declared."""
         for leaf, value in self.values(arrays):
             leaf.owner.hold(leaf.field.name, value)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.errors import brief
+from isotherm.types import Array
 
 MOST_JSON = 64 * 2**20  #: bytes of a JSON file that is read
 _MOST_DIGITS = 300  # of a whole number: more than float64 can hold
@@ -217,7 +217,7 @@ class Header:
     begin: int = 0
 
     @classmethod
-    def of(cls, array: NDArray[Any]) -> "Header":
+    def of(cls, array: Array) -> "Header":
         """Of an array in memory."""
         names = [name for name, dtype in _DTYPES.items() if array.dtype == dtype]
         return cls(names[0] if names else str(array.dtype), array.shape)
@@ -242,7 +242,7 @@ class ArraysFile:
         self.headers = _headers(self._head[8:], size - 8 - length)
         self._n_bytes = size - 8 - length
 
-    def read(self) -> tuple[dict[str, NDArray[Any]], str]:
+    def read(self) -> tuple[dict[str, Array], str]:
         """The arrays, all in one piece of memory, and the SHA-256 of the file, from one look at it."""
         content = np.empty(self._n_bytes, dtype=np.uint8)
         with open(self._file, "rb") as stream:
@@ -283,7 +283,7 @@ def _headers(content: bytes, n_bytes: int) -> dict[str, Header]:
 # numbers
 
 
-def check_finite(array: NDArray[Any], name: str, missing: bool = False) -> None:
+def check_finite(array: Array, name: str, missing: bool = False) -> None:
     """That no number is NaN (unless it may be ``missing``) or infinite; one look where all are fine."""
     if array.dtype.kind != "f" or not array.size:
         return
@@ -296,9 +296,7 @@ def check_finite(array: NDArray[Any], name: str, missing: bool = False) -> None:
             raise DamagedError(f"{name} holds a number that is not finite")
 
 
-def check_range(
-    array: NDArray[Any], name: str, least: float | None = None, most: float | None = None
-) -> None:
+def check_range(array: Array, name: str, least: float | None = None, most: float | None = None) -> None:
     """That all numbers lie from ``least`` to ``most``; NaN lies nowhere."""
     if array.size and least is not None and not array.min() >= least:
         raise DamagedError(f"{name} holds {array.min()}, which is below {least:g}")
@@ -306,15 +304,13 @@ def check_range(
         raise DamagedError(f"{name} holds {array.max()}, which is above {most:g}")
 
 
-def check_ascending(array: NDArray[Any], name: str) -> None:
+def check_ascending(array: Array, name: str) -> None:
     """That each number is above the one before it."""
     if not (array[1:] > array[:-1]).all():
         raise DamagedError(f"{name} is not ascending")
 
 
-def check_csr(
-    data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], n_columns: int, name: str
-) -> None:
+def check_csr(data: Array, indices: Array, indptr: Array, n_columns: int, name: str) -> None:
     """That three arrays are a CSR matrix: rows one after the other, columns in range, ascending in a row.
 
     A block at a time, so that memory-mapped arrays stay on disk. The numbers themselves are not looked at.
@@ -338,6 +334,6 @@ def check_csr(
             raise DamagedError(f"{name}: the indices of a row do not ascend")
 
 
-def csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int]) -> csr_array:
+def csr(data: Array, indices: Array, indptr: Array, shape: tuple[int, int]) -> csr_array:
     """A checked CSR matrix on these arrays."""
     return csr_array((data, indices, indptr), shape=shape, copy=False)

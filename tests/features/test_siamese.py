@@ -9,7 +9,7 @@ from isotherm import Items
 from isotherm.errors import ParameterError
 from isotherm.features.metadata import MetadataSimilarity
 from isotherm.features.siamese import Architecture, SiameseEmbedding, info_nce, neighbours
-from isotherm.models.embedding import Siamese
+from isotherm.models.marec.embedding import Siamese
 from isotherm.state import restore, saved
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import isotherm.geometry.gradients as g
-from isotherm.models.vae.networks import MultiVAE, RecVAE
+from isotherm.models.vae.network.layers import MultiVAE, RecVAE
 from tests.conftest import random_clicks
 from tests.reference import geometry as reference
 

@@ -9,10 +9,10 @@ from scipy.stats import binom
 from isotherm import ItemAnchors, MultDAE, MultVAE, Training
 from isotherm.geometry.masking import contraction, drift, fitted_anchors, overlap
 from isotherm.geometry.posteriors import Posteriors, keep_of
-from isotherm.models.vae.masking import Clean, PopularityAware
+from isotherm.models.vae.objective.masking import Clean, PopularityAware
 from isotherm.streams import stream
 from tests.conftest import random_clicks
-from tests.models.vae.test_training import SMALL, tastes
+from tests.models.vae.training.test_trainer import SMALL, tastes
 from tests.reference.vae import anchor_loss
 
 

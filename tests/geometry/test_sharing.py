@@ -14,8 +14,8 @@ from isotherm.geometry.influence import influence
 from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
 from isotherm.geometry.posteriors import Posteriors, noise
 from isotherm.geometry.sharing import sharing
-from isotherm.models.vae.networks import RecVAE as Linear
-from tests.models.vae.test_training import SMALL, tastes
+from isotherm.models.vae.network.layers import RecVAE as Linear
+from tests.models.vae.training.test_trainer import SMALL, tastes
 
 sharing_module = import_module("isotherm.geometry.sharing")  # the room's name is the function's
 

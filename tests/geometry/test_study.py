@@ -23,9 +23,9 @@ from isotherm import (
 )
 from isotherm.errors import InteractionsError, ParameterError, UnsupportedError
 from isotherm.geometry import Look, study
-from isotherm.models.vae.masking import Bernoulli
+from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.report.geometry import GeometryReport
-from tests.models.vae.test_training import SMALL, tastes
+from tests.models.vae.training.test_trainer import SMALL, tastes
 
 FEW = Look(pairs=400, masks=2)
 

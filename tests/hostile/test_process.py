@@ -88,7 +88,7 @@ def test_help_and_errors_in_any_encoding(environment, tmp_path):
         from isotherm.cli.main import run
         for arguments in {asked!a}:
             if len(arguments) > 2:
-                import isotherm.data, isotherm.models.marec  # as each of the last two would
+                import isotherm.data, isotherm.models.marec.model  # as each of the last two would
             if not os.fork():
                 sys.argv = ["isotherm", *arguments]
                 run()

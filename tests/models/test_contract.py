@@ -15,10 +15,10 @@ from isotherm.errors import (
     UnknownIdError,
     UnsupportedError,
 )
-from isotherm.models.aligned import BACKBONES
-from isotherm.models.embedding import EMBEDDINGS
+from isotherm.models.marec.backbones import BACKBONES
+from isotherm.models.marec.embedding import EMBEDDINGS
 from isotherm.models.registry import REGISTRY, model_class
-from isotherm.models.vae.settings import Training
+from isotherm.models.vae.training.settings import Training
 
 SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=8)}
 NETWORKS = ["multvae", "multdae", "recvae"]

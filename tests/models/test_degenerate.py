@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from isotherm import Interactions, Items
 from isotherm.errors import ItemsError
-from isotherm.models.embedding import Siamese
+from isotherm.models.marec.embedding import Siamese
 from isotherm.models.registry import model_class
 from tests.conftest import random_clicks
 

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from isotherm import EASE, Interactions
 from isotherm.errors import InteractionsError, IsothermError, NotFittedError, TrainingError
 from isotherm.models.registry import model_class
-from isotherm.models.vae.settings import Training
+from isotherm.models.vae.training.settings import Training
 
 QUICK = {
     "popularity": {}, "item-knn": {}, "content-knn": {}, "ease": {}, "slim": {}, "ials": {"factors": 4},

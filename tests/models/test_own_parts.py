@@ -9,9 +9,9 @@ from isotherm import EASE, MARec
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.parameters import build
 from isotherm.models.registry import REGISTRY, model_class
-from isotherm.models.vae.anchors import ItemAnchors
-from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
-from isotherm.models.vae.settings import Training
+from isotherm.models.vae.objective.anchors import ItemAnchors
+from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.training.settings import Training
 
 
 class EverySecond(Mask):

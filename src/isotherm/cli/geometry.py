@@ -50,7 +50,7 @@ def geometry(
 
     from isotherm.cli.results import show_table
     from isotherm.geometry import Look, study
-    from isotherm.models.vae.masking import Bernoulli
+    from isotherm.models.vae.objective.masking import Bernoulli
     from isotherm.report.geometry import GeometryReport, summary
 
     mask = None if keep is None else Bernoulli(keep=keep)

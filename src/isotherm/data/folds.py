@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.checks import seeded, whole
 from isotherm.data.interactions import Interactions
 from isotherm.data.splits import Split, check_log, fold_in_users, hide_clicks, share_of
 from isotherm.errors import ParameterError, SplitError
+from isotherm.types import Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Folds(Sequence[Split]):
 
     clicks: Interactions
     protocol: str
-    of: NDArray[np.int64]
+    of: Int64
     settings: dict[str, Any]
 
     def __len__(self) -> int:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.data.id_types import as_ids, converted, joined
 from isotherm.data.wording import listed
 from isotherm.errors import UnknownIdError, brief
+from isotherm.types import Array, Int64
 
 
 class IdMap:
@@ -45,7 +45,7 @@ class IdMap:
     def __len__(self) -> int:
         return len(self.values)
 
-    def rows(self, ids: pl.Series | Iterable[Any]) -> NDArray[np.int64]:
+    def rows(self, ids: pl.Series | Iterable[Any]) -> Int64:
         """Row of each id, -1 where it is unknown. Raises UnknownIdError if the ids are of another type.
 
         Where one side is text and the other numbers, they are compared as text.
@@ -55,7 +55,7 @@ class IdMap:
         found = pl.DataFrame({"id": wanted}).join(known, on="id", how="left", maintain_order="left")
         return found["row"].fill_null(-1).to_numpy()
 
-    def known_rows(self, ids: pl.Series | Iterable[Any], what: str) -> NDArray[np.int64]:
+    def known_rows(self, ids: pl.Series | Iterable[Any], what: str) -> Int64:
         """Row of each id. Raises UnknownIdError that names the unknown; ``what`` is user or item."""
         ids = ids if isinstance(ids, pl.Series) else list(ids)
         rows = self.rows(ids)
@@ -72,7 +72,7 @@ class IdMap:
         """Those of ``ids`` that are here; made for few ids and many here."""
         return self.values.filter(self.values.is_in(self._in_own_type(ids).implode()))
 
-    def take(self, rows: NDArray[Any]) -> pl.Series:
+    def take(self, rows: Array) -> pl.Series:
         """The ids that stand at ``rows``."""
         return self.values.gather(rows)
 

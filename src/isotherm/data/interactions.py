@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.checks import LARGEST, between
@@ -19,6 +18,8 @@ from isotherm.data.ids import IdMap
 from isotherm.data.stored import is_stored, opened, store
 from isotherm.data.tables import Source, read_tables, table_of
 from isotherm.errors import InteractionsError, brief, shown_path
+from isotherm.linalg.csr import filter_entries, index_pointers, row_blocks, rows_of
+from isotherm.types import Array, Bools, Float32, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +133,7 @@ class Interactions:
             (
                 _float32(clicks, users, items, start),
                 clicks["item"].to_numpy().astype(np.int32),
-                _starts(counts),
+                index_pointers(counts),
             ),
             shape=(len(users), len(items)),
         )
@@ -161,24 +162,24 @@ class Interactions:
         """The matrix as blocks of at most ``users`` rows, in order, sharing its memory."""
         yield from row_blocks(self.matrix, users)
 
-    def item_clicks(self) -> NDArray[np.int64]:
+    def item_clicks(self) -> Int64:
         """Number of users who clicked each item, (n_items,)."""
         return np.bincount(self.matrix.indices, minlength=self.n_items)
 
-    def click_users(self) -> NDArray[np.int64]:
+    def click_users(self) -> Int64:
         """User row of each click, in the order of ``matrix.data``."""
         return rows_of(self.matrix)
 
-    def keep(self, clicks: NDArray[np.bool_]) -> "Interactions":
+    def keep(self, clicks: Bools) -> "Interactions":
         """The same users and items with only the clicks where ``clicks`` (one flag an entry) is true."""
-        matrix = with_entries(self.matrix, clicks)
+        matrix = filter_entries(self.matrix, clicks)
         times = None if self.timestamps is None else self.timestamps.filter(pl.Series(clicks))
         return replace(self, matrix=matrix, timestamps=times, notes={})
 
-    def take_users(self, rows: NDArray[Any]) -> "Interactions":
+    def take_users(self, rows: Array) -> "Interactions":
         """Only these user rows, in this order; all items stay."""
         lengths = np.diff(self.matrix.indptr)[rows]
-        entries = np.repeat(self.matrix.indptr[:-1][rows] - _starts(lengths)[:-1], lengths)
+        entries = np.repeat(self.matrix.indptr[:-1][rows] - index_pointers(lengths)[:-1], lengths)
         entries = entries + np.arange(lengths.sum())
         times = None if self.timestamps is None else self.timestamps.gather(entries)
         users = IdMap(self.users.take(rows))
@@ -194,7 +195,7 @@ class Interactions:
             (
                 self.matrix.data[order],
                 column_of[order].astype(np.int32),
-                _starts(np.bincount(row_of, minlength=len(users))),
+                index_pointers(np.bincount(row_of, minlength=len(users))),
             ),
             shape=(len(users), len(items)),
         )
@@ -211,39 +212,6 @@ class Interactions:
             }
         )
         return frame if self.timestamps is None else frame.with_columns(timestamp=self.timestamps)
-
-
-def row_blocks(matrix: csr_array, rows: int) -> Iterator[csr_array]:
-    """A CSR matrix as blocks of at most ``rows`` rows, in order, without a copy."""
-    for first in range(0, matrix.shape[0], rows):
-        starts = matrix.indptr[first : first + rows + 1]
-        entries = slice(starts[0], starts[-1])
-        yield csr_array(
-            (matrix.data[entries], matrix.indices[entries], starts - starts[0]),
-            shape=(len(starts) - 1, matrix.shape[1]),
-        )
-
-
-def rows_of(matrix: csr_array) -> NDArray[np.int64]:
-    """Row of each stored entry, (nnz,)."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-
-
-def binary(matrix: csr_array) -> csr_array:
-    """A CSR matrix with the same stored entries, each 1 (float32)."""
-    return csr_array((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
-
-
-def with_entries(matrix: csr_array, kept: NDArray[np.bool_]) -> csr_array:
-    """A CSR matrix of the same shape with only the stored entries where ``kept`` (one flag each) is true."""
-    starts = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr].astype(matrix.indptr.dtype)
-    return csr_array((matrix.data[kept], matrix.indices[kept], starts), shape=matrix.shape)
-
-
-def _starts(lengths: NDArray[Any]) -> NDArray[Any]:
-    """indptr from row lengths: 32 bits where they are enough."""
-    starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    return starts.astype(np.int32) if starts[-1] < 2**31 else starts
 
 
 def _check_rating(least: float | None) -> None:
@@ -270,7 +238,7 @@ def _with_clicks_only(log: pl.DataFrame, users: IdMap, items: IdMap) -> tuple[pl
     return log, IdMap(users.take(kept_users.to_numpy())), IdMap(items.take(kept_items.to_numpy()))
 
 
-def _float32(log: pl.DataFrame, users: IdMap, items: IdMap, start: str) -> NDArray[np.float32]:
+def _float32(log: pl.DataFrame, users: IdMap, items: IdMap, start: str) -> Float32:
     """The weight of each (user, item); weights of rows that were merged may be too large together."""
     if "weight" not in log.columns:
         return np.ones(log.height, np.float32)

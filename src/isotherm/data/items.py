@@ -7,7 +7,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.data.id_types import plain_ids
 from isotherm.data.ids import IdMap
@@ -16,6 +15,7 @@ from isotherm.data.tables import Source, Table, id_column, joined_ids, read_tabl
 from isotherm.data.times import AMBIGUOUS, day_or_month_first, iso_times
 from isotherm.data.wording import listed, names
 from isotherm.errors import ItemsError, brief
+from isotherm.types import Array, Bools
 
 Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -116,11 +116,11 @@ class Items:
         """Share of items with no value, for each field."""
         return {name: float(self.is_missing(name).mean()) for name in self.kinds}
 
-    def is_missing(self, name: str) -> NDArray[np.bool_]:
+    def is_missing(self, name: str) -> Bools:
         """(n_items,) whether an item has no value in this field."""
         return _is_missing(self._table[name]).to_numpy()
 
-    def take(self, rows: NDArray[Any]) -> "Items":
+    def take(self, rows: Array) -> "Items":
         """The items at ``rows``, in this order."""
         table = (
             self._table[rows] if self.kinds else self._table

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.checks import between, seeded, whole
 from isotherm.data.ids import IdMap
-from isotherm.data.interactions import Interactions, binary, rows_of
+from isotherm.data.interactions import Interactions
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
+from isotherm.linalg.csr import binary, rows_of
+from isotherm.types import Array, Bools, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,11 @@ class Split:
     targets: csr_array
     settings: dict[str, Any]
     dropped: dict[str, int] = field(default_factory=dict)
-    negatives: NDArray[np.int64] | None = None
+    negatives: Int64 | None = None
     valid: Interactions | None = None
 
     @property
-    def cold(self) -> NDArray[np.bool_]:
+    def cold(self) -> Bools:
         """(n_items,) true for the items that no train row clicks."""
         return np.asarray(self.train.item_clicks() == 0)
 
@@ -209,7 +210,7 @@ def share_of(name: str, value: float) -> float:
         raise SplitError(f"{name} must be between 0 and 1, not {brief(value)}") from cause
 
 
-def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArray[np.bool_]:
+def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> Bools:
     """(n,) flags of a seeded share ``holdout``. Raises SplitError where it leaves none on one side."""
     size = round(share_of("holdout", holdout) * n)
     if not 0 < size < n:
@@ -219,9 +220,7 @@ def chosen(n: int, holdout: float, rng: np.random.Generator, what: str) -> NDArr
     return flags
 
 
-def hide_clicks(
-    clicks: Interactions, hidden: NDArray[np.bool_], protocol: str, settings: dict[str, Any]
-) -> Split:
+def hide_clicks(clicks: Interactions, hidden: Bools, protocol: str, settings: dict[str, Any]) -> Split:
     """What is not ``hidden`` (one flag a click) is train, what is hidden is to be found."""
     return _against(clicks.keep(~hidden), clicks.keep(hidden), protocol, settings)
 
@@ -270,21 +269,19 @@ def fold_in_users(
 
 def positions(
     matrix: csr_array, rng: np.random.Generator, timestamps: pl.Series | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[Int64, Int64]:
     """Each click's place in its user's order (by time, else at random), and each user's click count."""
     return _places(rows_of(matrix), rng, timestamps), np.diff(matrix.indptr)
 
 
 def column_positions(
     matrix: csr_array, rng: np.random.Generator, timestamps: pl.Series | None = None
-) -> NDArray[np.int64]:
+) -> Int64:
     """Each click's place, from 0, in its item's order (by time, else at random)."""
     return _places(matrix.indices, rng, timestamps)
 
 
-def _places(
-    groups: NDArray[Any], rng: np.random.Generator, timestamps: pl.Series | None
-) -> NDArray[np.int64]:
+def _places(groups: Array, rng: np.random.Generator, timestamps: pl.Series | None) -> Int64:
     """Each click's place, from 0, in its group's order (by time, else at random)."""
     keys = [rng.random(len(groups))]
     if timestamps is not None:
@@ -296,7 +293,7 @@ def _places(
     return place
 
 
-def _sampled(split: Split, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _sampled(split: Split, n: int, rng: np.random.Generator) -> Int64:
     """(test users, n) items that each user clicked neither in train nor in test."""
     n_items = split.train.n_items
     if n > n_items:

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.id_files import read_ids, read_times
@@ -20,6 +19,7 @@ from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError, brief
 from isotherm.files import streamed
 from isotherm.folders import STORED_LOG, read_whole, saving
+from isotherm.types import Array
 from isotherm.untrusted import (
     DamagedError,
     Each,
@@ -147,7 +147,7 @@ def _file_name(files: dict[str, str], role: str) -> str:
     return files[role]
 
 
-def _mapped(file: Path, dtypes: tuple[Any, ...], n: int | None) -> NDArray[Any]:
+def _mapped(file: Path, dtypes: tuple[Any, ...], n: int | None) -> Array:
     """The one-dimensional array of a .npy file, left where it lies; n: its length, None for any."""
     size = file.stat().st_size
     with open(file, "rb") as stream:

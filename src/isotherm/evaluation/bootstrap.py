@@ -8,7 +8,8 @@ van Zwet 1997): a 95% interval then covers the true mean about 95% of the time.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from isotherm.types import Float64
 
 DRAWS = 500
 SHARE = 0.2
@@ -40,7 +41,7 @@ class Comparison:
     p_holm: float
 
 
-def intervals(values: NDArray[np.float64], seed: int = 0) -> list[Interval]:
+def intervals(values: Float64, seed: int = 0) -> list[Interval]:
     """One interval for each column of ``values`` (n_users, n_metrics); all share the same draws of users."""
     n_users = len(values)
     rng = np.random.default_rng(seed)
@@ -54,7 +55,7 @@ def intervals(values: NDArray[np.float64], seed: int = 0) -> list[Interval]:
     return [Interval(*map(float, row)) for row in zip(means, low, high, strict=True)]
 
 
-def paired_p(differences: NDArray[np.float64]) -> float:
+def paired_p(differences: Float64) -> float:
     """Two-sided paired t-test of no difference; 1 where every user agrees."""
     from scipy.stats import ttest_1samp
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.data import Split
 from isotherm.errors import ParameterError
+from isotherm.types import Array, Bools, Float64, Int64
 
 _LONGEST = (5, 10, 50, 100)  #: clicks of a history that end a group
 _QUARTERS = ("oldest quarter", "2nd quarter", "3rd quarter", "newest quarter")
@@ -26,7 +26,7 @@ class Grouping:
     """
 
     labels: list[str]
-    of: NDArray[np.int64]
+    of: Int64
     facts: dict[str, dict[str, Any]]
     divides: str  #: users or items
 
@@ -64,11 +64,11 @@ def by_item_age(split: Split) -> Grouping:
 GROUPINGS: dict[str, Callable[[Split], Grouping]] = {"clicks": by_clicks, "item-age": by_item_age}
 
 
-def _first(times: NDArray[Any], born: NDArray[np.float64], train: Any) -> NDArray[np.bool_]:
+def _first(times: Array, born: Float64, train: Any) -> Bools:
     """Which clicks are the first of their item."""
     return np.asarray(times == born[train.matrix.indices])
 
 
-def _counted(labels: list[str], of: NDArray[np.int64], what: str) -> dict[str, dict[str, Any]]:
+def _counted(labels: list[str], of: Int64, what: str) -> dict[str, dict[str, Any]]:
     counts = np.bincount(of, minlength=len(labels))
     return {label: {what: int(n)} for label, n in zip(labels, counts, strict=True) if n}

@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Items, Split
-from isotherm.data.interactions import row_blocks, with_entries
 from isotherm.errors import ParameterError
 from isotherm.evaluation.results import Metrics
 from isotherm.evaluation.samples import Sample, Values
 from isotherm.features.profiles import ItemProfiles
+from isotherm.linalg.csr import filter_entries, row_blocks
 from isotherm.models.base import Recommender, block_size
 from isotherm.progress import stage
 from isotherm.ranking.diversity import calibration, intra_list_diversity
@@ -30,6 +29,7 @@ from isotherm.ranking.metrics import (
     self_information,
 )
 from isotherm.ranking.topk import hide
+from isotherm.types import Bools, Float32, Float64, Int32, Int64
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class CandidateSet:
     """Candidates and targets both restricted to the same items."""
 
     name: str
-    items: NDArray[np.bool_]  #: (n_items,)
+    items: Bools  #: (n_items,)
     targets: csr_array  #: (n_users, n_items) of the users with a target here
-    rows: NDArray[np.int64]  #: (n_users,) their rows among the test users
+    rows: Int64  #: (n_users,) their rows among the test users
 
 
-def candidate_sets(split: Split, users: NDArray[np.bool_] | None = None) -> list[CandidateSet]:
+def candidate_sets(split: Split, users: Bools | None = None) -> list[CandidateSet]:
     """all and, where some item is cold, cold and warm; a set without targets is left out.
 
     users: (test users,) flags of the only ones to ask, None for all.
@@ -53,7 +53,7 @@ def candidate_sets(split: Split, users: NDArray[np.bool_] | None = None) -> list
         masks |= {"cold": cold, "warm": ~cold}
     sets = []
     for name, mask in masks.items():
-        targets = with_entries(split.targets, mask[split.targets.indices])
+        targets = filter_entries(split.targets, mask[split.targets.indices])
         asked = np.diff(targets.indptr) > 0
         rows = np.flatnonzero(asked if users is None else asked & users)
         if len(rows):
@@ -63,7 +63,7 @@ def candidate_sets(split: Split, users: NDArray[np.bool_] | None = None) -> list
 
 def ranked_lists(
     model: Recommender, split: Split, sets: Sequence[CandidateSet], k: int, seed: int = 0
-) -> dict[str, NDArray[np.int32]]:
+) -> dict[str, Int32]:
     """The list of each set for its users, (n_users, k) int32, -1 where fewer items are left.
 
     Among equal scores lots are drawn, user by user: item ids often follow popularity, and a model that
@@ -95,7 +95,7 @@ def ranked_lists(
     return {s.name: lists[s.name][np.searchsorted(asked, s.rows)] for s in sets}
 
 
-def _scores(model: Recommender, block: csr_array) -> NDArray[np.float32]:
+def _scores(model: Recommender, block: csr_array) -> Float32:
     """A model's scores of a block, ours to write to. Raises ParameterError for another shape."""
     given = np.asarray(model.score(block))
     if given.shape != block.shape or given.dtype.kind not in "fiub":
@@ -107,9 +107,7 @@ def _scores(model: Recommender, block: csr_array) -> NDArray[np.float32]:
         return np.require(given, np.float32, ["C", "W"])
 
 
-def _only_sampled(
-    scores: NDArray[np.float32], split: Split, negatives: NDArray[np.int64], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _only_sampled(scores: Float32, split: Split, negatives: Int64, rows: Int64) -> Float32:
     """The scores of each user's target and sampled negatives; -inf elsewhere."""
     target = split.targets.indices[split.targets.indptr[rows]]
     columns = np.column_stack([target, negatives[rows]])
@@ -134,7 +132,7 @@ class Profiles:
 
 
 def measured(
-    lists: Mapping[str, NDArray[np.int32]],
+    lists: Mapping[str, Int32],
     split: Split,
     sets: Sequence[CandidateSet],
     ks: Sequence[int],
@@ -156,18 +154,18 @@ def measured(
     return metrics, per_user
 
 
-def information_of(split: Split) -> NDArray[np.float64]:
+def information_of(split: Split) -> Float64:
     """(n_items,) self-information of each item in bits, from the clicks of the split's train."""
     train_users = int((np.diff(split.train.matrix.indptr) > 0).sum())
     return self_information(split.train.item_clicks(), train_users)
 
 
 def values_of(
-    columns: NDArray[np.int32],
+    columns: Int32,
     split: Split,
     s: CandidateSet,
     ks: Sequence[int],
-    information: NDArray[np.float64],
+    information: Float64,
     profiles: Profiles | None = None,
 ) -> Values:
     """Every metric of each user's list."""
@@ -183,13 +181,13 @@ def values_of(
     return values
 
 
-def found_of(columns: NDArray[np.int32], targets: csr_array, ks: Sequence[int]) -> Values:
+def found_of(columns: Int32, targets: csr_array, ks: Sequence[int]) -> Values:
     """How well each user's targets, at least one each, are found."""
     hits, n_targets = rank_hits(columns, targets), np.diff(targets.indptr)
     return {f"{name}@{k}": of(hits, n_targets, k) for k in ks for name, of in USER_METRICS.items()}
 
 
-def totals_of(columns: NDArray[np.int32], s: CandidateSet, ks: Sequence[int]) -> dict[str, float]:
+def totals_of(columns: Int32, s: CandidateSet, ks: Sequence[int]) -> dict[str, float]:
     """Metrics of all lists together."""
     totals: dict[str, float] = {}
     for k in ks:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.checks import names, one_of, seeded, whole
 from isotherm.data import Items, Split
@@ -15,6 +14,7 @@ from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.groups import GROUPINGS
 from isotherm.evaluation.lists import CandidateSet, Profiles, candidate_sets
 from isotherm.models.requests import check_data, id_list
+from isotherm.types import Bools
 
 CANDIDATES = ("catalogue", "clicked")
 
@@ -173,7 +173,7 @@ def _together(facts: list[dict[str, Any]], measured: list[dict[str, pl.Series]])
     return told | {"folds": facts}
 
 
-def _wanted(split: Split, users: pl.Series | list[Any] | None) -> NDArray[np.bool_] | None:
+def _wanted(split: Split, users: pl.Series | list[Any] | None) -> Bools | None:
     """(test users,) which of them are to be measured, or None for all. Raises UnknownIdError."""
     if users is None:
         return None

@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.checks import one_of, seeded, whole
 from isotherm.data import IdMap, Interactions, Items, Split
-from isotherm.data.interactions import with_entries
 from isotherm.data.splits import check_timed, chosen, column_positions
 from isotherm.errors import ParameterError, SplitError, brief
 from isotherm.evaluation.bootstrap import Interval, intervals
@@ -24,8 +22,10 @@ from isotherm.evaluation.lists import CandidateSet, found_of, ranked_lists
 from isotherm.evaluation.prepared import CANDIDATES, lengths
 from isotherm.evaluation.runner import named
 from isotherm.files import write_json
+from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
 from isotherm.models.requests import check_data
+from isotherm.types import Bools, Int32
 
 STEPS = (0, 1, 2, 5, 10, 20)
 
@@ -151,7 +151,7 @@ class _Stages:
         self._clicks, columns = kept, kept.matrix.indices
         self._given = self._new[columns]
         self._place = column_positions(kept.matrix, rng, kept.timestamps)
-        self._targets = with_entries(kept.matrix, self._given & (self._place >= last))
+        self._targets = filter_entries(kept.matrix, self._given & (self._place >= last))
         self._left_out = int((held & ~self._new).sum())
         self._catalogue = clicks.items if catalogue is None else catalogue
 
@@ -163,7 +163,7 @@ class _Stages:
         split = Split("ramp-up", train, train.take_users(rows), targets, {"clicks": n}).over(self._catalogue)
         every, new = np.arange(len(rows)), np.zeros(len(self._catalogue), dtype=bool)
         new[: len(self._new)] = self._new
-        masks: dict[str, NDArray[np.bool_]] = {"cold": new, "all": np.ones_like(new)}
+        masks: dict[str, Bools] = {"cold": new, "all": np.ones_like(new)}
         return split, [CandidateSet(name, mask, split.targets, every) for name, mask in masks.items()]
 
     def counts(self) -> dict[str, int]:
@@ -177,7 +177,7 @@ class _Stages:
 
 
 def _measured(
-    lists: dict[str, NDArray[np.int32]], sets: Sequence[CandidateSet], ks: Sequence[int], seed: int
+    lists: dict[str, Int32], sets: Sequence[CandidateSet], ks: Sequence[int], seed: int
 ) -> dict[str, dict[str, Interval]]:
     measured = {}
     for s in sets:

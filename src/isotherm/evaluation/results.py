@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.evaluation.bootstrap import Comparison, Interval
 from isotherm.files import write_json
+from isotherm.types import Float64
 
 Metrics = dict[str, Interval | float]
 
@@ -34,7 +33,7 @@ class ModelResult:
     seconds: float
     rank_seconds: float
     metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number a list set
-    per_user: dict[str, dict[str, NDArray[np.float64]]]  #: candidate set -> metric -> one value a user
+    per_user: dict[str, dict[str, Float64]]  #: candidate set -> metric -> one value a user
     users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
     groups: Groups = field(default_factory=dict)
 

@@ -9,10 +9,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.data import Items, Split
-from isotherm.data.interactions import with_entries
 from isotherm.errors import ParameterError, brief
 from isotherm.evaluation.bootstrap import Comparison, holm, intervals, paired_p
 from isotherm.evaluation.groups import LABELS, Grouping
@@ -27,7 +25,9 @@ from isotherm.evaluation.lists import (
 from isotherm.evaluation.prepared import Asked, Fold, Prepared
 from isotherm.evaluation.results import Evaluation, Group, Groups, Metrics, ModelResult
 from isotherm.evaluation.samples import Sample, pooled
+from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
+from isotherm.types import Int32
 
 
 def evaluate(
@@ -107,7 +107,7 @@ def _measures(model: Recommender, fold: Fold, asked: Asked) -> _Measures:
 
 
 def _grouped(
-    sample: Sample, columns: NDArray[np.int32], s: CandidateSet, grouping: Grouping, ks: Sequence[int]
+    sample: Sample, columns: Int32, s: CandidateSet, grouping: Grouping, ks: Sequence[int]
 ) -> dict[str, Sample]:
     """A candidate set's sample by group: some of the users, or all users with some of their targets."""
     found = {}
@@ -115,7 +115,7 @@ def _grouped(
         if grouping.divides == "users":
             group = sample.take(np.flatnonzero(grouping.of[s.rows] == number))
         else:
-            targets = with_entries(s.targets, grouping.of[s.targets.indices] == number)
+            targets = filter_entries(s.targets, grouping.of[s.targets.indices] == number)
             rows = np.flatnonzero(np.diff(targets.indptr))
             group = Sample(sample.users.gather(rows), found_of(columns[rows], targets[rows], ks))
         if len(group.users):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.evaluation.bootstrap import Interval, intervals
+from isotherm.types import Float64, Int64
 
-Values = dict[str, NDArray[np.float64]]  #: metric -> (n_users,)
+Values = dict[str, Float64]  #: metric -> (n_users,)
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Sample:
     users: pl.Series  #: their ids
     values: Values
 
-    def take(self, rows: NDArray[np.int64]) -> "Sample":
+    def take(self, rows: Int64) -> "Sample":
         """Only the users at ``rows``."""
         return Sample(self.users.gather(rows), {name: values[rows] for name, values in self.values.items()})
 
@@ -59,5 +59,5 @@ def pooled(samples: Sequence[Sample]) -> Sample:
 _USER = "user"
 
 
-def _nullable(values: Mapping[str, NDArray[np.float64]]) -> dict[str, pl.Series]:
+def _nullable(values: Mapping[str, Float64]) -> dict[str, pl.Series]:
     return {name: pl.Series(name, each, nan_to_null=True) for name, each in values.items()}

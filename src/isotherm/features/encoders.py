@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, get_
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError
+from isotherm.types import Float32
 from isotherm.untrusted import Choice, Distinct, Number, Whole
 
-Vectors: TypeAlias = csr_array | NDArray[np.float32]
+Vectors: TypeAlias = csr_array | Float32
 Weighting = Literal["count", "binary", "tfidf"]
 _WITHIN = " > "
 _LARGEST = 1e15  # in a vector: squares of more overflow float32
@@ -209,7 +209,7 @@ class NumberEncoder:
             self.low_, self.high_ = float(column.min()), float(column.max())  # type: ignore[arg-type]
         return self
 
-    def transform(self, column: pl.Series) -> NDArray[np.float32]:
+    def transform(self, column: pl.Series) -> Float32:
         """(n_items,) float32, NaN where missing."""
         scale = (self.high_ / 2 - self.low_ / 2) or 0.5  # halves: the range of float64's largest is infinite
         values = column.cast(pl.Float64).to_numpy().astype(np.float64)
@@ -239,7 +239,7 @@ class VectorEncoder:
         self.length_ = int(column.list.len().max() or 0)  # type: ignore[arg-type]
         return self
 
-    def transform(self, column: pl.Series) -> NDArray[np.float32]:
+    def transform(self, column: pl.Series) -> Float32:
         """(n_items, length) float32, zeros where missing.
 
         Raises ParameterError for another length, ItemsError where a vector's square would overflow.

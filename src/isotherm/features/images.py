@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.errors import ItemsError, MissingPackageError, ParameterError
 from isotherm.features.local_models import LocalModelEncoder
 from isotherm.features.vector_cache import KEY_BYTES
+from isotherm.types import Float32
 
 
 class ImageEncoder(LocalModelEncoder):
@@ -33,7 +33,7 @@ class ImageEncoder(LocalModelEncoder):
                 "its path or leave it empty"
             ) from cause
 
-    def _run(self, batch: list[str]) -> NDArray[np.float32]:
+    def _run(self, batch: list[str]) -> Float32:
         import torch
 
         network, processor = self._network

@@ -19,6 +19,7 @@ from isotherm.features.encoders import Encoded, Vectors, Weighting
 from isotherm.features.metadata import MEANING, EncodedItems, MetadataSimilarity
 from isotherm.features.similarity import Closeness, SparseProducts, squared_norms
 from isotherm.state import Dense, Field, Plain, Stateful
+from isotherm.types import Float32, Float64
 from isotherm.untrusted import DamagedError, Each, Number
 
 AMOUNT = "amount of "
@@ -55,7 +56,7 @@ class MetadataKernel(Stateful):
         )
         self.norms_: dict[str, float] = {}  #: δ of each field of vectors
         self.amounts_: dict[str, tuple[float, float]] = {}  #: least and largest log-amount of a field
-        self.whitening_: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}  #: mean, transform
+        self.whitening_: dict[str, tuple[Float32, Float32]] = {}  #: mean, transform
 
     def fit(self, items: Items) -> "MetadataKernel":
         """Learn vocabularies, ranges and scales."""
@@ -101,7 +102,7 @@ class MetadataKernel(Stateful):
         """Ready to compare items with this catalogue."""
         return KernelIndex(catalogue)
 
-    def _whitened(self, name: str, vectors: Vectors) -> NDArray[np.float32]:
+    def _whitened(self, name: str, vectors: Vectors) -> Float32:
         mean, transform = self.whitening_[name]
         given = vectors.any(axis=1)
         whitened = np.zeros((len(vectors), transform.shape[1]), dtype=np.float32)
@@ -171,14 +172,14 @@ class KernelIndex:
         self.catalogue = catalogue
         self._indexes = {name: _index(vectors) for name, vectors in catalogue.vectors.items()}
 
-    def by_term(self, queries: EncodedItems) -> NDArray[np.float32]:
+    def by_term(self, queries: EncodedItems) -> Float32:
         """K_f rows of the query items: (n_terms, n_queries, n_catalogue) float32."""
         rows = np.empty((len(self._indexes), len(queries), len(self.catalogue)), dtype=np.float32)
         for term, (name, index) in zip(rows, self._indexes.items(), strict=True):
             term[...] = index.to(queries.vectors[name])
         return rows
 
-    def own_by_term(self) -> NDArray[np.float32]:
+    def own_by_term(self) -> Float32:
         """K_f of each catalogue item with itself: (n_terms, n_catalogue) float32."""
         return np.stack([_own(vectors) for vectors in self.catalogue.vectors.values()])
 
@@ -197,7 +198,7 @@ class WeightedKernel:
         self._joined = SparseProducts(self._side_by_side(catalogue)) if self._sparse else None
         self._n = len(catalogue)
 
-    def to(self, queries: EncodedItems) -> NDArray[np.float32]:
+    def to(self, queries: EncodedItems) -> Float32:
         """(n_queries, n_catalogue) float32."""
         if self._joined is None:
             rows = np.zeros((len(queries), self._n), dtype=np.float32)
@@ -210,7 +211,7 @@ class WeightedKernel:
         rows += self._weights[""]
         return rows
 
-    def own(self, queries: EncodedItems) -> NDArray[np.float32]:
+    def own(self, queries: EncodedItems) -> Float32:
         """K of each query item with itself, (n_queries,)."""
         own = np.full(len(queries), self._weights[""], dtype=np.float32)
         for name, vectors in queries.vectors.items():
@@ -227,11 +228,11 @@ class WeightedKernel:
 class _DenseProducts:
     """zᵢ·zⱼ over dense vectors."""
 
-    def __init__(self, vectors: NDArray[np.float32]) -> None:
+    def __init__(self, vectors: Float32) -> None:
         self._vectors = vectors
 
-    def to(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        products: NDArray[np.float32] = queries @ self._vectors.T
+    def to(self, queries: Float32) -> Float32:
+        products: Float32 = queries @ self._vectors.T
         return products
 
 
@@ -241,7 +242,7 @@ def _index(vectors: Vectors) -> SparseProducts | _DenseProducts | Closeness:
     return _DenseProducts(vectors) if vectors.ndim == 2 else Closeness(vectors)
 
 
-def _own(vectors: Vectors) -> NDArray[np.float32]:
+def _own(vectors: Vectors) -> Float32:
     """What a kernel says of an item and itself."""
     return squared_norms(vectors) if vectors.ndim == 2 else np.isfinite(vectors).astype(np.float32)
 
@@ -255,7 +256,7 @@ def _scaled(vectors: Vectors, shrinkage: float) -> Vectors:
     return vectors * scale[:, None]
 
 
-def _amount(vectors: Vectors) -> NDArray[np.float64]:
+def _amount(vectors: Vectors) -> Float64:
     """log(1 + features of an item) for sparse fields; whether there is a value at all for the others."""
     if isinstance(vectors, csr_array):
         return np.asarray(np.log1p(np.diff(vectors.indptr)), dtype=np.float64)
@@ -263,7 +264,7 @@ def _amount(vectors: Vectors) -> NDArray[np.float64]:
     return np.asarray(given, dtype=np.float64)
 
 
-def _whitening(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _whitening(vectors: Float32) -> tuple[Float32, Float32]:
     """Mean and transform that give the vectors the same variance in all directions above the noise."""
     if len(vectors) < 2:
         length = vectors.shape[1]

@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from isotherm.errors import ParameterError
 from isotherm.features.encoders import Encoded
 from isotherm.features.vector_cache import VectorCache
 from isotherm.files import DIGITS, cache_folder, sha256
 from isotherm.progress import stage
+from isotherm.types import Float32, Int64
 from isotherm.untrusted import Digest, Whole
 
 _BATCH = 256
@@ -49,7 +49,7 @@ class LocalModelEncoder(ABC):
         self.length_ = self._encoded(self._named(values)).shape[1]
         return self
 
-    def transform(self, column: pl.Series) -> NDArray[np.float32]:
+    def transform(self, column: pl.Series) -> Float32:
         """(n_items, length) float32, zeros where there is nothing."""
         vectors = np.zeros((len(column), self.length_), dtype=np.float32)
         given = np.flatnonzero(column.is_not_null().to_numpy())
@@ -70,7 +70,7 @@ class LocalModelEncoder(ABC):
         """Key (by content) and value of each."""
         return [(self._key(value, column.name), value) for value in column.to_list()]
 
-    def _encoded(self, named: Sequence[tuple[bytes, str]]) -> NDArray[np.float32]:
+    def _encoded(self, named: Sequence[tuple[bytes, str]]) -> Float32:
         """(n, length); what the cache does not hold is encoded and added to it."""
         cache = VectorCache(cache_folder() / self.room / self._fingerprint[:DIGITS])
         known = cache.lookup([key for key, _ in named])
@@ -83,7 +83,7 @@ class LocalModelEncoder(ABC):
             np.stack([known[key] for key, _ in named]) if named else np.zeros((0, self.length_), np.float32)
         )
 
-    def _encode(self, values: list[str]) -> NDArray[np.float32]:
+    def _encode(self, values: list[str]) -> Float32:
         order = self._order(values)
         parts = []
         with stage(f"encode {len(values):,} {self.what}", len(values)) as advance:
@@ -95,7 +95,7 @@ class LocalModelEncoder(ABC):
         vectors[order] = np.concatenate(parts)
         return vectors
 
-    def _order(self, values: list[str]) -> NDArray[np.int64]:
+    def _order(self, values: list[str]) -> Int64:
         """In which order they are best encoded."""
         return np.arange(len(values))
 
@@ -104,7 +104,7 @@ class LocalModelEncoder(ABC):
         """A digest of the content."""
 
     @abstractmethod
-    def _run(self, batch: list[str]) -> NDArray[np.float32]:
+    def _run(self, batch: list[str]) -> Float32:
         """(n, length) of one batch."""
 
     def _packaged(self) -> Path | None:

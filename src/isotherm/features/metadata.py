@@ -6,7 +6,6 @@ from itertools import combinations
 from typing import Any, Protocol, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 from sklearn.preprocessing import normalize
 
@@ -17,6 +16,7 @@ from isotherm.features.images import ImageEncoder
 from isotherm.features.sentences import SentenceEncoder
 from isotherm.features.similarity import similarity_index
 from isotherm.state import Dense, Field, Sparse, Stateful
+from isotherm.types import Array, Float32, Float64, Int64
 from isotherm.untrusted import Choice, DamagedError, Each, Number, Or, expect
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _SCALES = ("mean", "spread")
 class Embedding(Protocol):
     """Makes one dense vector of an item's encoded fields."""
 
-    def of(self, encoded: "EncodedItems") -> NDArray[np.float32]:
+    def of(self, encoded: "EncodedItems") -> Float32:
         """(n_items, width) float32."""
 
     @property
@@ -79,7 +79,7 @@ class EncodedItems(Stateful):
     def __len__(self) -> int:
         return int(next(iter(self.vectors.values())).shape[0])
 
-    def take(self, rows: NDArray[Any]) -> "EncodedItems":
+    def take(self, rows: Array) -> "EncodedItems":
         """The vectors of the items at ``rows``."""
         return EncodedItems({name: vectors[rows] for name, vectors in self.vectors.items()})
 
@@ -108,7 +108,7 @@ class FeatureStack(Stateful):
     """
 
     def __init__(self, reference: EncodedItems) -> None:
-        self._scales: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._scales: dict[str, tuple[Float64, Float64]] = {}
         for name, vectors in reference.vectors.items():
             if not isinstance(vectors, csr_array):
                 known = np.isfinite(vectors)
@@ -135,12 +135,12 @@ class FeatureStack(Stateful):
                 least = 0.0 if what == "spread" else None
                 yield Dense(f"{number}:{what} of {name}", np.float64, np.atleast_1d(array).shape, least=least)
 
-    def learned_value(self, name: str) -> NDArray[np.float64]:
+    def learned_value(self, name: str) -> Float64:
         """A mean or a spread."""
         what, _, field = name.partition(":")[2].partition(" of ")
         return np.asarray(self._scales[field][_SCALES.index(what)])
 
-    def hold(self, name: str, value: NDArray[np.float64]) -> None:
+    def hold(self, name: str, value: Float64) -> None:
         """The same, back."""
         what, _, field = name.partition(":")[2].partition(" of ")
         mean, spread = self._scales[field]
@@ -274,7 +274,7 @@ class MetadataSimilarity:
         return single + (list(combinations(fields, 2)) if self.second_order else [])
 
     @property
-    def term_fields(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def term_fields(self) -> tuple[Int64, Int64]:
         """For each term, the number of its first field and of its second one, -1 for none."""
         number = {name: i for i, name in enumerate(self.fields_)}
         first = np.array([number[term[0]] for term in self.terms])
@@ -384,7 +384,7 @@ class MetadataIndex:
             for name, vectors in catalogue.vectors.items()
         }
 
-    def by_field(self, queries: EncodedItems, own_rows: NDArray[Any] | None = None) -> NDArray[np.float32]:
+    def by_field(self, queries: EncodedItems, own_rows: Array | None = None) -> Float32:
         """G⁽ᵏ⁾ rows of the query items: (n_fields, n_queries, n_catalogue) float32.
 
         own_rows: where each query stands in the catalogue, -1 for nowhere; its similarity to itself is 0.
@@ -397,9 +397,7 @@ class MetadataIndex:
             rows[:, itself, own_rows[itself]] = 0.0
         return rows
 
-    def by_term(
-        self, fields: NDArray[np.float32], out: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
+    def by_term(self, fields: Float32, out: Float32 | None = None) -> Float32:
         """Every term of eq. 5, (n_terms, n_queries, n_catalogue), from the rows by field."""
         terms = np.empty((len(self._first), *fields.shape[1:]), np.float32) if out is None else out
         for term, first, second in zip(terms, self._first, self._second, strict=True):
@@ -409,7 +407,7 @@ class MetadataIndex:
                 np.multiply(fields[first], fields[second], out=term)
         return terms
 
-    def mixed(self, fields: NDArray[np.float32], importance: NDArray[np.float64]) -> NDArray[np.float32]:
+    def mixed(self, fields: Float32, importance: Float64) -> Float32:
         """G = Σ μ_k G⁽ᵏ⁾ + Σ μ_kl G⁽ᵏ⁾∘G⁽ˡ⁾ (eq. 5), (n_queries, n_catalogue), from the rows by field."""
         mixed = np.zeros(fields.shape[1:], dtype=np.float32)
         for first, second, weight in zip(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.errors import MissingPackageError, ParameterError
 from isotherm.features.local_models import LocalModelEncoder
 from isotherm.features.vector_cache import KEY_BYTES
 from isotherm.files import cache_folder
+from isotherm.types import Float32, Int64
 
 PACKAGED = "all-minilm-l6-v2"
 
@@ -29,11 +29,11 @@ class SentenceEncoder(LocalModelEncoder):
     def _key(self, value: str, field: str) -> bytes:
         return hashlib.sha256(value.encode()).digest()[:KEY_BYTES]
 
-    def _order(self, values: list[str]) -> NDArray[np.int64]:
+    def _order(self, values: list[str]) -> Int64:
         """Alike in length: little padding."""
         return np.argsort([-len(text) for text in values], kind="stable")
 
-    def _run(self, batch: list[str]) -> NDArray[np.float32]:
+    def _run(self, batch: list[str]) -> Float32:
         return np.asarray(self._network.encode(batch, convert_to_numpy=True, show_progress_bar=False))
 
     @cached_property

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.errors import MissingPackageError
@@ -22,6 +21,7 @@ from isotherm.features.metadata import EncodedItems, FeatureStack
 from isotherm.progress import stage
 from isotherm.state import Inner, Stateful
 from isotherm.streams import stream, stream_seed
+from isotherm.types import Float32, Int64
 
 if find_spec("torch") is None:
     raise MissingPackageError("embedding=siamese needs torch: pip install 'isotherm[vae]'")
@@ -62,7 +62,7 @@ class SiameseEmbedding(Stateful):
         self._network: _Network | None = None
         self._stack: FeatureStack | None = None
 
-    def fit(self, encoded: EncodedItems, gram: NDArray[np.float32]) -> "SiameseEmbedding":
+    def fit(self, encoded: EncodedItems, gram: Float32) -> "SiameseEmbedding":
         """encoded: (n_items,) items with clicks.  gram: XᵀX, (n_items, n_items)."""
         a = self.architecture
         self._stack = FeatureStack(encoded)
@@ -90,7 +90,7 @@ class SiameseEmbedding(Stateful):
         network.eval()
         return self
 
-    def of(self, encoded: EncodedItems) -> NDArray[np.float32]:
+    def of(self, encoded: EncodedItems) -> Float32:
         """(n_items, width) float32 of unit length; zero for an item without any feature."""
         assert self._network is not None
         fields = self._fields(encoded)
@@ -201,7 +201,7 @@ def info_nce(vectors: Tensor, a: Architecture) -> Tensor:
     return (torch.logaddexp(cosines[:, :k], others) - cosines[:, :k]).mean()
 
 
-def neighbours(gram: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def neighbours(gram: Float32, k: int, seed: int) -> tuple[Int64, Int64]:
     """The k items of highest click cosine and the k of lowest, (n_items, k); lots decide among equals."""
     n = len(gram)
     k = min(k, max((n - 1) // 2, 1))

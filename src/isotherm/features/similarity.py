@@ -7,18 +7,18 @@ it, a band of rows at a time, so that no items × items matrix needs to exist.
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.features.encoders import Vectors
-from isotherm.kernels import Array, kernel
+from isotherm.kernels import kernel
 from isotherm.threads import run_bands
+from isotherm.types import Array, Float32
 
 
 class SimilarityIndex(Protocol):
     """The vectors of a catalogue, ready to be compared with."""
 
-    def to(self, queries: Vectors) -> NDArray[np.float32]:
+    def to(self, queries: Vectors) -> Float32:
         """(n_queries, n_catalogue) float32 similarities."""
 
 
@@ -29,7 +29,7 @@ def similarity_index(vectors: Vectors, shrinkage: float) -> SimilarityIndex:
     return DenseCosine(vectors, shrinkage) if vectors.ndim == 2 else Closeness(vectors)
 
 
-def smoothed_cosine(vectors: Vectors, shrinkage: float) -> NDArray[np.float32]:
+def smoothed_cosine(vectors: Vectors, shrinkage: float) -> Float32:
     """Item-item cosine, shrunk for items with little metadata (MARec, eq. 3-4).
 
     vectors: (n_items, n_features).  shrinkage: δ, added to the product of norms, >= 0.
@@ -53,7 +53,7 @@ class SparseCosine:
         self._norms = _norms(vectors)
         self._shrinkage = np.float32(shrinkage)
 
-    def to(self, queries: csr_array) -> NDArray[np.float32]:
+    def to(self, queries: csr_array) -> Float32:
         """(n_queries, n_catalogue)."""
         out = np.zeros((queries.shape[0], len(self._norms)), dtype=np.float32)
         index = self._items_of
@@ -75,14 +75,14 @@ class SparseProducts(SparseCosine):
 class DenseCosine:
     """The same over dense vectors, as a matrix product."""
 
-    def __init__(self, vectors: NDArray[np.float32], shrinkage: float) -> None:
+    def __init__(self, vectors: Float32, shrinkage: float) -> None:
         self._vectors = vectors
         self._norms = _norms(vectors)
         self._shrinkage = np.float32(shrinkage)
 
-    def to(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to(self, queries: Float32) -> Float32:
         """(n_queries, n_catalogue)."""
-        similarity: NDArray[np.float32] = queries @ self._vectors.T
+        similarity: Float32 = queries @ self._vectors.T
         scale = np.outer(_norms(queries), self._norms) + self._shrinkage
         similarity[scale == 0] = 0  # a zero vector is similar to nothing
         np.divide(similarity, scale, out=similarity, where=scale > 0)
@@ -92,23 +92,23 @@ class DenseCosine:
 class Closeness:
     """1 − |difference| for numbers in units of their range; 0 past one range, or where one is missing."""
 
-    def __init__(self, values: NDArray[np.float32]) -> None:
+    def __init__(self, values: Float32) -> None:
         self._values = values
 
-    def to(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to(self, queries: Float32) -> Float32:
         """(n_queries, n_catalogue)."""
-        closeness: NDArray[np.float32] = 1 - np.abs(queries[:, None] - self._values[None, :])
+        closeness: Float32 = 1 - np.abs(queries[:, None] - self._values[None, :])
         np.nan_to_num(closeness, copy=False, nan=0.0)
         return np.maximum(closeness, 0, out=closeness)
 
 
-def squared_norms(vectors: Vectors) -> NDArray[np.float32]:
+def squared_norms(vectors: Vectors) -> Float32:
     """‖z‖² of each row, (n_items,)."""
     squares = vectors.multiply(vectors) if isinstance(vectors, csr_array) else vectors * vectors
     return np.asarray(squares.sum(axis=1), dtype=np.float32).ravel()
 
 
-def _norms(vectors: Vectors) -> NDArray[np.float32]:
+def _norms(vectors: Vectors) -> Float32:
     return np.sqrt(squared_norms(vectors))
 
 

@@ -3,14 +3,13 @@
 import logging
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from isotherm.files import is_whole, named_by_content
+from isotherm.types import Array, Float32
 
 _log = logging.getLogger(__name__)
 KEY_BYTES = 16
@@ -23,9 +22,9 @@ class VectorCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def lookup(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
+    def lookup(self, keys: list[bytes]) -> dict[bytes, Float32]:
         """The vectors of those keys that it holds. A damaged file is left out, and the log says so."""
-        found: dict[bytes, NDArray[np.float32]] = {}
+        found: dict[bytes, Float32] = {}
         for file in sorted(self.folder.glob("vectors-*.safetensors")):
             told = file.stat()
             places = _places(file, told.st_mtime_ns, told.st_size)
@@ -41,10 +40,10 @@ class VectorCache:
                     found |= {key: vectors[row] for key, row in hits}
         return found
 
-    def keep(self, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
+    def keep(self, keys: list[bytes], vectors: Float32) -> None:
         """Add to it; a folder that cannot be written only costs the next run the time."""
         digests = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES)
-        arrays: dict[str, NDArray[Any]] = {"keys": digests, "vectors": vectors}
+        arrays: dict[str, Array] = {"keys": digests, "vectors": vectors}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             named_by_content(self.folder, "vectors", ".safetensors", lambda file: save_file(arrays, file))

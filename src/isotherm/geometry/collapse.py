@@ -8,10 +8,10 @@ information can be no more than the logarithm of their number, and is «saturate
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.geometry.posteriors import Posteriors
 from isotherm.streams import stream
+from isotherm.types import Float64
 
 _ACTIVE = 0.01  # variance of a unit's mean (Burda, Grosse and Salakhutdinov 2016)
 _LEAST_KL = 0.5  # nats over all dimensions: below, a posterior says next to nothing
@@ -33,9 +33,9 @@ class Collapse:
     latent: int
     active: int
     rank: float
-    variances: NDArray[np.float64]
+    variances: Float64
     kl: float | None
-    by_unit: NDArray[np.float64] | None
+    by_unit: Float64 | None
     information: float | None
     gap: float | None
     most: float
@@ -91,7 +91,7 @@ def collapse(posteriors: Posteriors, most_users: int = 5000, seed: int = 0) -> C
     )
 
 
-def _information(mean: NDArray[np.float64], deviation: NDArray[np.float64], seed: int) -> float:
+def _information(mean: Float64, deviation: Float64, seed: int) -> float:
     """E log q(z|x) − log mean_j q(z|x_j), one z a user, (n_users, n_users) densities a block at a time."""
     z = mean + deviation * stream(seed, "points of the information").standard_normal(mean.shape)
     precision = deviation**-2

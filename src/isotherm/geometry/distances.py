@@ -8,28 +8,26 @@ the mean of any coupling bounds W₁ from above, Jensen's inequality from below.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from isotherm.geometry.posteriors import Posteriors
 from isotherm.models.base import block_size
 from isotherm.ranking.topk import top_k
+from isotherm.types import Float32, Float64, Int32, Int64
 
 
-def w2(first: Posteriors, second: Posteriors) -> NDArray[np.float32]:
+def w2(first: Posteriors, second: Posteriors) -> Float32:
     """W₂ of each user of ``first`` to the user of ``second`` in the same place, (n,) float32."""
     return _lengths(first.points - second.points)
 
 
-def w2_matrix(first: Posteriors, second: Posteriors) -> NDArray[np.float64]:
+def w2_matrix(first: Posteriors, second: Posteriors) -> Float64:
     """W₂ of each user of ``first`` to each of ``second``, (n, m) float64."""
     return np.asarray(cdist(first.points, second.points))
 
 
-def nearest_users(
-    posteriors: Posteriors, k: int, asked: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def nearest_users(posteriors: Posteriors, k: int, asked: Int64 | None = None) -> tuple[Int32, Float32]:
     """The k users nearest by W₂, nearest first, and how far: (n_asked, k) int32 and float32.
 
     asked: rows of the users to answer for, None for all. Nobody is their own neighbour. Memory is a block of
@@ -49,9 +47,7 @@ def nearest_users(
     return found, np.stack([w2(posteriors.take(asked), posteriors.take(each)) for each in found.T], axis=1)
 
 
-def w1_bounds(
-    first: Posteriors, second: Posteriors, noise: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def w1_bounds(first: Posteriors, second: Posteriors, noise: Float32) -> tuple[Float32, Float32]:
     """Lower and upper bound (n,) of W₁ of users in the same place: between means, and E‖z_u − z_v‖ or W₂.
 
     noise: (n_draws, latent) that the expectation is taken over; where few draws put it above W₂, W₂ stands.
@@ -63,7 +59,7 @@ def w1_bounds(
     return _lengths(means), np.minimum(total / np.float32(len(noise)), w2(first, second))
 
 
-def w1_sampled(first: Posteriors, second: Posteriors, noise: NDArray[np.float32]) -> NDArray[np.float64]:
+def w1_sampled(first: Posteriors, second: Posteriors, noise: Float32) -> Float64:
     """W₁ (n,) between clouds of points of users in the same place, by exact optimal transport.
 
     noise: (n_draws, latent), the same for both clouds, so that equal posteriors are at distance zero; the
@@ -77,6 +73,6 @@ def w1_sampled(first: Posteriors, second: Posteriors, noise: NDArray[np.float32]
     return found
 
 
-def _lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _lengths(rows: Float32) -> Float32:
     """Euclidean norm of each row."""
     return np.asarray(np.linalg.norm(rows, axis=1), dtype=np.float32)

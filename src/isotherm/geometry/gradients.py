@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, hessian, jvp, vmap
 
-from isotherm.models.vae.networks import Network
+from isotherm.models.vae.network.layers import Network
 from isotherm.streams import stream_seed
 
 Layers = list[tuple[Tensor, Tensor]]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
@@ -13,8 +12,9 @@ from sklearn.manifold import TSNE
 from sklearn.utils.extmath import randomized_svd
 
 from isotherm.data import Items
-from isotherm.data.interactions import binary
+from isotherm.linalg.csr import binary
 from isotherm.streams import stream, stream_seed
+from isotherm.types import Float32, Float64, Int64, Strings
 
 CLICKS = (5, 50, 350)  #: users of about so many clicks
 _EACH = 110  # users of each of these
@@ -33,10 +33,10 @@ class MapUsers:
     items: (m,) columns of the items whose anchors are shown, most clicked first.  titles: (m,) of them.
     """
 
-    rows: NDArray[np.int64]
-    clicks: NDArray[np.str_]
-    taste: NDArray[np.str_]
-    items: NDArray[np.int64]
+    rows: Int64
+    clicks: Strings
+    taste: Strings
+    items: Int64
     titles: list[str]
 
 
@@ -68,8 +68,8 @@ def map_users(
 
 
 def _tastes(
-    histories: csr_array, rows: NDArray[np.int64], titles: Sequence[str], items: Items | None, seed: int
-) -> NDArray[np.str_]:
+    histories: csr_array, rows: Int64, titles: Sequence[str], items: Items | None, seed: int
+) -> Strings:
     """The taste of each of the users at ``rows``; the rarer ones are «other»."""
     ones = binary(histories)
     field = None if items is None else _taste_field(items)
@@ -82,14 +82,14 @@ def _tastes(
     return np.array([name if name in kept else "other" for name in best])
 
 
-def _favourites(ones: csr_array, values: list[str], table: NDArray[np.float64]) -> NDArray[np.str_]:
+def _favourites(ones: csr_array, values: list[str], table: Float64) -> Strings:
     """The value that each user clicked most above everybody's share of it, in standard deviations."""
     totals = np.asarray(ones @ table)
     expected = totals.sum(axis=1, keepdims=True) * (totals.sum(axis=0) / totals.sum())
     return np.asarray(np.array(values)[((totals - expected) / np.sqrt(expected + 1)).argmax(axis=1)])
 
 
-def _clusters(ones: csr_array, titles: Sequence[str], seed: int) -> NDArray[np.str_]:
+def _clusters(ones: csr_array, titles: Sequence[str], seed: int) -> Strings:
     """The cluster of each user's clicks, named by its most typical item."""
     rank = min(20, min(ones.shape) - 1)
     drawn = stream_seed(seed, "singular vectors of taste")
@@ -113,7 +113,7 @@ def _taste_field(items: Items) -> str | None:
     return max(fit, key=lambda name: fit[name]) if fit else None
 
 
-def _indicators(items: Items, field: str) -> tuple[list[str], NDArray[np.float64]]:
+def _indicators(items: Items, field: str) -> tuple[list[str], Float64]:
     """Values of a categories field, and (n_items, n_values) 1 where an item has it."""
     column = pl.DataFrame({"row": np.arange(len(items)), "value": items.column(field)})
     listed = column.explode("value").drop_nulls()
@@ -141,9 +141,7 @@ class Map:
     by_chance: float
 
 
-def latent_map(
-    means: NDArray[np.float32], anchors: NDArray[np.float32] | None, chosen: MapUsers, seed: int = 0
-) -> Map:
+def latent_map(means: Float32, anchors: Float32 | None, chosen: MapUsers, seed: int = 0) -> Map:
     """Places of the chosen users' means (n_users, latent) and of the anchors (n_items, latent)."""
     mine = means[chosen.rows].astype(np.float64)
     centre = means.mean(axis=0, dtype=np.float64)
@@ -176,7 +174,7 @@ def latent_map(
     )
 
 
-def _plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _plane(points: Float64) -> Float64:
     """Points (n, width) on their own plane of largest variance, (n, 2)."""
     if not len(points):
         return np.zeros((0, 2))
@@ -185,7 +183,7 @@ def _plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
-def _alike(means: NDArray[np.float64], taste: NDArray[np.str_]) -> tuple[float, float]:
+def _alike(means: Float64, taste: Strings) -> tuple[float, float]:
     """Share of ten nearest users with one's taste, and of all others."""
     apart = cdist(means, means)
     np.fill_diagonal(apart, np.inf)

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.data.interactions import binary, rows_of
 from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
+from isotherm.linalg.csr import binary, rows_of
 from isotherm.models.vae.base import VAERecommender
 from isotherm.progress import stage
 from isotherm.streams import stream
+from isotherm.types import Float32, Float64, Int32, Int64
 
 _BLOCK = 4096
 
@@ -54,9 +54,9 @@ class Contraction:
 
 def contraction(
     histories: csr_array,
-    keep: NDArray[np.float32],
-    u: NDArray[np.int64],
-    v: NDArray[np.int64],
+    keep: Float32,
+    u: Int64,
+    v: Int64,
     draws: int = 200,
     seed: int = 0,
 ) -> Contraction:
@@ -114,15 +114,15 @@ class Drift:
 
     k: int
     keep: float
-    drift: NDArray[np.float64]
-    from_clean: NDArray[np.float64]
-    variance: NDArray[np.float64]
+    drift: Float64
+    from_clean: Float64
+    variance: Float64
     spread: float
-    to_centroid: NDArray[np.float64] | None
-    to_fitted: NDArray[np.float64]
+    to_centroid: Float64 | None
+    to_fitted: Float64
 
     @property
-    def relative(self) -> NDArray[np.float64]:
+    def relative(self) -> Float64:
         """(n_users,) variance across the masks as a share of the variance between users."""
         return self.variance / max(self.spread, 1e-12)
 
@@ -131,7 +131,7 @@ def drift(
     model: VAERecommender,
     histories: csr_array,
     clean: Posteriors,
-    keep: NDArray[np.float32],
+    keep: Float32,
     k: int = 10,
     masks: int = 8,
     seed: int = 0,
@@ -172,14 +172,14 @@ def drift(
     )
 
 
-def overlap(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.float64]:
+def overlap(first: Int32, second: Int32) -> Float64:
     """Share of each row's k entries that both (n, k) arrays hold, (n,)."""
     k = first.shape[1]
     both = np.sort(np.concatenate([first, second], axis=1), axis=1)
     return np.asarray((both[:, 1:] == both[:, :-1]).sum(axis=1) / k)
 
 
-def fitted_anchors(means: NDArray[np.float32], histories: csr_array) -> NDArray[np.float32]:
+def fitted_anchors(means: Float32, histories: csr_array) -> Float32:
     """(n_items, latent) anchors that minimise L_A for these posteriors, zero for an item without a click.
 
     e_i is the mean of μ_u over the users of i, each weighed by 1/|S_u|.
@@ -193,6 +193,6 @@ def fitted_anchors(means: NDArray[np.float32], histories: csr_array) -> NDArray[
     return np.asarray((weights.T @ means) / np.maximum(totals, 1e-12)[:, None], dtype=np.float32)
 
 
-def _centroids(anchors: NDArray[np.float32], histories: csr_array) -> NDArray[np.float32]:
+def _centroids(anchors: Float32, histories: csr_array) -> Float32:
     """ē_x of each user, (n_users, latent): the mean of the anchors of the user's items."""
     return np.asarray(binary(histories) @ anchors / np.diff(histories.indptr)[:, None], dtype=np.float32)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from isotherm.data.interactions import binary, rows_of, with_entries
 from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
+from isotherm.linalg.csr import binary, filter_entries, rows_of
 from isotherm.streams import stream
+from isotherm.types import Int64, Strings
 
 _PARTNERS = 20  # of each probe
 _NEAR = 5  # of them nearest users
@@ -25,22 +25,22 @@ class Pairs:
     kinds: (n_partners,) "random", "near" (one of u's nearest users) or "twin" (u with fewer clicks).
     """
 
-    probes: NDArray[np.int64]
-    partners: NDArray[np.int64]
-    kinds: NDArray[np.str_]
+    probes: Int64
+    partners: Int64
+    kinds: Strings
 
     @property
-    def u(self) -> NDArray[np.int64]:
+    def u(self) -> Int64:
         """Row of the probe of each pair."""
         return np.repeat(self.probes, self.partners.shape[1])
 
     @property
-    def v(self) -> NDArray[np.int64]:
+    def v(self) -> Int64:
         """Row of the partner of each pair."""
         return self.partners.ravel()
 
     @property
-    def kind(self) -> NDArray[np.str_]:
+    def kind(self) -> Strings:
         """Kind of each pair."""
         return np.tile(self.kinds, len(self.probes))
 
@@ -85,7 +85,7 @@ def drawn_pairs(posteriors: Posteriors, n: int, seed: int = 0) -> Pairs:
     return Pairs(probes, np.concatenate([drawn, nearest.astype(np.int64)], axis=1), kinds)
 
 
-def twins(histories: csr_array, probes: NDArray[np.int64], seed: int = 0) -> csr_array:
+def twins(histories: csr_array, probes: Int64, seed: int = 0) -> csr_array:
     """Each probe's history with 95%, 80%, 50% and 20% of its clicks, at random, one after the other.
 
     (n_probes · 4, n_items) CSR; one click at least stays.
@@ -97,7 +97,7 @@ def twins(histories: csr_array, probes: NDArray[np.int64], seed: int = 0) -> csr
     order = np.lexsort((lots, rows))
     place = np.empty(whole.nnz, np.int64)
     place[order] = np.arange(whole.nnz) - np.repeat(whole.indptr[:-1], lengths)
-    return with_entries(whole, place < wanted[rows])
+    return filter_entries(whole, place < wanted[rows])
 
 
 def stacked(histories: csr_array, more: csr_array) -> csr_array:
@@ -105,7 +105,7 @@ def stacked(histories: csr_array, more: csr_array) -> csr_array:
     return csr_array(vstack([histories, more], format="csr"))
 
 
-def shared_clicks(histories: csr_array, u: NDArray[np.int64], v: NDArray[np.int64]) -> NDArray[np.int64]:
+def shared_clicks(histories: csr_array, u: Int64, v: Int64) -> Int64:
     """|S_u ∩ S_v| of each pair, (n_pairs,): the items that both clicked."""
     found, ones = np.empty(len(u), np.int64), binary(histories)
     for first in range(0, len(u), _BLOCK):

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
-from isotherm.data.interactions import with_entries
 from isotherm.errors import InteractionsError, UnsupportedError
+from isotherm.linalg.csr import filter_entries
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
-from isotherm.models.vae.scoring import posteriors
+from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.network.scoring import posteriors
+from isotherm.models.vae.objective.masking import Mask
 from isotherm.streams import stream
+from isotherm.types import Array, Float32, Int64
 
 _FEWEST = 10  # users
 
@@ -27,15 +27,15 @@ class Posteriors:
     mean, deviation: (n_users, latent) float32; the deviation is zero on a DAE, whose posterior is a point.
     """
 
-    mean: NDArray[np.float32]
-    deviation: NDArray[np.float32]
+    mean: Float32
+    deviation: Float32
 
     @classmethod
     def of(
         cls,
         network: Network,
         histories: csr_array,
-        keep: NDArray[np.float32] | None = None,
+        keep: Float32 | None = None,
         rng: np.random.Generator | None = None,
     ) -> "Posteriors":
         """Of histories (n_users, n_items) CSR.
@@ -48,16 +48,16 @@ class Posteriors:
     def __len__(self) -> int:
         return len(self.mean)
 
-    def take(self, rows: NDArray[Any]) -> "Posteriors":
+    def take(self, rows: Array) -> "Posteriors":
         """Of these users."""
         return Posteriors(self.mean[rows], self.deviation[rows])
 
     @property
-    def points(self) -> NDArray[np.float32]:
+    def points(self) -> Float32:
         """(n_users, 2 · latent): W₂ between two users is the Euclidean distance of their points."""
         return np.concatenate([self.mean, self.deviation], axis=1)
 
-    def drawn(self, noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    def drawn(self, noise: Float32) -> Float32:
         """Points z (n_users, n_draws, latent) from noise (n_draws, latent) that all users share.
 
         Sharing it couples any two users as W₂ does: it is the best transport between diagonal Gaussians.
@@ -65,7 +65,7 @@ class Posteriors:
         return self.mean[:, None, :] + self.deviation[:, None, :] * noise
 
 
-def noise(n: int, latent: int, seed: int, part: int = 0) -> NDArray[np.float32]:
+def noise(n: int, latent: int, seed: int, part: int = 0) -> Float32:
     """(n, latent) standard normal float32, each draw beside its negative, so that their mean is zero.
 
     An odd n has a zero as well: one draw alone is the posterior's mean.  part: other parts are independent.
@@ -74,7 +74,7 @@ def noise(n: int, latent: int, seed: int, part: int = 0) -> NDArray[np.float32]:
     return np.concatenate([half, -half, np.zeros((n % 2, latent))]).astype(np.float32)
 
 
-def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, NDArray[np.int64]]:
+def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, Int64]:
     """Histories (n_users, n_items) in the model's columns, and the rows of ``clicks`` they are of.
 
     Clicks on items that the model does not know are left out, and users whom that leaves without a click.
@@ -82,7 +82,7 @@ def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, NDArray[n
     """
     check_latent(model)
     columns = model.items_.rows(clicks.items.values)
-    kept = with_entries(clicks.matrix, columns[clicks.matrix.indices] >= 0)
+    kept = filter_entries(clicks.matrix, columns[clicks.matrix.indices] >= 0)
     matrix = csr_array(
         (kept.data, columns[kept.indices].astype(np.int32), kept.indptr),
         shape=(clicks.n_users, model.n_items),
@@ -106,9 +106,9 @@ def check_latent(model: Any) -> None:
         )
 
 
-def keep_of(model: VAERecommender, mask: Mask | None = None) -> NDArray[np.float32]:
+def keep_of(model: VAERecommender, mask: Mask | None = None) -> Float32:
     """(n_items,) chance that the encoder sees a click, of ``mask`` or the model's own at its best epoch."""
     clicks = torch.from_numpy(np.bincount(model.clicks_.indices, minlength=model.n_items))
     chosen = model.mask if mask is None else mask
-    found: NDArray[np.float32] = chosen.keep_probability(clicks, model.progress_.best_epoch).numpy()
+    found: Float32 = chosen.keep_probability(clicks, model.progress_.best_epoch).numpy()
     return found

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 import isotherm.geometry.gradients as g
 from isotherm.geometry.posteriors import Posteriors
 from isotherm.models.histories import checked_block
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.batch import Batch
+from isotherm.models.vae.network.batch import Batch
 from isotherm.streams import stream
+from isotherm.types import Float64
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Pull:
     """weight: λ_A, 0 without anchors.  eigenvalues: (n_users, latent), ascending, of H = ∂²(ℓ + β·KL)/∂μ²."""
 
     weight: float
-    eigenvalues: NDArray[np.float64]
+    eigenvalues: Float64
 
     @property
     def largest(self) -> float:
@@ -51,7 +51,7 @@ def pull(
     return Pull(model.anchors.weight, found + _beta(model, some)[:, None])
 
 
-def _beta(model: VAERecommender, histories: csr_array) -> NDArray[np.float64]:
+def _beta(model: VAERecommender, histories: csr_array) -> Float64:
     """β of each user when training ended: the KL term's own curvature in μ is β I."""
     beta = getattr(model, "beta", None)
     if beta is None:

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 import isotherm.geometry.gradients as g
@@ -31,8 +30,9 @@ from isotherm.geometry.distances import w1_bounds, w2
 from isotherm.geometry.pairs import Pairs, shared_clicks
 from isotherm.geometry.posteriors import Posteriors, noise
 from isotherm.models.histories import checked_block
-from isotherm.models.vae.networks import Network
+from isotherm.models.vae.network.layers import Network
 from isotherm.progress import stage
+from isotherm.types import Float32, Int64
 
 _ARRAYS = 14  # items-wide ones at a time, for each pair and point
 _FLAT = 1e-12  # a slope below it would make a radius infinite
@@ -90,11 +90,11 @@ def sharing(
     return Sharing(_with_inputs(pl.concat(parts), histories, posteriors, drawn, pairs), rate, loss)
 
 
-def _dense(histories: csr_array, rows: NDArray[np.int64]) -> torch.Tensor:
+def _dense(histories: csr_array, rows: Int64) -> torch.Tensor:
     return torch.from_numpy(histories[rows].toarray())
 
 
-def _points(posteriors: Posteriors, rows: NDArray[np.int64], drawn: NDArray[np.float32]) -> torch.Tensor:
+def _points(posteriors: Posteriors, rows: Int64, drawn: Float32) -> torch.Tensor:
     return torch.from_numpy(posteriors.take(rows).drawn(drawn))
 
 
@@ -102,8 +102,8 @@ def _rate(
     layers: g.Layers,
     histories: csr_array,
     posteriors: Posteriors,
-    probes: NDArray[np.int64],
-    drawn: NDArray[np.float32],
+    probes: Int64,
+    drawn: Float32,
     step: float,
 ) -> tuple[float, float]:
     """η at which the own step of an average probe takes the share ``step`` of its loss, and that loss."""
@@ -120,8 +120,8 @@ def _measured(
     histories: csr_array,
     posteriors: Posteriors,
     pairs: Pairs,
-    drawn: NDArray[np.float32],
-    fresh: NDArray[np.float32],
+    drawn: Float32,
+    fresh: Float32,
     rate: float,
     seed: int,
 ) -> pl.DataFrame:
@@ -167,7 +167,7 @@ def _with_inputs(
     frame: pl.DataFrame,
     histories: csr_array,
     posteriors: Posteriors,
-    drawn: NDArray[np.float32],
+    drawn: Float32,
     pairs: Pairs,
 ) -> pl.DataFrame:
     """The same with what the clicks and the posteriors say of each pair."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.checks import between, seeded, whole
@@ -24,10 +23,11 @@ from isotherm.geometry.posteriors import Posteriors, check_latent, histories_of,
 from isotherm.geometry.pull import Pull, pull
 from isotherm.geometry.sharing import Sharing, sharing
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
+from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.objective.masking import Mask
 from isotherm.progress import stage
 from isotherm.streams import stream, stream_seed
+from isotherm.types import Float32
 
 _UNTRAINED_PAIRS = 2000
 _TRANSPORT_PAIRS = 100
@@ -249,7 +249,7 @@ def _geometry(
     histories: csr_array,
     clean: Posteriors,
     pairs: Pairs,
-    keep: NDArray[np.float32],
+    keep: Float32,
     on_map: MapUsers,
     look: Look,
 ) -> Geometry:
@@ -303,9 +303,7 @@ def _transport(clean: Posteriors, pairs: pl.DataFrame, seed: int) -> Transport:
     )
 
 
-def _contraction(
-    histories: csr_array, keep: NDArray[np.float32], pairs: pl.DataFrame, seed: int
-) -> Contraction:
+def _contraction(histories: csr_array, keep: Float32, pairs: pl.DataFrame, seed: int) -> Contraction:
     """Of at most ``_MASKED_PAIRS`` of the pairs."""
     some = pairs.sample(min(_MASKED_PAIRS, pairs.height), seed=stream_seed(seed, "masked pairs"))
     return contraction(histories, keep, some["u"].to_numpy(), some["v"].to_numpy(), seed=seed)

@@ -8,16 +8,15 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from isotherm.checks import one_of, truth, whole
 from isotherm.data import IdMap, Interactions, Items
-from isotherm.data.interactions import row_blocks, rows_of, with_entries
 from isotherm.data.items import Kind
 from isotherm.errors import NotFittedError, ParameterError, TrainingError, UnsupportedError
+from isotherm.linalg.cosine import cosines
+from isotherm.linalg.csr import filter_entries, row_blocks, rows_of
 from isotherm.memory import check_memory
-from isotherm.models.cosines import cosines
 from isotherm.models.finite import check_weights, solvable
 from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown
@@ -36,6 +35,7 @@ from isotherm.models.requests import (
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
 from isotherm.state import Arrays, Stateful, restore, saved
+from isotherm.types import Array, Bools, Float32, UInt64
 from isotherm.untrusted import DamagedError
 
 _SCORE_BYTES = 64 * 2**20
@@ -159,7 +159,7 @@ class Recommender(Stateful, ABC):
         """Learn on a newer log; a model that holds something overrides this."""
         self._fit(clicks, items)
 
-    def score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def score(self, user_items: csr_array) -> Float32:
         """Scores (n_users, n_items) float32 for a block of histories; higher is better.
 
         user_items: scipy.sparse (n_users, n_items), weights of clicks >= 0, one column an item of ``items_``.
@@ -170,7 +170,7 @@ class Recommender(Stateful, ABC):
         return self._score(block) if block.shape[0] else np.empty(block.shape, dtype=np.float32)
 
     @abstractmethod
-    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> Float32:
         """Scores of a block that ``checked_block`` has passed; at least one row."""
 
     @property
@@ -318,15 +318,15 @@ class Recommender(Stateful, ABC):
         by_field, certainty = self._by_field(history, column), self._certainty_of(column)
         return Explanation(user, item, float(shares.sum()), by_item, by_field, certainty)
 
-    def _nearness(self, column: int) -> NDArray[np.float32]:
+    def _nearness(self, column: int) -> Float32:
         """How near each item is to the one at ``column``, (n_items,)."""
         raise UnsupportedError(f"{self.name} knows no similarity between items; item-knn, ease or marec do")
 
-    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32] | csr_array:
+    def _user_vectors(self, user_items: csr_array) -> Float32 | csr_array:
         """What users are compared by, (n_users, width): where there is no latent space, their histories."""
         return user_items
 
-    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+    def _shares(self, history: csr_array, column: int) -> Float32:
         """What each click of one user's history gives to the score of an item, in its order."""
         raise UnsupportedError(f"{self.name} has no exact explanation of a score")
 
@@ -379,19 +379,19 @@ class Recommender(Stateful, ABC):
         """The column of one item id."""
         return int(self._fitted().items_.known_rows(one_id("item", item), "item")[0])
 
-    def _histories(self, rows: NDArray[Any]) -> csr_array:
+    def _histories(self, rows: Array) -> csr_array:
         """Click histories of the fitted users at ``rows``, over the catalogue; of row -1, an empty one."""
         block = self.clicks_[np.maximum(rows, 0)]
         if (rows < 0).any():
-            block = with_entries(block, (rows >= 0)[rows_of(block)])
+            block = filter_entries(block, (rows >= 0)[rows_of(block)])
         return csr_array((block.data, block.indices, block.indptr), shape=(len(rows), self.n_items))
 
     def _best(
         self,
-        scores: NDArray[np.float32],
+        scores: Float32,
         k: int,
-        candidate_sets: Sequence[NDArray[np.bool_] | None],
-        tie_seeds: NDArray[np.uint64] | None = None,
+        candidate_sets: Sequence[Bools | None],
+        tie_seeds: UInt64 | None = None,
     ) -> list[TopK]:
         """The list of each row of scores in each set of candidates: what ``recommend`` and evaluation show.
 
@@ -405,7 +405,7 @@ class Recommender(Stateful, ABC):
         showable = Showable.of(self.items_, asked.given, candidates, exclude, unknown)
         return showable if len(asked.places) == asked.given else showable.take(asked.places)
 
-    def _scores(self, histories: csr_array) -> NDArray[np.float32]:
+    def _scores(self, histories: csr_array) -> Float32:
         """Scores of a block of histories; of an empty one the items' numbers of clicks."""
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
             scores = self._score(histories)
@@ -414,7 +414,7 @@ class Recommender(Stateful, ABC):
             scores[empty] = np.bincount(self.clicks_.indices, minlength=self.n_items)
         return scores
 
-    def _finite_best(self, scores: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> TopK:
+    def _finite_best(self, scores: Float32, k: int, allowed: Bools | None) -> TopK:
         """The list of each row. Raises ParameterError where a score is not finite."""
         try:
             columns, best = self._best(scores, k, [allowed])[0]
@@ -454,10 +454,10 @@ class Recommender(Stateful, ABC):
 def _nearest(
     name: str,
     ids: IdMap,
-    near: NDArray[np.float32],
+    near: Float32,
     itself: int,
     k: int,
-    allowed: NDArray[np.bool_] | None = None,
+    allowed: Bools | None = None,
 ) -> pl.DataFrame:
     """The k ids of the largest ``near`` (n,), without the one they are near to and those at 0.
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isotherm.errors import InteractionsError, ScoreError, TrainingError
+from isotherm.types import Float32
 
 _LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over millions of users, fit into float32
 
 
-def check_weights(weights: NDArray[np.float32]) -> None:
+def check_weights(weights: Float32) -> None:
     """Raise InteractionsError where float32 cannot add up the squares of click weights."""
     low, high = float(weights.min()), float(weights.max())
     if low < _LEAST or high > _LARGEST:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from isotherm.errors import InteractionsError
+from isotherm.types import Array, Float32
 
 
 def checked_block(block: Any, n_items: int) -> csr_array:
@@ -56,7 +56,7 @@ def _as_sparse(block: Any) -> Any:
     return block if block.format in ("csr", "csc", "coo") else block.tocoo()
 
 
-def _weights(data: NDArray[Any]) -> NDArray[np.float32]:
+def _weights(data: Array) -> Float32:
     """Weights as float32, finite and not negative after the cast."""
     if data.dtype.kind not in "buif":
         raise InteractionsError(f"the block of histories holds {data.dtype}; weights of clicks are numbers")
@@ -98,7 +98,7 @@ def _check_layout(block: Any) -> None:
     _check_range("column" if by_row else "row", indices, block.shape[1 if by_row else 0])
 
 
-def _check_range(name: str, found: NDArray[Any], size: int) -> None:
+def _check_range(name: str, found: Array, size: int) -> None:
     if len(found) and not 0 <= found.min() <= found.max() < size:
         wrong = found.min() if found.min() < 0 else found.max()
         raise InteractionsError(f"the block of histories holds {name} {wrong}; {name}s are 0 to {size - 1}")

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from isotherm.checks import between, names
@@ -20,12 +19,13 @@ from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender
-from isotherm.models.ease import EASE
+from isotherm.models.linear.ease import EASE
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.requests import check_data
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
 from isotherm.state import Inner, Plain, Sparse
+from isotherm.types import Bools, Float32, Int32, UInt64
 from isotherm.untrusted import Number
 
 POOL = 200  #: items of a list that are chosen from; what comes after them keeps its order
@@ -133,15 +133,15 @@ class MMR(Recommender):
         self.profiles_, self.directions_ = profiles, directions
         self.unknown_ = _mean_cosine(directions)
 
-    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> Float32:
         return self.model_._score(user_items)
 
     def _best(
         self,
-        scores: NDArray[np.float32],
+        scores: Float32,
         k: int,
-        candidate_sets: Sequence[NDArray[np.bool_] | None],
-        tie_seeds: NDArray[np.uint64] | None = None,
+        candidate_sets: Sequence[Bools | None],
+        tie_seeds: UInt64 | None = None,
     ) -> list[TopK]:
         wide = min(max(k, POOL), scores.shape[1])
         return [
@@ -149,20 +149,20 @@ class MMR(Recommender):
             for columns, best in self.model_._best(scores, wide, candidate_sets, tie_seeds)
         ]
 
-    def _reranked(self, columns: NDArray[np.int32], best: NDArray[np.float32], k: int) -> TopK:
+    def _reranked(self, columns: Int32, best: Float32, k: int) -> TopK:
         """The first k of the pool as they are chosen, then what the pool did not hold."""
         pool = columns[:, :POOL], best[:, :POOL]
         chosen, scores = rerank(pool, k, self.directions_, self.diversity, self.unknown_)
         rest = slice(POOL, max(k, POOL))
         return np.hstack([chosen, columns[:, rest]]), np.hstack([scores, best[:, rest]])
 
-    def _nearness(self, column: int) -> NDArray[np.float32]:
+    def _nearness(self, column: int) -> Float32:
         return self.model_._nearness(column)
 
-    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32] | csr_array:
+    def _user_vectors(self, user_items: csr_array) -> Float32 | csr_array:
         return self.model_._user_vectors(user_items)
 
-    def _shares(self, history: csr_array, column: int) -> NDArray[np.float32]:
+    def _shares(self, history: csr_array, column: int) -> Float32:
         return self.model_._shares(history, column)  # of the score, which is the wrapped model's
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:

@@ -3,12 +3,12 @@
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
 from isotherm.models.base import Recommender
 from isotherm.state import Dense
+from isotherm.types import Float32
 
 
 class Popularity(Recommender):
@@ -16,13 +16,13 @@ class Popularity(Recommender):
 
     name: ClassVar[str] = "popularity"
 
-    item_clicks_: NDArray[np.float32]  #: (n_items,)
+    item_clicks_: Float32  #: (n_items,)
 
     learned = (Dense("item_clicks_", np.float32, ("n_items",), least=0),)
 
     def _fit(self, clicks: Interactions, items: Items | None) -> None:
         self.item_clicks_ = clicks.item_clicks().astype(np.float32)
 
-    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> Float32:
         """Click counts, the same row for each user."""
         return np.tile(self.item_clicks_, (user_items.shape[0], 1))

@@ -7,16 +7,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.id_types import as_ids
-from isotherm.data.interactions import rows_of, with_entries
 from isotherm.data.wording import listed
 from isotherm.errors import InteractionsError, ParameterError, brief
+from isotherm.linalg.csr import filter_entries, rows_of
 from isotherm.progress import note
 from isotherm.ranking.topk import hide
+from isotherm.types import Bools, Float32, Int64
 
 #: what becomes of an id that the model does not know
 Unknown = Literal["error", "skip", "popular"]
@@ -84,7 +84,7 @@ def one_id(name: str, value: Any) -> list[Any]:
     return [value]
 
 
-def found(ids: IdMap, asked: Any, what: str, unknown: str, done: str) -> NDArray[np.int64]:
+def found(ids: IdMap, asked: Any, what: str, unknown: str, done: str) -> Int64:
     """Row of each id; of an unknown one -1 where ``unknown`` is not "error".
 
     what: user or item.  done: what becomes of the unknown, for the note that counts them.
@@ -108,7 +108,7 @@ class Asked:
 
     ids: pl.Series
     histories: csr_array
-    places: NDArray[np.int64]
+    places: Int64
     given: int
 
     @classmethod
@@ -116,12 +116,12 @@ class Asked:
         """Everybody who was given."""
         return cls(ids, histories, np.arange(len(ids)), len(ids))
 
-    def only(self, places: NDArray[np.int64]) -> "Asked":
+    def only(self, places: Int64) -> "Asked":
         """Those at ``places``."""
         return Asked(self.ids.gather(places), self.histories[places], places, self.given)
 
 
-def asked_users(users: Any, known: IdMap, unknown: str) -> tuple[pl.Series, NDArray[np.int64]]:
+def asked_users(users: Any, known: IdMap, unknown: str) -> tuple[pl.Series, Int64]:
     """The ids of users, as the model has them where it knows them, and their rows, -1 where it does not."""
     if users is None:
         return known.values, np.arange(len(known))
@@ -154,7 +154,7 @@ def asked_histories(histories: Any, items: IdMap, unknown: str) -> Asked:
         clicked, given, unweighted = _from_lists(histories)
         ids = IdMap.numbered(given.shape[0]).values
         columns = _of_histories(items, clicked, unknown)
-    left = with_entries(given, columns >= 0)
+    left = filter_entries(given, columns >= 0)
     block = csr_array(
         (left.data, columns[columns >= 0].astype(np.int32), left.indptr), shape=(len(ids), len(items))
     )
@@ -171,11 +171,11 @@ def asked_histories(histories: Any, items: IdMap, unknown: str) -> Asked:
     return asked.only(np.flatnonzero(~emptied)) if unknown == "skip" and emptied.any() else asked
 
 
-def _of_histories(items: IdMap, clicked: Any, unknown: str) -> NDArray[np.int64]:
+def _of_histories(items: IdMap, clicked: Any, unknown: str) -> Int64:
     return found(items, clicked, "item", unknown, "left out of histories")
 
 
-def _from_lists(histories: Any) -> tuple[list[Any], csr_array, NDArray[np.bool_]]:
+def _from_lists(histories: Any) -> tuple[list[Any], csr_array, Bools]:
     """All items of all histories, one after the other, and a CSR matrix of their weights in that order.
 
     Last, which histories (n,) have no weights: each item counts once.
@@ -236,7 +236,7 @@ class Showable:
     candidates of each user and what each must not be shown; None where that is the same for everybody.
     """
 
-    to_all: NDArray[np.bool_] | None = None
+    to_all: Bools | None = None
     only: csr_array | None = None
     never: csr_array | None = None
 
@@ -258,12 +258,12 @@ class Showable:
             never if isinstance(never, csr_array) else None,
         )
 
-    def take(self, users: NDArray[np.int64]) -> "Showable":
+    def take(self, users: Int64) -> "Showable":
         """The same for some of the users."""
         sets = (None if matrix is None else csr_array(matrix[users]) for matrix in (self.only, self.never))
         return Showable(self.to_all, *sets)
 
-    def hide_others(self, scores: NDArray[np.float32], users: slice) -> None:
+    def hide_others(self, scores: Float32, users: slice) -> None:
         """Set the scores (n_users, n_items) of what each of the users must not be shown to -inf, in place."""
         if self.only is not None:
             only = csr_array(self.only[users])
@@ -277,7 +277,7 @@ class Showable:
 
 def _item_sets(
     name: str, given: Any, items: IdMap, n_users: int | None, unknown: str
-) -> NDArray[np.bool_] | csr_array | None:
+) -> Bools | csr_array | None:
     """Flags (n_items,) of ids for all, or a CSR matrix (n_users, n_items) of one list a user."""
     if given is None:
         return None
@@ -300,10 +300,10 @@ def _item_sets(
     whole = csr_array(
         (np.ones(len(columns), bool), np.maximum(columns, 0), starts), shape=(n_users, len(items))
     )
-    return with_entries(whole, columns >= 0)
+    return filter_entries(whole, columns >= 0)
 
 
-def _lists_a_user(name: str, given: Any) -> tuple[pl.Series | list[Any], NDArray[np.int64]] | None:
+def _lists_a_user(name: str, given: Any) -> tuple[pl.Series | list[Any], Int64] | None:
     """All ids of all lists, one after the other, and the lists' lengths; None where there are no lists."""
     if isinstance(given, pl.Series):
         if given.dtype not in (pl.List, pl.Array):

@@ -8,17 +8,17 @@ users at a time.
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.data.interactions import row_blocks
+from isotherm.linalg.csr import row_blocks
 from isotherm.ranking.metrics import PerUser
+from isotherm.types import Bools, Float64, Int32
 
 _ALPHA = 0.01  # of Steck 2018, § 3.1: how much of p is mixed into q, so that KL stays finite
 _DENSE_BYTES = 32 * 2**20
 
 
-def intra_list_diversity(columns: NDArray[np.int32], directions: csr_array) -> PerUser:
+def intra_list_diversity(columns: Int32, directions: csr_array) -> PerUser:
     """diversity@k: mean distance 1 − xᵢ·xⱼ over the pairs of a list (Smyth and McClave 2001), in [0, 1].
 
     directions: (n_items, n_values) CSR, rows x of unit length, or zero for an item without metadata.
@@ -32,9 +32,7 @@ def intra_list_diversity(columns: NDArray[np.int32], directions: csr_array) -> P
     return np.asarray(np.clip(1 - (squares - n) / pairs, 0.0, 1.0))
 
 
-def calibration(
-    columns: NDArray[np.int32], histories: csr_array, shares: csr_array
-) -> tuple[PerUser, PerUser]:
+def calibration(columns: Int32, histories: csr_array, shares: csr_array) -> tuple[PerUser, PerUser]:
     """calibration-kl@k and calibration-js@k: how far a list's distribution is from its user's; 0 is the same.
 
     p(g|u) is the mean of the items of the history, by the weights of their clicks, q(g|u) that of the list
@@ -58,19 +56,19 @@ def calibration(
     return kl, js
 
 
-def _described(vectors: csr_array) -> NDArray[np.bool_]:
+def _described(vectors: csr_array) -> Bools:
     """(n_items,) whether an item has metadata."""
     return np.asarray(np.diff(vectors.indptr) > 0)
 
 
-def _lists(columns: NDArray[np.int32], described: NDArray[np.bool_]) -> csr_array:
+def _lists(columns: Int32, described: Bools) -> csr_array:
     """(n_users, n_items) CSR with a 1 for each item of a list that has metadata."""
     kept = (columns >= 0) & described[columns]
     starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     return csr_array((np.ones(starts[-1]), columns[kept], starts), shape=(len(columns), len(described)))
 
 
-def _means(weights: csr_array, shares: csr_array, size: int) -> Iterator[NDArray[np.float64]]:
+def _means(weights: csr_array, shares: csr_array, size: int) -> Iterator[Float64]:
     """Distribution over the values, or zeros, of each row of ``weights``: dense, ``size`` rows at a time."""
     for block in row_blocks(weights, size):
         sums = (block.astype(np.float64) @ shares).toarray()
@@ -78,7 +76,7 @@ def _means(weights: csr_array, shares: csr_array, size: int) -> Iterator[NDArray
         yield np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
 
 
-def _kl(p: NDArray[np.float64], q: NDArray[np.float64]) -> PerUser:
+def _kl(p: Float64, q: Float64) -> PerUser:
     """Σ_g p(g) ln(p(g) / q(g)), with q(g) > 0 wherever p(g) > 0; rounding never makes it negative."""
     ratio = np.divide(p, q, out=np.ones_like(p), where=p > 0)
     return np.asarray(np.maximum((p * np.log(ratio)).sum(axis=1), 0.0))

@@ -7,18 +7,18 @@ n_targets: (n_users,) how many targets each user has, at least 1.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from isotherm.kernels import Array, kernel
+from isotherm.kernels import kernel
 from isotherm.threads import run_bands
+from isotherm.types import Array, Bools, Float64, Int32, Int64
 
-Hits = NDArray[np.bool_]
-Counts = NDArray[np.int64]
-PerUser = NDArray[np.float64]
+Hits = Bools
+Counts = Int64
+PerUser = Float64
 
 
-def rank_hits(columns: NDArray[np.int32], targets: csr_array) -> Hits:
+def rank_hits(columns: Int32, targets: csr_array) -> Hits:
     """Which recommended columns (n_users, k; -1 for none) are targets (n_users × n_items, sorted CSR)."""
     hits = np.zeros(columns.shape, dtype=np.bool_)
     run_bands(_mark_hits, len(columns), columns, targets.indptr, targets.indices, hits, smallest=256)
@@ -71,14 +71,14 @@ def self_information(item_clicks: Counts, n_users: int) -> PerUser:
     return -np.log2((item_clicks + 1) / (n_users + 1))
 
 
-def novelty(columns: NDArray[np.int32], information: PerUser) -> PerUser:
+def novelty(columns: Int32, information: PerUser) -> PerUser:
     """Mean self-information (bits) of each user's list; higher means less obvious items."""
     shown = columns >= 0
     values = np.where(shown, information[columns], 0.0)
     return np.asarray(values.sum(axis=1) / np.maximum(shown.sum(axis=1), 1))
 
 
-def exposure(columns: NDArray[np.int32], n_items: int) -> Counts:
+def exposure(columns: Int32, n_items: int) -> Counts:
     """How many lists hold each item, (n_items,)."""
     return np.bincount(columns[columns >= 0], minlength=n_items)
 

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.kernels import Array, kernel
+from isotherm.kernels import kernel
 from isotherm.ranking.topk import TopK
 from isotherm.threads import run_bands
+from isotherm.types import Array
 
 
 def rerank(pools: TopK, k: int, directions: csr_array, diversity: float, unknown: float) -> TopK:

@@ -10,26 +10,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from isotherm.errors import ScoreError
-from isotherm.kernels import Array, kernel
+from isotherm.kernels import kernel
 from isotherm.threads import run_bands
+from isotherm.types import Array, Bools, Float32, Int32, UInt64
 
 _CHUNK = 64
 _SIGNLESS = np.int32(0x7FFFFFFF)
 _ONE = np.int32(1)
 _FEW = 16
 
-TopK = tuple[NDArray[np.int32], NDArray[np.float32]]
+TopK = tuple[Int32, Float32]
 
 
 def top_k(
-    scores: NDArray[np.float32],
+    scores: Float32,
     k: int,
-    candidates: NDArray[np.bool_] | None = None,
-    tie_seeds: NDArray[np.uint64] | None = None,
+    candidates: Bools | None = None,
+    tie_seeds: UInt64 | None = None,
 ) -> TopK:
     """Columns and scores of the k best items a row, best first.
 
@@ -43,10 +43,10 @@ def top_k(
 
 
 def top_k_each(
-    scores: NDArray[np.float32],
+    scores: Float32,
     k: int,
-    candidate_sets: Sequence[NDArray[np.bool_] | None],
-    tie_seeds: NDArray[np.uint64] | None = None,
+    candidate_sets: Sequence[Bools | None],
+    tie_seeds: UInt64 | None = None,
 ) -> list[TopK]:
     """``top_k`` for several sets of candidates while each row of scores is at hand."""
     n_rows, n_items = scores.shape
@@ -65,7 +65,7 @@ def top_k_each(
     return list(zip(columns, best, strict=True))
 
 
-def hide(scores: NDArray[np.float32], seen: csr_array) -> None:
+def hide(scores: Float32, seen: csr_array) -> None:
     """Set the scores of the items in ``seen`` (the same shape, CSR) to -inf, in place."""
     run_bands(_hide_rows, scores.shape[0], scores, seen.indptr, seen.indices, smallest=64)
 

@@ -14,8 +14,8 @@ from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import Look, study
 from isotherm.launcher import end_with_parent
-from isotherm.models.vae.checkpoint import LOG
-from isotherm.models.vae.masking import Bernoulli
+from isotherm.models.vae.objective.masking import Bernoulli
+from isotherm.models.vae.training.checkpoint import LOG
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
 
 _USERS = 2000  # whose geometry is looked at

@@ -29,7 +29,7 @@ from isotherm.files import locked, told, write_json
 from isotherm.folders import SWEEP, check_folder
 from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
-from isotherm.progress import stage, tell
+from isotherm.progress import set_status, stage
 from isotherm.threads import thread_count
 from isotherm.untrusted import DamagedError, Each, Number, Or, Whole, expect, read_json
 
@@ -293,7 +293,7 @@ def _run(folder: Path, cells: list[str], n_cells: int, jobs: int) -> None:
                         raise TrainingError(_failure(folder, cell))
                     _told(folder, cell).unlink()
                     advance(1)
-                    tell(f"{cell} done")
+                    set_status(f"{cell} done")
         finally:
             for process in running.values():
                 process.terminate()

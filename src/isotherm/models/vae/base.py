@@ -7,33 +7,40 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import nn
 
 from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
-from isotherm.data.interactions import with_entries
 from isotherm.errors import TrainingError
 from isotherm.folders import RUN, check_folder
+from isotherm.linalg.cosine import cosines
+from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
-from isotherm.models.cosines import cosines
-from isotherm.models.item_item import DenseWeights
+from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.parameters import part_of
 from isotherm.models.requests import check_data
-from isotherm.models.vae.anchors import AnchorTerm, ItemAnchors, cold_anchors
-from isotherm.models.vae.checkpoint import described, digest, digest_of_rows
-from isotherm.models.vae.masking import MASKS, Bernoulli, Mask
-from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import Guide, Reconstruction, Term
-from isotherm.models.vae.scoring import logits, posteriors
-from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import SKIPS, EASESkip, LinearPath, NoSkip, Skip, candidate_scales
-from isotherm.models.vae.tables import ItemTable
-from isotherm.models.vae.training import Phase, Progress, Trainer
-from isotherm.models.vae.validation import Validation, held_out
+from isotherm.models.vae.network.item_table import ItemTable
+from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.network.scoring import logits, posteriors
+from isotherm.models.vae.objective.anchors import AnchorTerm, ItemAnchors, cold_anchors
+from isotherm.models.vae.objective.ease_term import (
+    SKIPS,
+    EASESkip,
+    LinearPath,
+    NoSkip,
+    Skip,
+    candidate_scales,
+)
+from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.objective.terms import Guide, Reconstruction, Term
+from isotherm.models.vae.training.checkpoint import described, digest, digest_of_rows
+from isotherm.models.vae.training.settings import Training
+from isotherm.models.vae.training.trainer import Phase, Progress, Trainer
+from isotherm.models.vae.training.validation import Validation, held_out
 from isotherm.state import Dense, Field, Inner, Plain
 from isotherm.torch_state import without_weights
+from isotherm.types import Bools, Float32
 from isotherm.untrusted import Number, Whole
 
 _PROGRESS = {"epoch": Whole(), "best_epoch": Whole(), "best": Number()}
@@ -56,7 +63,7 @@ class VAERecommender(Recommender):
     }
 
     network_: Network
-    anchors_: NDArray[np.float32] | None  #: (n_items, latent) e_i, or None where anchors are off
+    anchors_: Float32 | None  #: (n_items, latent) e_i, or None where anchors are off
     skip_: LinearPath | None  #: the linear path beside the network
     progress_: Progress  #: how the training went: epochs, best metric
     _valid: Interactions | None = None  #: while ``fit`` runs, and so is ``_run``
@@ -211,17 +218,17 @@ class VAERecommender(Recommender):
         return reads
 
     def _linear_path(
-        self, matrix: csr_array, stays: NDArray[np.bool_], validation: Validation | None
+        self, matrix: csr_array, stays: Bools, validation: Validation | None
     ) -> LinearPath | None:
         """The skip path, its scale the one that ranks the validation users best."""
         if not isinstance(self.skip, EASESkip):
             return None
-        weights = self.skip.fitted(with_entries(matrix, np.repeat(stays, np.diff(matrix.indptr))))
+        weights = self.skip.fitted(filter_entries(matrix, np.repeat(stays, np.diff(matrix.indptr))))
         scales = candidate_scales(self.skip, validation is not None)
         if validation is None or len(scales) == 1:
             return LinearPath(weights, scales[0])
 
-        def blended(x: csr_array) -> Iterator[NDArray[np.float32]]:
+        def blended(x: csr_array) -> Iterator[Float32]:
             network, linear = logits(self.network_, x), weights.scores(x)
             for scale in scales:
                 yield network + np.float32(scale) * linear
@@ -243,21 +250,21 @@ class VAERecommender(Recommender):
         """
         raise NotImplementedError
 
-    def _score(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _score(self, user_items: csr_array) -> Float32:
         """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
         found = logits(self.network_, user_items)
         return found if self.skip_ is None else self.skip_.add_to(found, user_items)
 
-    def _nearness(self, column: int) -> NDArray[np.float32]:
+    def _nearness(self, column: int) -> Float32:
         """Cosines of weights in the last layer."""
         weights = self.network_.last.weight.detach().numpy()
         return cosines(weights, weights[column])
 
-    def _user_vectors(self, user_items: csr_array) -> NDArray[np.float32]:
+    def _user_vectors(self, user_items: csr_array) -> Float32:
         """Means of the posteriors."""
         return posteriors(self.network_, user_items)[0]
 
-    def posterior(self, user_items: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def posterior(self, user_items: csr_array) -> tuple[Float32, Float32 | None]:
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
         return posteriors(self._fitted().network_, user_items)
 

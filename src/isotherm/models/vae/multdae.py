@@ -5,15 +5,15 @@ from typing import ClassVar
 
 from torch import nn
 
-from isotherm.models.vae import networks
-from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import Term
-from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import Skip
-from isotherm.models.vae.training import Phase
+from isotherm.models.vae.network import layers
+from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.objective.anchors import ItemAnchors
+from isotherm.models.vae.objective.ease_term import Skip
+from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.terms import Term
+from isotherm.models.vae.training.settings import Training
+from isotherm.models.vae.training.trainer import Phase
 
 
 class MultDAE(VAERecommender):
@@ -40,7 +40,7 @@ class MultDAE(VAERecommender):
         )
 
     def new_network(self, n_items: int) -> Network:
-        return networks.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
+        return layers.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
 
     def _phases(
         self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]

@@ -7,16 +7,16 @@ from torch import nn
 
 from isotherm.checks import at_least
 from isotherm.models.parameters import part_of
-from isotherm.models.vae import networks
-from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.beta import BETAS, Annealed, Beta
-from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import GaussianKL, Term
-from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import Skip
-from isotherm.models.vae.training import Phase
+from isotherm.models.vae.network import layers
+from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.objective.anchors import ItemAnchors
+from isotherm.models.vae.objective.beta import BETAS, Annealed, Beta
+from isotherm.models.vae.objective.ease_term import Skip
+from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.terms import GaussianKL, Term
+from isotherm.models.vae.training.settings import Training
+from isotherm.models.vae.training.trainer import Phase
 
 
 class MultVAE(VAERecommender):
@@ -52,7 +52,7 @@ class MultVAE(VAERecommender):
         self.free_bits = at_least("free_bits", free_bits, 0)
 
     def new_network(self, n_items: int) -> Network:
-        return networks.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
+        return layers.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
 
     def _phases(
         self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]

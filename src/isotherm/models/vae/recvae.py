@@ -8,16 +8,16 @@ from torch import nn
 
 from isotherm.checks import whole
 from isotherm.models.parameters import part_of
-from isotherm.models.vae import networks
-from isotherm.models.vae.anchors import ItemAnchors
 from isotherm.models.vae.base import VAERecommender
-from isotherm.models.vae.beta import BETAS, Beta, PerClick
-from isotherm.models.vae.masking import Mask
-from isotherm.models.vae.networks import Network
-from isotherm.models.vae.objective import CompositeKL, Term
-from isotherm.models.vae.settings import Training
-from isotherm.models.vae.skip import Skip
-from isotherm.models.vae.training import Phase
+from isotherm.models.vae.network import layers
+from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.objective.anchors import ItemAnchors
+from isotherm.models.vae.objective.beta import BETAS, Beta, PerClick
+from isotherm.models.vae.objective.ease_term import Skip
+from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.terms import CompositeKL, Term
+from isotherm.models.vae.training.settings import Training
+from isotherm.models.vae.training.trainer import Phase
 
 
 class RecVAE(VAERecommender):
@@ -50,7 +50,7 @@ class RecVAE(VAERecommender):
         self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
 
     def new_network(self, n_items: int) -> Network:
-        return networks.RecVAE(n_items, self.hidden, self.latent, self.seed)
+        return layers.RecVAE(n_items, self.hidden, self.latent, self.seed)
 
     def _phases(
         self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]

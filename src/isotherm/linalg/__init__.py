@@ -1,0 +1,7 @@
+"""The numerics that every model stands on: no ids, no items, no models, only arrays.
+
+csr             rows and columns of CSR matrices: index pointers, groups, selection, packing
+gram            the Gram matrix of a click log, a block of users at a time
+cholesky        blocked factorization and inverse in place
+cosine          cosines of many vectors with one
+"""

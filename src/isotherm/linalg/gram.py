@@ -1,0 +1,70 @@
+"""The item Gram matrix C = XᵀX, a pass over user blocks.
+
+The floor is n_u² multiply-adds for a user of n_u clicks; symmetry halves it. Each thread owns a band of
+output rows, so a row stays in the first-level cache while the users of its item add to it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from isotherm.kernels import kernel
+from isotherm.threads import run_bands
+from isotherm.types import Array
+
+
+def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32) -> Array:
+    """Sum of BᵀB over ``blocks`` (users × items CSR, indices sorted).
+
+    Returns (n_items, n_items), symmetric, C order. Counts are exact in float32 up to 16.7 million users.
+    """
+    total = np.zeros((n_items, n_items), dtype=dtype)
+    for block in blocks:
+        # where each click stands in the CSR, item by item: from there on lie the columns past the diagonal
+        place = csr_array((np.arange(block.nnz), block.indices, block.indptr), shape=block.shape).tocsc()
+        run_bands(
+            _add_upper_rows, n_items,
+            place.indptr, place.indices, place.data, block.indptr, block.indices, block.data, total,
+            smallest=16,
+        )  # fmt: skip
+    mirror_upper(total)
+    return total
+
+
+def mirror_upper(matrix: Array) -> None:
+    """Copy the upper triangle of a square matrix onto its lower one, in place."""
+    run_bands(_mirror, len(matrix), matrix, smallest=64)
+
+
+@kernel
+def _add_upper_rows(
+    first: int,
+    last: int,
+    item_starts: Array,
+    item_users: Array,
+    item_places: Array,
+    starts: Array,
+    items: Array,
+    weights: Array,
+    total: Array,
+) -> None:
+    for i in range(first, last):
+        row = total[i]
+        for c in range(item_starts[i], item_starts[i + 1]):
+            place = item_places[c]
+            weight = weights[place]
+            for p in range(place, starts[item_users[c] + 1]):
+                row[items[p]] += weight * weights[p]
+
+
+@kernel
+def _mirror(first: int, last: int, matrix: Array) -> None:
+    tile = 64
+    for i0 in range(first, last, tile):
+        i1 = min(i0 + tile, last)
+        for j0 in range(0, i1, tile):
+            for i in range(i0, i1):
+                for j in range(j0, min(j0 + tile, i)):
+                    matrix[i, j] = matrix[j, i]

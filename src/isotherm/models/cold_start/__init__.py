@@ -1,0 +1,5 @@
+"""What MARec and kernel ridge share: how a model that must rank brand-new items learns from the ones it has.
+
+calibration     pseudo-cold items, and what is chosen on them
+encoding        which metadata fields are read, and how they are encoded
+"""

@@ -1,0 +1,264 @@
+"""Weighted SLIM (MARec, eq. 10-11): item-item weights, each column a least squares of its own in closed form.
+
+Column i is solved with weight 1 on the users who clicked i and w on the others:
+
+    (XᵀW_iX·T + λI + γe_ie_iᵀ) θ_i = XᵀW_iX·t_i,   T = I (plain), or I + αGD with metadata (MARec)
+
+Where clicks weigh much, θ_i is nearly e_i, and all that ranks other items is in the rest. So the rest is what
+is solved for: with A_i = XᵀW_iX·T + λI and u = A_i⁻¹e_i
+
+    θ_i = e_i − (λ + γ)·u / (1 + γu_i)
+
+(Sherman & Morrison), and with items measured in units of √(C_ii + λ) a tolerance means the same at every
+scale.
+
+W_i differs from item to item, so that a solve for each would cost items⁴ / 3. But XᵀW_iX = wC +
+(1 − w)X_UᵀX_U with U the users of i, and P = (wCT + λI)⁻¹ is one inverse for all. Behind P the matrix is
+I + (1 − w)X_UᵀX_U·TP, whose condition number (T = I) is at most 1/w whatever the data,
+as X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in about ½·ln(2/ε)/√w steps, and all items of a block
+take a step together: the cost of a step is one product with P and the clicks of each item's users.
+
+In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csc_array, csr_array
+
+from isotherm.checks import above, at_least, between
+from isotherm.data import Interactions, Items
+from isotherm.kernels import kernel
+from isotherm.linalg.csr import select_columns
+from isotherm.models.linear.ease import EASE
+from isotherm.models.linear.item_weights import DenseWeights, ItemItem
+from isotherm.models.marec.cold_operator import AlignmentOperator
+from isotherm.progress import stage
+from isotherm.state import Inner
+from isotherm.threads import run_bands
+from isotherm.types import Array, Float32, Float64, Int64
+
+_BLOCK_BYTES = 256 * 2**20  # of Krylov vectors
+_MOST_STEPS = 60
+
+
+class SLIM(ItemItem):
+    """Weighted SLIM: a ridge regression a column, clicks weighing more than their absence.
+
+    l2: λ₁.  nonclick_weight: w₁ in (0, 1], the weight of users who did not click the column's item.
+    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative,
+    items measured in units of their click vectors' lengths.
+    Memory: two items × items matrices in float32.
+    """
+
+    name: ClassVar[str] = "slim"
+
+    weights_: DenseWeights
+
+    learned = (Inner("weights_", DenseWeights.empty),)
+
+    def __init__(
+        self,
+        *,
+        l2: float = 500.0,
+        nonclick_weight: float = 0.5,
+        self_penalty: float = 800.0,
+        tolerance: float = 1e-4,
+    ) -> None:
+        self.l2 = above("l2", l2, 0)
+        self.nonclick_weight = between("nonclick_weight", nonclick_weight, 0, 1, "(]")
+        self.self_penalty = at_least("self_penalty", self_penalty, 0)
+        self.tolerance = between("tolerance", tolerance, 0, 1, "()")
+        above("l2 / nonclick_weight", self.l2 / self.nonclick_weight, 0)
+
+    def _memory(self, clicks: Interactions) -> float:
+        return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        warm = np.flatnonzero(clicks.item_clicks())
+        user_items = select_columns(clicks.matrix, warm)
+        weights = self.refined(user_items, self.shared(user_items))
+        self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
+
+    def shared(self, user_items: csr_array, product: Float32 | None = None) -> AlignmentOperator:
+        """P·w = (C + λ/w·I)⁻¹, which all columns share, as EASE's weights for λ/w and their diagonal.
+
+        product: the Gram matrix where the caller has it; it is overwritten.
+        """
+        ease = EASE(l2=self.l2 / self.nonclick_weight)
+        return AlignmentOperator.plain(*ease.solve(user_items, product), ease.l2)
+
+    def refined(
+        self, user_items: csr_array, shared: AlignmentOperator, aligned: Float32 | None = None
+    ) -> Float32:
+        """Θ (n_items, n_items): a row what a clicked item gives, a column what an item receives.
+
+        shared: of ``shared``, with the rare items where there are some.  aligned: αD_S·G_S, (s, n_items),
+        the rows of the rare items S.
+        """
+        n = user_items.shape[1]
+        weights = np.empty((n, n), dtype=np.float32)
+        by_item = csc_array(user_items)
+        lengths = self._lengths(by_item)
+        # alike popular items meet the tolerance after alike many steps
+        order = np.argsort(np.diff(by_item.indptr), kind="stable")
+        block = int(np.clip(_BLOCK_BYTES // (4 * 16 * n), 1, 512))
+        with stage("solve the columns of slim", n) as advance:
+            for first in range(0, n, block):
+                items = order[first : first + block]
+                system = _Columns(self, user_items, by_item, shared, aligned, items, lengths)
+                which = np.arange(len(items))
+                right = np.zeros((len(items), n), dtype=np.float32)
+                right[which, items] = 1
+                found = solved_rows(system.times, right, self.tolerance, _MOST_STEPS)
+                solved = system.behind(found)
+                solved /= lengths[items, None].astype(np.float32)
+                weights[:, items] = self._weighed(solved, items).T
+                advance(len(items))
+        return weights
+
+    def _weighed(self, solved: Float32, items: Int64) -> Float32:
+        """θ_i = e_i − (λ + γ)·u/(1 + γu_i) of each row u = A⁻¹e_i, in place."""
+        each = np.arange(len(items))
+        own = solved[each, items].astype(np.float64)
+        damped = 1 / (1 + self.self_penalty * own)
+        solved *= (-(self.l2 + self.self_penalty) * damped).astype(np.float32)[:, None]
+        solved[each, items] = (1 - self.l2 * own) * damped
+        return solved
+
+    def _lengths(self, by_item: csc_array) -> Float64:
+        """√(C_ii + λ) of each item, (n_items,)."""
+        squares = np.square(by_item.data, dtype=np.float64)
+        clicked = np.repeat(np.arange(by_item.shape[1]), np.diff(by_item.indptr))
+        return np.asarray(np.sqrt(np.bincount(clicked, squares, minlength=by_item.shape[1]) + self.l2))
+
+
+class _Columns:
+    """The systems of some items' columns; a vector of a system is a row here.
+
+    lengths: (n_items,) units: what is solved is D⁻¹AD⁻¹ with D = diag(lengths).
+    """
+
+    def __init__(
+        self,
+        slim: SLIM,
+        user_items: csr_array,
+        by_item: csc_array,
+        shared: AlignmentOperator,
+        aligned: Float32 | None,
+        items: Int64,
+        lengths: Float64,
+    ) -> None:
+        self._lengths = lengths.astype(np.float32)
+        self.weight = np.float32(slim.nonclick_weight)
+        self.user_items, self.by_item = user_items, by_item
+        self.shared, self.aligned, self.items = shared, aligned, items
+
+    def behind(self, rows: Float32) -> Float32:
+        """P·Dy: (m, n) rows of y to rows of z."""
+        solved = rows * (self._lengths * (self.shared.diagonal / self.weight))
+        solved -= solved @ self.shared.weights.T
+        return solved
+
+    def times(self, rows: Float32, which: Int64) -> Float32:
+        """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of the systems ``which``."""
+        solved, out = self.behind(rows), np.zeros_like(rows)
+        if self.aligned is not None:
+            solved += solved[:, self.shared.rare] @ self.aligned
+        self._add_clickers(solved, self.items[which], out)
+        out /= self._lengths
+        out += rows
+        return out
+
+    def _add_clickers(self, rows: Float32, items: Int64, out: Float32) -> None:
+        """out += (1 − w)·X_UᵀX_U·v, U the users of each row's item."""
+        x = self.user_items
+        run_bands(
+            _clickers, len(items), items, self.by_item.indptr, self.by_item.indices, x.indptr, x.indices,
+            x.data, 1 - self.weight, rows, out,
+        )  # fmt: skip
+
+
+def solved_rows(
+    times: Callable[[Float32, Int64], Float32],
+    right: Float32,
+    tolerance: float,
+    most: int,
+) -> Float32:
+    """Rows y with A_r·y = right, a system a row, by GMRES (Saad & Schultz 1986), all of them side by side.
+
+    times: A_r·v of rows v and their systems.  A row whose residual meets the tolerance rests.
+    """
+    m = len(right)
+    sizes = np.linalg.norm(right, axis=1)
+    basis = [np.divide(right, sizes[:, None], out=np.zeros_like(right), where=sizes[:, None] > 0)]
+    hessenberg = np.zeros((m, most + 1, most))
+    rotations: list[tuple[Float64, Float64]] = []
+    residual, steps = np.zeros((m, most + 1)), np.zeros(m, dtype=np.int64)
+    residual[:, 0] = sizes
+    open_ = np.flatnonzero(sizes > 0)
+    for k in range(most):
+        vector = times(basis[k][open_], open_)
+        column = np.zeros((len(open_), most + 1))
+        for _ in range(2):  # float32: once leaves the basis skew
+            for j, old in enumerate(basis):
+                share = np.einsum("rn,rn->r", old[open_], vector)
+                vector -= share[:, None] * old[open_]
+                column[:, j] += share
+        length = np.linalg.norm(vector, axis=1)
+        column[:, k + 1] = length
+        following = np.zeros_like(right)
+        following[open_] = vector / np.maximum(length, 1e-30)[:, None]
+        basis.append(following)
+        for j, (cosine, sine) in enumerate(rotations):
+            upper, lower = column[:, j].copy(), column[:, j + 1].copy()
+            column[:, j] = cosine[open_] * upper + sine[open_] * lower
+            column[:, j + 1] = cosine[open_] * lower - sine[open_] * upper
+        radius = np.maximum(np.hypot(column[:, k], column[:, k + 1]), 1e-300)
+        cosine, sine = np.ones(m), np.zeros(m)
+        cosine[open_], sine[open_] = column[:, k] / radius, column[:, k + 1] / radius
+        rotations.append((cosine, sine))
+        column[:, k], column[:, k + 1] = radius, 0
+        hessenberg[open_, :, k] = column
+        residual[:, k + 1] = -sine * residual[:, k]
+        residual[:, k] *= cosine
+        steps[open_] = k + 1
+        open_ = open_[np.abs(residual[open_, k + 1]) > tolerance * sizes[open_]]
+        if not len(open_):
+            break
+    solution = np.zeros_like(right)
+    deepest = int(steps.max(initial=0))
+    triangle = hessenberg[:, :deepest, :deepest]
+    resting = np.arange(deepest) >= steps[:, None]
+    triangle[resting[:, :, None] & np.eye(deepest, dtype=bool)] = 1
+    weights = np.linalg.solve(triangle, np.where(resting, 0, residual[:, :deepest])[:, :, None])[:, :, 0]
+    for j in range(deepest):
+        solution += weights[:, j, None].astype(np.float32) * basis[j]
+    return solution
+
+
+@kernel
+def _clickers(
+    first: int,
+    last: int,
+    items: Array,
+    item_starts: Array,
+    item_users: Array,
+    starts: Array,
+    columns: Array,
+    values: Array,
+    weight: float,
+    rows: Array,
+    out: Array,
+) -> None:
+    for r in range(first, last):
+        row, total = rows[r], out[r]
+        for c in range(item_starts[items[r]], item_starts[items[r] + 1]):
+            user = item_users[c]
+            product = np.float32(0)
+            for p in range(starts[user], starts[user + 1]):
+                product += values[p] * row[columns[p]]
+            product *= weight
+            for p in range(starts[user], starts[user + 1]):
+                total[columns[p]] += product * values[p]

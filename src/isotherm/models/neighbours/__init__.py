@@ -1,0 +1,6 @@
+"""Nearest neighbours: the plain baselines, on clicks and on metadata.
+
+item_knn        shrunk cosine between the click vectors of items
+content_knn     cosine between the metadata vectors of items
+top_neighbours  keeps the nearest of a band of similarities
+"""

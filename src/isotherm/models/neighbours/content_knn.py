@@ -1,0 +1,94 @@
+"""Nearest neighbours on metadata: the plain baseline for brand-new items."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.sparse import csr_array, hstack, vstack
+
+from isotherm.checks import at_least, whole
+from isotherm.data import Interactions, Items
+from isotherm.data.items import Kind
+from isotherm.features.encoders import Weighting
+from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.models.catalogue import extended_catalogue
+from isotherm.models.cold_start.encoding import ReadsMetadata
+from isotherm.models.linear.item_weights import ItemItem, SparseWeights
+from isotherm.models.neighbours.top_neighbours import nearest, stacked
+from isotherm.state import Inner, Plain
+from isotherm.types import Array
+
+_BAND = 512
+
+
+class ContentKNN(ReadsMetadata, ItemItem):
+    """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
+
+    neighbours: how many clicked items may speak for an item.  The other options are those of
+    MetadataSimilarity.
+    """
+
+    name: ClassVar[str] = "content-knn"
+    needs_items: ClassVar[bool] = True
+
+    weights_: SparseWeights
+    similarity_: MetadataSimilarity
+    encoded_: EncodedItems
+
+    learned = (
+        Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state),
+        Inner("weights_", SparseWeights.empty),
+        Inner("encoded_", lambda model, _: EncodedItems.empty(model.similarity_.encoded), {"n": "n_items"}),
+    )
+
+    def __init__(
+        self,
+        *,
+        neighbours: int = 100,
+        fields: Sequence[str] | None = None,
+        shrinkage: float = 20.0,
+        min_count: int = 2,
+        max_words: int = 2000,
+        text_weighting: Weighting = "count",
+        text_model: str | None = None,
+        image_model: str | None = None,
+    ) -> None:
+        self.neighbours = whole("neighbours", neighbours, 1)
+        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
+        self.shrinkage = at_least("shrinkage", shrinkage, 0)
+
+    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+        assert items is not None
+        self.similarity_ = MetadataSimilarity(
+            shrinkage=self.shrinkage,
+            second_order=False,
+            **self._encoders,
+        ).fit(items)
+        self.encoded_ = self.similarity_.encode(items)
+        index = self.similarity_.index(self.encoded_)
+        bands = [
+            self._nearest(index, self.encoded_.take(rows), rows)
+            for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND))
+        ]
+        self.weights_ = SparseWeights(stacked(bands))
+
+    def _nearest(self, index: MetadataIndex, queries: EncodedItems, own_rows: Array | None) -> csr_array:
+        return nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use."""
+        return dict(self._fitted().similarity_.kinds_)
+
+    def add_items(self, items: Items) -> Self:
+        """New items get neighbours among the known ones; the known ones keep theirs."""
+        catalogue = extended_catalogue(self._fitted().items_, items)
+        queries = self.similarity_.encode(items)
+        columns = self._nearest(self.similarity_.index(self.encoded_), queries, None).T
+        old, new = self.weights_.matrix.shape[0], len(items)
+        wide = hstack([self.weights_.matrix, columns], format="csr")
+        nothing = csr_array((new, old + new), dtype=np.float32)
+        self.weights_ = SparseWeights(csr_array(vstack([wide, nothing], format="csr")))
+        self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
+        self.items_ = catalogue
+        return self

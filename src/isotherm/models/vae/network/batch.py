@@ -1,0 +1,99 @@
+"""A batch of users' clicks as CSR tensors: what a training step reads. Never a dense users × items array."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from isotherm.types import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Clicks of some users in CSR.
+
+    starts: (n_users + 1,) int64.  items: (n_clicks,) int64 columns, ascending within a user.
+    values: (n_clicks,) float32.  n_items: columns of the whole catalogue.
+    """
+
+    starts: Tensor
+    items: Tensor
+    values: Tensor
+    n_items: int
+
+    @classmethod
+    def of(cls, matrix: csr_array, device: torch.device | str = "cpu") -> "Batch":
+        """All rows of a CSR matrix."""
+        return cls(
+            torch.from_numpy(matrix.indptr.astype(np.int64)).to(device),
+            torch.from_numpy(matrix.indices.astype(np.int64)).to(device),
+            torch.from_numpy(np.asarray(matrix.data, dtype=np.float32)).to(device),
+            matrix.shape[1],
+        )
+
+    @property
+    def n_users(self) -> int:
+        """Rows."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(n_users,) int64 clicks of each user."""
+        return self.starts.diff()
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """(n_clicks,) int64 row of each click."""
+        return torch.repeat_interleave(
+            torch.arange(self.n_users, device=self.starts.device), self.lengths, output_size=len(self.items)
+        )
+
+    @cached_property
+    def totals(self) -> Tensor:
+        """(n_users,) sum of each user's values."""
+        return self.sums(self.values)
+
+    @cached_property
+    def by_item(self) -> tuple[Array, Array, Array, Array]:
+        """The clicked items (ascending), starts of their clicks, and the rows and values of those clicks."""
+        order = np.argsort(self.items.numpy(), kind="stable")
+        items, starts = np.unique(self.items.numpy()[order], return_index=True)
+        starts = np.append(starts, len(order))
+        return items, starts, self.rows.numpy()[order], self.values.numpy()[order]
+
+    def sums(self, values: Tensor) -> Tensor:
+        """(n_users,) sums of one value a click."""
+        out = torch.zeros(self.n_users, dtype=values.dtype, device=values.device)
+        return out.index_add(0, self.rows, values)
+
+    def with_values(self, values: Tensor) -> "Batch":
+        """The same clicks with other values."""
+        return replace(self, values=values)
+
+    def only(self, kept: Tensor) -> "Batch":
+        """Only the clicks where ``kept`` (n_clicks,) bool is true; every user stays."""
+        starts = torch.nn.functional.pad(kept.cumsum(0), (1, 0))[self.starts]
+        return Batch(starts, self.items[kept], self.values[kept], self.n_items)
+
+    def users(self, first: int, last: int) -> "Batch":
+        """The users first … last - 1."""
+        clicks = slice(int(self.starts[first]), int(self.starts[last]))
+        starts = self.starts[first : last + 1] - self.starts[first]
+        return Batch(starts, self.items[clicks], self.values[clicks], self.n_items)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The batch on another device."""
+        return Batch(self.starts.to(device), self.items.to(device), self.values.to(device), self.n_items)
+
+
+def gathered(matrix: csr_array, rows: Array) -> tuple[csr_array, Array]:
+    """Some rows of a CSR matrix, in memory or memory-mapped, and the places of their entries in it."""
+    begins = matrix.indptr[rows].astype(np.int64)
+    lengths = matrix.indptr[rows + 1] - begins
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.repeat(begins - starts[:-1], lengths) + np.arange(starts[-1])
+    entries = (matrix.data[places], matrix.indices[places], starts)
+    return csr_array(entries, shape=(len(rows), matrix.shape[1])), places

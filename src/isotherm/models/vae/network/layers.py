@@ -1,0 +1,167 @@
+"""The networks: an encoder from clicks to a Gaussian posterior, a decoder from a latent point to item logits.
+
+Multi-VAE and Multi-DAE (Liang et al. 2018): items → hidden → latent → hidden → items, tanh, l2-normalised
+input. RecVAE (Shenbin et al. 2020): five dense layers with swish and layer normalisation; a linear decoder.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from isotherm.models.vae.network.batch import Batch
+from isotherm.models.vae.network.item_table import ItemTable, bag
+from isotherm.streams import stream_seed
+from isotherm.torch_state import StatefulModule
+
+_RECVAE_LAYERS = 5
+_NORM_EPSILON = 0.1  # RecVAE's own
+
+
+class Posterior(NamedTuple):
+    """q(z | x) = N(mean, diag exp(logvar)), each (n_users, latent); logvar is None where z is the mean."""
+
+    mean: Tensor
+    logvar: Tensor | None
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """A point of it, from standard normal noise of the same shape."""
+        return self.mean if self.logvar is None else self.mean + noise * torch.exp(0.5 * self.logvar)
+
+
+class Network(StatefulModule):
+    """What every network here offers: ``encode`` to a posterior, ``decode`` to the last hidden layer.
+
+    first, last: the item-wide tables; logits = decode(z) · last.weightᵀ + last_bias.
+    """
+
+    first: ItemTable
+    last: ItemTable
+    last_bias: nn.Parameter
+    latent: int
+
+    def encode(self, inputs: Batch) -> Posterior:
+        """Posterior of each user from normalised, perhaps masked, clicks."""
+        raise NotImplementedError
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The last hidden layer, (n_users, width of ``last``)."""
+        raise NotImplementedError
+
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of each dense layer from z to the logits, tanh between two of them."""
+        raise NotImplementedError
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """All that ``encode`` uses."""
+        decoder = {id(parameter) for parameter in self.decoder_parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in decoder]
+
+    def decoder_parameters(self) -> list[nn.Parameter]:
+        """All that ``decode`` and the logits use."""
+        raise NotImplementedError
+
+
+class MultiVAE(Network):
+    """items → hidden → latent (mean and log-variance, or the mean alone) → hidden → items, tanh."""
+
+    def __init__(self, n_items: int, hidden: int, latent: int, variational: bool, seed: int) -> None:
+        super().__init__()
+        self.latent, self.variational = latent, variational
+        self.first = ItemTable(n_items, hidden)
+        self.first_bias = nn.Parameter(torch.empty(hidden))
+        self.head = nn.Linear(hidden, latent * (2 if variational else 1))
+        self.middle = nn.Linear(latent, hidden)
+        self.last = ItemTable(n_items, hidden)
+        self.last_bias = nn.Parameter(torch.empty(n_items))
+        generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
+        with torch.no_grad():
+            for weight in (self.first.weight, self.head.weight, self.middle.weight, self.last.weight):
+                bound = math.sqrt(6 / sum(weight.shape))  # Xavier
+                weight.uniform_(-bound, bound, generator=generator)
+            for bias in (self.first_bias, self.head.bias, self.middle.bias, self.last_bias):
+                bias.normal_(0, 0.001, generator=generator)
+
+    def encode(self, inputs: Batch) -> Posterior:
+        """Posterior of each user."""
+        hidden = torch.tanh(bag(self.first, inputs) + self.first_bias)
+        if not self.variational:
+            return Posterior(self.head(hidden), None)
+        mean, logvar = self.head(hidden).chunk(2, dim=1)
+        return Posterior(mean, logvar)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The last hidden layer."""
+        return torch.tanh(self.middle(z))
+
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """latent → hidden → items."""
+        return [(self.middle.weight, self.middle.bias), (self.last.weight, self.last_bias)]
+
+    def decoder_parameters(self) -> list[nn.Parameter]:
+        """The decoder's."""
+        return [*self.middle.parameters(), self.last.weight, self.last_bias]
+
+
+class RecVAE(Network):
+    """Densely connected encoder (Shenbin et al. 2020, fig. 2); logits are linear in z."""
+
+    def __init__(self, n_items: int, hidden: int, latent: int, seed: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self.first = ItemTable(n_items, hidden)
+        self.first_bias = nn.Parameter(torch.empty(hidden))
+        self.layers = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(_RECVAE_LAYERS - 1))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden, eps=_NORM_EPSILON) for _ in range(_RECVAE_LAYERS))
+        self.head = nn.Linear(hidden, 2 * latent)
+        self.last = ItemTable(n_items, latent)
+        self.last_bias = nn.Parameter(torch.empty(n_items))
+        generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
+        with torch.no_grad():
+            fans = [(self.first.weight, n_items), (self.first_bias, n_items)]
+            fans += [(parameter, hidden) for layer in self.layers for parameter in layer.parameters()]
+            fans += [(parameter, hidden) for parameter in self.head.parameters()]
+            fans += [(self.last.weight, latent), (self.last_bias, latent)]
+            for weight, fan_in in fans:
+                weight.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
+
+    def encode(self, inputs: Batch) -> Posterior:
+        """Posterior of each user."""
+        before = bag(self.first, inputs) + self.first_bias
+        hidden = self.norms[0](nn.functional.silu(before))
+        total = hidden
+        for layer, norm in zip(self.layers, list(self.norms)[1:], strict=True):
+            hidden = norm(nn.functional.silu(layer(hidden) + total))
+            total = total + hidden
+        mean, logvar = self.head(hidden).chunk(2, dim=1)
+        return Posterior(mean, logvar)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z itself: the logits are linear in it."""
+        return z
+
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """latent → items."""
+        return [(self.last.weight, self.last_bias)]
+
+    def decoder_parameters(self) -> list[nn.Parameter]:
+        """The last layer's."""
+        return [self.last.weight, self.last_bias]
+
+
+def normalised(clicks: Batch) -> Batch:
+    """Each user's clicks divided by their Euclidean norm; an empty user stays empty."""
+    # squares of weights that float32 holds are out of its range; Apple's GPUs have no other
+    wide = clicks.values if clicks.values.device.type == "mps" else clicks.values.double()
+    norms = clicks.sums(wide.square()).sqrt()
+    return clicks.with_values((wide / norms[clicks.rows]).float())
+
+
+def masked(inputs: Batch, keep: Tensor, kept: Tensor) -> Batch:
+    """Normalised clicks of which only the ``kept`` stay, each divided by its probability of staying.
+
+    keep: (n_items,) probabilities.  kept: (n_clicks,) bool. So the first layer's mean over masks is what the
+    clean input gives it at inference (dropout as Liang et al. 2018 have it).
+    """
+    return inputs.with_values(inputs.values / keep[inputs.items]).only(kept)

@@ -1,0 +1,219 @@
+"""The anchor regularizer, Personalized Item Alignment (PIA, §3): a user's posterior is pulled to its items.
+
+L_A = Σ_i w_i E_{z~q} ‖z − e_i‖² with w_i = 1/|S_x| on the user's clean clicks, in closed form:
+
+    L_A = ‖μ − ē‖² + tr Σ + spread,   ē = Σ_i w_i e_i,   spread = Σ_i w_i ‖e_i‖² − ‖ē‖²
+
+The spread does not move the user, but it moves the anchors. Anchors exist in training only: inference is the
+network's own, with the same weights and at the same speed.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+import torch
+from scipy.sparse import csr_array
+from sklearn.utils.extmath import randomized_svd
+from torch import Tensor
+
+from isotherm.checks import above, at_least, one_of, whole
+from isotherm.data import Interactions, Items
+from isotherm.errors import ParameterError
+from isotherm.features.metadata import MetadataSimilarity, all_features
+from isotherm.models.parameters import Part
+from isotherm.models.vae.network.item_table import ItemTable, bag_with_squares
+from isotherm.models.vae.objective.terms import Forward
+from isotherm.streams import stream, stream_seed
+from isotherm.types import Float32, Float64, Int64
+
+_BAND = 512
+_COLDEST = 1e-30  # temperature: float32 has no much smaller number to divide by
+
+
+class ItemAnchors(Part):
+    """Learnable anchors e_i, one an item.
+
+    weight: λ_A, 0 switches anchors off.  warmup: epochs over which λ_A grows linearly from 0.
+    weighting: how a user's clicks share the centroid: "uniform" (the paper's), "inverse-popularity"
+    (∝ 1 / clicks of the item) or "recency" (halved every ``half_life`` days before the user's last click;
+    needs timestamps; plain numbers are seconds).
+    centroids: "one" (the paper's), "nearest" (only the ``nearest`` own anchors closest to μ) or "soft"
+    (w ∝ exp(−‖μ − e_i‖² / temperature)): several centroids for users of several tastes; which of them pull is
+    chosen without a gradient.
+    init: "random", "svd" (right singular vectors of the clicks, each shrunk by √(σ²/(σ² + l2)), the spectrum
+    of EASE) or "metadata" (singular vectors of the item features).  scale: root mean square of the start.
+    """
+
+    name: ClassVar[str] = "anchors"
+
+    def __init__(
+        self,
+        *,
+        weight: float = 0.0,
+        warmup: float = 0.0,
+        weighting: str = "uniform",
+        half_life: float = 30.0,
+        centroids: str = "one",
+        nearest: int = 5,
+        temperature: float = 1.0,
+        init: str = "random",
+        scale: float = 0.1,
+        l2: float = 500.0,
+    ) -> None:
+        self.weight = at_least("anchors.weight", weight, 0)
+        self.warmup = at_least("anchors.warmup", warmup, 0)
+        self.weighting = one_of("anchors.weighting", weighting, ("uniform", "inverse-popularity", "recency"))
+        self.half_life = above("anchors.half_life", half_life, 0)
+        self.centroids = one_of("anchors.centroids", centroids, ("one", "nearest", "soft"))
+        self.nearest = whole("anchors.nearest", nearest, 1)
+        self.temperature = above("anchors.temperature", temperature, 0)
+        self.init = one_of("anchors.init", init, ("random", "svd", "metadata"))
+        self.scale = above("anchors.scale", scale, 0)
+        self.l2 = at_least("anchors.l2", l2, 0)
+
+    def click_weights(self, clicks: Interactions) -> Float32:
+        """w of each click of ``clicks.matrix``, summing to 1 over each user's. Raises ParameterError."""
+        matrix = clicks.matrix
+        if self.weighting == "uniform":
+            weights = np.ones(matrix.nnz)
+        elif self.weighting == "inverse-popularity":
+            weights = 1.0 / clicks.item_clicks()[matrix.indices]
+        else:
+            with np.errstate(over="ignore"):  # long ago by a tiny half-life is no weight at all
+                weights = 0.5 ** (_days_before_last(clicks) / self.half_life)
+        users = clicks.click_users()
+        sums = np.bincount(users, weights, minlength=clicks.n_users)
+        return (weights / sums[users]).astype(np.float32)
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether the weights of clicks come from their times."""
+        return bool(self.weight) and self.weighting == "recency"
+
+    def features(self, items: Items | None) -> csr_array | None:
+        """What anchors begin from where that is metadata, (n_items, n_features). Raises ParameterError."""
+        if self.init != "metadata":
+            return None
+        if items is None:
+            raise ParameterError('anchors.init="metadata" needs an item table: fit(clicks, items)')
+        return all_features(items)
+
+    def initial(self, clicks: csr_array, features: csr_array | None, width: int, seed: int) -> Float32:
+        """Anchors to begin with, (n_items, width) float32 of root mean square ``scale``."""
+        n_items = clicks.shape[1]
+        if self.init == "random":
+            found = stream(seed, "anchors").standard_normal((n_items, width))
+        elif features is not None:
+            found = _of_size_one(_item_factors(features, width, seed, 0.0))
+        else:
+            found = _of_size_one(_item_factors(csr_array(clicks.T.tocsr()), width, seed, self.l2))
+        with np.errstate(over="ignore"):
+            scaled = (self.scale * found).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            raise ParameterError(f"anchors.scale={self.scale:g} is too large for float32")
+        return scaled
+
+
+class AnchorTerm:
+    """L_A over a table of anchors.  click_weights: w of each click in the training matrix, on the CPU."""
+
+    name = "anchor"
+
+    def __init__(self, settings: ItemAnchors, table: ItemTable, click_weights: Tensor) -> None:
+        self.settings, self.table, self.click_weights = settings, table, click_weights
+
+    def weight(self, forward: Forward) -> float:
+        """λ_A of this moment."""
+        warmup = self.settings.warmup
+        return self.settings.weight * (min(forward.epoch / warmup, 1.0) if warmup else 1.0)
+
+    def __call__(self, forward: Forward) -> Tensor:
+        """(n_users,)."""
+        mean, logvar = forward.posterior
+        shares = forward.clicks.with_values(self.click_weights[forward.places].to(mean.device))
+        if self.settings.centroids != "one":
+            shares = shares.with_values(self._chosen(mean, shares.values, forward))
+        centroid, squares = bag_with_squares(self.table, shares)
+        total = shares.sums(shares.values)  # 1, but for a user without clicks
+        apart = total * mean.square().sum(1) - 2 * (mean * centroid).sum(1) + squares
+        return apart if logvar is None else apart + total * logvar.exp().sum(1)
+
+    @torch.no_grad()
+    def _chosen(self, mean: Tensor, weights: Tensor, forward: Forward) -> Tensor:
+        """Each click's share where a user has several centroids."""
+        clicks = forward.clicks
+        anchors = self.table.weight.detach()
+        distances = torch.cat(
+            [
+                (mean[rows] - anchors[items]).square().sum(1)
+                for rows, items in zip(
+                    clicks.rows.split(_BAND * 16), clicks.items.split(_BAND * 16), strict=True
+                )
+            ]
+        )
+        if self.settings.centroids == "nearest":
+            order = torch.argsort(distances, stable=True)
+            order = order[torch.argsort(clicks.rows[order], stable=True)]
+            rank = torch.empty_like(order)
+            rank[order] = torch.arange(len(order), device=order.device) - clicks.starts[:-1][clicks.rows]
+            shares = weights * (rank < self.settings.nearest)
+        else:
+            least = torch.full((clicks.n_users,), torch.inf, device=distances.device)
+            least = least.scatter_reduce(0, clicks.rows, distances, "amin")
+            temperature = max(self.settings.temperature, _COLDEST)
+            shares = weights * torch.exp((least[clicks.rows] - distances) / temperature)
+        return shares / clicks.sums(shares)[clicks.rows]
+
+
+def cold_anchors(anchors: Float32, item_clicks: Int64, items: Items) -> Float32:
+    """Anchors whose never-clicked items stand at the mean of the anchors of items like them, by metadata.
+
+    The weights are the positive smoothed similarities (MARec, eq. 3) summed over the fields; an item that
+    shares nothing with any clicked item gets the mean of all their anchors.
+    """
+    warm, cold = np.flatnonzero(item_clicks), np.flatnonzero(item_clicks == 0)
+    if not len(cold) or all(missing == 1 for missing in items.missing().values()):
+        return anchors
+    similarity = MetadataSimilarity(second_order=False).fit(items)
+    encoded = similarity.encode(items)
+    index = similarity.index(encoded.take(warm))
+    anchors = anchors.copy()
+    for first in range(0, len(cold), _BAND):
+        band = cold[first : first + _BAND]
+        fields = index.by_field(encoded.take(band))
+        near = np.maximum(index.mixed(fields, np.ones(len(similarity.terms))), 0)
+        near[near.sum(axis=1) == 0] = 1
+        anchors[band] = (near / near.sum(axis=1, keepdims=True)) @ anchors[warm]
+    return anchors
+
+
+def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> Float64:
+    """Left singular vectors times √(σ²/(σ² + l2)), zeros past the rank, (n_items, width)."""
+    found = np.zeros((rows.shape[0], width))
+    if not rows.nnz:  # a table that says nothing
+        return found
+    rank = min(width, min(rows.shape))
+    drawn = stream_seed(seed, "singular vectors of the anchors")
+    left, sizes, _ = randomized_svd(rows.astype(np.float64), rank, random_state=drawn)
+    found[:, :rank] = left * np.sqrt(sizes**2 / np.maximum(sizes**2 + l2, 1e-12))
+    return found
+
+
+def _of_size_one(found: Float64) -> Float64:
+    """Of root mean square 1, or all zeros."""
+    return found / (np.sqrt(np.mean(found**2)) or 1.0)
+
+
+def _days_before_last(clicks: Interactions) -> Float64:
+    if clicks.timestamps is None:
+        why = f": {clicks.untimed}" if clicks.untimed else ""
+        raise ParameterError(f'anchors.weighting="recency" needs timestamps in the click log{why}')
+    times = clicks.timestamps
+    if times.dtype.is_temporal():
+        days = times.cast(pl.Datetime("us")).to_physical().to_numpy() / 86_400e6
+    else:
+        days = times.to_numpy() / 86_400
+    last = np.full(clicks.n_users, -np.inf)
+    np.maximum.at(last, clicks.click_users(), days)
+    return np.asarray(last[clicks.click_users()] - days)

@@ -1,0 +1,63 @@
+"""The weight β of the KL term: constant, annealed up to a cap (Liang et al. 2018), or by clicks (RecVAE)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from isotherm.checks import above, at_least
+from isotherm.models.parameters import Part
+from isotherm.models.vae.network.batch import Batch
+
+
+class Beta(Part):
+    """β of each user, by epoch."""
+
+    def of(self, clicks: Batch, epoch: float) -> float | Tensor:
+        """One β, or (n_users,).  clicks: clean.  epoch: epochs done, with the fraction of the running one."""
+        raise NotImplementedError
+
+
+class Constant(Beta):
+    """One β all the time.  value: β >= 0."""
+
+    name: ClassVar[str] = "constant"
+
+    def __init__(self, *, value: float = 0.2) -> None:
+        self.value = at_least("beta.value", value, 0)
+
+    def of(self, clicks: Batch, epoch: float) -> float:
+        """β."""
+        return self.value
+
+
+class Annealed(Beta):
+    """β from 0 to ``cap``, linearly over ``epochs`` epochs, and then the cap (Liang et al. 2018, §2.2.2)."""
+
+    name: ClassVar[str] = "annealed"
+
+    def __init__(self, *, cap: float = 0.2, epochs: float = 20) -> None:
+        self.cap = at_least("beta.cap", cap, 0)
+        self.epochs = above("beta.epochs", epochs, 0)
+
+    def of(self, clicks: Batch, epoch: float) -> float:
+        """β of this moment."""
+        return self.cap * min(epoch / self.epochs, 1.0)
+
+
+class PerClick(Beta):
+    """β = gamma · clicks of the user (RecVAE, eq. 10): users of much evidence are held to the prior more.
+
+    gamma: γ >= 0.
+    """
+
+    name: ClassVar[str] = "per-click"
+
+    def __init__(self, *, gamma: float = 0.005) -> None:
+        self.gamma = at_least("beta.gamma", gamma, 0)
+
+    def of(self, clicks: Batch, epoch: float) -> Tensor:
+        """(n_users,)."""
+        return self.gamma * clicks.totals
+
+
+BETAS: dict[str, type[Beta]] = {kind.name: kind for kind in (Constant, Annealed, PerClick)}

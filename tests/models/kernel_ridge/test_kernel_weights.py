@@ -1,0 +1,87 @@
+"""The losses against literal leave-one-out refits, gradients against differences, and a known answer."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm.models.kernel_ridge.kernel_weights import (
+    SampledKernel,
+    TasteLoss,
+    learn_weights,
+    popularity_loss,
+)
+from tests.conftest import random_clicks
+from tests.reference import kernel_ridge as reference
+
+
+def terms(rng, n, features=3):
+    """Two kernels of rank ``features`` among n items."""
+    vectors = rng.standard_normal((2, n, features)).astype(np.float32)
+    return np.einsum("tif,tjf->tij", vectors, vectors)
+
+
+def differences(loss, x, step=1e-2):
+    slopes = np.empty_like(x)
+    for place in range(len(x)):
+        up, down = x.copy(), x.copy()
+        up[place] += step
+        down[place] -= step
+        slopes[place] = (loss(up)[0] - loss(down)[0]) / (2 * step)
+    return slopes
+
+
+@pytest.fixture
+def case():
+    rng = np.random.default_rng(0)
+    clicks = random_clicks(rng, 20, 12, 0.4)
+    return terms(rng, 12), clicks, rng.standard_normal(12).astype(np.float32)
+
+
+def test_taste_loss_is_the_literal_one(case):
+    kernels, clicks, expected = case
+    x = np.array([-0.5, 0.2, -1.0, np.log(2.0), 0.7])
+    kernel = np.tensordot(np.exp(x[:2]), kernels.astype(np.float64), 1) + np.exp(x[2])
+    loss = TasteLoss(SampledKernel(kernels), csr_array(clicks), expected)
+    literal = reference.taste_loss(kernel, clicks, expected, 2.0, 0.7)
+    assert loss(x)[0] == pytest.approx(literal, rel=1e-5)
+
+
+def test_popularity_loss_is_the_literal_one(case):
+    kernels, _, y = case
+    logs = np.array([-0.5, 0.2, -1.0])
+    kernel = np.tensordot(np.exp(logs[:2]), kernels.astype(np.float64), 1) + np.exp(logs[2])
+    errors = [y[j] - reference.left_out_prediction(kernel, 1.0, y, j) for j in range(12)]
+    value = popularity_loss(SampledKernel(kernels), y)(logs)[0]
+    assert value == pytest.approx(np.square(errors).mean() / np.square(y).mean(), rel=1e-4)
+
+
+def test_gradients_are_the_differences(case):
+    kernels, clicks, expected = case
+    kernel = SampledKernel(kernels)
+    loss = TasteLoss(kernel, csr_array(clicks), expected)
+    x = np.array([-0.5, 0.2, -1.0, np.log(2.0), 0.7])
+    np.testing.assert_allclose(loss(x)[1], differences(loss, x), rtol=0.02, atol=2e-4)
+    error = popularity_loss(kernel, expected)
+    np.testing.assert_allclose(error(x[:3])[1], differences(error, x[:3]), rtol=0.02, atol=2e-4)
+
+
+def test_the_field_that_clicks_follow_is_found():
+    """Users click items of one of two kinds; one kernel knows the kinds and the other one is noise."""
+    rng = np.random.default_rng(1)
+    kinds = np.arange(40) % 2
+    clicks = (kinds == rng.integers(2, size=60)[:, None]) & (rng.random((60, 40)) < 0.5)
+    told = np.equal.outer(kinds, kinds).astype(np.float32)
+    noise = terms(rng, 40)[0] / 3
+    learned = learn_weights(
+        np.stack([noise, told]),
+        csr_array(clicks.astype(np.float32)),
+        rng.standard_normal(40).astype(np.float32),
+        40,
+    )
+    assert learned.taste[1] > 20 * learned.taste[0]
+
+
+def test_without_users_all_weigh_alike(case):
+    kernels, _, expected = case
+    learned = learn_weights(kernels, csr_array((0, 12), dtype=np.float32), expected, 10)
+    assert len(set(learned.taste)) == 1
