@@ -23,7 +23,7 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     folder, _ = saved
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors", ".parquet"}
     manifest = json.loads((folder / "model.json").read_text())
-    assert manifest["format"] == 3
+    assert manifest["format"] == 4
     assert manifest["model"] == "ease"
     assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
 
@@ -109,13 +109,13 @@ def test_truncated_and_missing_files_are_noticed(saved):
         isotherm.load(folder)
 
 
-@pytest.mark.parametrize(("version", "cure"), [(4, "upgrade it"), (2, "fit the model again")])
+@pytest.mark.parametrize(("version", "cure"), [(5, "upgrade it"), (3, "fit the model again")])
 def test_another_format_names_the_cure(saved, version, cure):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(manifest | {"format": version, "isotherm": "9.9"}))
     with pytest.raises(
-        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 3: {cure}"
+        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 4: {cure}"
     ):
         isotherm.load(folder)
 

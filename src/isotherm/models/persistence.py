@@ -29,7 +29,7 @@ from isotherm.state import Expected, Inner, Sparse, Stateful, saved
 from isotherm.untrusted import ArraysFile, DamagedError, Whole, expect, read_json, same_names
 from isotherm.version import __version__
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = MODEL.manifest
 
 

@@ -33,6 +33,7 @@ from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.calibration import PseudoCold
+from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.encoding import ReadsMetadata
 from isotherm.models.finite import solvable
 from isotherm.models.kernel_ridge.kernel_weights import learn_weights
@@ -91,9 +92,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
     landmarks_: EncodedItems  #: the items that new ones are compared with
     taste_: Ridge
     popularity_solved_: Float32  #: (n_landmarks,) α of the popularity's ridge
-    cold_: Int64  #: (n_cold,) columns of the items without clicks, added ones last
-    certainty_: Float32  #: (n_cold,) in [0, 1]
-    cold_encoded_: EncodedItems
+    cold_: ColdItems  #: the items without clicks, each with its certainty
 
     learned = (
         Inner("kernel_", lambda model, _: MetadataKernel()),
@@ -111,9 +110,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
             lambda model, _: empty_ridge(model.exact_),
             {"n_warm": "n_warm", "n_landmarks": "n_landmarks"},
         ),
-        Dense("cold_", np.int64, ("n_cold",), below="n_items", distinct=True),
-        Dense("certainty_", np.float32, ("n_cold",), least=0, most=1),
-        Inner("cold_encoded_", _empty_items, {"n": "n_cold"}),
+        Inner("cold_", lambda model, _: ColdItems.empty(model.kernel_.encoded, certainty=True)),
     )
 
     def __init__(
@@ -199,10 +196,10 @@ class KernelRidge(ReadsMetadata, ItemItem):
         self.popularity_solved_ = popularity.solve(logs)
         self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
         self._overlay(user_items, known, popularity, logs)
-        self.cold_, self.cold_encoded_ = cold, encoded.take(cold)
-        self.certainty_ = np.empty(0, dtype=np.float32)
+        self.cold_ = ColdItems(cold, encoded.take(cold), np.empty(0, dtype=np.float32))
         if len(cold):
-            columns, self.certainty_ = self._cold_columns(self.cold_encoded_)
+            columns, certainty = self._cold_columns(self.cold_.encoded)
+            self.cold_ = replace(self.cold_, certainty=certainty)
             self.weights_ = self.weights_.appended(clicks.n_items, cold, columns)
 
     def _compare(self) -> None:
@@ -347,9 +344,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
             columns, certainty = self._cold_columns(queries)
         self.items_ = catalogue
         self.weights_ = self.weights_.appended(len(catalogue), new, columns)
-        self.cold_ = np.concatenate([self.cold_, new])
-        self.certainty_ = np.concatenate([self.certainty_, certainty])
-        self.cold_encoded_ = EncodedItems.stacked([self.cold_encoded_, queries])
+        self.cold_ = self.cold_.appended(ColdItems(new, queries, certainty))
         return self
 
     def certainty(self) -> pl.DataFrame:
@@ -357,9 +352,8 @@ class KernelRidge(ReadsMetadata, ItemItem):
 
         The share of the item's prior variance that the metadata of the clicked items explains.
         """
-        frame = pl.DataFrame(
-            {"item_id": self._fitted().items_.take(self.cold_), "certainty": self.certainty_}
-        )
+        cold = self._fitted().cold_
+        frame = pl.DataFrame({"item_id": self.items_.take(cold.columns), "certainty": cold.certainty})
         return frame.sort("certainty", descending=True, maintain_order=True)
 
     def importance(self) -> pl.DataFrame:
@@ -377,19 +371,19 @@ class KernelRidge(ReadsMetadata, ItemItem):
         return frame.sort("taste", descending=True, maintain_order=True)
 
     def _certainty_of(self, column: int) -> float | None:
-        place = np.flatnonzero(self.cold_ == column)
-        return float(self.certainty_[place[0]]) if len(place) else None
+        position, certainty = self.cold_.position(column), self.cold_.certainty
+        return None if position is None or certainty is None else float(certainty[position])
 
     def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
-        place = np.flatnonzero(self.cold_ == column)
-        if not len(place):
+        position, certainty = self.cold_.position(column), self.cold_.certainty
+        if position is None or certainty is None:
             return None
         scales = self.scales_
         clicks = select_columns(history, self.weights_.rows)
         a, n_clicks = np.float32(scales.denoising), float(clicks.sum())
         denoised = (1 - a) * clicks.toarray()[0] + a * (clicks @ self._denoiser)[0]
-        factor = float(scales.factor(self.certainty_[place])[0])
-        terms = self._terms_index.by_term(self.cold_encoded_.take(place))[:, 0]
+        factor = float(scales.factor(certainty[[position]])[0])
+        terms = self._terms_index.by_term(self.cold_.encoded.take(np.array([position])))[:, 0]
         shares = np.zeros(len(terms))
         constant = factor * scales.level * n_clicks
         for strength, weights, solved in (
