@@ -23,7 +23,7 @@ class Factors(Recommender):
         self.items = rng.standard_normal((RANK, N_ITEMS)).astype(np.float32)
         self.users = rng.standard_normal((512, RANK)).astype(np.float32)
 
-    def _fit(self, clicks, items) -> None:
+    def _fit(self, clicks, items, options) -> None:
         """Nothing to learn."""
 
     def _score(self, user_items: csr_array) -> np.ndarray:

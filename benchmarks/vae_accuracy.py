@@ -11,7 +11,18 @@ from pathlib import Path
 import numpy as np
 from common import report, size
 
-from isotherm import EASE, Clean, EASESkip, Interactions, ItemAnchors, MultDAE, MultVAE, RecVAE, progress
+from isotherm import (
+    EASE,
+    Clean,
+    EASESkip,
+    FitOptions,
+    Interactions,
+    ItemAnchors,
+    MultDAE,
+    MultVAE,
+    RecVAE,
+    progress,
+)
 from isotherm.data.splits import Split, given
 from isotherm.evaluation.bootstrap import intervals, paired_p
 from isotherm.evaluation.lists import candidate_sets, ranked_lists
@@ -60,7 +71,7 @@ def measured(model, split: Split) -> tuple[dict[str, np.ndarray], np.ndarray]:
 def fitted(make, split: Split, seed: int):
     """The model on the split's train, stopped early by its validation users."""
     model = make(seed)
-    return model.fit(split.train, valid=split.valid) if model.trains_in_steps else model.fit(split.train)
+    return model.fit(split.train, options=FitOptions(valid=split.valid).accepted_by(model))
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isotherm import Interactions, ItemAnchors, MultVAE, RecVAE, Training, streams
+from isotherm import FitOptions, Interactions, ItemAnchors, MultVAE, RecVAE, Training, streams
 from isotherm.models.vae.objective.masking import PopularityAware
 from isotherm.streams import stream, stream_seed
 from tests.models.vae.training.test_trainer import SMALL, tastes
@@ -73,7 +73,7 @@ def test_no_two_streams_of_a_training_are_equal(model, monkeypatch):
 
     monkeypatch.setattr(streams.np.random, "Generator", kept)
     monkeypatch.setattr(np.random, "default_rng", lambda *_: pytest.fail("a stream without a name"))
-    model.fit(clicks, **({"valid": valid} if model.name == "recvae" else {}))
+    model.fit(clicks, options=FitOptions(valid=valid if model.name == "recvae" else None))
     assert len(drawn) > 30
     assert len(set(drawn)) == len(drawn)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
 
-from isotherm import Interactions, Items
+from isotherm import FitOptions, Interactions, Items
 from isotherm.features.metadata import all_features
 from isotherm.models.base import Recommender
 from isotherm.state import Dense
@@ -64,7 +64,7 @@ class ContentBaseline(Recommender):
     def __init__(self, *, epochs: int = 20, learning_rate: float = 3e-3, seed: int = 0) -> None:
         self.epochs, self.learning_rate, self.seed = epochs, learning_rate, seed
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         torch.manual_seed(self.seed)
         self._rng = np.random.default_rng(self.seed)

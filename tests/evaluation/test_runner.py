@@ -24,7 +24,7 @@ class Fixed(Recommender):
     def __init__(self, *, row=()):
         self.row = row
 
-    def _fit(self, clicks, items):
+    def _fit(self, clicks, items, options):
         """Nothing to learn."""
 
     def _score(self, user_items):

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import EASE, Interactions, ItemKNN, Popularity
+from isotherm import EASE, FitOptions, Interactions, ItemKNN, Popularity
 from isotherm.errors import InteractionsError, IsothermError, ParameterError, UnknownIdError
 from isotherm.models.base import Recommender
 from isotherm.models.registry import REGISTRY, model_class
@@ -366,7 +366,9 @@ def test_data_of_another_kind_and_swapped_data_are_refused(clicks, items, item_f
     content = model_class("content-knn")().fit(clicks, items)
     refuses(lambda: content.add_items(item_frame), "new items must be Items, not DataFrame")
     vae = model_class("multvae")()
-    refuses(lambda: vae.fit(clicks, valid=TABLE), "valid must be Interactions, not DataFrame")
+    refuses(
+        lambda: vae.fit(clicks, options=FitOptions(valid=TABLE)), "valid must be Interactions, not DataFrame"
+    )
 
 
 def test_no_model_scores_past_the_check_of_the_base_class():

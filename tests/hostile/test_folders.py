@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import isotherm as library
-from isotherm import Interactions, Items
+from isotherm import FitOptions, Interactions, Items
 from isotherm.errors import InteractionsError, ModelFolderError, ParameterError, TrainingError
 from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
@@ -456,7 +456,7 @@ def trained(tmp_path_factory):
     rng = np.random.default_rng(0)
     clicks = Interactions.from_csr(rng.random((30, 12)) < 0.4)
     run = tmp_path_factory.mktemp("run") / "run"
-    build(model_class("multvae"), SMALL).fit(clicks, run=run)
+    build(model_class("multvae"), SMALL).fit(clicks, options=FitOptions(run_dir=run))
     return clicks, run
 
 
@@ -514,7 +514,7 @@ def test_checkpoints_that_are_damaged(trained, tmp_path, case):
     shutil.copytree(run, tmp_path / "run")
     change(tmp_path / "run")
     with pytest.raises(TrainingError, match="run") as error:
-        build(model_class("multvae"), SMALL).fit(clicks, run=tmp_path / "run")
+        build(model_class("multvae"), SMALL).fit(clicks, options=FitOptions(run_dir=tmp_path / "run"))
     assert says in str(error.value)
     assert len(str(error.value)) < 600
 

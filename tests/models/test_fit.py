@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import EASE, Interactions
-from isotherm.errors import InteractionsError, IsothermError, NotFittedError, TrainingError
+from isotherm import EASE, FitOptions, Interactions
+from isotherm.errors import InteractionsError, IsothermError, NotFittedError, ParameterError, TrainingError
 from isotherm.models.registry import model_class
 from isotherm.models.vae.training.settings import Training
 
@@ -93,3 +93,30 @@ def test_a_system_that_cannot_be_solved_names_the_cure(clicks):
     model = model_class("ials")(factors=4, l2=1e-30, unobserved_weight=1e-30)
     with pytest.raises(TrainingError, match=r"ials: fit .*(not finite|raise the regularization)"):
         model.fit(clicks)
+
+
+def test_options_are_for_models_that_train_in_steps(model, clicks, items, tmp_path):
+    options = FitOptions(run_dir=tmp_path / "run")
+    if model.trains_in_steps:
+        assert options.accepted_by(model) is options
+        model.fit(clicks, items, options)
+        model.refit(clicks, items, FitOptions(run_dir=tmp_path / "refit"))
+        assert (tmp_path / "run" / "run.jsonl").is_file()
+        assert (tmp_path / "refit" / "run.jsonl").is_file()
+        return
+    for given in (options, FitOptions(valid=clicks)):
+        assert given.accepted_by(model) == FitOptions()
+        with pytest.raises(ParameterError, match=f"models that train in steps; {model.name} does not"):
+            model.fit(clicks, items, given)
+    model.fit(clicks, items, FitOptions())
+    with pytest.raises(ParameterError, match=f"models that train in steps; {model.name} does not"):
+        model.refit(clicks, items, options)
+
+
+def test_options_that_are_none_are_refused(clicks, items):
+    with pytest.raises(ParameterError, match=r"options must be FitOptions\(valid=…, run_dir=…\), not dict"):
+        EASE().fit(clicks, options={"valid": clicks})
+    with pytest.raises(ParameterError, match="valid must be Interactions, not Items"):
+        FitOptions(valid=items)
+    with pytest.raises(ParameterError, match="run_dir must be the path of a folder, not 3"):
+        FitOptions(run_dir=3)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 import isotherm
-from isotherm import EASE, MMR, ContentKNN, Interactions, Items, MARec, Popularity, evaluate
+from isotherm import EASE, MMR, ContentKNN, FitOptions, Interactions, Items, MARec, Popularity, evaluate
 from isotherm.data import splits
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.models import mmr
@@ -182,5 +182,5 @@ def test_networks_train_in_steps_inside(tmp_path):
     model = build(MMR, {"model": "multvae", "model.hidden": 8, "model.latent": 4, "model.training.epochs": 2})
     assert model.trains_in_steps
     valid = Interactions.from_csr((rng.random((40, 20)) < 0.3).astype(np.float32), np.arange(100, 140))
-    model.fit(log, items, valid=valid, run=tmp_path / "run")
+    model.fit(log, items, FitOptions(valid=valid, run_dir=tmp_path / "run"))
     assert (tmp_path / "run" / "run.jsonl").is_file()

@@ -41,6 +41,7 @@ def fit(
     --set backbone.l2=500 --out model
     """
     from isotherm.launcher import launched
+    from isotherm.models.fit_options import FitOptions, check_trains_in_steps
     from isotherm.models.parameters import build, parse_settings
     from isotherm.models.registry import model_class
 
@@ -58,18 +59,15 @@ def fit(
     )
     wanted = model_class(model)
     made = build(wanted, chosen)
-    if not made.trains_in_steps and (valid or training_run):
-        raise ParameterError(f"--valid and --run-dir are for models that train in steps; {model} does not")
+    if valid or training_run:
+        check_trains_in_steps(made)
     leads = not _trains_in_steps(made) or launched().rank == 0  # one of several processes speaks and saves
     quiet = quiet or not leads
     o.begin(quiet)
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
     clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    more = {}
-    if made.trains_in_steps:
-        watched = None if valid is None else o.read_clicks(valid, names, min_rating, quiet)
-        more = {"valid": watched, "run": training_run}
-    made.fit(clicks, o.read_items(items, item_column, kinds, quiet), **more)
+    watched = None if valid is None else o.read_clicks(valid, names, min_rating, quiet)
+    made.fit(clicks, o.read_items(items, item_column, kinds, quiet), FitOptions(watched, training_run))
     if leads:
         made.save(out)
     o.note(f"{made!r}\nsaved to {out}", quiet)

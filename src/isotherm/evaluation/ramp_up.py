@@ -24,6 +24,7 @@ from isotherm.evaluation.runner import named
 from isotherm.files import write_json
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.requests import check_data
 from isotherm.types import Bools, Int32
 
@@ -110,8 +111,7 @@ def ramp_up(
     for n in steps:
         split, sets = stages.at(n)
         for name, model in named(models()):
-            more = {"valid": split.valid} if model.trains_in_steps else {}
-            model.fit(split.train, known, **more)
+            model.fit(split.train, known, FitOptions(valid=split.valid).accepted_by(model))
             lists = ranked_lists(model, split, sets, ks[-1], seed)
             values.setdefault(name, {})[n] = _measured(lists, sets, ks, seed)
             del model

@@ -27,6 +27,7 @@ from isotherm.evaluation.results import Evaluation, Group, Groups, Metrics, Mode
 from isotherm.evaluation.samples import Sample, pooled
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
 from isotherm.types import Int32
 
 
@@ -129,8 +130,8 @@ def _result(model: Recommender, folds: Prepared, asked: Asked) -> ModelResult:
     parts = []
     for fold in folds:
         started = time.perf_counter()
-        more = {"valid": fold.split.valid} if model.trains_in_steps else {}
-        model.fit(fold.split.train, fold.items, **more)
+        options = FitOptions(valid=fold.split.valid).accepted_by(model)
+        model.fit(fold.split.train, fold.items, options)
         fitted = time.perf_counter()
         parts.append(_measures(model, fold, asked))
         seconds += fitted - started

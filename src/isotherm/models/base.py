@@ -18,6 +18,7 @@ from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import filter_entries, row_blocks, rows_of
 from isotherm.memory import check_memory
 from isotherm.models.finite import check_weights, solvable
+from isotherm.models.fit_options import FitOptions, checked_options
 from isotherm.models.histories import checked_block
 from isotherm.models.parameters import shown
 from isotherm.models.requests import (
@@ -73,39 +74,49 @@ class Recommender(Stateful, ABC):
     name: ClassVar[str]
     #: whether fit needs an item table
     needs_items: ClassVar[bool] = False
-    #: whether fit takes ``valid`` (clicks for early stopping) and ``run`` (a folder for checkpoints)
-    trains_in_steps: ClassVar[bool] = False
 
     users_: IdMap
     items_: IdMap
     clicks_: csr_array  #: (n_users, n_items) what each user clicked, as fitted
 
-    def fit(self, clicks: Interactions, items: Items | None = None) -> Self:
+    @property
+    def trains_in_steps(self) -> bool:
+        """Whether fit takes options: clicks for early stopping and a folder for checkpoints."""
+        return False
+
+    def fit(
+        self, clicks: Interactions, items: Items | None = None, options: FitOptions | None = None
+    ) -> Self:
         """Learn from clicks and, where the model uses it, item metadata. Returns self.
 
         The catalogue is the items of ``clicks`` and then those that only ``items`` holds.
+        options: for a model that trains in steps; ParameterError where another is given any.
         Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent, and TrainingError
         where a learned number is not finite; the model is then what it was. InteractionsError where click
         weights are too large or too small for float32.
         """
-        return self._learned_by("fit", type(self)._fit, clicks, items)
+        return self._learned_by("fit", type(self)._fit, clicks, items, options)
 
-    def refit(self, clicks: Interactions, items: Items | None = None) -> Self:
+    def refit(
+        self, clicks: Interactions, items: Items | None = None, options: FitOptions | None = None
+    ) -> Self:
         """Fit a fitted model on a newer log. Returns self.
 
         What a model learned beside its weights and need not learn every night is held (``_refit`` says what):
         marec and kernel-ridge hold what metadata is worth. The others learn everything anew, as in ``fit``.
         Raises as ``fit`` does; the model is then what it was.
         """
-        return self._fitted()._learned_by("refit", type(self)._refit, clicks, items)
+        return self._fitted()._learned_by("refit", type(self)._refit, clicks, items, options)
 
     def _learned_by(
         self,
         how: str,
-        learn: Callable[[Self, Interactions, Items | None], None],
+        learn: Callable[[Self, Interactions, Items | None, FitOptions], None],
         clicks: Interactions,
         items: Items | None,
+        options: FitOptions | None,
     ) -> Self:
+        options = checked_options(self, options)
         check_data("clicks", clicks, Interactions)
         if items is not None:
             check_data("items", items, Items)
@@ -122,7 +133,7 @@ class Recommender(Stateful, ABC):
         self._check_memory(clicks)
         learned = copy(self)  # a fit that fails leaves the model as it was
         with stage(f"{how} {self.name}"), solvable(f"{self.name}: {how}"):
-            learn(learned, clicks, items)
+            learn(learned, clicks, items, options)
         learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
         try:
             learned.state()
@@ -135,7 +146,7 @@ class Recommender(Stateful, ABC):
         return self
 
     @abstractmethod
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Learn; ``items``, if given, is in the order of the columns of ``clicks``."""
 
     def _check_memory(self, clicks: Interactions) -> None:
@@ -155,9 +166,9 @@ class Recommender(Stateful, ABC):
         """The settings by which memory grows, dotted."""
         return {}
 
-    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+    def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Learn on a newer log; a model that holds something overrides this."""
-        self._fit(clicks, items)
+        self._fit(clicks, items, options)
 
     def score(self, user_items: csr_array) -> Float32:
         """Scores (n_users, n_items) float32 for a block of histories; higher is better.

@@ -4,7 +4,6 @@ The wrapped model scores; this one chooses from the best of each list one item a
 score against its likeness, by metadata, to those chosen before.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
@@ -19,6 +18,7 @@ from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.requests import check_data
@@ -68,7 +68,6 @@ class MMR(Recommender):
     model_: Recommender  #: the wrapped model, fitted
     profiles_: ItemProfiles
     directions_: csr_array  #: (n_items, n_values) float32 rows of unit length, or zero
-    _more: Mapping[str, Any] = {}  #: while ``fit`` runs, what the wrapped model's takes more
     unknown_: float  #: mean cosine of two items: what stands in where metadata is missing
 
     learned = (
@@ -90,37 +89,21 @@ class MMR(Recommender):
         self.fields = names("fields", fields)
 
     @property
-    def trains_in_steps(self) -> bool:  # type: ignore[override]  # of the class where nothing is wrapped
-        """Whether the wrapped model takes ``valid`` and ``run``."""
+    def trains_in_steps(self) -> bool:
+        """Whether the wrapped model does."""
         return self.model.trains_in_steps
 
-    def fit(
-        self,
-        clicks: Interactions,
-        items: Items | None = None,
-        valid: Interactions | None = None,
-        run: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Fit the wrapped model; ``valid`` and ``run`` are for one that trains in steps. Returns self.
-
-        Raises ItemsError where no field can tell how alike two items are.
-        """
-        self._more = {"valid": valid, "run": run} if self.trains_in_steps else {}
-        try:
-            return super().fit(clicks, items)
-        finally:
-            del self._more
-
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+        """Raises ItemsError where no field can tell how alike two items are."""
         assert items is not None
         self._liken(items)
-        self.model_ = copy(self.model).fit(clicks, items, **self._more)
+        self.model_ = copy(self.model).fit(clicks, items, options)
 
-    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+    def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """As the wrapped model does; what items are likened by is learned anew."""
         assert items is not None
         self._liken(items)
-        self.model_ = copy(self.model_).refit(clicks, items)
+        self.model_ = copy(self.model_).refit(clicks, items, options)
 
     def _liken(self, items: Items) -> None:
         profiles = ItemProfiles.of(items, self.fields)

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
 from isotherm.state import Dense
 from isotherm.types import Float32
 
@@ -20,7 +21,7 @@ class Popularity(Recommender):
 
     learned = (Dense("item_clicks_", np.float32, ("n_items",), least=0),)
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         self.item_clicks_ = clicks.item_clicks().astype(np.float32)
 
     def _score(self, user_items: csr_array) -> Float32:

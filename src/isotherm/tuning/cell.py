@@ -14,6 +14,7 @@ from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import Look, study
 from isotherm.launcher import end_with_parent
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.training.checkpoint import LOG
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
@@ -29,7 +30,7 @@ def run(folder: Path, cell: str) -> None:
     split = strong(clicks, plan.holdout, plan.seed, plan.fold_in)
     model, checkpoints = plan.built(cell), folder / "runs" / cell
     started = time.perf_counter()
-    model.fit(split.train, run=checkpoints)
+    model.fit(split.train, options=FitOptions(run_dir=checkpoints))
     seconds = time.perf_counter() - started
     model.save(folder / "models" / cell)
     row = {"epochs": model.progress_.best_epoch or model.progress_.epoch, "seconds": seconds}

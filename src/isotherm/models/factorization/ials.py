@@ -21,6 +21,7 @@ from isotherm.kernels import kernel
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
 from isotherm.progress import stage
 from isotherm.state import Dense
 from isotherm.streams import stream
@@ -85,7 +86,7 @@ class IALS(Recommender):
     def _sizes(self) -> dict[str, int]:
         return {"factors": self.factors}
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         self.rows_ = np.flatnonzero(clicks.item_clicks())
         self.item_factors_, _ = self.train(select_columns(clicks.matrix, self.rows_))
 

@@ -36,6 +36,7 @@ from isotherm.models.cold_start.calibration import PseudoCold
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.encoding import ReadsMetadata
 from isotherm.models.finite import solvable
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.kernel_ridge.kernel_weights import learn_weights
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, bands, empty_ridge
 from isotherm.models.kernel_ridge.tuning import (
@@ -160,7 +161,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         self._compare()
         self.taste_.compare_with(self._terms_index.weighted(self.taste_weights_), len(self.weights_.rows))
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.kernel_ = MetadataKernel(
             shrinkage=self.shrinkage,
@@ -168,7 +169,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         ).fit(items)
         self._solve(clicks, items, learn=True)
 
-    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+    def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Solve anew for newer clicks and items; encoders, both kernels' weights, scales, pace are held."""
         assert items is not None
         self._solve(clicks, items, learn=False)

@@ -20,6 +20,7 @@ from isotherm.features.similarity import SparseProducts
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.state import Inner
 from isotherm.types import Array, Float32
@@ -53,7 +54,7 @@ class EASE(ItemItem):
         n = clicks.n_items if self.collective else np.count_nonzero(clicks.item_clicks())
         return float(n) ** 2 * np.dtype(self.dtype).itemsize
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         if self.collective:
             if items is None:
                 raise ParameterError("ease: collective above 0 needs an item table: fit(clicks, items)")

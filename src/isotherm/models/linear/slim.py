@@ -31,6 +31,7 @@ from isotherm.checks import above, at_least, between
 from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import select_columns
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.models.marec.cold_operator import AlignmentOperator
@@ -75,7 +76,7 @@ class SLIM(ItemItem):
     def _memory(self, clicks: Interactions) -> float:
         return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         warm = np.flatnonzero(clicks.item_clicks())
         user_items = select_columns(clicks.matrix, warm)
         weights = self.refined(user_items, self.shared(user_items))

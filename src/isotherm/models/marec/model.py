@@ -34,6 +34,7 @@ from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.calibration import PseudoCold
 from isotherm.models.cold_start.encoding import ReadsMetadata
 from isotherm.models.finite import solvable
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones import BACKBONES, aligned, check
@@ -167,7 +168,7 @@ class MARec(ReadsMetadata, Recommender):
         """Compare with the warm items again."""
         self._index = self.similarity_.index(self.warm_encoded_)
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
             shrinkage=self.shrinkage,
@@ -178,7 +179,7 @@ class MARec(ReadsMetadata, Recommender):
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
         self._align(clicks, items, learn=True)
 
-    def _refit(self, clicks: Interactions, items: Items | None) -> None:
+    def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """The nightly job between two full fits: encoders, the embedding, μ, β and p are held.
 
         The backbone is trained anew, so that on unchanged clicks and items a refit is the fit; a new item's

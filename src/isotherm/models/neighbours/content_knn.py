@@ -13,6 +13,7 @@ from isotherm.features.encoders import Weighting
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.encoding import ReadsMetadata
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import nearest, stacked
 from isotherm.state import Inner, Plain
@@ -57,7 +58,7 @@ class ContentKNN(ReadsMetadata, ItemItem):
         self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
             shrinkage=self.shrinkage,

@@ -7,6 +7,7 @@ import numpy as np
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosine
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import nearest, stacked
 from isotherm.state import Inner
@@ -30,7 +31,7 @@ class ItemKNN(ItemItem):
         self.neighbours = whole("neighbours", neighbours, 1)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         vectors = clicks.matrix.T.tocsr()
         index = SparseCosine(vectors, self.shrinkage)
         bands = []

@@ -1,6 +1,5 @@
 """What the three VAEs share: the model contract around a network, its training, and early stopping."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -17,9 +16,9 @@ from isotherm.folders import RUN, check_folder
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.parameters import part_of
-from isotherm.models.requests import check_data
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import logits, posteriors
@@ -54,7 +53,6 @@ class VAERecommender(Recommender):
     Subclasses say what the network is and of which phases an epoch is made.
     """
 
-    trains_in_steps: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {
         "mask": MASKS,
         "skip": SKIPS,
@@ -66,8 +64,6 @@ class VAERecommender(Recommender):
     anchors_: Float32 | None  #: (n_items, latent) e_i, or None where anchors are off
     skip_: LinearPath | None  #: the linear path beside the network
     progress_: Progress  #: how the training went: epochs, best metric
-    _valid: Interactions | None = None  #: while ``fit`` runs, and so is ``_run``
-    _run: str | os.PathLike[str] | None = None
 
     def __init__(
         self,
@@ -105,27 +101,10 @@ class VAERecommender(Recommender):
         self.anchors_ = self.anchors_ if self.anchors.weight else None
         self.skip_ = self.skip_ if isinstance(self.skip, EASESkip) else None
 
-    def fit(
-        self,
-        clicks: Interactions,
-        items: Items | None = None,
-        valid: Interactions | None = None,
-        run: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Learn from clicks. Returns self.
-
-        items: only for anchors from metadata.  valid: clicks for early stopping; of users that ``clicks``
-        knows they are what to find, of other users four fifths are history and the rest is to find.
-        run: folder for checkpoints and the log; a run that was cut off there goes on where it was.
-        Raises TrainingError where the loss is no longer a number, or ``run`` holds another run.
-        """
-        if valid is not None:
-            check_data("valid", valid, Interactions)
-        self._valid, self._run = valid, run
-        try:
-            return super().fit(clicks, items)
-        finally:
-            del self._valid, self._run
+    @property
+    def trains_in_steps(self) -> bool:
+        """Yes: with early stopping and checkpoints."""
+        return True
 
     def fit_guided(self, clicks: Interactions, guide: Guide) -> Self:
         """Fit on clicks and on guessed clicks beside them (MARec, eq. 7). Returns self."""
@@ -143,17 +122,21 @@ class VAERecommender(Recommender):
     def _sizes(self) -> dict[str, int]:
         return {"hidden": self.hidden, "latent": self.latent}
 
-    def _fit(self, clicks: Interactions, items: Items | None) -> None:
-        if self._run is not None:
-            check_folder(self._run, RUN)
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+        """``items`` are only for anchors from metadata.
+
+        Raises TrainingError where the loss is no longer a number, or ``options.run_dir`` holds another run.
+        """
+        if options.run_dir is not None:
+            check_folder(options.run_dir, RUN)
         matrix = clicks.matrix
         shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
         validation: Validation | None
-        if self._valid is None:
+        if options.valid is None:
             stays, validation = held_out(matrix, self.training.valid_share, self.seed)
         else:
             stays = np.ones(clicks.n_users, dtype=bool)
-            validation = Validation.given(clicks, self._valid, self.seed)
+            validation = Validation.given(clicks, options.valid, self.seed)
         network = self.new_network(clicks.n_items)
         beside: dict[str, nn.Module] = {}
         terms: list[Term] = []
@@ -182,8 +165,8 @@ class VAERecommender(Recommender):
             None if validation is None else lambda: validation.measure(partial(logits, network), name, k),
             [guide.targets for guide in guides],
         )
-        reads = {} if self._run is None else self._reads(clicks, features, validation)
-        self.progress_ = trainer.run(self._run, reads)
+        reads = {} if options.run_dir is None else self._reads(clicks, features, validation)
+        self.progress_ = trainer.run(options.run_dir, reads)
         self.network_ = network.to("cpu").eval().requires_grad_(False)
         self.skip_ = self._linear_path(matrix, stays, validation)
         self.anchors_ = None

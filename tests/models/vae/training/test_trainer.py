@@ -15,7 +15,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from isotherm import Interactions, Items
+from isotherm import FitOptions, Interactions, Items
 from isotherm.errors import ParameterError, TrainingError
 from isotherm.models.vae.multdae import MultDAE
 from isotherm.models.vae.multvae import MultVAE
@@ -51,8 +51,9 @@ def log_of(folder):
 
 SCRIPT = """
 import sys
+from isotherm import FitOptions
 from tests.models.vae.training.test_trainer import killable, tastes
-killable(sys.argv[1], checkpoint_minutes=0).fit(tastes(), run=sys.argv[2])
+killable(sys.argv[1], checkpoint_minutes=0).fit(tastes(), options=FitOptions(run_dir=sys.argv[2]))
 """
 
 
@@ -76,13 +77,13 @@ def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path, forks):
         time.sleep(0.01)
     process.send_signal(signal.SIGSTOP)
     with pytest.raises(TrainingError, match="another training is at work in this folder; wait for it"):
-        resumed.fit(tastes(), run=folder)
+        resumed.fit(tastes(), options=FitOptions(run_dir=folder))
     process.send_signal(signal.SIGKILL)
     process.wait()
     (folder / ".checkpoint.0123abcd.part").write_bytes(b"half a checkpoint")
     at = json.loads(manifest.read_text())["progress"]
     assert 2 <= at["epoch"] < resumed.training.epochs, "the run must be cut in its middle"
-    resumed.fit(tastes(), run=folder)
+    resumed.fit(tastes(), options=FitOptions(run_dir=folder))
     assert resumed.progress_.best == whole.progress_.best
     assert resumed.progress_.best_epoch == whole.progress_.best_epoch
     for name, array in whole.state()[0].items():
@@ -95,9 +96,13 @@ def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path, forks):
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
-    first = MultVAE(**SMALL, training=Training(epochs=3)).fit(tastes(), run=tmp_path / "run")
+    first = MultVAE(**SMALL, training=Training(epochs=3)).fit(
+        tastes(), options=FitOptions(run_dir=tmp_path / "run")
+    )
     before = log_of(tmp_path / "run")
-    again = MultVAE(**SMALL, training=Training(epochs=3)).fit(tastes(), run=tmp_path / "run")
+    again = MultVAE(**SMALL, training=Training(epochs=3)).fit(
+        tastes(), options=FitOptions(run_dir=tmp_path / "run")
+    )
     assert again.recommend(k=5).equals(first.recommend(k=5))
     new = log_of(tmp_path / "run")[len(before) :]
     assert [line["event"] for line in new] == ["resume", "end"]
@@ -105,21 +110,21 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 def test_a_run_folder_of_another_fit_or_a_damaged_one_is_refused(tmp_path):
     run = tmp_path / "run"
-    MultVAE(**SMALL, training=Training(epochs=2)).fit(tastes(), run=run)
+    MultVAE(**SMALL, training=Training(epochs=2)).fit(tastes(), options=FitOptions(run_dir=run))
     for other, clicks, differ in (
         (MultVAE(**SMALL, seed=1, training=Training(epochs=2)), tastes(), "seed"),
         (MultVAE(**SMALL, training=Training(epochs=3)), tastes(), "training.epochs"),
         (MultVAE(**SMALL, training=Training(epochs=2)), tastes(seed=1), "clicks"),
     ):
         with pytest.raises(TrainingError, match=f"holds a run of another fit: {differ} differ; name another"):
-            other.fit(clicks, run=run)
+            other.fit(clicks, options=FitOptions(run_dir=run))
     file = next(run.glob("checkpoint-*.safetensors"))
     file.write_bytes(file.read_bytes()[:-3] + b"abc")
     with pytest.raises(TrainingError, match=r"damaged \(its content changed\); remove the folder"):
-        MultVAE(**SMALL, training=Training(epochs=2)).fit(tastes(), run=run)
+        MultVAE(**SMALL, training=Training(epochs=2)).fit(tastes(), options=FitOptions(run_dir=run))
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="is a file"):
-        MultVAE(**SMALL).fit(tastes(), run=tmp_path / "file")
+        MultVAE(**SMALL).fit(tastes(), options=FitOptions(run_dir=tmp_path / "file"))
 
 
 def test_a_run_folder_belongs_to_all_that_training_reads(tmp_path, clicks, items):
@@ -129,7 +134,7 @@ def test_a_run_folder_belongs_to_all_that_training_reads(tmp_path, clicks, items
 
     def fit(clicks=dated, items=items, valid=None, **settings):
         settings = {"anchors": ItemAnchors(weight=1.0, **read), "training": Training(epochs=1), **settings}
-        return MultVAE(**SMALL, **settings).fit(clicks, items, valid=valid, run=tmp_path / "run")
+        return MultVAE(**SMALL, **settings).fit(clicks, items, FitOptions(valid, tmp_path / "run"))
 
     first = fit().recommend(k=5)
     other = Items.from_frame(pl.DataFrame({"item_id": items.ids.values, "genres": ["a", "b"] * 15}))
@@ -154,24 +159,26 @@ def test_a_run_folder_belongs_to_all_that_training_reads(tmp_path, clicks, items
 
 
 def test_a_run_folder_of_another_version_is_refused(tmp_path, monkeypatch):
-    model = MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), run=tmp_path / "run")
+    model = MultVAE(**SMALL, training=Training(epochs=1)).fit(
+        tastes(), options=FitOptions(run_dir=tmp_path / "run")
+    )
     monkeypatch.setattr("isotherm.models.vae.training.checkpoint.__version__", "99.0")
     with pytest.raises(TrainingError, match="another fit: isotherm differ"):
-        model.fit(tastes(), run=tmp_path / "run")
+        model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
 
 
 def test_a_folder_of_a_users_own_is_no_run_folder(tmp_path):
     mine = tmp_path / "checkpoint-best.safetensors"
     mine.write_text("mine")
     with pytest.raises(TrainingError, match="is not empty and holds no training run"):
-        MultVAE(**SMALL).fit(tastes(), run=tmp_path)
+        MultVAE(**SMALL).fit(tastes(), options=FitOptions(run_dir=tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == [mine.name]
     mine.unlink()
-    MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), run=tmp_path)
+    MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), options=FitOptions(run_dir=tmp_path))
     names = ("checkpoint-0123456789abcdef.safetensors", "notes.txt", ".mine.part")
     for name in names:
         (tmp_path / name).write_text("mine")
-    MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), run=tmp_path)
+    MultVAE(**SMALL, training=Training(epochs=1)).fit(tastes(), options=FitOptions(run_dir=tmp_path))
     assert all((tmp_path / name).read_text() == "mine" for name in names)
 
 
@@ -190,10 +197,10 @@ def test_ctrl_c_waits_for_the_step_and_the_run_goes_on(made, tmp_path, monkeypat
 
     monkeypatch.setattr(Trainer, "_record", pressed)
     with pytest.raises(KeyboardInterrupt):
-        model.fit(tastes(), run=tmp_path / "run")
+        model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
     assert len(steps) == 6
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    model.fit(tastes(), run=tmp_path / "run")
+    model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
     for name, array in model.state()[0].items():
         np.testing.assert_array_equal(array, whole[name], err_msg=name)
     before = ["epoch"] if made is MultVAE else []  # of four batches, and of sixteen
@@ -235,7 +242,7 @@ def test_the_last_update_is_looked_at(settings, tmp_path):
     with pytest.raises(
         TrainingError, match=r"is no longer finite after epoch 1; lower training.learning_rate"
     ):
-        model.fit(tastes(), run=tmp_path / "run")
+        model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
     assert not hasattr(model, "network_")
     assert not list((tmp_path / "run").glob("*.safetensors"))
 
@@ -290,7 +297,7 @@ def test_few_users_and_large_batches_are_trained():
 
 def test_the_log_tells_each_epoch(tmp_path):
     model = MultVAE(**SMALL, anchors=ItemAnchors(weight=0.1), training=Training(epochs=4, valid_share=0.3))
-    model.fit(tastes(), run=tmp_path / "run")
+    model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
     lines = log_of(tmp_path / "run")
     assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "epoch", "epoch", "end"]
     assert lines[0]["users"] == 240 - 72
@@ -359,12 +366,12 @@ def test_given_validation_clicks_are_used():
     overlap = fresh.histories.multiply(fresh.targets)
     assert not overlap.nnz
     assert 0.7 < fresh.histories.nnz / new.n_clicks < 0.9
-    model = MultVAE(**SMALL, training=Training(epochs=5)).fit(apart, valid=new)
+    model = MultVAE(**SMALL, training=Training(epochs=5)).fit(apart, options=FitOptions(valid=new))
     assert model.progress_.best == max(0.0, model.progress_.best) > 0
     assert len(model.users_) == 210
     strange = Interactions.from_csr(clicks.matrix[:3], ["a", "b", "c"], np.arange(1000, 1060))
     with pytest.raises(ParameterError, match="60 items of the validation clicks are unknown to fit"):
-        MultVAE(**SMALL).fit(apart, valid=strange)
+        MultVAE(**SMALL).fit(apart, options=FitOptions(valid=strange))
 
 
 def test_few_users_are_not_held_out():
@@ -394,7 +401,7 @@ def test_a_loss_that_breaks_stops_with_the_batch_the_term_and_the_cure(tmp_path,
     with pytest.raises(
         TrainingError, match=r"epoch 2, batch 3 \(users at rows .*reconstruction is nan; lower "
     ):
-        model.fit(tastes(), run=tmp_path / "run")
+        model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
     with pytest.raises(Exception, match="not fitted"):
         model.recommend()
 
@@ -457,8 +464,9 @@ def test_two_processes_train_as_one(tmp_path, forks):
 
 JOB = """
 import os, sys
+from isotherm import FitOptions
 from tests.models.vae.training.test_trainer import distributed_model, tastes
-model = distributed_model().fit(tastes(), run=f"{sys.argv[1]}/run")
+model = distributed_model().fit(tastes(), options=FitOptions(run_dir=f"{sys.argv[1]}/run"))
 if os.environ["RANK"] == "0":
     model.save(f"{sys.argv[1]}/model")
 """
@@ -537,7 +545,7 @@ def test_tensorboard_must_be_installed_where_it_is_wanted(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     model = MultVAE(**SMALL, training=Training(epochs=1, tensorboard=True))
     with pytest.raises(ParameterError, match="needs the package tensorboard"):
-        model.fit(tastes(), run=tmp_path / "run")
+        model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
 
 
 def test_validation_clicks_that_are_training_clicks_are_left_out(caplog):
@@ -551,7 +559,9 @@ def test_validation_clicks_that_are_training_clicks_are_left_out(caplog):
     assert f"{train.n_clicks} of {clicks.n_clicks} validation clicks are training clicks too" in caplog.text
     np.testing.assert_array_equal(found.targets.toarray(), expected.targets.toarray())
     np.testing.assert_array_equal(found.histories.toarray(), expected.histories.toarray())
-    model = MultVAE(**SMALL, skip=EASESkip(), training=Training(epochs=2)).fit(train, valid=clicks)
+    model = MultVAE(**SMALL, skip=EASESkip(), training=Training(epochs=2)).fit(
+        train, options=FitOptions(valid=clicks)
+    )
     assert model.progress_.best > 0
     assert model.skip_.scale > 0
 
@@ -566,6 +576,6 @@ def test_validation_with_nothing_to_find_is_refused():
         with pytest.raises(
             ParameterError, match="no user has a history and a click to find that is no training"
         ):
-            MultVAE(**SMALL, training=Training(epochs=1)).fit(clicks, valid=valid)
+            MultVAE(**SMALL, training=Training(epochs=1)).fit(clicks, options=FitOptions(valid=valid))
     with pytest.raises(ParameterError, match="valid must be Interactions, not ndarray"):
-        MultVAE(**SMALL).fit(clicks, valid=np.ones(3))
+        MultVAE(**SMALL).fit(clicks, options=FitOptions(valid=np.ones(3)))
