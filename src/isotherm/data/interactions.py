@@ -84,6 +84,11 @@ class Interactions:
         """From a scipy sparse matrix (n_users, n_items); stored zeros are no clicks.
 
         user_ids, item_ids: one id a row / column, in order; by default 0, 1, 2, …
+
+        >>> from isotherm import Interactions
+        >>> from scipy.sparse import csr_array
+        >>> Interactions.from_csr(csr_array([[1, 1, 0], [1, 0, 1]]), ["ann", "bob"], ["tea", "jam", "pie"])
+        Interactions(2 users, 3 items, 4 clicks)
         """
         matrix = _checked_matrix(matrix)
         n_users, n_items = matrix.shape
