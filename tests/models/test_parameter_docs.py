@@ -110,8 +110,8 @@ def test_the_default_is_the_one_documented(owner, entry):
 
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?"
-#: ``> 0``, ``>= 1``, ``in (0, 1]`` or a word: of these a range is made, joined by commas and «or».
-ALTERNATIVE = rf"[<>]=? {NUMBER}|in [\[(]{NUMBER}, {NUMBER}[\])]|[\w-]+"
+#: ``> 0``, ``>= 1``, ``in (0, 1]`` or a word in small letters: of these a range is made.
+ALTERNATIVE = rf"[<>]=? {NUMBER}|in [\[(]{NUMBER}, {NUMBER}[\])]|None|True|False|[a-z\d][\w-]*"
 TINY = 1e-6
 
 
@@ -219,6 +219,7 @@ def test_an_entry_of_another_form_is_refused():
 
 def test_ranges_are_read():
     assert alternatives("a model or its name") == []
+    assert alternatives("Interactions or None") == []
     assert alternatives("linear, constant or exponential") == ["linear", "constant", "exponential"]
     assert alternatives("> 0 or auto") == ["> 0", "auto"]
     assert alternatives("in (0, 1] or None") == ["in (0, 1]", "None"]
