@@ -13,7 +13,7 @@ from common import SMOKE, report, size
 
 from isotherm import Clean, Interactions, ItemAnchors, MultVAE, Training, progress
 from isotherm.data.datasets import dataset
-from isotherm.geometry import Geometry, Look, study
+from isotherm.geometry import Geometry, StudyOptions, study_models
 from isotherm.models.vae.objective.masking import Bernoulli
 
 SEEDS = range(size(3, 1))
@@ -73,7 +73,9 @@ def compared(name: str, found: dict[str, dict[str, float]]) -> list[dict]:
 
 def looked(model: MultVAE, clicks: Interactions, seed: int, pairs: int = PAIRS) -> Geometry:
     """Its geometry, under masks that keep half of the clicks."""
-    return study({"": model}, clicks, look=Look(pairs=pairs, mask=Bernoulli(keep=0.5), seed=seed)).models[""]
+    return study_models(
+        {"": model}, clicks, options=StudyOptions(pairs=pairs, mask=Bernoulli(keep=0.5), seed=seed)
+    ).models[""]
 
 
 def averaged(make, clicks: Interactions) -> dict[str, float]:

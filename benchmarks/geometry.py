@@ -15,7 +15,7 @@ from common import gemm_flops, interleaved, peak_memory, report, size, synthetic
 from torch.func import functional_call, grad, vmap
 
 from isotherm import Interactions, ItemAnchors, MultVAE, Training, load, progress
-from isotherm.geometry import Look, decoder_of, study, user_gradients
+from isotherm.geometry import StudyOptions, decoder_layers, study_models, user_gradients
 from isotherm.models.vae.network.layers import MultiVAE
 from isotherm.report.geometry import GeometryReport
 
@@ -31,7 +31,7 @@ class Decoder(torch.nn.Module):
         self.middle = torch.nn.Linear(LATENT, HIDDEN)
         self.last = torch.nn.Linear(HIDDEN, N_ITEMS)
         with torch.no_grad():
-            for layer, (weight, bias) in zip((self.middle, self.last), decoder_of(network), strict=True):
+            for layer, (weight, bias) in zip((self.middle, self.last), decoder_layers(network), strict=True):
                 layer.weight.copy_(weight)
                 layer.bias.copy_(bias)
 
@@ -56,7 +56,7 @@ def gradients(points: int) -> list[dict]:
     points: z of each user. A loop reads the decoder's weights once a user, however many points there are.
     """
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0)
-    plain, layers = Decoder(network), decoder_of(network)
+    plain, layers = Decoder(network), decoder_layers(network)
     n_users = 2 * N_PAIRS
     x = torch.from_numpy(synthetic_clicks(n_users, N_ITEMS, size(160, 20) * n_users).toarray())
     z = torch.randn(n_users, points, LATENT, generator=torch.Generator().manual_seed(0))
@@ -144,9 +144,9 @@ def whole_study(folder: str, place: str):
 
     def run() -> float:
         started = time.perf_counter()
-        GeometryReport("t", "s", study({"model": model}, clicks, look=Look(pairs=PAIRS))).write(
-            Path(place) / "page.html"
-        )
+        GeometryReport(
+            "t", "s", study_models({"model": model}, clicks, options=StudyOptions(pairs=PAIRS))
+        ).write(Path(place) / "page.html")
         return time.perf_counter() - started
 
     return run

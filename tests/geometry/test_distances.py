@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from isotherm.geometry.distances import nearest_users, w1_bounds, w1_sampled, w2, w2_matrix
-from isotherm.geometry.posteriors import Posteriors, noise
+from isotherm.geometry.posteriors import Posteriors, antithetic_noise
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_w2_is_the_cost_of_transport_between_many_points():
 
 def test_w1_lies_between_its_bounds(users):
     first, second = users.take(np.arange(10)), users.take(np.arange(10, 20))
-    drawn = noise(200, 7, 0)
+    drawn = antithetic_noise(200, 7, 0)
     low, high = w1_bounds(first, second, drawn)
     found = w1_sampled(first, second, drawn)
     expected = [
@@ -61,7 +61,7 @@ def test_w1_lies_between_its_bounds(users):
 
 
 def test_equal_posteriors_are_at_distance_zero(users):
-    drawn = noise(16, 7, 0)
+    drawn = antithetic_noise(16, 7, 0)
     assert w2(users, users).max() == 0
     assert np.max(w1_bounds(users, users, drawn)) == 0
     assert w1_sampled(users.take(np.arange(3)), users.take(np.arange(3)), drawn).max() == 0
@@ -80,6 +80,6 @@ def test_nearest_users_are_those_of_brute_force(users, asked):
 
 
 def test_noise_has_no_mean():
-    np.testing.assert_allclose(noise(6, 4, 3).mean(axis=0), 0, atol=1e-7)
-    assert (noise(1, 4, 3) == 0).all()
-    assert noise(5, 4, 3).shape == (5, 4)
+    np.testing.assert_allclose(antithetic_noise(6, 4, 3).mean(axis=0), 0, atol=1e-7)
+    assert (antithetic_noise(1, 4, 3) == 0).all()
+    assert antithetic_noise(5, 4, 3).shape == (5, 4)

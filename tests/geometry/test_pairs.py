@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.geometry.distances import nearest_users
-from isotherm.geometry.pairs import TWINS, drawn_pairs, shared_clicks, twins
+from isotherm.geometry.pairs import TWINS, draw_pairs, shared_clicks, subsample_histories
 from isotherm.geometry.posteriors import Posteriors
 from tests.conftest import random_clicks
 
@@ -16,7 +16,7 @@ def posteriors(n):
 
 def test_partners_are_random_users_and_the_nearest_ones():
     users = posteriors(80)
-    pairs = drawn_pairs(users, 600, seed=1)
+    pairs = draw_pairs(users, 600, seed=1)
     assert len(pairs.probes) == 30
     assert (pairs.partners != pairs.probes[:, None]).all()
     np.testing.assert_array_equal(
@@ -25,12 +25,12 @@ def test_partners_are_random_users_and_the_nearest_ones():
     drawn = np.sort(pairs.partners[:, pairs.kinds == "random"], axis=1)
     assert (np.diff(drawn, axis=1) > 0).all()
     assert len(np.unique(drawn)) > 70
-    np.testing.assert_array_equal(pairs.partners, drawn_pairs(users, 600, seed=1).partners)
-    assert len(drawn_pairs(users, 10**6).probes) == 80
+    np.testing.assert_array_equal(pairs.partners, draw_pairs(users, 600, seed=1).partners)
+    assert len(draw_pairs(users, 10**6).probes) == 80
 
 
 def test_a_few_users_have_fewer_partners():
-    pairs = drawn_pairs(posteriors(4), 100)
+    pairs = draw_pairs(posteriors(4), 100)
     assert sorted(pairs.partners[0]) != sorted(pairs.partners[1])
     assert pairs.partners.shape == (4, 3)
 
@@ -38,13 +38,13 @@ def test_a_few_users_have_fewer_partners():
 def test_twins_are_their_probe_with_fewer_clicks():
     x = csr_array(random_clicks(np.random.default_rng(1), 9, 200, density=0.3).astype(np.float32))
     probes = np.array([1, 5, 8])
-    found = twins(x, probes, seed=0)
+    found = subsample_histories(x, probes, seed=0)
     lengths = np.diff(x.indptr)[np.repeat(probes, len(TWINS))]
     np.testing.assert_array_equal(np.diff(found.indptr), np.rint(np.tile(TWINS, 3) * lengths))
     inside = found.multiply(x[np.repeat(probes, len(TWINS))])
     assert inside.nnz == found.nnz
     lonely = csr_array(np.array([[1, 0], [1, 1]], np.float32))
-    assert (np.diff(twins(lonely, np.array([0]), 0).indptr) == 1).all()
+    assert (np.diff(subsample_histories(lonely, np.array([0]), 0).indptr) == 1).all()
 
 
 def test_shared_clicks():

@@ -1,7 +1,5 @@
 """The sharing radius: zero in conflict, the theorem tested by real steps, blocks that change nothing."""
 
-from importlib import import_module
-
 import numpy as np
 import polars as pl
 import pytest
@@ -10,20 +8,19 @@ from scipy.sparse import csr_array
 
 import isotherm.geometry.gradients as g
 from isotherm import ItemAnchors, MultDAE, MultVAE, RecVAE, Training
-from isotherm.geometry.influence import influence
-from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
-from isotherm.geometry.posteriors import Posteriors, noise
-from isotherm.geometry.sharing import sharing
+from isotherm.geometry import sharing
+from isotherm.geometry.influence import summarise_influence
+from isotherm.geometry.pairs import Pairs, draw_pairs, stacked, subsample_histories
+from isotherm.geometry.posteriors import Posteriors, antithetic_noise
+from isotherm.geometry.sharing import measure_sharing
 from isotherm.models.vae.network.layers import RecVAE as Linear
 from tests.models.vae.training.test_trainer import SMALL, tastes
-
-sharing_module = import_module("isotherm.geometry.sharing")  # the room's name is the function's
 
 
 def paired(model, histories, n=400, seed=0):
     clean = Posteriors.of(model.network_, histories)
-    pairs = drawn_pairs(clean, n, seed)
-    both = stacked(histories, twins(histories, pairs.probes, seed))
+    pairs = draw_pairs(clean, n, seed)
+    both = stacked(histories, subsample_histories(histories, pairs.probes, seed))
     places = Posteriors.of(model.network_, both)
     return model.network_, both, places, pairs.with_twins(histories.shape[0])
 
@@ -47,7 +44,7 @@ def test_conflicting_gradients_share_nothing():
     histories = csr_array(np.array([[1, 0], [0, 1], [1, 0]], np.float32))
     places = Posteriors(np.ones((3, 3), np.float32), np.full((3, 3), 0.1, np.float32))
     pairs = Pairs(np.array([0]), np.array([[1, 2]]), np.array(["random", "random"]))
-    found = sharing(network, histories, places, pairs).pairs
+    found = measure_sharing(network, histories, places, pairs).pairs
     conflict, same = found.rows(named=True)
     assert conflict["w2"] == conflict["w1_high"] == conflict["way"] == 0
     assert conflict["radius"] == conflict["radius_secant"] == 0
@@ -58,7 +55,7 @@ def test_conflicting_gradients_share_nothing():
 
 
 def test_inside_the_radius_a_step_helps(model, clicks):
-    found = influence(sharing(*paired(model, clicks.matrix)))
+    found = summarise_influence(measure_sharing(*paired(model, clicks.matrix)))
     assert found.tests["inside"].pairs > 10
     for condition in ("inside", "inside_secant", "closer", "aligned"):
         assert found.tests[condition].helped == 1 or condition == "aligned"
@@ -72,8 +69,8 @@ def test_inside_the_radius_a_step_helps(model, clicks):
 
 
 def test_shares_are_of_their_pairs(model, clicks):
-    measured = sharing(*paired(model, clicks.matrix))
-    found = influence(measured)
+    measured = measure_sharing(*paired(model, clicks.matrix))
+    found = summarise_influence(measured)
     assert list(found.kinds) == ["random", "near", "twin"]
     rows = measured.pairs.filter(kind="near")
     assert found.kinds["near"]["helped"].mean == pytest.approx((rows["drop"] > 0).mean())
@@ -89,17 +86,17 @@ def test_shares_are_of_their_pairs(model, clicks):
 )  # pairs: two probes with their twenty partners; some of a probe's partners; one pair
 def test_blocks_change_nothing(model, clicks, n, at_once, blocks, monkeypatch):
     network, both, places, pairs = paired(model, clicks.matrix, n)
-    whole = sharing(network, both, places, pairs, seed=3).pairs
-    original, measured = sharing_module._measured, []
+    whole = measure_sharing(network, both, places, pairs, seed=3).pairs
+    original, measured = sharing._measured, []
 
     def counted(layers, histories, posteriors, pairs, *others):
         measured.append(len(pairs.probes))
         return original(layers, histories, posteriors, pairs, *others)
 
-    monkeypatch.setattr(sharing_module, "_measured", counted)
+    monkeypatch.setattr(sharing, "_measured", counted)
     torch.manual_seed(99)  # nobody draws from the global generator
-    bytes_a_pair = 4 * sharing_module._ARRAYS * both.shape[1] * (2 if places.deviation.any() else 1)
-    parts = sharing(network, both, places, pairs, seed=3, memory=at_once * bytes_a_pair).pairs
+    bytes_a_pair = 4 * sharing._ARRAYS * both.shape[1] * (2 if places.deviation.any() else 1)
+    parts = measure_sharing(network, both, places, pairs, seed=3, memory=at_once * bytes_a_pair).pairs
     assert measured == blocks
     for name, dtype in whole.schema.items():
         if dtype != pl.Float64:
@@ -110,7 +107,7 @@ def test_blocks_change_nothing(model, clicks, n, at_once, blocks, monkeypatch):
 
 
 def test_pairs_know_their_clicks(model, clicks):
-    found = sharing(*paired(model, clicks.matrix)).pairs
+    found = measure_sharing(*paired(model, clicks.matrix)).pairs
     x = clicks.matrix.toarray() > 0
     for row in found.filter(kind="random").head(20).iter_rows(named=True):
         a, b = x[row["u"]], x[row["v"]]
@@ -131,14 +128,17 @@ def test_influence_does_not_come_from_shared_noise(clicks):
     """
     model = MultVAE(**SMALL, anchors=ItemAnchors(weight=1.0), training=Training(epochs=60)).fit(clicks)
     network, both, places, pairs = paired(model, clicks.matrix, 1000)
-    many = influence(sharing(network, both, places, pairs, points=48)).kinds
-    draws = [influence(sharing(network, both, places, pairs, points=2, seed=seed)).kinds for seed in range(4)]
+    many = summarise_influence(measure_sharing(network, both, places, pairs, points=48)).kinds
+    draws = [
+        summarise_influence(measure_sharing(network, both, places, pairs, points=2, seed=seed)).kinds
+        for seed in range(4)
+    ]
     for kind, near in (("random", 0.015), ("near", 0.04)):
         few = np.mean([found[kind]["influence"].mean for found in draws])
         assert few == pytest.approx(many[kind]["influence"].mean, abs=near)
-    drawn = noise(2, 8, 0)
+    drawn = antithetic_noise(2, 8, 0)
     z, x = torch.from_numpy(places.drawn(drawn)), torch.from_numpy(both.toarray())
-    each = g.user_gradients(g.decoder_of(network), z, x)
+    each = g.user_gradients(g.decoder_layers(network), z, x)
     u, v = (torch.from_numpy(rows) for rows in (pairs.u, pairs.v))
     random = torch.from_numpy(pairs.kind == "random")
     shared = (each.take(u).inner(each.take(v)) / (each.norms()[u] * each.norms()[v]))[random].mean()

@@ -3,6 +3,8 @@
 import json
 import re
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -22,12 +24,12 @@ from isotherm import (
     Training,
 )
 from isotherm.errors import InteractionsError, ParameterError, UnsupportedError
-from isotherm.geometry import Look, study
+from isotherm.geometry import StudyOptions, study_models
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.report.geometry import GeometryReport
 from tests.models.vae.training.test_trainer import SMALL, tastes
 
-FEW = Look(pairs=400, masks=2)
+FEW = StudyOptions(pairs=400, masks=2)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def models(clicks):
 
 @pytest.fixture(scope="module")
 def found(models, clicks, table):
-    return study(models, clicks, table, look=FEW)
+    return study_models(models, clicks, table, options=FEW)
 
 
 @pytest.fixture
@@ -100,9 +102,11 @@ def test_json_is_plain_and_complete(found, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_figures(found, models, clicks, table):
-    again = study({"plain": models["plain"]}, clicks, table, look=replace(FEW, mask=Bernoulli(keep=0.5)))
+    again = study_models(
+        {"plain": models["plain"]}, clicks, table, options=replace(FEW, mask=Bernoulli(keep=0.5))
+    )
     assert again.to_dict()["models"]["plain"] == found.to_dict()["models"]["plain"]
-    other = study({"plain": models["plain"]}, clicks, table, look=replace(FEW, seed=1))
+    other = study_models({"plain": models["plain"]}, clicks, table, options=replace(FEW, seed=1))
     assert other.to_dict() != again.to_dict()
 
 
@@ -117,7 +121,7 @@ def test_tastes_are_found(found):
 
 
 def test_tastes_without_metadata_are_clusters(models, clicks):
-    found = study({"plain": models["plain"]}, clicks, look=FEW)
+    found = study_models({"plain": models["plain"]}, clicks, options=FEW)
     tastes_ = set(found.models["plain"].map.users["taste"])
     assert all(re.fullmatch(r"like «\d+»|other", taste) for taste in tastes_)
     assert found.models["plain"].map.same_taste > found.models["plain"].map.by_chance
@@ -144,39 +148,39 @@ def test_one_model_without_anchors_has_a_page(found, undrawn):
 
 
 def test_a_clean_model_does_not_drift(models, clicks, undrawn):
-    found = study({"dae": models["dae"]}, clicks, look=FEW)
+    found = study_models({"dae": models["dae"]}, clicks, options=FEW)
     assert found.models["dae"].drift.drift.max() == 0
     assert "There is no mask, so nothing drifts" in GeometryReport("t", "s", found).html()
 
 
 def test_what_cannot_be_looked_at_is_said(models, clicks):
     with pytest.raises(UnsupportedError, match="ease has no latent space"):
-        study({"ease": EASE().fit(clicks)}, clicks)
+        study_models({"ease": EASE().fit(clicks)}, clicks)
     with pytest.raises(UnsupportedError, match="ease has no latent space"):
-        study({"plain": models["plain"], "ease": EASE().fit(clicks)}, clicks)
+        study_models({"plain": models["plain"], "ease": EASE().fit(clicks)}, clicks)
     some = Interactions.from_csr(clicks.matrix[:, :50])
     other = MultVAE(**SMALL, training=Training(epochs=1)).fit(some)
     with pytest.raises(ParameterError, match="other and plain were fitted on different items"):
-        study({"plain": models["plain"], "other": other}, clicks)
+        study_models({"plain": models["plain"], "other": other}, clicks)
     strangers = Interactions.from_csr(clicks.matrix, item_ids=[f"x{n}" for n in range(60)])
     with pytest.raises(InteractionsError, match="0 users with a click"):
-        study({"plain": models["plain"]}, strangers)
+        study_models({"plain": models["plain"]}, strangers)
     with pytest.raises(ParameterError, match="pairs"):
-        study({"plain": models["plain"]}, clicks, look=Look(pairs=3))
+        study_models({"plain": models["plain"]}, clicks, options=StudyOptions(pairs=3))
     with pytest.raises(InteractionsError, match="3 users with a click"):
-        study({"plain": models["plain"]}, clicks.take_users(np.arange(3)))
+        study_models({"plain": models["plain"]}, clicks.take_users(np.arange(3)))
 
 
 def test_unknown_items_and_users_are_left_out(models, clicks):
     wide = np.zeros((241, 62), np.float32)
     wide[:240, :60] = clicks.matrix.toarray()
     wide[240, 61] = 1
-    found = study({"plain": models["plain"]}, Interactions.from_csr(wide), look=FEW)
+    found = study_models({"plain": models["plain"]}, Interactions.from_csr(wide), options=FEW)
     assert (found.users, found.left_out, found.items) == (240, 1, 60)
 
 
 def test_users_are_drawn_where_there_are_many(models, clicks):
-    found = study({"plain": models["plain"]}, clicks, look=replace(FEW, users=100))
+    found = study_models({"plain": models["plain"]}, clicks, options=replace(FEW, users=100))
     assert (found.users, found.left_out) == (100, 0)
     assert found.models["plain"].influence.pairs.filter(kind="random")["v"].max() < 100
 
@@ -188,8 +192,16 @@ def test_a_collapsed_model_can_be_looked_at(clicks, undrawn):
     )
     with torch.no_grad():
         model.network_.head.weight.zero_()
-    found = study({"flat": model}, clicks, look=FEW)
+    found = study_models({"flat": model}, clicks, options=FEW)
     read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert read["models"]["flat"]["collapse"]["state"] == "collapsed"
     assert read["models"]["flat"]["sharing"]["trained"]["rank_correlation"]["mean"] == 0
     assert "has collapsed onto the prior" in GeometryReport("t", "s", found).html()
+
+
+def test_no_module_is_hidden_by_a_function():
+    import isotherm.geometry
+
+    for file in Path(isotherm.geometry.__file__).parent.glob("[a-z]*.py"):
+        module = import_module(f"isotherm.geometry.{file.stem}")
+        assert getattr(isotherm.geometry, file.stem) is module

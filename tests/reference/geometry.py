@@ -30,7 +30,7 @@ def after_step(network, step: Tensor, rate: float):
     return moved
 
 
-def steepness(network, z: Tensor, x: Tensor) -> float:
+def local_lipschitz(network, z: Tensor, x: Tensor) -> float:
     """Spectral norm of ∂(∇_θ ℓ)/∂z at one point, from the whole Jacobian."""
     parameters = network.decoder_parameters()
 

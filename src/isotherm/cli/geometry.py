@@ -49,17 +49,17 @@ def geometry(
     check_outputs(inputs, *results(json, report))
 
     from isotherm.cli.results import show_table
-    from isotherm.geometry import Look, study
+    from isotherm.geometry import StudyOptions, study_models
     from isotherm.models.vae.objective.masking import Bernoulli
     from isotherm.report.geometry import GeometryReport, summary
 
     mask = None if keep is None else Bernoulli(keep=keep)
-    look = Look(users, pairs, mask, masks, neighbours, points, step, seed)
+    options = StudyOptions(users, pairs, mask, masks, neighbours, points, step, seed)
     o.begin(quiet)
     models = _loaded([model, *(compare or [])])
     names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
     clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    found = study(models, clicks, o.read_items(items, item_column, kinds, quiet), look)
+    found = study_models(models, clicks, o.read_items(items, item_column, kinds, quiet), options)
     if found.left_out:
         o.note(f"left out: {found.left_out:,} users without a click on an item of the model", quiet)
     if json is not None:

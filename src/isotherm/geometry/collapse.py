@@ -60,7 +60,7 @@ class Collapse:
         return f"{said[self.state]}: {units}{nats}; their effective rank is {self.rank:.0f}."
 
 
-def collapse(posteriors: Posteriors, most_users: int = 5000, seed: int = 0) -> Collapse:
+def measure_collapse(posteriors: Posteriors, most_users: int = 5000, seed: int = 0) -> Collapse:
     """Of these users; information and gap from at most ``most_users`` of them, one z each."""
     mean = posteriors.mean.astype(np.float64)
     variances = mean.var(axis=0)

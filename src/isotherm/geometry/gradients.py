@@ -64,7 +64,7 @@ def _outer_norms(a: Tensor, da: Tensor, d: Tensor, dd: Tensor) -> Tensor:
     return dd.square().sum(-1) * (a.square().sum(-1) + 1) + cross + d.square().sum(-1) * da.square().sum(-1)
 
 
-def decoder_of(network: Network) -> Layers:
+def decoder_layers(network: Network) -> Layers:
     """The network's decoder as plain layers from z to the logits."""
     return [(weight.detach(), bias.detach()) for weight, bias in network.decoder_layers()]
 
@@ -92,7 +92,7 @@ def user_gradients(layers: Layers, z: Tensor, x: Tensor) -> Gradients:
     return Gradients(*each(layers, z, x))
 
 
-def losses(layers: Layers, z: Tensor, x: Tensor) -> Tensor:
+def user_losses(layers: Layers, z: Tensor, x: Tensor) -> Tensor:
     """ℓ (n_users,), mean over the points."""
     shifts = [torch.zeros_like(bias) for _, bias in layers]
     each = vmap(vmap(_passed, in_dims=(None, None, 0, None)), in_dims=(None, None, 0, 0))
@@ -100,7 +100,7 @@ def losses(layers: Layers, z: Tensor, x: Tensor) -> Tensor:
     return found.mean(1)
 
 
-def rises(layers: Layers, own: Gradients, x: Tensor, step: Gradients, rate: Tensor | float) -> Tensor:
+def loss_changes(layers: Layers, own: Gradients, x: Tensor, step: Gradients, rate: Tensor | float) -> Tensor:
     """By how much ℓ (n_users,) of users x rises as the decoder takes an SGD step −rate · ``step``.
 
     own: gradients of x at the points where the loss is measured.  step: one user's gradient for each of x.
@@ -125,7 +125,7 @@ def rises(layers: Layers, own: Gradients, x: Tensor, step: Gradients, rate: Tens
     return (totals * spread - (clicks * out).sum(-1)).mean(1)
 
 
-def steepness(layers: Layers, z: Tensor, x: Tensor, iterations: int = 12, seed: int = 0) -> Tensor:
+def local_lipschitz(layers: Layers, z: Tensor, x: Tensor, iterations: int = 12, seed: int = 0) -> Tensor:
     """Local L_θz (n_users, n_points): the spectral norm of ∂(∇_θ ℓ(x, z)) / ∂z, by power iteration.
 
     z, x as in ``user_gradients``. From below, within a few hundredths after the default iterations.
@@ -149,7 +149,7 @@ def steepness(layers: Layers, z: Tensor, x: Tensor, iterations: int = 12, seed: 
     return found
 
 
-def curvatures(layers: Layers, z: Tensor, x: Tensor) -> Tensor:
+def hessian_eigenvalues(layers: Layers, z: Tensor, x: Tensor) -> Tensor:
     """Eigenvalues (n_users, latent), ascending, of ∂²ℓ(x, z)/∂z² at one point a user, z (n_users, latent)."""
     shifts = [torch.zeros_like(bias) for _, bias in layers]
 

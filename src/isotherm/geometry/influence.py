@@ -67,7 +67,7 @@ class Influence:
     by_clicks: pl.DataFrame
 
 
-def influence(sharing: Sharing, seed: int = 0) -> Influence:
+def summarise_influence(sharing: Sharing, seed: int = 0) -> Influence:
     """Sum up."""
     pairs = sharing.pairs.with_columns(**CONDITIONS).with_columns(
         influence=_over("drop", sharing.rate * pl.col("norm_u") * pl.col("norm_v"))

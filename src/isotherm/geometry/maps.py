@@ -40,7 +40,7 @@ class MapUsers:
     titles: list[str]
 
 
-def map_users(
+def choose_map_users(
     histories: csr_array, titles: Sequence[str], items: Items | None = None, seed: int = 0
 ) -> MapUsers:
     """Choose users by clicks and more at random, and name their tastes.
@@ -141,7 +141,7 @@ class Map:
     by_chance: float
 
 
-def latent_map(means: Float32, anchors: Float32 | None, chosen: MapUsers, seed: int = 0) -> Map:
+def map_latent_space(means: Float32, anchors: Float32 | None, chosen: MapUsers, seed: int = 0) -> Map:
     """Places of the chosen users' means (n_users, latent) and of the anchors (n_items, latent)."""
     mine = means[chosen.rows].astype(np.float64)
     centre = means.mean(axis=0, dtype=np.float64)

@@ -52,7 +52,7 @@ class Contraction:
         return float(self.pairs.select(good.mean()).item())
 
 
-def contraction(
+def measure_contraction(
     histories: csr_array,
     keep: Float32,
     u: Int64,
@@ -127,7 +127,7 @@ class Drift:
         return self.variance / max(self.spread, 1e-12)
 
 
-def drift(
+def measure_drift(
     model: VAERecommender,
     histories: csr_array,
     clean: Posteriors,
@@ -141,7 +141,7 @@ def drift(
     Memory is ``masks`` × users × k and one block of users × users. Without a mask it is exactly 0.
     """
     n_users = histories.shape[0]
-    fitted = _centroids(fitted_anchors(clean.mean, histories), histories)
+    fitted = _centroids(fit_anchors(clean.mean, histories), histories)
     learned = None if model.anchors_ is None else _centroids(model.anchors_, histories)
     total, squares = np.zeros(clean.mean.shape), np.zeros(n_users)
     to_fitted, to_learned = np.zeros(n_users), np.zeros(n_users)
@@ -179,7 +179,7 @@ def overlap(first: Int32, second: Int32) -> Float64:
     return np.asarray((both[:, 1:] == both[:, :-1]).sum(axis=1) / k)
 
 
-def fitted_anchors(means: Float32, histories: csr_array) -> Float32:
+def fit_anchors(means: Float32, histories: csr_array) -> Float32:
     """(n_items, latent) anchors that minimise L_A for these posteriors, zero for an item without a click.
 
     e_i is the mean of μ_u over the users of i, each weighed by 1/|S_u|.

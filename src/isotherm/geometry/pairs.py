@@ -67,7 +67,7 @@ class Pairs:
         )
 
 
-def drawn_pairs(posteriors: Posteriors, n: int, seed: int = 0) -> Pairs:
+def draw_pairs(posteriors: Posteriors, n: int, seed: int = 0) -> Pairs:
     """Pairs that with their twins are about n (at most every user is a probe).
 
     Of a probe's 20 partners four are left to ``with_twins``; the others are its 5 nearest users by W₂ and 11
@@ -85,7 +85,7 @@ def drawn_pairs(posteriors: Posteriors, n: int, seed: int = 0) -> Pairs:
     return Pairs(probes, np.concatenate([drawn, nearest.astype(np.int64)], axis=1), kinds)
 
 
-def twins(histories: csr_array, probes: Int64, seed: int = 0) -> csr_array:
+def subsample_histories(histories: csr_array, probes: Int64, seed: int = 0) -> csr_array:
     """Each probe's history with 95%, 80%, 50% and 20% of its clicks, at random, one after the other.
 
     (n_probes · 4, n_items) CSR; one click at least stays.

@@ -65,7 +65,7 @@ class Posteriors:
         return self.mean[:, None, :] + self.deviation[:, None, :] * noise
 
 
-def noise(n: int, latent: int, seed: int, part: int = 0) -> Float32:
+def antithetic_noise(n: int, latent: int, seed: int, part: int = 0) -> Float32:
     """(n, latent) standard normal float32, each draw beside its negative, so that their mean is zero.
 
     An odd n has a zero as well: one draw alone is the posterior's mean.  part: other parts are independent.
@@ -106,7 +106,7 @@ def check_latent(model: Any) -> None:
         )
 
 
-def keep_of(model: VAERecommender, mask: Mask | None = None) -> Float32:
+def keep_probabilities(model: VAERecommender, mask: Mask | None = None) -> Float32:
     """(n_items,) chance that the encoder sees a click, of ``mask`` or the model's own at its best epoch."""
     clicks = torch.from_numpy(np.bincount(model.clicks_.indices, minlength=model.n_items))
     chosen = model.mask if mask is None else mask

@@ -28,7 +28,7 @@ from scipy.sparse import csr_array
 import isotherm.geometry.gradients as g
 from isotherm.geometry.distances import w1_bounds, w2
 from isotherm.geometry.pairs import Pairs, shared_clicks
-from isotherm.geometry.posteriors import Posteriors, noise
+from isotherm.geometry.posteriors import Posteriors, antithetic_noise
 from isotherm.models.histories import checked_block
 from isotherm.models.vae.network.layers import Network
 from isotherm.progress import stage
@@ -56,7 +56,7 @@ class Sharing:
     loss: float
 
 
-def sharing(
+def measure_sharing(
     network: Network,
     histories: csr_array,
     posteriors: Posteriors,
@@ -73,9 +73,9 @@ def sharing(
     memory: bytes for the dense arrays of one block, about; the results do not depend on it.
     """
     histories = checked_block(histories, len(network.last_bias))
-    layers = g.decoder_of(network)
+    layers = g.decoder_layers(network)
     n_points, latent = points if posteriors.deviation.any() else 1, posteriors.mean.shape[1]
-    drawn, fresh = noise(n_points, latent, seed), noise(n_points, latent, seed, part=1)
+    drawn, fresh = antithetic_noise(n_points, latent, seed), antithetic_noise(n_points, latent, seed, part=1)
     at_once = max(1, memory // (4 * _ARRAYS * histories.shape[1] * len(drawn)))  # pairs
     partners = min(at_once, pairs.partners.shape[1])
     block = max(1, at_once // pairs.partners.shape[1])  # probes; one where not all of its partners fit
@@ -111,7 +111,7 @@ def _rate(
     x, z = _dense(histories, probes), _points(posteriors, probes, drawn)
     with torch.no_grad():
         squares = g.user_gradients(layers, z, x).norms().square()
-        loss = g.losses(layers, z, x)
+        loss = g.user_losses(layers, z, x)
     return float(step * loss.mean() / squares.mean()), float(loss.mean())
 
 
@@ -134,7 +134,7 @@ def _measured(
     x_u, x_v = _dense(histories, pairs.probes), _dense(histories, v)
     z_u, z_v = _points(posteriors, pairs.probes, drawn), _points(posteriors, v, drawn)
     probes = g.user_gradients(layers, z_u, x_u)
-    norm_u, steep = probes.norms()[back], g.steepness(layers, z_u, x_u, seed=seed).amax(1)[back]
+    norm_u, steep = probes.norms()[back], g.local_lipschitz(layers, z_u, x_u, seed=seed).amax(1)[back]
     own, theirs = probes.take(back), g.user_gradients(layers, z_v, x_v)
     moved = g.user_gradients(layers, z_v, x_u[back])  # u's clicks at v's points
     elsewhere = g.user_gradients(layers, _points(posteriors, pairs.probes, fresh), x_u).take(back)
@@ -157,8 +157,8 @@ def _measured(
         "secant": secant,
         "radius": room / steep.clamp(min=_FLAT),
         "radius_secant": room / secant.clamp(min=_FLAT),
-        "drop": -g.rises(layers, elsewhere, clicks, theirs, rate),
-        "drop_half": -g.rises(layers, elsewhere, clicks, theirs, rate / 2),
+        "drop": -g.loss_changes(layers, elsewhere, clicks, theirs, rate),
+        "drop_half": -g.loss_changes(layers, elsewhere, clicks, theirs, rate / 2),
     }
     return pl.DataFrame({"u": u, "v": v} | {name: value.double().numpy() for name, value in values.items()})
 

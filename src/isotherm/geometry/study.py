@@ -13,15 +13,21 @@ from isotherm.checks import between, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.files import write_json
-from isotherm.geometry.collapse import Collapse, collapse
+from isotherm.geometry.anchor_shrinkage import AnchorShrinkage, measure_anchor_shrinkage
+from isotherm.geometry.collapse import Collapse, measure_collapse
 from isotherm.geometry.distances import w1_bounds, w1_sampled, w2
-from isotherm.geometry.influence import Influence, influence
-from isotherm.geometry.maps import Map, MapUsers, latent_map, map_users
-from isotherm.geometry.masking import Contraction, Drift, contraction, drift
-from isotherm.geometry.pairs import Pairs, drawn_pairs, stacked, twins
-from isotherm.geometry.posteriors import Posteriors, check_latent, histories_of, keep_of, noise
-from isotherm.geometry.pull import Pull, pull
-from isotherm.geometry.sharing import Sharing, sharing
+from isotherm.geometry.influence import Influence, summarise_influence
+from isotherm.geometry.maps import Map, MapUsers, choose_map_users, map_latent_space
+from isotherm.geometry.masking import Contraction, Drift, measure_contraction, measure_drift
+from isotherm.geometry.pairs import Pairs, draw_pairs, stacked, subsample_histories
+from isotherm.geometry.posteriors import (
+    Posteriors,
+    antithetic_noise,
+    check_latent,
+    histories_of,
+    keep_probabilities,
+)
+from isotherm.geometry.sharing import Sharing, measure_sharing
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.objective.masking import Mask
@@ -68,7 +74,7 @@ class Geometry:
     transport: Transport
     contraction: Contraction
     drift: Drift
-    pull: Pull
+    pull: AnchorShrinkage
     collapse: Collapse
     map: Map
 
@@ -163,7 +169,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Look:
+class StudyOptions:
     """How closely to look.
 
     users: to look at, drawn from all where there are more.  pairs: of them, about, at least 20.
@@ -196,31 +202,34 @@ class Look:
         object.__setattr__(self, "step", between("step", self.step, 0, _LARGEST_STEP, "(]"))
 
 
-def study(
-    models: Mapping[str, Any], clicks: Interactions, items: Items | None = None, look: Look | None = None
+def study_models(
+    models: Mapping[str, Any],
+    clicks: Interactions,
+    items: Items | None = None,
+    options: StudyOptions | None = None,
 ) -> Study:
     """Look at fitted multvae, multdae or recvae models over the same items, with the same users and pairs.
 
     models: by the names to call them.  clicks: the histories of the users to look at.  items: for the tastes
     and the titles on the maps. Raises UnsupportedError, InteractionsError or ParameterError.
     """
-    look = look or Look()
+    options = options or StudyOptions()
     first = next(iter(models.values()))
     histories, rows = histories_of(first, clicks)
     _check_alike(models)
-    if histories.shape[0] > look.users:
-        drawn = stream(look.seed, "users looked at").permutation(histories.shape[0])[: look.users]
+    if histories.shape[0] > options.users:
+        drawn = stream(options.seed, "users looked at").permutation(histories.shape[0])[: options.users]
         histories = csr_array(histories[np.sort(drawn)])
-    keep = keep_of(first, look.mask)
+    keep = keep_probabilities(first, options.mask)
     table = None if items is None else items.of(first.items_)
     titles = [str(item) if table is None else table.title(i) for i, item in enumerate(first.items_.values)]
-    on_map = map_users(histories, titles, table, look.seed)
+    on_map = choose_map_users(histories, titles, table, options.seed)
     found = {}
     for name, model in models.items():
         with stage(f"geometry of {name}"):
             clean = Posteriors.of(model.network_, histories)
-            pairs = drawn_pairs(clean, look.pairs, look.seed)
-            found[name] = _geometry(model, histories, clean, pairs, keep, on_map, look)
+            pairs = draw_pairs(clean, options.pairs, options.seed)
+            found[name] = _geometry(model, histories, clean, pairs, keep, on_map, options)
     return Study(
         found,
         histories.shape[0],
@@ -228,7 +237,7 @@ def study(
         histories.nnz,
         clicks.n_users - len(rows),
         next(iter(found.values())).influence.pairs.height,
-        look.seed,
+        options.seed,
         float(keep[histories.indices].mean()),
     )
 
@@ -251,15 +260,17 @@ def _geometry(
     pairs: Pairs,
     keep: Float32,
     on_map: MapUsers,
-    look: Look,
+    options: StudyOptions,
 ) -> Geometry:
     """Of one model, its users at the places ``clean``."""
-    seed = look.seed
-    both = stacked(histories, twins(histories, pairs.probes, seed))
+    seed = options.seed
+    both = stacked(histories, subsample_histories(histories, pairs.probes, seed))
     paired = pairs.with_twins(histories.shape[0])
 
     def measured(network: Network, pairs: Pairs) -> Sharing:
-        return sharing(network, both, Posteriors.of(network, both), pairs, look.points, look.step, seed)
+        return measure_sharing(
+            network, both, Posteriors.of(network, both), pairs, options.points, options.step, seed
+        )
 
     trained = measured(model.network_, paired)
     fresh = model.new_network(model.n_items).eval().requires_grad_(False)
@@ -267,16 +278,16 @@ def _geometry(
     return Geometry(
         repr(model),
         model.progress_.best_epoch or model.progress_.epoch,
-        influence(trained, seed),
+        summarise_influence(trained, seed),
         trained.rate,
         trained.loss,
-        influence(untrained, seed),
+        summarise_influence(untrained, seed),
         _transport(clean, trained.pairs, seed),
         _contraction(both, keep, trained.pairs, seed),
-        drift(model, histories, clean, keep, look.neighbours, look.masks, seed),
-        pull(model, histories, clean, seed=seed),
-        collapse(clean, seed=seed),
-        latent_map(clean.mean, model.anchors_, on_map, seed),
+        measure_drift(model, histories, clean, keep, options.neighbours, options.masks, seed),
+        measure_anchor_shrinkage(model, histories, clean, seed=seed),
+        measure_collapse(clean, seed=seed),
+        map_latent_space(clean.mean, model.anchors_, on_map, seed),
     )
 
 
@@ -286,7 +297,7 @@ def _transport(clean: Posteriors, pairs: pl.DataFrame, seed: int) -> Transport:
         _TRANSPORT_PAIRS, seed=stream_seed(seed, "pairs of the transport"), with_replacement=True
     )
     first, second = (clean.take(some[name].to_numpy()) for name in ("u", "v"))
-    drawn = noise(_TRANSPORT_POINTS, clean.mean.shape[1], seed)
+    drawn = antithetic_noise(_TRANSPORT_POINTS, clean.mean.shape[1], seed)
     low, high = w1_bounds(first, second, drawn)
     cloud = first.drawn(drawn) - second.drawn(drawn)
     squares = np.square(cloud, dtype=np.float64).sum(axis=2).mean(axis=1)
@@ -306,7 +317,7 @@ def _transport(clean: Posteriors, pairs: pl.DataFrame, seed: int) -> Transport:
 def _contraction(histories: csr_array, keep: Float32, pairs: pl.DataFrame, seed: int) -> Contraction:
     """Of at most ``_MASKED_PAIRS`` of the pairs."""
     some = pairs.sample(min(_MASKED_PAIRS, pairs.height), seed=stream_seed(seed, "masked pairs"))
-    return contraction(histories, keep, some["u"].to_numpy(), some["v"].to_numpy(), seed=seed)
+    return measure_contraction(histories, keep, some["u"].to_numpy(), some["v"].to_numpy(), seed=seed)
 
 
 def _by_kind(pairs: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

@@ -12,7 +12,7 @@ from isotherm.errors import IsothermError
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.folders import RUN, discard
-from isotherm.geometry import Look, study
+from isotherm.geometry import StudyOptions, study_models
 from isotherm.launcher import end_with_parent
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
@@ -53,8 +53,8 @@ def _ranked(model: Any, split: Split, seed: int) -> dict[str, float]:
 
 def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float | None]:
     """The figures that the trade-offs are drawn of, from a sample of users."""
-    look = Look(_USERS, plan.pairs, Bernoulli(keep=plan.probe), masks=4, seed=plan.seed)
-    g = study({"": model}, clicks, look=look).models[""]
+    options = StudyOptions(_USERS, plan.pairs, Bernoulli(keep=plan.probe), masks=4, seed=plan.seed)
+    g = study_models({"": model}, clicks, options=options).models[""]
     random, near = g.influence.kinds["random"], g.influence.kinds["near"]
     far = g.influence.regions.filter(far=True, related=True)["influence"]
     return {

@@ -20,7 +20,7 @@ from isotherm.types import Float64
 
 
 @dataclass(frozen=True)
-class Pull:
+class AnchorShrinkage:
     """weight: λ_A, 0 without anchors.  eigenvalues: (n_users, latent), ascending, of H = ∂²(ℓ + β·KL)/∂μ²."""
 
     weight: float
@@ -38,17 +38,17 @@ class Pull:
         return float(np.median(found))
 
 
-def pull(
+def measure_anchor_shrinkage(
     model: VAERecommender, histories: csr_array, posteriors: Posteriors, most_users: int = 32, seed: int = 0
-) -> Pull:
+) -> AnchorShrinkage:
     """From the Hessians of at most ``most_users`` users, drawn from all."""
     rng = stream(seed, "users of the curvature")
     rows = np.sort(rng.permutation(len(posteriors))[:most_users])
     some = csr_array(checked_block(histories, model.n_items)[rows])
     z, x = torch.from_numpy(posteriors.mean[rows]), torch.from_numpy(some.toarray())
     with torch.no_grad():
-        found = g.curvatures(g.decoder_of(model.network_), z, x).double().numpy()
-    return Pull(model.anchors.weight, found + _beta(model, some)[:, None])
+        found = g.hessian_eigenvalues(g.decoder_layers(model.network_), z, x).double().numpy()
+    return AnchorShrinkage(model.anchors.weight, found + _beta(model, some)[:, None])
 
 
 def _beta(model: VAERecommender, histories: csr_array) -> Float64:
