@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "isotherm"
+MODELS = SOURCE / "models"
 #: A room imports from lower floors and from itself, never from a neighbour or from above.
 FLOORS = [
     {"errors", "progress", "streams", "types", "version"},
@@ -24,7 +25,19 @@ FLOORS = [
     {"cli"},
     {"__init__", "__main__"},
 ]
+#: The same within models/.
+MODEL_FLOORS = [
+    {"finite", "histories", "parameters", "registry", "requests"},
+    {"catalogue", "persistence"},
+    {"base"},
+    {"cold_start", "factorization", "linear", "popularity"},
+    {"kernel_ridge", "mmr", "neighbours", "vae"},
+    {"marec"},
+]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+#: What linalg/ stands on: nothing that knows an id, an item or a model.
+GROUND_OF_NUMERICS = {"errors", "kernels", "memory", "progress", "threads", "types"}
+MODEL_LEVEL = {room: level for level, rooms in enumerate(MODEL_FLOORS) for room in rooms}
 HEAVY = (
     "torch",
     "numpy",
@@ -62,6 +75,29 @@ def test_imports_run_one_way(file):
         assert "pickle" not in parts
         if parts[0] == "isotherm":
             assert parts[1] == room or LEVEL[parts[1]] < LEVEL[room], f"{file.name} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in modules() if file.parent.is_relative_to(MODELS) and file != MODELS / "__init__.py"],
+    ids=lambda file: str(file.relative_to(MODELS)),
+)
+def test_imports_run_one_way_among_models(file):
+    room = file.relative_to(MODELS).parts[0].removesuffix(".py")
+    for name in imports(file):
+        if name.startswith("isotherm.models."):
+            imported = name.split(".")[2]
+            assert imported == room or MODEL_LEVEL[imported] < MODEL_LEVEL[room], (
+                f"{file.name} imports {name}"
+            )
+
+
+def test_numerics_know_arrays_only():
+    for file in (SOURCE / "linalg").glob("*.py"):
+        for name in imports(file):
+            if name.startswith("isotherm."):
+                room = name.split(".")[1]
+                assert room in GROUND_OF_NUMERICS | {"linalg"}, f"{file.name} imports {name}"
 
 
 def test_kernels_are_compiled_in_one_way():

@@ -4,4 +4,6 @@ csr             rows and columns of CSR matrices: index pointers, groups, select
 gram            the Gram matrix of a click log, a block of users at a time
 cholesky        blocked factorization and inverse in place
 cosine          cosines of many vectors with one
+products        histories times dense weights, the pass that scores users
+ridge_inverse   P = (A + λI)⁻¹ in the form of EASE's weights, and what it is applied to
 """

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import filter_entries, row_blocks, select_columns
+from isotherm.linalg.products import products
 from isotherm.models.base import block_size
-from isotherm.models.linear.item_weights import products
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import hide, top_k
 from isotherm.types import Bools, Float32, Int32, Int64

@@ -182,7 +182,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
         if learn:
             with stage("learn what the metadata is worth"):
                 self._learn(user_items, known)
-        weights, _ = self.backbone.solve(user_items)
+        weights = self.backbone.solve(user_items).weights
         if learn:
             with stage("choose scales on pseudo-cold items", self.draws) as advance:
                 self._choose(user_items, self._places(user_items, clicks), known, weights, advance)
@@ -269,12 +269,14 @@ class KernelRidge(ReadsMetadata, ItemItem):
         pseudo = PseudoCold.drawn(user_items, seed, _TUNING_USERS)
         if pseudo is None:
             return None
+        inverse = self.backbone.solve(pseudo.clicks)
         return Trial(
             pseudo,
             known,
             user_items,
             weights,
-            *self.backbone.solve(pseudo.clicks),
+            inverse.weights,
+            inverse.diagonal,
             taste=lambda items, teaching, r: self._ridge(items, teaching, self.taste_weights_, r),
             popularity=lambda items, teaching: self._ridge(items, teaching, self.popularity_weights_, 1.0),
         )

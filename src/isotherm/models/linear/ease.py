@@ -20,6 +20,7 @@ from isotherm.features.similarity import SparseProducts
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
+from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.state import Inner
@@ -60,11 +61,11 @@ class EASE(ItemItem):
                 raise ParameterError("ease: collective above 0 needs an item table: fit(clicks, items)")
             used, product = np.arange(clicks.n_items), self.gram(clicks.matrix, self.dtype)
             self.add_features(product, all_features(items))
-            weights, _ = self.solve(clicks.matrix, product)
+            inverse = self.solve(clicks.matrix, product)
         else:
             used = np.flatnonzero(clicks.item_clicks())
-            weights, _ = self.solve(select_columns(clicks.matrix, used))
-        self.weights_ = DenseWeights(clicks.n_items, used, [(used, weights)])
+            inverse = self.solve(select_columns(clicks.matrix, used))
+        self.weights_ = DenseWeights(clicks.n_items, used, [(used, inverse.weights)])
 
     def add_features(self, product: Array, features: csr_array) -> None:
         """product += λ₀FᵀF in place.  features: Fᵀ, (n_items, n_features)."""
@@ -73,8 +74,8 @@ class EASE(ItemItem):
             rows = slice(first, first + _BAND)
             product[rows] += product.dtype.type(self.collective) * index.to(features[rows])
 
-    def solve(self, user_items: csr_array, product: Float32 | None = None) -> tuple[Float32, Float32]:
-        """B (n_items, n_items) with a zero diagonal, and diag(P), both float32, for a click matrix.
+    def solve(self, user_items: csr_array, product: Float32 | None = None) -> RidgeInverse:
+        """P for a click matrix (n_users, n_items), whose ``weights`` are B.
 
         product: its Gram matrix where the caller has it, with λ₀FᵀF where there is one; overwritten by B.
         Raises ParameterError where λ is too small even for float64.
@@ -91,10 +92,7 @@ class EASE(ItemItem):
             _log.warning("ease: float32 is too coarse for l2=%g (%s); solving in float64", self.l2, cause)
             del product
             inverse = self._inverse(self.gram(user_items, "float64"))
-        diagonal = np.diag(inverse).copy()
-        np.multiply(inverse, -1 / diagonal, out=inverse)
-        np.fill_diagonal(inverse, 0)
-        return inverse.astype(np.float32, copy=False), diagonal.astype(np.float32)
+        return RidgeInverse.of(inverse, self.l2)
 
     def gram(self, user_items: csr_array, dtype: str = "float32") -> Array:
         """XᵀX."""

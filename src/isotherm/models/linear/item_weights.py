@@ -6,15 +6,13 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.kernels import kernel
+from isotherm.linalg.products import fill_products
 from isotherm.models.base import Recommender
 from isotherm.state import Dense, Field, Plain, Sparse, Stateful
-from isotherm.threads import run_bands, thread_count
-from isotherm.types import Array, Float32, Int32, Int64
+from isotherm.types import Float32, Int64
 from isotherm.untrusted import Whole
 
 _MOST_GROUPS = 10_000  # of dense weights: groups that do not merge get smaller and smaller
-_TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
 
 
 class Weights(Protocol):
@@ -123,7 +121,7 @@ class DenseWeights(Stateful):
         """user_items · weights, dense float32."""
         out = np.zeros((user_items.shape[0], self.n_items), dtype=np.float32)
         for columns, weights in self.groups:
-            add_products(user_items, self._row_of, weights, columns, out)
+            fill_products(user_items, self._row_of, weights, columns, out)
         return out
 
     def column(self, item: int) -> Float32:
@@ -151,84 +149,3 @@ class ItemItem(Recommender):
     def _shares(self, history: csr_array, column: int) -> Float32:
         """Each click's weight."""
         return np.asarray(history.data * self.weights_.column(column)[history.indices], dtype=np.float32)
-
-
-def products(user_items: csr_array, weights: Float32) -> Float32:
-    """user_items · weights, (n_users, n_columns), for weights (n_rows, n_columns) of the rows' own items."""
-    n_rows, n_columns = weights.shape
-    out = np.zeros((user_items.shape[0], n_columns), dtype=np.float32)
-    every = np.arange(n_rows, dtype=np.int32)
-    add_products(user_items, every, np.ascontiguousarray(weights), np.arange(n_columns), out)
-    return out
-
-
-def add_products(
-    user_items: csr_array,
-    row_of: Int32,
-    weights: Float32,
-    columns: Int64,
-    out: Float32,
-) -> None:
-    """out[:, columns] = user_items · weights, where the weights' row of item i is row_of[i] (-1: none).
-
-    Bandwidth is the floor: each click reads one row of the weights, a tile of columns at a time.
-    """
-    tiles = -(-len(columns) // _TILE)
-    n_users = user_items.shape[0]
-    bands = 1 if n_users >= 64 else min(tiles, 4 * thread_count())  # few users: share out the columns
-    edges = [tiles * b // bands * _TILE for b in range(bands)] + [len(columns)]
-    arguments = (user_items.indptr, user_items.indices, user_items.data, row_of, weights, columns, out)
-    if bands == 1:
-        run_bands(_product_rows, n_users, 0, len(columns), *arguments, smallest=8)
-        return
-    run_bands(_product_columns, bands, np.array(edges), *arguments)
-
-
-@kernel
-def _product_rows(
-    first: int,
-    last: int,
-    left: int,
-    right: int,
-    starts: Array,
-    items: Array,
-    values: Array,
-    row_of: Array,
-    weights: Array,
-    columns: Array,
-    out: Array,
-) -> None:
-    sums = np.empty(_TILE, np.float32)
-    for start in range(left, right, _TILE):
-        width = min(_TILE, right - start)
-        for u in range(first, last):
-            total = sums[:width]
-            total[:] = 0
-            for p in range(starts[u], starts[u + 1]):
-                r = row_of[items[p]]
-                if r >= 0:
-                    value, row = values[p], weights[r, start : start + width]
-                    for c in range(width):
-                        total[c] += value * row[c]
-            for c in range(width):
-                out[u, columns[start + c]] = total[c]
-
-
-@kernel
-def _product_columns(
-    first: int,
-    last: int,
-    edges: Array,
-    starts: Array,
-    items: Array,
-    values: Array,
-    row_of: Array,
-    weights: Array,
-    columns: Array,
-    out: Array,
-) -> None:
-    for band in range(first, last):
-        _product_rows(
-            0, len(starts) - 1, edges[band], edges[band + 1],
-            starts, items, values, row_of, weights, columns, out,
-        )  # fmt: skip

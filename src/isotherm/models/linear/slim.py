@@ -22,6 +22,7 @@ In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -31,17 +32,25 @@ from isotherm.checks import above, at_least, between
 from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import select_columns
+from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.marec.cold_operator import AlignmentOperator
 from isotherm.progress import stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
-from isotherm.types import Array, Float32, Float64, Int64
+from isotherm.types import Array, Float32, Float64, Int64, ItemIndex
 
 _BLOCK_BYTES = 256 * 2**20  # of Krylov vectors
 _MOST_STEPS = 60
+
+
+@dataclass(frozen=True)
+class AlignedColumns:
+    """αGD where D is not zero: the columns S, (s,), and their αD_S·G_S, (s, n_items)."""
+
+    columns: ItemIndex
+    similarities: Float32
 
 
 class SLIM(ItemItem):
@@ -79,24 +88,22 @@ class SLIM(ItemItem):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         warm = np.flatnonzero(clicks.item_clicks())
         user_items = select_columns(clicks.matrix, warm)
-        weights = self.refined(user_items, self.shared(user_items))
+        weights = self.solve_columns(user_items, self.ridge_inverse(user_items))
         self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
 
-    def shared(self, user_items: csr_array, product: Float32 | None = None) -> AlignmentOperator:
-        """P·w = (C + λ/w·I)⁻¹, which all columns share, as EASE's weights for λ/w and their diagonal.
+    def ridge_inverse(self, user_items: csr_array, product: Float32 | None = None) -> RidgeInverse:
+        """w·P = (C + λ/w·I)⁻¹, which all columns share: EASE's for λ/w.
 
         product: the Gram matrix where the caller has it; it is overwritten.
         """
-        ease = EASE(l2=self.l2 / self.nonclick_weight)
-        return AlignmentOperator.plain(*ease.solve(user_items, product), ease.l2)
+        return EASE(l2=self.l2 / self.nonclick_weight).solve(user_items, product)
 
-    def refined(
-        self, user_items: csr_array, shared: AlignmentOperator, aligned: Float32 | None = None
+    def solve_columns(
+        self, user_items: csr_array, inverse: RidgeInverse, aligned: AlignedColumns | None = None
     ) -> Float32:
         """Θ (n_items, n_items): a row what a clicked item gives, a column what an item receives.
 
-        shared: of ``shared``, with the rare items where there are some.  aligned: αD_S·G_S, (s, n_items),
-        the rows of the rare items S.
+        inverse: of ``ridge_inverse``, of the matrix with its aligned columns where there are some.
         """
         n = user_items.shape[1]
         weights = np.empty((n, n), dtype=np.float32)
@@ -108,7 +115,7 @@ class SLIM(ItemItem):
         with stage("solve the columns of slim", n) as advance:
             for first in range(0, n, block):
                 items = order[first : first + block]
-                system = _Columns(self, user_items, by_item, shared, aligned, items, lengths)
+                system = _Columns(self, user_items, by_item, inverse, aligned, items, lengths)
                 which = np.arange(len(items))
                 right = np.zeros((len(items), n), dtype=np.float32)
                 right[which, items] = 1
@@ -146,27 +153,25 @@ class _Columns:
         slim: SLIM,
         user_items: csr_array,
         by_item: csc_array,
-        shared: AlignmentOperator,
-        aligned: Float32 | None,
+        inverse: RidgeInverse,
+        aligned: AlignedColumns | None,
         items: Int64,
         lengths: Float64,
     ) -> None:
         self._lengths = lengths.astype(np.float32)
         self.weight = np.float32(slim.nonclick_weight)
         self.user_items, self.by_item = user_items, by_item
-        self.shared, self.aligned, self.items = shared, aligned, items
+        self.inverse, self.aligned, self.items = inverse, aligned, items
 
     def behind(self, rows: Float32) -> Float32:
         """P·Dy: (m, n) rows of y to rows of z."""
-        solved = rows * (self._lengths * (self.shared.diagonal / self.weight))
-        solved -= solved @ self.shared.weights.T
-        return solved
+        return self.inverse.times(rows * (self._lengths / self.weight))
 
     def times(self, rows: Float32, which: Int64) -> Float32:
         """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of the systems ``which``."""
         solved, out = self.behind(rows), np.zeros_like(rows)
         if self.aligned is not None:
-            solved += solved[:, self.shared.rare] @ self.aligned
+            solved += solved[:, self.aligned.columns] @ self.aligned.similarities
         self._add_clickers(solved, self.items[which], out)
         out /= self._lengths
         out += rows

@@ -18,9 +18,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.cholesky import invert_in_place
+from isotherm.linalg.products import products
 from isotherm.models.cold_start.calibration import best, level, mixed_quality
 from isotherm.models.linear.ease import EASE
-from isotherm.models.linear.item_weights import DenseWeights, products
+from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones.base import Alignment, OnWeights, Rehearsal
 from isotherm.progress import stage
 from isotherm.state import Dense, Inner, Plain, Sparse

@@ -18,9 +18,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import select_columns
+from isotherm.linalg.products import products
 from isotherm.models.linear.ease import EASE
-from isotherm.models.linear.item_weights import DenseWeights, products
-from isotherm.models.linear.slim import SLIM
+from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.slim import SLIM, AlignedColumns
 from isotherm.models.marec.backbones.base import Alignment, OnWeights, Rehearsal, learned_beta
 from isotherm.models.marec.cold_operator import AlignmentOperator
 from isotherm.progress import stage
@@ -115,7 +116,7 @@ class AlignedEASE(_Linear):
 
     def _plain(self, user_items: csr_array, alpha: float, gram: Float32 | None = None) -> None:
         self.alpha = alpha
-        self.operator = AlignmentOperator.plain(*self.backbone.solve(user_items, gram), self.backbone.l2)
+        self.operator = AlignmentOperator.plain(self.backbone.solve(user_items, gram))
         self._warm = self.operator.weights
 
     def _align(self, user_items: csr_array, rare: Int64, aligned: Float32) -> None:
@@ -144,12 +145,14 @@ class AlignedSLIM(_Linear):
 
     def _plain(self, user_items: csr_array, alpha: float, gram: Float32 | None = None) -> None:
         self.alpha = alpha
-        self.operator = self.backbone.shared(user_items, gram)
-        self._warm = self.backbone.refined(user_items, self.operator)
+        self.operator = AlignmentOperator.plain(self.backbone.ridge_inverse(user_items, gram))
+        self._warm = self.backbone.solve_columns(user_items, self.operator.inverse)
 
     def _align(self, user_items: csr_array, rare: Int64, aligned: Float32) -> None:
         self.operator = self.operator.with_rare(rare, aligned)
-        self._warm = self.backbone.refined(user_items, self.operator, aligned)
+        self._warm = self.backbone.solve_columns(
+            user_items, self.operator.inverse, AlignedColumns(rare, aligned)
+        )
 
     def _l2(self) -> float:
         return float(self.backbone.l2 / self.backbone.nonclick_weight)

@@ -48,7 +48,7 @@ class EASESkip(Skip):
     def fitted(self, user_items: csr_array) -> DenseWeights:
         """B on the clicked items."""
         warm = np.flatnonzero(np.bincount(user_items.indices, minlength=user_items.shape[1]))
-        weights, _ = EASE(l2=self.l2).solve(select_columns(user_items, warm))
+        weights = EASE(l2=self.l2).solve(select_columns(user_items, warm)).weights
         return DenseWeights(user_items.shape[1], warm, [(warm, weights)])
 
 
