@@ -28,7 +28,7 @@ FLOORS = [
 #: The same within models/.
 MODEL_FLOORS = [
     {"finite", "histories", "parameters", "registry", "requests"},
-    {"catalogue", "persistence"},
+    {"catalogue", "fit_options", "parameter_docs", "persistence"},
     {"base"},
     {"cold_start", "factorization", "linear", "popularity"},
     {"kernel_ridge", "mmr", "neighbours", "vae"},

@@ -2,15 +2,24 @@
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from isotherm.checks import folder_name
 from isotherm.data import Interactions
 from isotherm.errors import ParameterError
 from isotherm.models.requests import check_data
 
-if TYPE_CHECKING:
-    from isotherm.models.base import Recommender
+
+class Trainable(Protocol):
+    """What the options of a fit depend on: any model."""
+
+    @property
+    def name(self) -> str:
+        """In the registry."""
+
+    @property
+    def trains_in_steps(self) -> bool:
+        """Whether it takes options."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class FitOptions:
             check_data("valid", self.valid, Interactions)
         folder_name("run_dir", self.run_dir)
 
-    def accepted_by(self, model: "Recommender") -> "FitOptions":
+    def accepted_by(self, model: Trainable) -> "FitOptions":
         """These for a model that takes them, none for another: how models are compared on one split."""
         return self if model.trains_in_steps else NO_OPTIONS
 
@@ -40,7 +49,7 @@ class FitOptions:
 NO_OPTIONS = FitOptions()
 
 
-def checked_options(model: "Recommender", options: FitOptions | None) -> FitOptions:
+def checked_options(model: Trainable, options: FitOptions | None) -> FitOptions:
     """The options of a fit, NO_OPTIONS for None. Raises ParameterError where the model takes none."""
     if options is None:
         return NO_OPTIONS
@@ -52,7 +61,7 @@ def checked_options(model: "Recommender", options: FitOptions | None) -> FitOpti
     return options
 
 
-def check_trains_in_steps(model: "Recommender") -> None:
+def check_trains_in_steps(model: Trainable) -> None:
     """Raise ParameterError where ``model`` does not train in steps, and so takes no options."""
     if not model.trains_in_steps:
         raise ParameterError(
