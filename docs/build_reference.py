@@ -1,7 +1,9 @@
 """Writes docs/reference.md from docstrings and help texts, so that it says exactly what they say."""
 
+import ast
 import inspect
-import re
+import textwrap
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -9,10 +11,11 @@ from typer.testing import CliRunner
 import isotherm
 from isotherm import geometry
 from isotherm.cli.app import app
-from isotherm.cli.fit import described
 from isotherm.data import folds, splits
 from isotherm.evaluation import Evaluation
 from isotherm.models.base import Recommender
+from isotherm.models.fit_options import FitOptions
+from isotherm.models.parameter_docs import ParameterDoc, choices_of, description, parameter_docs, settings_of
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.vae.base import VAERecommender
 
@@ -65,40 +68,90 @@ def text() -> str:
     parts += ["## Models", "", "### The contract", ""]
     parts += [_function(Recommender, name) for name in CONTRACT]
     for name in REGISTRY:
-        parts += [f"### {name}", "", "```", described(model_class(name)), "```", ""]
-    parts += ["### What the VAEs' fit takes more", "", _function(VAERecommender, "fit")]
-    parts += [_function(VAERecommender, "posterior"), "## Data", ""]
+        parts += [f"### {name}", "", *_model(model_class(name))]
+    parts += ["### FitOptions", "", description(FitOptions), "", *_table(parameter_docs(FitOptions).items())]
+    parts += ["### What the VAEs can besides", "", _function(VAERecommender, "posterior")]
+    parts += ["## Data", ""]
     for owner, names in (
         (isotherm.Interactions, ["read", "from_frame", "from_csr", "store", "open"]),
         (isotherm.Items, ["read", "from_frame"]),
     ):
-        parts += [f"### {owner.__name__}", "", inspect.getdoc(owner) or "", ""]
+        parts += [f"### {owner.__name__}", "", _prose(owner), ""]
         parts += [_function(owner, name) for name in names]
-    parts += ["### Splits", "", inspect.getdoc(splits) or "", ""]
+    parts += ["### Splits", "", _prose(splits), ""]
     parts += [_function(splits, name) for name in SPLITS] + [_function(folds, "k_fold")]
     parts += ["## Evaluation", "", _function(isotherm, "evaluate")]
     parts += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame", "groups_frame")]
     parts += [_function(isotherm, "ramp_up")]
-    parts += ["## Geometry", "", inspect.getdoc(geometry) or "", ""]
+    parts += ["## Geometry", "", _prose(geometry), ""]
     for name in geometry.__all__:
         made = getattr(geometry, name)
         if inspect.isclass(made):
-            parts += [f"### {name}", "", inspect.getdoc(made) or "", ""]
+            parts += [f"### {name}", "", _prose(made), ""]
         else:
             parts += [_function(geometry, name)]
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _model(wanted: type) -> list[str]:
+    """What a model is, a table of its settings, and what these may be chosen from."""
+    lines = [_fenced(description(wanted)), ""]
+    lines += _table(settings_of(wanted))
+    for title, text in choices_of(wanted):
+        lines += [f"**`{title}`**: {_fenced(text)}", ""]
+    return lines
+
+
+def _table(settings: Iterable[tuple[str, ParameterDoc]]) -> list[str]:
+    """A row a setting; no table where there is none."""
+    rows = []
+    for name, entry in settings:
+        said = (f"`{name}`", entry.range, entry.default or "required", entry.text)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in said)} |")
+    return ["| setting | range | default | what it is |", "|---|---|---|---|", *rows, ""] if rows else []
+
+
 def _function(owner: object, name: str) -> str:
     function = getattr(owner, name)
     prefix = "" if inspect.ismodule(owner) else f"{owner.__name__}."
-    signature = re.sub(r"isotherm\.[a-z_.]+\.", "", str(inspect.signature(function)))
-    signature = (
-        signature.replace("collections.abc.", "")
-        .replace("polars.dataframe.frame.", "pl.")
-        .replace("typing.", "")
-    )
-    return f"**`{prefix}{name}{signature}`**\n\n{inspect.getdoc(function)}\n"
+    return f"**`{prefix}{name}{_signature(function)}`**\n\n{_prose(function)}\n"
+
+
+class _Annotation(str):
+    """An annotation that is shown as the source has it: ``Scores``, not what it stands for."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _signature(function: Callable[..., object]) -> str:
+    """The arguments of a function as its source annotates them, without self."""
+    written = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    assert isinstance(written, ast.FunctionDef)
+    arguments = written.args.posonlyargs + written.args.args + written.args.kwonlyargs
+    annotations = {a.arg: _annotation(a.annotation) for a in arguments if a.annotation is not None}
+    signature = inspect.signature(function)
+    shown = [
+        parameter.replace(annotation=annotations.get(parameter.name, parameter.empty))
+        for parameter in signature.parameters.values()
+        if parameter.name != "self"
+    ]
+    returns = signature.empty if written.returns is None else _annotation(written.returns)
+    return str(signature.replace(parameters=shown, return_annotation=returns))
+
+
+def _annotation(written: ast.expr) -> _Annotation:
+    return _Annotation(ast.unparse(written).strip("'"))
+
+
+def _prose(owner: object) -> str:
+    return _fenced(inspect.getdoc(owner) or "")
+
+
+def _fenced(docstring: str) -> str:
+    """A docstring whose examples are blocks of code."""
+    paragraphs = docstring.split("\n\n")
+    return "\n\n".join(f"```pycon\n{p}\n```" if p.startswith(">>> ") else p for p in paragraphs)
 
 
 if __name__ == "__main__":

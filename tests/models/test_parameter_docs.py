@@ -11,7 +11,7 @@ import pytest
 
 import isotherm
 from isotherm.errors import ParameterError
-from isotherm.models.parameter_docs import ParameterDoc, description, parameter_docs
+from isotherm.models.parameter_docs import ParameterDoc, choices_of, description, parameter_docs, settings_of
 from isotherm.models.parameters import Part, hyperparameters, parameters_of, part_choices
 from isotherm.models.registry import REGISTRY, model_class
 
@@ -89,6 +89,8 @@ def is_said(text, value):
         return False
     if text == value:
         return True
+    if text == getattr(type(value), "name", None):
+        return repr(value) == repr(type(value)())
     call = re.fullmatch(r"(\w+)\((.*)\)", text)
     if call:
         given = {word.arg: ast.literal_eval(word.value) for word in ast.parse(text).body[0].value.keywords}
@@ -121,10 +123,13 @@ def alternatives(text):
     return re.findall(ALTERNATIVE, text.replace(" or ", " | ")) if re.fullmatch(joined, text) else []
 
 
-def sides(alternative, whole):
-    """What one alternative takes and what it refuses: (values inside, values outside)."""
+def sides(alternative, whole=False, named=False):
+    """What one alternative takes and what it refuses: (values inside, values outside).
+
+    whole: numbers without a fraction.  named: «none» is the name of a choice.
+    """
     step = 1 if whole else TINY
-    words = {"none": None, "true": True, "false": False}
+    words = {} if named else {"none": None, "true": True, "false": False}
     bound = re.fullmatch(rf"(>=?|<=?) ({NUMBER})", alternative)
     span = re.fullmatch(rf"in ([\[(])({NUMBER}), ({NUMBER})([\])])", alternative)
     ends = []
@@ -154,10 +159,11 @@ def test_the_range_is_the_one_documented(owner, entry):
     if needed:
         pytest.skip("cannot be made from one parameter")
     annotation = str(parameters_of(owner)[entry.name].annotation)
+    named = entry.name in part_choices(owner)
     whole = "int" in annotation and "float" not in annotation
     taken, refused = [], ["no such choice", np.nan, object()]
     for alternative in alternatives(entry.range):
-        inside, outside = sides(alternative, whole)
+        inside, outside = sides(alternative, whole, named)
         taken, refused = taken + inside, refused + outside
     for value in taken:
         owner(**{entry.name: value})
@@ -207,6 +213,7 @@ def test_a_section_is_read_entry_by_entry():
     assert parameter_docs(_Documented) == {"l2": l2, "kind": kind}
     own = ParameterDoc("own", "in (0, 1]", "Annealed(cap=0.3)", "a thing.")
     assert parameter_docs(_Passing) == {"own": own, "l2": l2, "kind": kind}
+    assert [l2.bounds, kind.bounds] == ["> 0; default 500", "linear, constant or auto; required"]
     assert description(Part)
     assert parameter_docs(Part) == {}
 
@@ -217,6 +224,24 @@ def test_an_entry_of_another_form_is_refused():
         parameter_docs(wrong)
 
 
+def test_settings_are_named_as_the_command_line_takes_them():
+    names = [name for name, _ in settings_of(model_class("multvae"))]
+    assert names[:6] == [
+        "hidden",
+        "latent",
+        "mask",
+        "mask.keep",
+        "mask=popularity mask.keep",
+        "mask=popularity mask.power",
+    ]
+    assert len(set(names)) == len(names)
+    choices = dict(choices_of(model_class("marec")))
+    assert (
+        choices["backbone"] == "ease, slim, ials, multvae, multdae, recvae, with the settings of that model"
+    )
+    assert choices["embedding=identity"] == "Each field as it is encoded."
+
+
 def test_ranges_are_read():
     assert alternatives("a model or its name") == []
     assert alternatives("Interactions or None") == []
@@ -224,9 +249,10 @@ def test_ranges_are_read():
     assert alternatives("> 0 or auto") == ["> 0", "auto"]
     assert alternatives("in (0, 1] or None") == ["in (0, 1]", "None"]
     assert sides(">= 1", whole=True) == ([1], [0, 1.5])
-    assert sides("> 0", whole=False) == ([TINY], [0])
-    assert sides("in (0, 1]", whole=False) == ([TINY, 1], [0, 1 + TINY])
-    assert sides("None", whole=False) == ([None], [])
+    assert sides("> 0") == ([TINY], [0])
+    assert sides("in (0, 1]") == ([TINY, 1], [0, 1 + TINY])
+    assert sides("none") == ([None], [])
+    assert sides("none", named=True) == (["none"], [])
 
 
 def test_defaults_are_compared_by_what_they_stand_for():
@@ -234,7 +260,8 @@ def test_defaults_are_compared_by_what_they_stand_for():
 
     said = [("500", 500.0), ("none", None), ("None", None), ("linear", "linear"), ("100,000", 100_000)]
     said += [("true", True), ("Annealed()", Annealed()), ("Annealed(cap=0.3)", Annealed(cap=0.3))]
-    said += [(None, inspect.Parameter.empty), ("1e-3", 0.001)]
+    said += [("annealed", Annealed()), (None, inspect.Parameter.empty), ("1e-3", 0.001)]
     assert all(is_said(text, value) for text, value in said)
     other = [("500", 501.0), ("1", True), ("none", 0), ("Annealed()", Annealed(cap=0.3)), ("auto", "none")]
+    other += [("annealed", Annealed(cap=0.3))]
     assert not any(is_said(text, value) for text, value in other)

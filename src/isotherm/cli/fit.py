@@ -1,12 +1,12 @@
 """isotherm fit"""
 
-import inspect
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.model_help import model_help
 from isotherm.cli.outputs import OutputFolder, check_outputs, encoders
 from isotherm.errors import ParameterError
 from isotherm.folders import MODEL, RUN
@@ -46,7 +46,7 @@ def fit(
     from isotherm.models.registry import model_class
 
     if help_model:
-        typer.echo(described(model_class(model)))
+        typer.echo(model_help(model_class(model)))
         return
     if interactions is None or out is None:
         raise ParameterError("fit needs --interactions and --out")
@@ -79,40 +79,3 @@ def _trains_in_steps(model: object) -> bool:
 
     parts = [value for value in hyperparameters(model).values() if hasattr(type(value), "name")]
     return getattr(model, "trains_in_steps", False) or any(map(_trains_in_steps, parts))
-
-
-def described(wanted: type) -> str:
-    """A model's documentation and its settings with their defaults, dotted ones too, and its parts' words."""
-    from isotherm.models.parameters import part_choices
-    from isotherm.models.registry import REGISTRY
-
-    lines = [inspect.cleandoc(wanted.__doc__ or ""), "", "settings (--set name=value):"]
-    lines += [f"  {name} = {default!r}" for name, default in _settings(wanted, "")]
-    for name, named in part_choices(wanted).items():
-        if set(named) <= set(REGISTRY):
-            lines += ["", f"{name}: {', '.join(named)}, with the settings of that model"]
-            continue
-        for choice in named.values():
-            lines += ["", f"{name}={choice.name}:" if len(named) > 1 else f"{name}:"]
-            lines += [f"  {line}" for line in inspect.cleandoc(choice.__doc__ or "").splitlines()]
-    return "\n".join(lines)
-
-
-def _settings(wanted: type, prefix: str) -> list[tuple[str, object]]:
-    from isotherm.models.parameters import hyperparameters, part_choices
-    from isotherm.models.registry import REGISTRY
-
-    found: list[tuple[str, object]] = []
-    choices = part_choices(wanted)
-    for name, default in hyperparameters(wanted()).items():
-        if not hasattr(type(default), "name"):
-            found.append((prefix + name, default))
-            continue
-        named = choices.get(name, {})
-        if len(named) > 1:
-            found.append((prefix + name, default.name))
-        found += _settings(type(default), f"{prefix}{name}.")
-        for other in () if set(named) <= set(REGISTRY) else named.values():
-            if other is not type(default):
-                found += _settings(other, f"{prefix}{name}={other.name} {prefix}{name}.")
-    return found

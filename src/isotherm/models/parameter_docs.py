@@ -11,11 +11,12 @@ The command line's help, the reference page and a test of names, defaults and ra
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isotherm.models.parameters import parameters_of
+from isotherm.models.parameters import hyperparameters, parameters_of, part_choices
+from isotherm.models.registry import REGISTRY
 
 _HEADING = "Parameters:"
 _ENTRY = re.compile(r"(\w+) \((.+?); (?:default (.+?)|required)\): (.+)")
@@ -29,6 +30,13 @@ class ParameterDoc:
     range: str
     default: str | None
     text: str
+
+    @property
+    def bounds(self) -> str:
+        """Range and default as the entry has them."""
+        return f"{self.range}; " * bool(self.range) + (
+            f"default {self.default}" if self.default else "required"
+        )
 
 
 def description(documented_class: type[Any]) -> str:
@@ -51,6 +59,33 @@ def parameter_docs(documented_class: type[Any]) -> Mapping[str, ParameterDoc]:
         if set(names) <= set(entries):
             break
     return entries
+
+
+def settings_of(model_class: type[Any], prefix: str = "") -> Iterator[tuple[str, ParameterDoc]]:
+    """(name as --set takes it, entry) of every setting of a model and of what it can be set to.
+
+    Settings of a choice that is not the default follow that choice: ``mask=popularity mask.power``.
+    """
+    entries = parameter_docs(model_class)
+    for name, default in hyperparameters(model_class()).items():
+        yield prefix + name, entries.get(name, ParameterDoc(name, "", repr(default), ""))
+        if not hasattr(type(default), "name"):
+            continue
+        yield from settings_of(type(default), f"{prefix}{name}.")
+        choices = part_choices(model_class).get(name, {})
+        for other in () if set(choices) <= set(REGISTRY) else choices.values():
+            if other is not type(default):
+                yield from settings_of(other, f"{prefix}{name}={other.name} {prefix}{name}.")
+
+
+def choices_of(model_class: type[Any]) -> Iterator[tuple[str, str]]:
+    """(setting=choice, what the choice is) for what is chosen by name; models are only listed."""
+    for name, choices in part_choices(model_class).items():
+        if set(choices) <= set(REGISTRY):
+            yield name, f"{', '.join(choices)}, with the settings of that model"
+            continue
+        for choice in choices.values():
+            yield f"{name}={choice.name}" if len(choices) > 1 else name, description(choice)
 
 
 def _halves(documented_class: type[Any]) -> tuple[str, str]:
