@@ -13,7 +13,19 @@ from pathlib import Path
 import numpy as np
 from common import FIELDS, RESULTS, report, size
 
-from isotherm import EASE, IALS, SLIM, Interactions, Items, KernelRidge, MARec, MultVAE, evaluate, progress
+from isotherm import (
+    EASE,
+    IALS,
+    SLIM,
+    Encoding,
+    Interactions,
+    Items,
+    KernelRidge,
+    MARec,
+    MultVAE,
+    evaluate,
+    progress,
+)
 from isotherm.data.splits import SPLITS
 from isotherm.models.base import Recommender
 from isotherm.models.linear.item_weights import DenseWeights
@@ -52,15 +64,18 @@ ROWS: dict[str, tuple[Callable[[], Recommender], int]] = {
     "eq. 9, D exponential": (lambda: MARec(decay="exponential"), 5),
     "eq. 9, λ₀ = 10": (lambda: MARec(backbone=EASE(collective=10.0)), 5),
     "eq. 9, λ₀ = 100": (lambda: MARec(backbone=EASE(collective=100.0)), 5),
-    "eq. 9, + MiniLM": (lambda: MARec(text_model=MINILM), 5),
+    "eq. 9, + MiniLM": (lambda: MARec(encoding=Encoding(text_model=MINILM)), 5),
     "eq. 9, Siamese alone": (lambda: MARec(embedding=Siamese(alone=True)), 5),
     "eq. 9, + Siamese": (lambda: MARec(embedding=Siamese()), 5),
-    "eq. 9, + Siamese, + MiniLM": (lambda: MARec(embedding=Siamese(), text_model=MINILM), 5),
+    "eq. 9, + Siamese, + MiniLM": (
+        lambda: MARec(embedding=Siamese(), encoding=Encoding(text_model=MINILM)),
+        5,
+    ),
     "eq. 10, weighted SLIM": (lambda: MARec(backbone=SLIM()), 5),
     "soft targets, iALS": (lambda: MARec(backbone=IALS()), 3),
     "eq. 7, Multi-VAE": (lambda: MARec(backbone=MultVAE()), 2),
     "kernel ridge": (KernelRidge, 5),
-    "kernel ridge, + MiniLM": (lambda: KernelRidge(text_model=MINILM), 5),
+    "kernel ridge, + MiniLM": (lambda: KernelRidge(encoding=Encoding(text_model=MINILM)), 5),
 }
 
 

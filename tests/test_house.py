@@ -12,7 +12,7 @@ MODELS = SOURCE / "models"
 #: A room imports from lower floors and from itself, never from a neighbour or from above.
 FLOORS = [
     {"errors", "progress", "streams", "types", "version"},
-    {"checks", "files", "launcher", "memory", "threads", "untrusted"},
+    {"checks", "files", "launcher", "memory", "parameters", "threads", "untrusted"},
     {"folders", "kernels", "state"},
     {"linalg", "torch_state"},
     {"data"},
@@ -27,7 +27,7 @@ FLOORS = [
 ]
 #: The same within models/.
 MODEL_FLOORS = [
-    {"finite", "histories", "parameters", "registry", "requests"},
+    {"finite", "histories", "registry", "requests"},
     {"catalogue", "fit_options", "parameter_docs", "persistence"},
     {"base"},
     {"cold_start", "factorization", "linear", "popularity"},

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from isotherm.data import Items as Items
     from isotherm.evaluation import evaluate as evaluate
     from isotherm.evaluation import ramp_up as ramp_up
+    from isotherm.features.encoding import Encoding as Encoding
     from isotherm.models.factorization.ials import IALS as IALS
     from isotherm.models.fit_options import FitOptions as FitOptions
     from isotherm.models.kernel_ridge.model import KernelRidge as KernelRidge
@@ -43,6 +44,7 @@ _EXPORTS = {
     "Items": "isotherm.data",
     "evaluate": "isotherm.evaluation",
     "ramp_up": "isotherm.evaluation",
+    "Encoding": "isotherm.features.encoding",
     "ContentKNN": "isotherm.models.neighbours.content_knn",
     "EASE": "isotherm.models.linear.ease",
     "SLIM": "isotherm.models.linear.slim",

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
 import isotherm
-from isotherm import ContentKNN, Items, KernelRidge, MARec
+from isotherm import ContentKNN, Encoding, Items, KernelRidge, MARec
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.features.images import ImageEncoder
 
@@ -77,7 +77,7 @@ def test_a_picture_is_encoded_once_ever_even_under_another_name(clip, pictures, 
 def test_models_take_images_as_a_field(model, clip, pictures, clicks, item_frame, tmp_path):
     frame = item_frame.select("item_id", "genres").with_columns(poster=pl.Series(pictures, dtype=pl.String))
     items = Items.from_frame(frame, kinds={"poster": "image"})
-    fitted = model(image_model=clip).fit(clicks, items)
+    fitted = model(encoding=Encoding(image_model=clip)).fit(clicks, items)
     assert fitted.item_kinds["poster"] == "image"
     fitted.save(tmp_path / "model")
     loaded = isotherm.load(tmp_path / "model")
@@ -91,9 +91,9 @@ def test_models_take_images_as_a_field(model, clip, pictures, clicks, item_frame
 def test_without_a_model_images_are_left_out_and_said_so(pictures, clicks, item_frame, caplog):
     frame = item_frame.select("item_id", "genres").with_columns(poster=pl.Series(pictures, dtype=pl.String))
     fitted = ContentKNN().fit(clicks, Items.from_frame(frame, kinds={"poster": "image"}))
-    assert "field 'poster' holds images and is left out: set image_model" in caplog.text
+    assert "field 'poster' holds images and is left out: set encoding.image_model" in caplog.text
     assert list(fitted.item_kinds) == ["genres"]
-    with pytest.raises(ItemsError, match="images need image_model"):
+    with pytest.raises(ItemsError, match=r"images need encoding\.image_model"):
         ContentKNN().fit(clicks, Items.from_frame(frame.drop("genres"), kinds={"poster": "image"}))
 
 
@@ -107,9 +107,11 @@ def test_bad_files_and_models_are_named(clip, tmp_path):
     with pytest.raises(ItemsError, match=r"bad\.png is no image that can be read"):
         ImageEncoder(clip).fit(pl.Series("poster", [str(bad)]))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ParameterError, match=r"image_model .*: holds no CLIP-like model"):
+    with pytest.raises(ParameterError, match=r"encoding.image_model .*: holds no CLIP-like model"):
         ImageEncoder(str(tmp_path / "empty")).fit(pl.Series("poster", [str(bad)]))
-    with pytest.raises(ParameterError, match=r"image_model nowhere: there is no such folder; .* CLIP-like"):
+    with pytest.raises(
+        ParameterError, match=r"encoding.image_model nowhere: there is no such folder; .* CLIP-like"
+    ):
         ImageEncoder("nowhere").fit(pl.Series("poster", [str(bad)]))
     with pytest.raises(ItemsError, match="an image column holds paths of image files"):
         Items.from_frame(pl.DataFrame({"item_id": [1], "poster": [2.0]}), kinds={"poster": "image"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isotherm import Items
+from isotherm import Encoding, Items
 from isotherm.errors import ItemsError
 from isotherm.features.kernels import AMOUNT, MetadataKernel
 from isotherm.state import restore, saved
@@ -59,7 +59,7 @@ def test_weighted_kernel_is_the_weighted_sum_of_its_terms(seed):
 
 def test_shrunk_norms_by_hand():
     frame = pl.DataFrame({"item_id": [1, 2, 3], "tags": [["a", "b"], ["a", "b"], ["a"]]})
-    kernel = MetadataKernel(shrinkage=0.5, min_count=1).fit(Items.from_frame(frame))
+    kernel = MetadataKernel(Encoding(min_count=1), shrinkage=0.5).fit(Items.from_frame(frame))
     encoded = kernel.encode(Items.from_frame(frame))
     similarity = kernel.index(encoded).by_term(encoded)[kernel.terms.index("tags")]
     # median squared norm 2, so δ = 1: 2/3 between the pairs, 1/√(3·2) between pair and single, 1/2 for it

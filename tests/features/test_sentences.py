@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import isotherm
-from isotherm import ContentKNN, Items, KernelRidge
+from isotherm import ContentKNN, Encoding, Items, KernelRidge
 from isotherm.errors import ParameterError
 from isotherm.features import sentences
 from isotherm.features.metadata import MEANING
@@ -62,7 +62,7 @@ def test_damaged_cache_is_encoded_again(caplog):
 
 def test_missing_and_changed_models_are_named(tmp_path):
     with pytest.raises(
-        ParameterError, match=r"text_model nowhere: there is no such folder; .* or all-minilm-l6-v2"
+        ParameterError, match=r"encoding.text_model nowhere: there is no such folder; .* or all-minilm-l6-v2"
     ):
         SentenceEncoder("nowhere").fit(TEXTS)
     (tmp_path / "config.json").write_text("{}")
@@ -74,7 +74,7 @@ def test_missing_and_changed_models_are_named(tmp_path):
 
 @pytest.mark.parametrize("model", [ContentKNN, KernelRidge])
 def test_models_take_meanings_as_one_more_field(model, clicks, items, item_frame, tmp_path):
-    fitted = model(text_model=PACKAGED).fit(clicks, items)
+    fitted = model(encoding=Encoding(text_model=PACKAGED)).fit(clicks, items)
     names = fitted.kernel_.terms if model is KernelRidge else fitted.similarity_.fields_
     assert MEANING + "plot" in names
     fitted.save(tmp_path / "model")

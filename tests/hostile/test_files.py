@@ -156,9 +156,15 @@ OVERLAPS = {
     "pattern, linked": ((*RECOMMEND, "log/c.parquet", "--candidates", "ll/*.parquet"), "what --candidates"),
     "pattern, model": ((*FIT_BELOW, "log/**/*.parquet", "--out", "log/new"), "what --interactions reads"),
     "pattern, model beside": ((*FIT_BELOW, "l?g*/*.parquet", "--out", "log2"), "what --interactions reads"),
-    "texts": ((*FIT, *ENCODER, "text_model=log", "--out", "log/new"), "lies inside --set log"),
-    "images": ((*FIT, *ENCODER, "model.image_model=log", "--out", "log/new"), "lies inside --set log"),
-    "texts, json": ((*EVALUATE, "log/r.json", *ENCODER, "marec.text_model=log"), "lies inside --set log"),
+    "texts": ((*FIT, *ENCODER, "encoding.text_model=log", "--out", "log/new"), "lies inside --set log"),
+    "images": (
+        (*FIT, *ENCODER, "model.encoding.image_model=log", "--out", "log/new"),
+        "lies inside --set log",
+    ),
+    "texts, json": (
+        (*EVALUATE, "log/r.json", *ENCODER, "marec.encoding.text_model=log"),
+        "lies inside --set log",
+    ),
     "train": ((*SPLIT, "--json", "log/e.json"), "lies inside --train log"),
     "report": ((*EVALUATE, "r.json", "--report", "r.html"), "--report r.html: --json names the same"),
     "holds it": ((*FIT_IN_MODEL, "model/c.parquet"), "holds --interactions model/c.parquet"),

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 import isotherm as library
 from isotherm import FitOptions, Interactions, Items
 from isotherm.errors import InteractionsError, ModelFolderError, ParameterError, TrainingError
-from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
+from isotherm.parameters import build
 from isotherm.tuning import sweep
 from tests.conftest import random_clicks
 from tests.hostile import fuzzing

@@ -12,7 +12,7 @@ from isotherm import EASE, MMR, ContentKNN, FitOptions, Interactions, Items, MAR
 from isotherm.data import splits
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.models import mmr
-from isotherm.models.parameters import build
+from isotherm.parameters import build
 from isotherm.ranking.mmr import rerank
 from tests.reference import diversity as reference
 

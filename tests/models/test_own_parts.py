@@ -5,13 +5,13 @@ import pytest
 import torch
 
 import isotherm
-from isotherm import EASE, MARec
+from isotherm import EASE, Encoding, MARec
 from isotherm.errors import ParameterError, UnsupportedError
-from isotherm.models.parameters import build
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.vae.objective.anchors import ItemAnchors
 from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.training.settings import Training
+from isotherm.parameters import build
 
 
 class EverySecond(Mask):
@@ -110,7 +110,7 @@ def test_numpy_scalars_are_settings_and_are_saved_as_plain_numbers(clicks, items
         shrinkage=np.int64(8),
         second_order=np.bool_(False),
         seed=np.uint16(3),
-        max_words=np.int32(9),
+        encoding=Encoding(max_words=np.int32(9)),
         decay=np.str_("constant"),
         click_threshold=np.float64(2),
     ).fit(clicks, items)

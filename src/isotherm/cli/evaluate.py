@@ -79,7 +79,7 @@ def evaluate(
     Example: isotherm evaluate --interactions clicks.parquet --items items.parquet --protocol mixed
     --models popularity,content-knn,ease,marec --set marec.backbone.l2=100 -k 10,25 --json out.json
     """
-    from isotherm.models.parameters import parse_settings
+    from isotherm.parameters import parse_settings
 
     logs = {"--interactions": interactions, "--train": train, "--test": test, "--valid": valid}
     chosen_settings = parse_settings(settings or [])
@@ -178,8 +178,8 @@ class _Built:
     """The models of one evaluation: checked before any work, built one at a time."""
 
     def __init__(self, names: list[str], settings: dict[str, Any]) -> None:
-        from isotherm.models.parameters import build
         from isotherm.models.registry import model_class
+        from isotherm.parameters import build
 
         if not names or len(set(names)) < len(names):
             raise ParameterError("--models takes distinct registry names, comma-separated")

@@ -42,8 +42,8 @@ def fit(
     """
     from isotherm.launcher import launched
     from isotherm.models.fit_options import FitOptions, check_trains_in_steps
-    from isotherm.models.parameters import build, parse_settings
     from isotherm.models.registry import model_class
+    from isotherm.parameters import build, parse_settings
 
     if help_model:
         typer.echo(model_help(model_class(model)))
@@ -75,7 +75,7 @@ def fit(
 
 def _trains_in_steps(model: object) -> bool:
     """Whether the model, or one that it holds, trains in steps: only such work is shared among processes."""
-    from isotherm.models.parameters import hyperparameters
+    from isotherm.parameters import hyperparameters
 
     parts = [value for value in hyperparameters(model).values() if hasattr(type(value), "name")]
     return getattr(model, "trains_in_steps", False) or any(map(_trains_in_steps, parts))

@@ -44,7 +44,7 @@ def sweep(
     check_outputs({"--interactions": interactions}, OutputFolder("--out", out, SWEEP))
 
     from isotherm.cli.results import show_table
-    from isotherm.models.parameters import parse_settings
+    from isotherm.parameters import parse_settings
     from isotherm.report.sweep import SweepReport, table
     from isotherm.tuning.sweep import sweep as run
 

@@ -19,7 +19,7 @@ class ImageEncoder(LocalModelEncoder):
     Raises ItemsError that names a file that is missing or no picture.
     """
 
-    option: ClassVar[str] = "image_model"
+    option: ClassVar[str] = "encoding.image_model"
     room: ClassVar[str] = "images"
     what: ClassVar[str] = "images"
 
@@ -57,10 +57,10 @@ class ImageEncoder(LocalModelEncoder):
             loader: Any = transformers.AutoImageProcessor
             processor = loader.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError) as cause:
-            raise ParameterError(f"image_model {self.model}: holds no CLIP-like model ({cause})") from cause
+            raise ParameterError(f"{self.option} {self.model}: holds no CLIP-like model ({cause})") from cause
         if not hasattr(network, "get_image_features"):
             raise ParameterError(
-                f"image_model {self.model}: {type(network).__name__} makes no image features; "
+                f"{self.option} {self.model}: {type(network).__name__} makes no image features; "
                 "give a CLIP-like one"
             )
         return network, processor

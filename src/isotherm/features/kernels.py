@@ -7,7 +7,7 @@ Cholesky factor. Text is tf-idf, given vectors are whitened. A number field is 1
 well-known items tend to have more tags, words and actors, and some fields are missing for a reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from isotherm.data.items import Items, Kind
-from isotherm.features.encoders import Encoded, Vectors, Weighting
+from isotherm.features.encoders import Encoded, Vectors
+from isotherm.features.encoding import Encoding
 from isotherm.features.metadata import MEANING, EncodedItems, MetadataSimilarity
 from isotherm.features.similarity import Closeness, SparseProducts, squared_norms
 from isotherm.state import Dense, Field, Plain, Stateful
@@ -29,31 +30,18 @@ _WHITENING_FLOOR = 0.1  # of the mean variance: directions below it are noise an
 class MetadataKernel(Stateful):
     """Encoders of an item table's fields, each followed by the scaling that makes it a kernel.
 
-    fields: the fields to use, None for all.  shrinkage: δ in units of the field's median squared norm.
-    min_count, max_words, text_weighting, text_model, image_model: options of the encoders.
+    encoding: the fields to use, and the options of their encoders.  shrinkage: δ in units of the field's
+    median squared norm.
     """
 
     def __init__(
         self,
+        encoding: Encoding | None = None,
         *,
-        fields: Sequence[str] | None = None,
         shrinkage: float = 0.3,
-        min_count: int = 2,
-        max_words: int = 2000,
-        text_weighting: Weighting = "tfidf",
-        text_model: str | None = None,
-        image_model: str | None = None,
     ) -> None:
         self.shrinkage = shrinkage
-        self._encoders = MetadataSimilarity(
-            fields=fields,
-            second_order=False,
-            min_count=min_count,
-            max_words=max_words,
-            text_weighting=text_weighting,
-            text_model=text_model,
-            image_model=image_model,
-        )
+        self._encoders = MetadataSimilarity(encoding, second_order=False, auto_weighting="tfidf")
         self.norms_: dict[str, float] = {}  #: δ of each field of vectors
         self.amounts_: dict[str, tuple[float, float]] = {}  #: least and largest log-amount of a field
         self.whitening_: dict[str, tuple[Float32, Float32]] = {}  #: mean, transform

@@ -12,12 +12,13 @@ from sklearn.preprocessing import normalize
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.encoders import ENCODERS, Encoded, Encoder, Vectors, Weighting
+from isotherm.features.encoding import Encoding
 from isotherm.features.images import ImageEncoder
 from isotherm.features.sentences import SentenceEncoder
 from isotherm.features.similarity import similarity_index
 from isotherm.state import Dense, Field, Sparse, Stateful
 from isotherm.types import Array, Float32, Float64, Int64
-from isotherm.untrusted import Choice, DamagedError, Each, Number, Or, expect
+from isotherm.untrusted import Choice, DamagedError, Each, Number, expect
 
 _log = logging.getLogger(__name__)
 Term = tuple[str, ...]
@@ -173,35 +174,31 @@ def all_features(items: Items) -> csr_array:
 class MetadataSimilarity:
     """Encoders for the fields of an item table, and the terms of eq. 5 that their similarities give.
 
-    fields: the fields to use, None for all.  shrinkage: δ of eq. 3.  second_order: products of pairs too.
-    min_count, max_words, text_weighting: options of the category and text encoders.
-    text_model: folder of a sentence-transformer, whose vectors each text field gives as one more field.
-    image_model: folder of a CLIP-like model; without it fields of images are left out.
+    encoding: the fields to use, and the options of their encoders.  shrinkage: δ of eq. 3.  second_order:
+    products of pairs too.  auto_weighting: of texts, where ``encoding`` leaves it open.
     """
 
     def __init__(
         self,
+        encoding: Encoding | None = None,
         *,
-        fields: Sequence[str] | None = None,
         shrinkage: float = 20.0,
         second_order: bool = True,
-        min_count: int = 2,
-        max_words: int = 2000,
-        text_weighting: Weighting = "count",
-        text_model: str | None = None,
-        image_model: str | None = None,
+        auto_weighting: Weighting = "count",
     ) -> None:
         if shrinkage < 0:
             raise ParameterError(f"shrinkage must be >= 0, not {shrinkage}")
-        self.fields = fields
+        self.encoding = Encoding() if encoding is None else encoding
         self.shrinkage = shrinkage
         self.second_order = second_order
         self._options: dict[Kind, dict[str, Any]] = {
-            "categories": {"min_count": min_count},
-            "tags": {"min_count": min_count},
-            "text": {"max_words": max_words, "weighting": text_weighting},
+            "categories": {"min_count": self.encoding.min_count},
+            "tags": {"min_count": self.encoding.min_count},
+            "text": {
+                "max_words": self.encoding.max_words,
+                "weighting": self.encoding.weighting(auto_weighting),
+            },
         }
-        self.text_model, self.image_model = text_model, image_model
         self.kinds_: dict[str, Kind] = {}
         self.encoders_: dict[str, Encoder] = {}  #: by encoded field
         self.sources_: dict[str, str] = {}  #: encoded field -> the item field that it is made of
@@ -210,34 +207,37 @@ class MetadataSimilarity:
 
     def fit(self, items: Items) -> "MetadataSimilarity":
         """Learn the encoders' vocabularies and ranges. Fields without any value are left out."""
-        chosen = items if self.fields is None else items.only(self.fields)
+        encoding = self.encoding
+        chosen = items if encoding.fields is None else items.only(encoding.fields)
         missing = chosen.missing()
         self.kinds_ = {}
         for name, kind in chosen.kinds.items():
             if missing[name] == 1:
                 _log.warning("field %r has no value on any item and is left out", name)
-            elif kind == "image" and self.image_model is None:
-                _log.warning("field %r holds images and is left out: set image_model to use it", name)
+            elif kind == "image" and encoding.image_model is None:
+                _log.warning(
+                    "field %r holds images and is left out: set encoding.image_model to use it", name
+                )
             else:
                 self.kinds_[name] = kind
         if not self.kinds_:
             raise ItemsError(
                 "the item table has no field with a value that can be used; metadata is what a new item is "
-                "known by (images need image_model)"
+                "known by (images need encoding.image_model)"
             )
         encoders: dict[str, Encoder] = {}
         sources: dict[str, str] = {}
         self._tell_of_unknown(chosen)
         for name, kind in self.kinds_.items():
             encoders[name] = (
-                ImageEncoder(str(self.image_model))
+                ImageEncoder(str(encoding.image_model))
                 if kind == "image"
                 else ENCODERS[kind](**self._options.get(kind, {}))
             )
             sources[name] = name
-            if kind == "text" and self.text_model is not None:
+            if kind == "text" and encoding.text_model is not None:
                 meaning = MEANING + name
-                encoders[meaning], sources[meaning] = SentenceEncoder(self.text_model), name
+                encoders[meaning], sources[meaning] = SentenceEncoder(encoding.text_model), name
         self.encoders_ = {
             name: encoder.fit(items.column(sources[name])) for name, encoder in encoders.items()
         }
@@ -323,7 +323,6 @@ class MetadataSimilarity:
     def state(self) -> dict[str, Any]:
         """Plain JSON from which ``from_state`` builds the fitted object again."""
         return {
-            "fields": None if self.fields is None else list(self.fields),
             "shrinkage": self.shrinkage,
             "second_order": self.second_order,
             "kinds": self.kinds_,
@@ -335,7 +334,6 @@ class MetadataSimilarity:
     def from_state(cls, state: Any) -> "MetadataSimilarity":
         """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
         schema = {
-            "fields": Or([str]),
             "shrinkage": Number(least=0),
             "second_order": bool,
             "kinds": Each(Choice(get_args(Kind))),
@@ -343,7 +341,7 @@ class MetadataSimilarity:
             "sources": Each(str),
         }
         state = expect(state, schema, "metadata")
-        made = cls(fields=state["fields"], shrinkage=state["shrinkage"], second_order=state["second_order"])
+        made = cls(shrinkage=state["shrinkage"], second_order=state["second_order"])
         made.kinds_, made.sources_ = state["kinds"], state["sources"]
         own = {name for name, source in made.sources_.items() if name == source}
         if not own or own != set(made.kinds_) or list(state["encoders"]) != list(made.sources_):

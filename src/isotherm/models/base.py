@@ -20,7 +20,6 @@ from isotherm.memory import check_memory
 from isotherm.models.finite import check_weights, solvable
 from isotherm.models.fit_options import FitOptions, checked_options
 from isotherm.models.histories import checked_block
-from isotherm.models.parameters import shown
 from isotherm.models.requests import (
     UNKNOWN,
     Asked,
@@ -33,6 +32,7 @@ from isotherm.models.requests import (
     one_id,
     ordered,
 )
+from isotherm.parameters import shown
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide, top_k, top_k_each
 from isotherm.state import Arrays, Stateful, restore, saved

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isotherm.models.parameters import hyperparameters, parameters_of, part_choices
 from isotherm.models.registry import REGISTRY
+from isotherm.parameters import hyperparameters, parameters_of, part_choices
 
 _HEADING = "Parameters:"
 _ENTRY = re.compile(r"(\w+) \((.+?); (?:default (.+?)|required)\): (.+)")

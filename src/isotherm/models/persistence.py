@@ -22,8 +22,8 @@ from isotherm.data.id_files import read_ids
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import DIGITS, streamed
 from isotherm.folders import MODEL, read_whole, saving
-from isotherm.models.parameters import Part, hyperparameters, parameters_of, part_choices
 from isotherm.models.registry import REGISTRY, model_class
+from isotherm.parameters import Part, hyperparameters, parameters_of, part_choices
 from isotherm.progress import stage
 from isotherm.state import Expected, Inner, Sparse, Stateful, saved
 from isotherm.untrusted import ArraysFile, DamagedError, Whole, expect, read_json, same_names

@@ -27,8 +27,8 @@ from isotherm.data.stored import is_stored
 from isotherm.errors import ParameterError, TrainingError, brief
 from isotherm.files import locked, told, write_json
 from isotherm.folders import SWEEP, check_folder
-from isotherm.models.parameters import build
 from isotherm.models.registry import model_class
+from isotherm.parameters import build
 from isotherm.progress import set_status, stage
 from isotherm.threads import thread_count
 from isotherm.untrusted import DamagedError, Each, Number, Or, Whole, expect, read_json

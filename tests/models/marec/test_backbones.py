@@ -29,7 +29,7 @@ from isotherm.features.metadata import FeatureStack
 from isotherm.models.marec.backbones.vae import poisson_rows
 from isotherm.models.marec.embedding import Siamese
 from isotherm.models.marec.field_weights import normal_equations
-from isotherm.models.parameters import build
+from isotherm.parameters import build
 from tests.conftest import random_clicks
 from tests.models.marec.test_model import dense_weights, random_items
 from tests.reference import marec as reference

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from isotherm import EASE, IALS, SLIM, Interactions, Items, MARec, evaluate
+from isotherm import EASE, IALS, SLIM, Encoding, Interactions, Items, MARec, evaluate
 from isotherm.data.splits import mixed
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.models.registry import model_class
@@ -227,7 +227,7 @@ def test_constructor_says_what_is_wrong():
 
 def test_unknown_field_is_refused(clicks, items):
     with pytest.raises(ItemsError, match="there is no field 'genre'; the fields are genres, plot"):
-        MARec(fields=["genre"]).fit(clicks, items)
+        MARec(encoding=Encoding(fields=["genre"])).fit(clicks, items)
 
 
 @pytest.mark.parametrize(

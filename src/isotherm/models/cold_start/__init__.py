@@ -2,5 +2,4 @@
 
 calibration     pseudo-cold items, and what is chosen on them
 cold_items      the items that nobody has clicked yet, as a fitted model keeps them
-encoding        which metadata fields are read, and how they are encoded
 """

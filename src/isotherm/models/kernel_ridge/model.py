@@ -14,9 +14,9 @@ pseudo-cold items best, and so is the pace at which an item that gets clicks mov
 own evidence (``warm_up``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -27,14 +27,13 @@ from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.data.splits import column_positions
 from isotherm.errors import ParameterError
-from isotherm.features.encoders import Weighting
+from isotherm.features.encoding import Encoding
 from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.calibration import PseudoCold
 from isotherm.models.cold_start.cold_items import ColdItems
-from isotherm.models.cold_start.encoding import ReadsMetadata
 from isotherm.models.finite import solvable
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.kernel_ridge.kernel_weights import learn_weights
@@ -53,6 +52,7 @@ from isotherm.models.kernel_ridge.tuning import (
 from isotherm.models.kernel_ridge.warm_up import WarmUp, loudness, newness
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
+from isotherm.parameters import part_of
 from isotherm.progress import Advance, stage
 from isotherm.state import Dense, Inner, Plain
 from isotherm.streams import stream
@@ -69,11 +69,11 @@ def _empty_items(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems
     return EncodedItems.empty(model.kernel_.encoded)
 
 
-class KernelRidge(ReadsMetadata, ItemItem):
+class KernelRidge(ItemItem):
     """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
-    backbone: EASE.  fields, shrinkage (δ, in units of a field's median squared norm), min_count, max_words,
-    text_weighting, text_model, image_model: the metadata kernels.  sample_items, sample_users, steps: what
+    backbone: EASE.  encoding: the metadata fields, and their vectors.  shrinkage (δ, in units of a field's
+    median squared norm): of the metadata kernels.  sample_items, sample_users, steps: what
     the kernels are learned on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items:
     the most items that may teach the kernel ridge exactly; past it ``landmarks`` of them stand for all
     (Nyström).  seed: of the samples and the pseudo-cold items.
@@ -81,6 +81,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
 
     name: ClassVar[str] = "kernel-ridge"
     needs_items: ClassVar[bool] = True
+    parts: ClassVar[Mapping[str, Any]] = {"encoding": {"encoding": Encoding}}
 
     weights_: DenseWeights
     kernel_: MetadataKernel
@@ -118,13 +119,8 @@ class KernelRidge(ReadsMetadata, ItemItem):
         self,
         *,
         backbone: EASE | None = None,
-        fields: Sequence[str] | None = None,
+        encoding: Encoding | None = None,
         shrinkage: float = 0.3,
-        min_count: int = 2,
-        max_words: int = 2000,
-        text_weighting: Weighting = "tfidf",
-        text_model: str | None = None,
-        image_model: str | None = None,
         sample_items: int = 1_500,
         sample_users: int = 800,
         steps: int = 30,
@@ -138,7 +134,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
             raise ParameterError(f"kernel-ridge: backbone must be an EASE model, not {backbone!r}")
         if self.backbone.collective:
             raise ParameterError("kernel-ridge reads metadata its own way: backbone.collective must be 0")
-        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
+        self.encoding = part_of(self, "encoding", encoding, Encoding)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
         self.sample_items = whole("sample_items", sample_items, 1)
         self.sample_users = whole("sample_users", sample_users, 1)
@@ -163,10 +159,7 @@ class KernelRidge(ReadsMetadata, ItemItem):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
-        self.kernel_ = MetadataKernel(
-            shrinkage=self.shrinkage,
-            **self._encoders,
-        ).fit(items)
+        self.kernel_ = MetadataKernel(self.encoding, shrinkage=self.shrinkage).fit(items)
         self._solve(clicks, items, learn=True)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:

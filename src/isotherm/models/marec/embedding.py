@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from isotherm.checks import above, between, seeded, truth, whole
 from isotherm.errors import ParameterError, brief
 from isotherm.features.metadata import Embedding, EncodedItems, MetadataSimilarity
-from isotherm.models.parameters import Part
+from isotherm.parameters import Part
 from isotherm.types import Float32
 
 

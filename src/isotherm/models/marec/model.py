@@ -6,7 +6,7 @@ falling with an item's clicks, is what the backbone's training is drawn to. How,
 confidence-weighted soft targets of matrix factorization. Inference is the backbone's own.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -19,7 +19,7 @@ from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.errors import UnsupportedError
-from isotherm.features.encoders import Weighting
+from isotherm.features.encoding import Encoding
 from isotherm.features.metadata import (
     Embedding,
     EncodedItems,
@@ -32,7 +32,6 @@ from isotherm.linalg.gram import gram
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.calibration import PseudoCold
-from isotherm.models.cold_start.encoding import ReadsMetadata
 from isotherm.models.finite import solvable
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.ease import EASE
@@ -41,7 +40,7 @@ from isotherm.models.marec.backbones import BACKBONES, aligned, check
 from isotherm.models.marec.backbones.base import Aligned, Alignment, OnWeights, Rehearsal
 from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity, Siamese
 from isotherm.models.marec.field_weights import normal_equations
-from isotherm.models.parameters import part_of, shown
+from isotherm.parameters import part_of, shown
 from isotherm.state import Dense, Field, Inner, Plain, Size
 from isotherm.types import Array, Float32, Float64, Int64
 from isotherm.untrusted import Number
@@ -65,12 +64,12 @@ class _Trial:
     learned: bool  #: whether the embedding is learned, and so without the hidden items
 
 
-class MARec(ReadsMetadata, Recommender):
+class MARec(Recommender):
     """A backbone whose cold and rare columns are aligned with item metadata.
 
     backbone: EASE (eq. 9), SLIM (eq. 10), IALS, MultVAE, MultDAE or RecVAE (eq. 7), with its settings; a name
-    in a setting: backbone=slim.  fields, shrinkage (δ), second_order, min_count, max_words, text_weighting,
-    text_model, image_model: the metadata similarities (eq. 3-5).  embedding: f_E, identity (each field as it
+    in a setting: backbone=slim.  encoding: the metadata fields, and their vectors.  shrinkage (δ),
+    second_order: their similarities (eq. 3-5).  embedding: f_E, identity (each field as it
     is) or siamese (learned from clicks).  alpha, beta: strength of the alignment (eq. 6); α weighs its term
     in a loss, β says how many clicks a guess stands for; beta="auto" is learned on pseudo-cold items.
     click_threshold: p, the clicks from which an item needs no metadata; None is the paper's max(10th
@@ -82,7 +81,11 @@ class MARec(ReadsMetadata, Recommender):
 
     name: ClassVar[str] = "marec"
     needs_items: ClassVar[bool] = True
-    parts: ClassVar[Mapping[str, Any]] = {"backbone": BACKBONES, "embedding": EMBEDDINGS}
+    parts: ClassVar[Mapping[str, Any]] = {
+        "backbone": BACKBONES,
+        "encoding": {"encoding": Encoding},
+        "embedding": EMBEDDINGS,
+    }
 
     aligned_: Aligned  #: the trained backbone
     similarity_: MetadataSimilarity
@@ -97,7 +100,7 @@ class MARec(ReadsMetadata, Recommender):
         self,
         *,
         backbone: Recommender | str | None = None,
-        fields: Sequence[str] | None = None,
+        encoding: Encoding | None = None,
         shrinkage: float = 20.0,
         second_order: bool = True,
         alpha: float = 1.0,
@@ -107,16 +110,11 @@ class MARec(ReadsMetadata, Recommender):
         non_negative: bool = False,
         nonclick_weight: float = 0.1,
         evidence: str = "warm",
-        min_count: int = 2,
-        max_words: int = 2000,
-        text_weighting: Weighting = "count",
-        text_model: str | None = None,
-        image_model: str | None = None,
         embedding: EmbeddingModel | str | None = None,
         seed: int = 0,
     ) -> None:
         self.backbone = EASE() if backbone is None else check(backbone)
-        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
+        self.encoding = part_of(self, "encoding", encoding, Encoding)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
         self.second_order = truth("second_order", second_order)
         self.alpha = above("alpha", alpha, 0)
@@ -171,9 +169,7 @@ class MARec(ReadsMetadata, Recommender):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
-            shrinkage=self.shrinkage,
-            second_order=self.second_order,
-            **self._encoders,
+            self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
         ).fit(items)
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)

@@ -1,7 +1,7 @@
 """Nearest neighbours on metadata: the plain baseline for brand-new items."""
 
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
@@ -9,28 +9,31 @@ from scipy.sparse import csr_array, hstack, vstack
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
-from isotherm.features.encoders import Weighting
+from isotherm.features.encoding import Encoding
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.cold_start.encoding import ReadsMetadata
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import nearest, stacked
+from isotherm.parameters import part_of
 from isotherm.state import Inner, Plain
 from isotherm.types import Array
 
 _BAND = 512
 
 
-class ContentKNN(ReadsMetadata, ItemItem):
+class ContentKNN(ItemItem):
     """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
 
-    neighbours: how many clicked items may speak for an item.  The other options are those of
-    MetadataSimilarity.
+    Parameters:
+        neighbours (>= 1; default 100): the most similar items that an item keeps; the others count as 0.
+        encoding (Encoding; default Encoding()): which metadata fields are read, and how.
+        shrinkage (>= 0; default 20.0): δ of the cosines (eq. 3).
     """
 
     name: ClassVar[str] = "content-knn"
     needs_items: ClassVar[bool] = True
+    parts: ClassVar[Mapping[str, Any]] = {"encoding": {"encoding": Encoding}}
 
     weights_: SparseWeights
     similarity_: MetadataSimilarity
@@ -46,24 +49,17 @@ class ContentKNN(ReadsMetadata, ItemItem):
         self,
         *,
         neighbours: int = 100,
-        fields: Sequence[str] | None = None,
+        encoding: Encoding | None = None,
         shrinkage: float = 20.0,
-        min_count: int = 2,
-        max_words: int = 2000,
-        text_weighting: Weighting = "count",
-        text_model: str | None = None,
-        image_model: str | None = None,
     ) -> None:
         self.neighbours = whole("neighbours", neighbours, 1)
-        self._set_encoders(fields, min_count, max_words, text_weighting, text_model, image_model)
+        self.encoding = part_of(self, "encoding", encoding, Encoding)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.similarity_ = MetadataSimilarity(
-            shrinkage=self.shrinkage,
-            second_order=False,
-            **self._encoders,
+            self.encoding, shrinkage=self.shrinkage, second_order=False
         ).fit(items)
         self.encoded_ = self.similarity_.encode(items)
         index = self.similarity_.index(self.encoded_)

@@ -18,7 +18,6 @@ from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights
-from isotherm.models.parameters import part_of
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import logits, posteriors
@@ -37,6 +36,7 @@ from isotherm.models.vae.training.checkpoint import described, digest, digest_of
 from isotherm.models.vae.training.settings import Training
 from isotherm.models.vae.training.trainer import Phase, Progress, Trainer
 from isotherm.models.vae.training.validation import Validation, held_out
+from isotherm.parameters import part_of
 from isotherm.state import Dense, Field, Inner, Plain
 from isotherm.torch_state import without_weights
 from isotherm.types import Bools, Float32

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from torch import nn
 
 from isotherm.checks import whole
-from isotherm.models.parameters import part_of
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network import layers
 from isotherm.models.vae.network.layers import Network
@@ -18,6 +17,7 @@ from isotherm.models.vae.objective.masking import Mask
 from isotherm.models.vae.objective.terms import CompositeKL, Term
 from isotherm.models.vae.training.settings import Training
 from isotherm.models.vae.training.trainer import Phase
+from isotherm.parameters import part_of
 
 
 class RecVAE(VAERecommender):

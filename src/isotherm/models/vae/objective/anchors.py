@@ -21,9 +21,9 @@ from isotherm.checks import above, at_least, one_of, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.features.metadata import MetadataSimilarity, all_features
-from isotherm.models.parameters import Part
 from isotherm.models.vae.network.item_table import ItemTable, bag_with_squares
 from isotherm.models.vae.objective.terms import Forward
+from isotherm.parameters import Part
 from isotherm.streams import stream, stream_seed
 from isotherm.types import Float32, Float64, Int64
 

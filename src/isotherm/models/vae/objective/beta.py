@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from isotherm.checks import above, at_least
-from isotherm.models.parameters import Part
 from isotherm.models.vae.network.batch import Batch
+from isotherm.parameters import Part
 
 
 class Beta(Part):

@@ -14,7 +14,7 @@ from isotherm.checks import above, at_least, is_text
 from isotherm.linalg.csr import select_columns
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
-from isotherm.models.parameters import Part
+from isotherm.parameters import Part
 from isotherm.state import Inner, Plain, Stateful
 from isotherm.types import Float32
 from isotherm.untrusted import Number

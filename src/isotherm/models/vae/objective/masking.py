@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from isotherm.checks import above, at_least, between
-from isotherm.models.parameters import Part
+from isotherm.parameters import Part
 
 
 class Mask(Part):

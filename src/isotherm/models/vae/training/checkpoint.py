@@ -23,7 +23,7 @@ from torch import Tensor
 from isotherm.errors import TrainingError, brief
 from isotherm.files import is_whole, locked, told
 from isotherm.folders import RUN, check_folder, manifest_of, saving_locked
-from isotherm.models.parameters import hyperparameters
+from isotherm.parameters import hyperparameters
 from isotherm.types import Array
 from isotherm.untrusted import ArraysFile, DamagedError, Each, Header, expect, read_json, same_names
 from isotherm.version import __version__

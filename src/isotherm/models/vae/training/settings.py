@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from isotherm.checks import above, at_least, between, is_text, metric_at, one_of, truth, whole
-from isotherm.models.parameters import Part
+from isotherm.parameters import Part
 from isotherm.ranking.metrics import USER_METRICS
 
 _FULL_SOFTMAX = 100_000  # items up to which the softmax runs over all of them

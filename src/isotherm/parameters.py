@@ -42,7 +42,7 @@ def shown(model: object) -> str:
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:
-    """``["backbone.l2=500", "fields=genres,year"]`` -> {"backbone.l2": 500, "fields": ["genres", "year"]}."""
+    """``["l2=500", "encoding.fields=genres,year"]`` -> {"l2": 500, "encoding.fields": ["genres", "year"]}."""
     parsed: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = (part.strip() for part in setting.partition("="))

@@ -4,17 +4,23 @@ import pytest
 
 from isotherm import MARec
 from isotherm.errors import ParameterError
-from isotherm.models.parameters import build, parse_settings
 from isotherm.models.registry import model_class
+from isotherm.parameters import build, parse_settings
 
 
 def test_values_are_read_as_numbers_words_and_lists():
     parsed = parse_settings(
-        ["backbone.l2=500", "fields=genres,year", "second_order=false", "beta=auto", "click_threshold=none"]
+        [
+            "backbone.l2=500",
+            "encoding.fields=genres,year",
+            "second_order=false",
+            "beta=auto",
+            "click_threshold=none",
+        ]
     )
     assert parsed == {
         "backbone.l2": 500,
-        "fields": ["genres", "year"],
+        "encoding.fields": ["genres", "year"],
         "second_order": False,
         "beta": "auto",
         "click_threshold": None,
@@ -29,7 +35,7 @@ def test_dotted_settings_reach_the_backbone_and_leave_the_rest():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"bakcbone.l2": 1}, "marec has no setting 'bakcbone'; it has backbone, fields"),
+        ({"bakcbone.l2": 1}, "marec has no setting 'bakcbone'; it has backbone, encoding"),
         ({"backbone.l3": 1}, "ease has no setting 'l3'; it has l2, collective, dtype"),
         ({"beta.x": 1}, "beta has no settings of its own"),
     ],
