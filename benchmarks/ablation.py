@@ -28,7 +28,7 @@ from isotherm import (
 )
 from isotherm.data.splits import SPLITS
 from isotherm.models.base import Recommender
-from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.item_weights import DenseWeights, WeightBlock
 from isotherm.models.marec.embedding import Siamese
 
 MINILM = "all-minilm-l6-v2"
@@ -46,7 +46,7 @@ class SimilarityAlone(MARec):
         place = np.full(clicks.n_items, -1)
         place[warm] = np.arange(len(warm))
         rows = self._similarities(self.similarity_.encode(items), place)
-        self._alone = DenseWeights(clicks.n_items, warm, [(every, np.ascontiguousarray(rows.T))])
+        self._alone = DenseWeights(clicks.n_items, warm, [WeightBlock(every, np.ascontiguousarray(rows.T))])
 
     def _score(self, user_items):
         return self._alone.scores(user_items)

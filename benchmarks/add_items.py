@@ -29,7 +29,7 @@ def measured(clicks: Interactions, dense: bool) -> tuple[float, float, float]:
     model = MARec(beta=1.0, second_order=False).fit(clicks, table(rng, np.arange(N_ITEMS), dense))
     batches = iter([table(rng, np.array([N_ITEMS + n]), dense) for n in range(REPEATS + 2)])
     model.add_items(next(batches))
-    weights = model.weights_.groups[0][1]
+    weights = model.weights_.warm
     one = np.ones((1, N_ITEMS), dtype=np.float32)
     # one after the other: a pass over 1.6 GB would leave nothing in the caches for the next item
     add = interleaved(REPEATS, add=lambda: model.add_items(next(batches)))["add"]

@@ -49,7 +49,7 @@ def main() -> None:
         irspack=lambda: DenseSLIMRecommender(theirs, reg=500).learn(),
     )
     their_weights = DenseSLIMRecommender(theirs, reg=500).learn().W
-    ours_weights = EASE().fit(clicks).weights_.groups[0][1]
+    ours_weights = EASE().fit(clicks).weights_.warm
     difference = float(np.abs(ours_weights - their_weights).max())
     memory, _ = peak_memory(fit_setup, *SHAPE)
     report(

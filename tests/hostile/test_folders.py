@@ -150,9 +150,9 @@ KEYS = {
     "no state": (without("state"), "'state' is missing"),
     "state a list": (set_to("state", value=[]), "state is []"),
     "an empty state": (set_to("state", value={}), "weights is missing"),
-    "10^15 groups": (set_to("state", "weights", "n_groups", value=10**15), "a whole number from 1 to"),
-    "two groups": (set_to("state", "weights", "n_groups", value=2), "is missing"),
-    "no group": (set_to("state", "weights", "n_groups", value=0), "a whole number from 1 to"),
+    "10^15 blocks": (set_to("state", "weights", "n_blocks", value=10**15), "a whole number from 1 to"),
+    "two blocks": (set_to("state", "weights", "n_blocks", value=2), "is missing"),
+    "no block": (set_to("state", "weights", "n_blocks", value=0), "a whole number from 1 to"),
     "a state too many": (set_to("state", "x", value=1), "'x' is unknown"),
 }
 
@@ -178,7 +178,7 @@ def with_array(name, array):
     return lambda arrays: arrays.__setitem__(name, array)
 
 
-ROWS, BLOCK = "model/weights/rows", "model/weights/weights.0"
+ROWS, BLOCK = "model/weights/rows", "model/weights/blocks.0/weights"
 ARRAYS = {
     "an index of 10^8": (index_of(10**8), "an index of 100000000 where there are 25 columns"),
     "a negative index": (index_of(-1), "an index of -1"),
@@ -200,7 +200,7 @@ ARRAYS = {
     "a row out of range": (index_of(25, -1, ROWS), "above 24"),
     "a negative row": (index_of(-1, 0, ROWS), "below 0"),
     "a row twice": (index_of(3, 4, ROWS), "not ascending"),
-    "a column twice": (index_of(3, 4, "model/weights/columns.0"), "not ascending"),
+    "a column twice": (index_of(3, 4, "model/weights/blocks.0/columns"), "not ascending"),
     "an array missing": (lambda a: a.pop(ROWS), "'model/weights/rows' is missing"),
     "an array too many": (with_array("model/x", np.ones(3)), "'model/x' is unknown"),
     "10,000 arrays too many": (
@@ -221,7 +221,7 @@ def test_arrays_that_are_not_what_the_model_declares(ease, case):
 
 
 def entry(key, value):
-    return lambda header: header["model/weights/weights.0"].__setitem__(key, value)
+    return lambda header: header["model/weights/blocks.0/weights"].__setitem__(key, value)
 
 
 HEADERS = {

@@ -54,13 +54,13 @@ def test_a_result_that_is_not_finite_is_refused_by_name(clicks, monkeypatch):
     solve = EASE.solve
 
     def spoilt(*arguments):
-        weights, diagonal = solve(*arguments)
-        weights[3, 1] = np.nan
-        return weights, diagonal
+        inverse = solve(*arguments)
+        inverse.weights[3, 1] = np.nan
+        return inverse
 
     monkeypatch.setattr(EASE, "solve", spoilt)
     with pytest.raises(
-        TrainingError, match=r"went wrong: weights/weights\.0 holds a number that is not finite"
+        TrainingError, match=r"went wrong: weights/blocks\.0/weights holds a number that is not finite"
     ):
         model.fit(clicks)
     assert model.__dict__ == before

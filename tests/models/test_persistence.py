@@ -64,7 +64,7 @@ import os, signal, isotherm
 from isotherm import folders
 model = isotherm.load({str(folder)!r})
 model.l2 = 3.0
-model.weights_.groups[0][1][:] = 0
+model.weights_.warm[:] = 0
 replace, done = os.replace, 0
 def counted(*places):
     global done

@@ -141,7 +141,7 @@ def test_items_added_one_by_one_score_as_items_added_at_once():
         singly.add_items(items.take(np.array([row])))
     np.testing.assert_allclose(dense_weights(singly), dense_weights(together), atol=1e-6)
     assert singly.items_.values.to_list() == together.items_.values.to_list()
-    assert len(singly.weights_.groups) <= 6
+    assert len(singly.weights_.blocks) <= 6
 
 
 def test_adding_a_known_item_is_refused_and_changes_nothing(clicks, items):

@@ -188,7 +188,7 @@ class KernelRidge(ItemItem):
         self.taste_ = self._ridge(known, teaching, self.taste_weights_, self.scales_.ridge)
         popularity = self._ridge(known, teaching, self.popularity_weights_, 1.0)
         self.popularity_solved_ = popularity.solve(logs)
-        self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
+        self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
         self._overlay(user_items, known, popularity, logs)
         self.cold_ = ColdItems(cold, encoded.take(cold), np.empty(0, dtype=np.float32))
         if len(cold):
@@ -299,7 +299,7 @@ class KernelRidge(ItemItem):
     @property
     def _denoiser(self) -> Float32:
         """B, EASE's weights of the warm items."""
-        return self.weights_.groups[0][1]
+        return self.weights_.warm
 
     def _overlay(self, user_items: csr_array, known: EncodedItems, popularity: Ridge, logs: Float32) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own evidence."""
@@ -320,8 +320,7 @@ class KernelRidge(ItemItem):
         columns *= of_prior
         columns += own * of_own
         if len(few):
-            groups = [*self.weights_.groups, (self.weights_.rows[few], columns)]
-            self.weights_ = DenseWeights(self.weights_.n_items, self.weights_.rows, groups)
+            self.weights_ = self.weights_.replaced(self.weights_.rows[few], columns)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:

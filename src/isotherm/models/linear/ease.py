@@ -65,7 +65,7 @@ class EASE(ItemItem):
         else:
             used = np.flatnonzero(clicks.item_clicks())
             inverse = self.solve(select_columns(clicks.matrix, used))
-        self.weights_ = DenseWeights(clicks.n_items, used, [(used, inverse.weights)])
+        self.weights_ = DenseWeights.among(clicks.n_items, used, inverse.weights)
 
     def add_features(self, product: Array, features: csr_array) -> None:
         """product += λ₀FᵀF in place.  features: Fᵀ, (n_items, n_features)."""

@@ -1,32 +1,42 @@
 """Models that are one matrix of item-item weights: score = history · weights, and so explain themselves."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.products import fill_products
 from isotherm.models.base import Recommender
-from isotherm.state import Dense, Field, Plain, Sparse, Stateful
-from isotherm.types import Float32, Int64
+from isotherm.state import Dense, Field, Inner, Plain, Sparse, Stateful
+from isotherm.types import Float32, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Whole
 
-_MOST_GROUPS = 10_000  # of dense weights: groups that do not merge get smaller and smaller
+_MOST_BLOCKS = 10_000  # of dense weights: blocks that do not merge get smaller and smaller
 
 
-class Weights(Protocol):
-    """Item-item weights, (n_items, n_items): row = clicked item, column = scored item."""
+class Weights(Stateful, ABC):
+    """Item-item weights (n_items, n_items): row = clicked item, column = scored item."""
 
-    def scores(self, user_items: csr_array) -> Float32:
-        """user_items · weights, dense float32."""
+    @abstractmethod
+    def scores(self, user_items: UserItems) -> Scores:
+        """user_items · weights, (n_users, n_items) float32."""
 
+    @abstractmethod
     def column(self, item: int) -> Float32:
-        """What each clicked item gives to the score of ``item``, (n_items,)."""
+        """What each clicked item gives to the score of ``item``, (n_items,) float32."""
+
+    def shares(self, history: UserItems, item: int) -> Float32:
+        """What each click of one user's history gives to the score of ``item``, in its order."""
+        return np.asarray(history.data * self.column(item)[history.indices], dtype=np.float32)
 
 
-class SparseWeights(Stateful):
-    """Weights as CSR: for neighbourhood models."""
+class SparseWeights(Weights):
+    """Weights as CSR, (n_items, n_items) float32: for neighbourhood models."""
+
+    matrix: csr_array
 
     learned = (Sparse("matrix", ("n_items", "n_items")),)
 
@@ -36,35 +46,66 @@ class SparseWeights(Stateful):
     @classmethod
     def empty(cls, model: Any, sizes: Mapping[str, int]) -> "SparseWeights":
         """To be filled with what a saved model holds."""
-        return cls.__new__(cls)
+        return cls(csr_array((sizes["n_items"], sizes["n_items"]), dtype=np.float32))
 
-    def scores(self, user_items: csr_array) -> Float32:
-        """user_items · weights, dense float32."""
+    def scores(self, user_items: UserItems) -> Scores:
+        """user_items · weights, (n_users, n_items) float32."""
         return np.asarray((user_items @ self.matrix).toarray(), dtype=np.float32)
 
     def column(self, item: int) -> Float32:
-        """What each clicked item gives to the score of ``item``, (n_items,)."""
+        """What each clicked item gives to the score of ``item``, (n_items,) float32."""
         return np.asarray(self.matrix[:, [item]].toarray(), dtype=np.float32).ravel()
 
 
-class DenseWeights(Stateful):
-    """Weights from ``rows`` (item columns with clicks) to groups of columns, each group one dense array.
+@dataclass
+class WeightBlock(Stateful):
+    """Weights from all rows of a DenseWeights to some scored items.
 
-    rows: (n_rows,) item columns.  groups: (columns, weights (n_rows, n_columns) float32) pairs; an item in
-    no group scores 0, an item in no row gives nothing. The first group is of the rows' own items.
+    columns: (n_columns,) these items.  weights: (n_rows, n_columns) float32.
     """
 
-    def __init__(
-        self,
-        n_items: int,
-        rows: Int64,
-        groups: list[tuple[Int64, Float32]],
-    ) -> None:
+    columns: ItemIndex
+    weights: ItemWeights
+
+    learned: ClassVar[tuple[Field, ...]] = (
+        Dense("columns", np.int64, ("n_columns",), below="n_items", distinct=True),
+        Dense("weights", np.float32, ("n_rows", "n_columns")),
+    )
+
+    @classmethod
+    def empty(cls, weights: Any, sizes: Mapping[str, int]) -> "WeightBlock":
+        """To be filled with what a saved model holds."""
+        return cls(np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.float32))
+
+    def merged(self, other: "WeightBlock") -> "WeightBlock":
+        """The columns of both, these first."""
+        return WeightBlock(
+            np.concatenate([self.columns, other.columns]),
+            np.concatenate([self.weights, other.weights], axis=1),
+        )
+
+
+class DenseWeights(Weights):
+    """Weights from ``rows`` (items with clicks) to the columns of some blocks, each one dense array.
+
+    rows: (n_rows,) items.  blocks: the first has the rows' own items as columns. An item in no block scores
+    0, of an item in two the later one counts, and an item in no row gives nothing.
+    """
+
+    rows: ItemIndex
+    blocks: list[WeightBlock]
+
+    def __init__(self, n_items: int, rows: ItemIndex, blocks: list[WeightBlock]) -> None:
         self.n_items = n_items
         self.rows = rows
-        self.groups = groups
+        self.blocks = blocks
         self._row_of = np.full(n_items, -1, dtype=np.int32)
         self._row_of[rows] = np.arange(len(rows), dtype=np.int32)
+
+    @classmethod
+    def among(cls, n_items: int, items: ItemIndex, weights: ItemWeights) -> "DenseWeights":
+        """From ``items`` to themselves, weights (len(items), len(items)), in a catalogue of ``n_items``."""
+        return cls(n_items, items, [WeightBlock(items, weights)])
 
     @classmethod
     def empty(cls, model: Any, sizes: Mapping[str, int]) -> "DenseWeights":
@@ -72,65 +113,72 @@ class DenseWeights(Stateful):
         return cls(sizes["n_items"], np.empty(0, dtype=np.int64), [])
 
     @property
+    def warm(self) -> ItemWeights:
+        """The weights among the rows' own items, (n_rows, n_rows)."""
+        return self.blocks[0].weights
+
+    @property
     def learned(self) -> Iterator[Field]:
-        """Rows, then columns and weights of each group; n_rows and the groups' n_columns are free."""
-        yield Plain("n_groups", Whole(1, _MOST_GROUPS))
+        """Rows, then the blocks: the first is square, the others have any number of columns."""
+        yield Plain("n_blocks", Whole(1, _MOST_BLOCKS))
         yield Dense("rows", np.int64, ("n_rows",), below="n_items", distinct=True)
-        for number in range(len(self.groups)):
-            n = f"n_columns.{number}" if number else "n_rows"
-            yield Dense(f"columns.{number}", np.int64, (n,), below="n_items", distinct=True)
-            yield Dense(f"weights.{number}", np.float32, ("n_rows", n))
+        for number in range(len(self.blocks)):
+            sizes = {"n_rows": "n_rows"} if number else {"n_rows": "n_rows", "n_columns": "n_rows"}
+            yield Inner(f"blocks.{number}", WeightBlock.empty, sizes)
 
     def learned_value(self, name: str) -> Any:
-        """Part of the state."""
-        if name == "n_groups":
-            return len(self.groups)
-        what, dot, number = name.partition(".")
-        return self.groups[int(number)][what == "weights"] if dot else self.rows
+        """One entry of the declaration."""
+        if name == "n_blocks":
+            return len(self.blocks)
+        return self.rows if name == "rows" else self.blocks[_number(name)]
 
     def hold(self, name: str, value: Any) -> None:
-        """The same, back."""
-        what, dot, number = name.partition(".")
-        if name == "n_groups":
-            nothing = np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.float32)
-            self.groups = [nothing] * value
-        elif dot:
-            columns, weights = self.groups[int(number)]
-            self.groups[int(number)] = (columns, value) if what == "weights" else (value, weights)
-        else:
+        """Take it back."""
+        if name == "n_blocks":
+            self.blocks = [WeightBlock.empty(self, {})] * value
+        elif name == "rows":
             self.rows = value
+        else:
+            self.blocks[_number(name)] = value
 
     def restored(self) -> None:
-        """Find the row of an item again."""
+        """The row of each item follows from the rows."""
         self._row_of[self.rows] = np.arange(len(self.rows), dtype=np.int32)
 
-    def appended(self, n_items: int, columns: Int64, weights: Float32) -> "DenseWeights":
-        """The same with more columns over a catalogue grown to ``n_items``.
+    def appended(self, n_items: int, columns: ItemIndex, weights: ItemWeights) -> "DenseWeights":
+        """The same with more columns, in an extended catalogue of ``n_items``.
 
-        The fitted groups are shared, not copied; small groups behind them are merged as they double, so
-        that adding items one by one copies each only a few times and leaves few groups to read.
+        The fitted blocks are shared, not copied; small blocks behind them are merged as they double, so
+        that adding items one by one copies each only a few times and leaves few blocks to read.
         """
-        groups = list(self.groups)
-        while len(groups) > 2 and len(groups[-1][0]) <= len(columns):
-            last_columns, last_weights = groups.pop()
-            columns = np.concatenate([last_columns, columns])
-            weights = np.concatenate([last_weights, weights], axis=1)
-        return DenseWeights(n_items, self.rows, [*groups, (columns, weights)])
+        blocks, last = list(self.blocks), WeightBlock(columns, weights)
+        while len(blocks) > 2 and len(blocks[-1].columns) <= len(last.columns):
+            last = blocks.pop().merged(last)
+        return DenseWeights(n_items, self.rows, [*blocks, last])
 
-    def scores(self, user_items: csr_array) -> Float32:
-        """user_items · weights, dense float32."""
+    def replaced(self, columns: ItemIndex, weights: ItemWeights) -> "DenseWeights":
+        """The same with other weights to ``columns``, (n_rows, len(columns)); ``warm`` keeps the old ones."""
+        return DenseWeights(self.n_items, self.rows, [*self.blocks, WeightBlock(columns, weights)])
+
+    def scores(self, user_items: UserItems) -> Scores:
+        """user_items · weights, (n_users, n_items) float32."""
         out = np.zeros((user_items.shape[0], self.n_items), dtype=np.float32)
-        for columns, weights in self.groups:
-            fill_products(user_items, self._row_of, weights, columns, out)
+        for block in self.blocks:
+            fill_products(user_items, self._row_of, block.weights, block.columns, out)
         return out
 
     def column(self, item: int) -> Float32:
-        """What each clicked item gives to the score of ``item``, (n_items,)."""
+        """What each clicked item gives to the score of ``item``, (n_items,) float32."""
         column = np.zeros(self.n_items, dtype=np.float32)
-        for columns, weights in self.groups:
-            for place in np.flatnonzero(columns == item):
-                column[self.rows] = weights[:, place]
+        for block in self.blocks:
+            for index in np.flatnonzero(block.columns == item):
+                column[self.rows] = block.weights[:, index]
         return column
+
+
+def _number(name: str) -> int:
+    """Of the block with this name in the declaration."""
+    return int(name.removeprefix("blocks."))
 
 
 class ItemItem(Recommender):
@@ -138,14 +186,14 @@ class ItemItem(Recommender):
 
     weights_: Weights
 
-    def _score(self, user_items: csr_array) -> Float32:
+    def _score(self, user_items: UserItems) -> Scores:
         """user_items · weights_, (n_users, n_items) float32."""
         return self.weights_.scores(user_items)
 
     def _nearness(self, column: int) -> Float32:
-        """The weights of its column: the items whose clicks speak most for it."""
+        """The weights of its column: how much a click on each item adds to its score."""
         return self.weights_.column(column)
 
-    def _shares(self, history: csr_array, column: int) -> Float32:
+    def _shares(self, history: UserItems, column: int) -> Float32:
         """Each click's weight."""
-        return np.asarray(history.data * self.weights_.column(column)[history.indices], dtype=np.float32)
+        return self.weights_.shares(history, column)

@@ -89,7 +89,7 @@ class SLIM(ItemItem):
         warm = np.flatnonzero(clicks.item_clicks())
         user_items = select_columns(clicks.matrix, warm)
         weights = self.solve_columns(user_items, self.ridge_inverse(user_items))
-        self.weights_ = DenseWeights(clicks.n_items, warm, [(warm, weights)])
+        self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
 
     def ridge_inverse(self, user_items: csr_array, product: Float32 | None = None) -> RidgeInverse:
         """w·P = (C + λ/w·I)⁻¹, which all columns share: EASE's for λ/w.

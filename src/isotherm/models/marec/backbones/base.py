@@ -179,7 +179,7 @@ class OnWeights(Aligned):
 
     def shares(self, history: csr_array, column: int) -> Float32:
         """Each click's weight."""
-        return np.asarray(history.data * self.weights.column(column)[history.indices], dtype=np.float32)
+        return self.weights.shares(history, column)
 
 
 def learned_beta(fitted: Aligned, part: Aligned, rehearsal: Rehearsal, user_items: csr_array) -> float:

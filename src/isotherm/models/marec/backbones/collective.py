@@ -57,7 +57,7 @@ class AlignedCollective(OnWeights):
 
     def restored(self) -> None:
         """The first group of the weights is Θ."""
-        self.inner, self.n_warm = self.weights.groups[0][1], self.rare_rows.shape[1]
+        self.inner, self.n_warm = self.weights.warm, self.rare_rows.shape[1]
 
     def fit(
         self,
@@ -170,4 +170,4 @@ class AlignedCollective(OnWeights):
     def place_all(self, n_items: int, warm: Int64, cold: Int64, data: Alignment, beta: float) -> None:
         """All columns of Θ are the fit's own."""
         order = np.concatenate([warm, cold])
-        self.weights = DenseWeights(n_items, order, [(order, self.inner)])
+        self.weights = DenseWeights.among(n_items, order, self.inner)

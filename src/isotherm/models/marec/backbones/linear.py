@@ -45,7 +45,7 @@ class _Linear(OnWeights):
 
     def restored(self) -> None:
         """The first group of the weights is the warm block."""
-        self._warm = self.weights.groups[0][1]
+        self._warm = self.weights.warm
 
     def fit(
         self,
@@ -91,7 +91,7 @@ class _Linear(OnWeights):
 
     def place(self, n_items: int, warm: Int64) -> None:
         """The warm block at the columns ``warm``."""
-        self.weights = DenseWeights(n_items, warm, [(warm, self._warm)])
+        self.weights = DenseWeights.among(n_items, warm, self._warm)
 
     def carried(self, history: csr_array) -> Float32:
         """αOᵀx."""

@@ -49,7 +49,7 @@ class EASESkip(Skip):
         """B on the clicked items."""
         warm = np.flatnonzero(np.bincount(user_items.indices, minlength=user_items.shape[1]))
         weights = EASE(l2=self.l2).solve(select_columns(user_items, warm)).weights
-        return DenseWeights(user_items.shape[1], warm, [(warm, weights)])
+        return DenseWeights.among(user_items.shape[1], warm, weights)
 
 
 SKIPS: dict[str, type[Skip]] = {kind.name: kind for kind in (NoSkip, EASESkip)}
