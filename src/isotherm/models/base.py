@@ -428,9 +428,9 @@ class Recommender(Stateful, ABC):
     def _finite_best(self, scores: Float32, k: int, allowed: Bools | None) -> TopK:
         """The list of each row. Raises ParameterError where a score is not finite."""
         try:
-            columns, best = self._best(scores, k, [allowed])[0]
-            if np.isfinite(best[columns >= 0]).all():
-                return columns, best
+            top = self._best(scores, k, [allowed])[0]
+            if np.isfinite(top.scores[top.columns >= 0]).all():
+                return top
             wrong = "a score is infinite"
         except ValueError as cause:
             wrong = str(cause)
@@ -438,7 +438,7 @@ class Recommender(Stateful, ABC):
 
     def _ranked(self, asked: Asked, k: int, exclude_seen: bool, showable: Showable) -> pl.DataFrame:
         k, hide_seen = min(whole("k", k, 1), self.n_items), truth("exclude_seen", exclude_seen)
-        tops = [(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
+        tops = [TopK(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
         first = 0
         with stage("recommend", len(asked.ids)) as advance:
             for block in row_blocks(asked.histories, block_size(self.n_items)):

@@ -25,7 +25,7 @@ from isotherm.models.requests import check_data
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
 from isotherm.state import Inner, Plain, Sparse
-from isotherm.types import Bools, Float32, Int32, UInt64
+from isotherm.types import Bools, Float32, UInt64
 from isotherm.untrusted import Number
 
 POOL = 200  #: items of a list that are chosen from; what comes after them keeps its order
@@ -128,16 +128,17 @@ class MMR(Recommender):
     ) -> list[TopK]:
         wide = min(max(k, POOL), scores.shape[1])
         return [
-            self._reranked(columns, best, k)
-            for columns, best in self.model_._best(scores, wide, candidate_sets, tie_seeds)
+            self._reranked(pool, k) for pool in self.model_._best(scores, wide, candidate_sets, tie_seeds)
         ]
 
-    def _reranked(self, columns: Int32, best: Float32, k: int) -> TopK:
+    def _reranked(self, top: TopK, k: int) -> TopK:
         """The first k of the pool as they are chosen, then what the pool did not hold."""
-        pool = columns[:, :POOL], best[:, :POOL]
-        chosen, scores = rerank(pool, k, self.directions_, self.diversity, self.unknown_)
+        pool = TopK(top.columns[:, :POOL], top.scores[:, :POOL])
+        chosen = rerank(pool, k, self.directions_, self.diversity, self.unknown_)
         rest = slice(POOL, max(k, POOL))
-        return np.hstack([chosen, columns[:, rest]]), np.hstack([scores, best[:, rest]])
+        return TopK(
+            np.hstack([chosen.columns, top.columns[:, rest]]), np.hstack([chosen.scores, top.scores[:, rest]])
+        )
 
     def _nearness(self, column: int) -> Float32:
         return self.model_._nearness(column)

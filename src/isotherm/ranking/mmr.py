@@ -28,7 +28,7 @@ def rerank(pools: TopK, k: int, directions: csr_array, diversity: float, unknown
     )  # fmt: skip
     shown = np.maximum(chosen, 0)
     best = np.where(chosen < 0, np.float32(-np.inf), np.take_along_axis(scores, shown, axis=1))
-    return np.where(chosen < 0, np.int32(-1), np.take_along_axis(columns, shown, axis=1)), best
+    return TopK(np.where(chosen < 0, np.int32(-1), np.take_along_axis(columns, shown, axis=1)), best)
 
 
 @kernel

@@ -7,7 +7,7 @@ depend on threads.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -22,7 +22,15 @@ _SIGNLESS = np.int32(0x7FFFFFFF)
 _ONE = np.int32(1)
 _FEW = 16
 
-TopK = tuple[Int32, Float32]
+
+class TopK(NamedTuple):
+    """The k best items of each row, best first.
+
+    columns: (n_rows, k) int32.  scores: (n_rows, k) float32.  Where a row has fewer than k: -1 and -inf.
+    """
+
+    columns: Int32
+    scores: Float32
 
 
 def top_k(
@@ -62,7 +70,7 @@ def top_k_each(
     bits = scores.view(np.int32)
     if sum(run_bands(_top_k_rows, n_rows, scores, bits, caps, drawn, seeds, columns, best)):
         raise ScoreError("a score is not a number (NaN)")
-    return list(zip(columns, best, strict=True))
+    return [TopK(*lists) for lists in zip(columns, best, strict=True)]
 
 
 def hide(scores: Float32, seen: csr_array) -> None:

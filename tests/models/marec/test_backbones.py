@@ -220,7 +220,7 @@ def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, i
     trial = model._trial(
         clicks.matrix, model._index.catalogue.take(np.arange(25)), (x.T @ x).astype(np.float32)
     )
-    assert len(trial.pseudo.hidden) == 5
+    assert len(trial.pseudo.hidden_items) == 5
     vectors = trial.encoded.vectors["learned embedding"].astype(float)
     g = vectors @ vectors.T / (1 + model.shrinkage)
     np.fill_diagonal(g, 0)
@@ -228,11 +228,11 @@ def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, i
         clicks.matrix,
         (x.T @ x).astype(np.float32),
         trial.similarity.index(trial.encoded),
-        trial.encoded.take(trial.pseudo.hidden),
-        trial.pseudo.hidden,
+        trial.encoded.take(trial.pseudo.hidden_items),
+        trial.pseudo.hidden_items,
         0.1,
     )
-    expected = reference.weighted_least_squares(x, [g], trial.pseudo.hidden, 0.1)
+    expected = reference.weighted_least_squares(x, [g], trial.pseudo.hidden_items, 0.1)
     np.testing.assert_allclose(sums.solve(False), expected, rtol=1e-3)
 
 

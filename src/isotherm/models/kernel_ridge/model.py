@@ -32,8 +32,8 @@ from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns
 from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.cold_start.calibration import PseudoCold
 from isotherm.models.cold_start.cold_items import ColdItems
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.finite import solvable
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.kernel_ridge.kernel_weights import learn_weights
@@ -259,10 +259,10 @@ class KernelRidge(ItemItem):
 
     def _trial(self, user_items: csr_array, known: EncodedItems, weights: Float32, seed: int) -> Trial | None:
         """Pseudo-cold items before this model's parts; None where no user can be tested."""
-        pseudo = PseudoCold.drawn(user_items, seed, _TUNING_USERS)
+        pseudo = PseudoColdSplit.draw(user_items, seed, _TUNING_USERS)
         if pseudo is None:
             return None
-        inverse = self.backbone.solve(pseudo.clicks)
+        inverse = self.backbone.solve(pseudo.kept_clicks)
         return Trial(
             pseudo,
             known,

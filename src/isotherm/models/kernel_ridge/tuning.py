@@ -8,7 +8,8 @@ from scipy.sparse import csr_array
 
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns
-from isotherm.models.cold_start.calibration import PseudoCold, best, level, loudness, ranking_quality
+from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.kernel_ridge.ridge import Ridge, bands
 from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, Old, Ramp, WarmUp, chosen_warm_up, newness
 from isotherm.ranking.topk import hide
@@ -92,7 +93,7 @@ class Trial:
 
     def __init__(
         self,
-        pseudo: PseudoCold,
+        pseudo: PseudoColdSplit,
         known: EncodedItems,
         user_items: csr_array,
         weights: Floats,
@@ -103,11 +104,11 @@ class Trial:
     ) -> None:
         self._pseudo, self._user_items, self._weights = pseudo, user_items, weights
         self._kept_weights, self._inverse_diagonal = kept_weights, inverse_diagonal
-        self._kept, self._hidden = known.take(pseudo.kept), known.take(pseudo.hidden)
-        self._kept_clicks, self._histories = pseudo.clicks, pseudo.histories
+        self._kept, self._hidden = known.take(pseudo.kept_items), known.take(pseudo.hidden_items)
+        self._kept_clicks, self._histories = pseudo.kept_clicks, pseudo.histories
         self._length, self._full_length = mean_length(self._kept_clicks), mean_length(user_items)
         self._lengths = _row_sums(self._histories)
-        self._targets = select_columns(pseudo.targets, pseudo.hidden)
+        self._targets = select_columns(pseudo.targets, pseudo.hidden_items)
         self._taste, self._teachers = taste, teachers(self._kept_clicks)
         self._logs = log_clicks(self._kept_clicks, self._teachers)
         self._popularity = popularity(self._kept, self._teachers)
@@ -128,7 +129,7 @@ class Trial:
             for j, b in enumerate(SHARES):
                 tried = replace(scales, denoising=a, share=b * scales.share)
                 scores = tried.raw(plain, denoised, self._expected, self._length, self._lengths)
-                found[i, j] = ranking_quality(scores, self._targets)
+                found[i, j] = mean_ndcg(scores, self._targets)
         return found
 
     def levelled(self, scales: Scales, candidate: Candidate) -> tuple[Scales, Scales]:
@@ -136,10 +137,10 @@ class Trial:
 
         First for a model of all clicks, then for this trial's own: they differ in loudness.
         """
-        pseudo, kept = self._pseudo, self._pseudo.kept
+        pseudo, kept = self._pseudo, self._pseudo.kept_items
         raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
-        histories = self._user_items[pseudo.tested]
-        ease = (histories @ self._weights[:, pseudo.hidden]) / _row_sums(histories)
+        histories = self._user_items[pseudo.test_users]
+        ease = (histories @ self._weights[:, pseudo.hidden_items]) / _row_sums(histories)
         predicted = (self._histories @ raw) / self._lengths
         spread = predicted - predicted.mean()
         slope = float(np.vdot(spread, ease) / max(float(np.vdot(spread, spread)), 1e-30))
@@ -148,8 +149,8 @@ class Trial:
         slope = max(slope, 1e-12)
         scales = replace(scales, slope=slope, level=float(ease.mean() - slope * predicted.mean()))
         every = np.arange(len(self._weights))
-        warm = best(self._histories, self._kept_weights, kept, seen=True)
-        fitted_warm = best(histories, self._weights, every, seen=True)
+        warm = top_items(self._histories, self._kept_weights, kept, hide_seen=True)
+        fitted_warm = top_items(histories, self._weights, every, hide_seen=True)
         spread_out = np.zeros((len(every), raw.shape[1]), dtype=np.float32)
         spread_out[kept] = candidate.solved
         fitted_raw = scales.raw(spread_out, self._weights @ spread_out, self._expected, self._full_length)
@@ -157,13 +158,15 @@ class Trial:
         for caution in _CAUTION:
             tried = replace(scales, caution=caution)
             cold, fitted_cold = (
-                best(h, tried.at_ease(columns.copy(), candidate.certainty), pseudo.hidden)
+                top_items(h, tried.at_ease(columns.copy(), candidate.certainty), pseudo.hidden_items)
                 for h, columns in ((self._histories, raw), (histories, fitted_raw))
             )
-            factor, quality = loudness(pseudo.targets, warm, cold)
-            if quality > best_quality * (1 + 1e-3):
-                best_quality, loud_here = quality, factor * level(warm, cold)
-                found = replace(tried, loudness=factor * level(fitted_warm, fitted_cold))
+            lists = WarmAndCold(warm, cold)
+            scale = lists.best_scale(pseudo.targets)
+            if scale.ndcg > best_quality * (1 + 1e-3):
+                best_quality, loud_here = scale.ndcg, scale.relative * lists.level_ratio()
+                ratio = WarmAndCold(fitted_warm, fitted_cold).level_ratio()
+                found = replace(tried, loudness=scale.relative * ratio)
         return found, replace(found, loudness=loud_here)
 
     def warm_up(self, scales: Scales, candidate: Candidate, places: csr_array) -> WarmUp:
@@ -175,11 +178,11 @@ class Trial:
         raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
         ramp = Ramp(
             prior=scales.at_ease(raw, candidate.certainty),
-            hidden_clicks=places[:, self._pseudo.hidden],
+            hidden_clicks=places[:, self._pseudo.hidden_items],
             kept_clicks=self._kept_clicks,
             weights=self._kept_weights,
             inverse_diagonal=self._inverse_diagonal,
-            tested=self._pseudo.tested,
+            tested=self._pseudo.test_users,
         )
         scores = np.asarray(self._histories @ self._kept_weights, dtype=np.float32)
         hide(scores, self._histories)
@@ -193,7 +196,7 @@ class Trial:
                 queries, few[band],
             )  # fmt: skip
             prior[:, band] = self._histories @ columns
-        targets = select_columns(self._pseudo.targets, self._pseudo.kept)
+        targets = select_columns(self._pseudo.targets, self._pseudo.kept_items)
         return chosen_warm_up(ramp, Old(scores, few, clicks[few], newness(clicks)[few], prior, targets))
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import filter_entries
-from isotherm.models.cold_start.calibration import ranking_quality
+from isotherm.models.cold_start.calibration import mean_ndcg
 from isotherm.ranking.topk import hide
 from isotherm.types import Array, Bools, Float32, Float64, Int64
 
@@ -161,7 +161,7 @@ class Old:
             scores = scores.copy()
             # what is seen stays -inf
             scores[:, self.few] = self.prior * of_prior + own * np.maximum(of_own, 1e-30)
-        return ranking_quality(scores, self.targets)
+        return mean_ndcg(scores, self.targets)
 
 
 def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
@@ -195,7 +195,7 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
             of_prior, of_own = tried.shares(*loud)
             scores = from_metadata * of_prior + own * of_own
             hide(scores, given)
-            total += ranking_quality(scores, left)
+            total += mean_ndcg(scores, left)
         return total
 
     found, best = WarmUp(_AT_ONCE), -1.0

@@ -31,7 +31,7 @@ from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.cold_start.calibration import PseudoCold
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.finite import solvable
 from isotherm.models.fit_options import FitOptions
 from isotherm.models.linear.ease import EASE
@@ -58,7 +58,7 @@ _DECAYS: dict[str, Callable[[Float64], Float64]] = {
 class _Trial:
     """Pseudo-cold items, and the warm items as they are compared when those play new ones."""
 
-    pseudo: PseudoCold
+    pseudo: PseudoColdSplit
     similarity: MetadataSimilarity
     encoded: EncodedItems
     learned: bool  #: whether the embedding is learned, and so without the hidden items
@@ -230,11 +230,11 @@ class MARec(Recommender):
         with than any new item can.
         """
         learned = not isinstance(self.embedding, Identity)
-        pseudo = PseudoCold.drawn(user_items, self.seed) if learned or self.beta == "auto" else None
+        pseudo = PseudoColdSplit.draw(user_items, self.seed) if learned or self.beta == "auto" else None
         if pseudo is None:
             return None
         similarity = copy(self.similarity_)
-        kept = pseudo.kept
+        kept = pseudo.kept_items
         if learned:
             self.embedding.learn(similarity, encoded.take(kept), product[np.ix_(kept, kept)])
         return _Trial(pseudo, similarity, similarity.embedded(encoded), learned)
@@ -251,7 +251,7 @@ class MARec(Recommender):
         """μ; where the embedding is learned, by the columns of items that it has not met."""
         columns, own_rows, index = encoded.take(warm), np.arange(len(warm)), self._index
         if trial is not None and trial.learned:
-            own_rows = trial.pseudo.hidden
+            own_rows = trial.pseudo.hidden_items
             columns, index = trial.encoded.take(own_rows), trial.similarity.index(trial.encoded)
         elif self.evidence == "all" and len(cold):
             columns = EncodedItems.stacked([columns, encoded.take(cold)])
@@ -278,11 +278,11 @@ class MARec(Recommender):
     def _rehearsal(self, trial: _Trial, features: csr_array | None) -> Rehearsal:
         """The pseudo-cold items' similarities, to choose β on."""
         pseudo, encoded = trial.pseudo, trial.encoded
-        hidden = encoded.take(pseudo.hidden)
+        hidden = encoded.take(pseudo.hidden_items)
         return Rehearsal(
             pseudo,
-            self._similarities(hidden, index=trial.similarity.index(encoded.take(pseudo.kept))),
-            self._similarities(hidden, pseudo.hidden, trial.similarity.index(encoded)),
+            self._similarities(hidden, index=trial.similarity.index(encoded.take(pseudo.kept_items))),
+            self._similarities(hidden, pseudo.hidden_items, trial.similarity.index(encoded)),
             features,
         )
 

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.models.cold_start.calibration import Best, PseudoCold, best_by, level, loudness
+from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.ranking.topk import TopK
 from isotherm.state import Dense, Stateful
 from isotherm.types import Float32, Int64
 
@@ -47,7 +49,7 @@ class Rehearsal:
     features: of the warm items, where the backbone wants them.
     """
 
-    pseudo: PseudoCold
+    pseudo: PseudoColdSplit
     kept_rows: Float32
     warm_rows: Float32
     features: csr_array | None = None
@@ -55,15 +57,15 @@ class Rehearsal:
     @property
     def hidden_features(self) -> csr_array | None:
         """Of the hidden items."""
-        return None if self.features is None else self.features[self.pseudo.hidden]
+        return None if self.features is None else self.features[self.pseudo.hidden_items]
 
     def part(self, alpha: float) -> Alignment:
         """The hidden items as new ones beside the clicks that are left."""
         nothing = np.empty((0, self.kept_rows.shape[1]), dtype=np.float32)
         empty = np.empty(0)
         return Alignment(
-            self.pseudo.clicks, empty.astype(np.int64), empty.astype(np.float32), nothing,
-            self.kept_rows, alpha, None if self.features is None else self.features[self.pseudo.kept],
+            self.pseudo.kept_clicks, empty.astype(np.int64), empty.astype(np.float32), nothing,
+            self.kept_rows, alpha, None if self.features is None else self.features[self.pseudo.kept_items],
         )  # fmt: skip
 
 
@@ -151,13 +153,13 @@ class Aligned(Stateful, ABC):
         """v (n_warm,), with which a new item's score of this history is β·v·g, g its row of G."""
         raise NotImplementedError
 
-    def best_warm(self, histories: csr_array, items: Int64) -> Best:
+    def best_warm(self, histories: csr_array, items: Int64) -> TopK:
         """The best unseen warm items of each history, named ``items``."""
-        return best_by(self.warm_scores, histories, items, seen=True)
+        return top_items_by(self.warm_scores, histories, items, hide_seen=True)
 
-    def best_cold(self, histories: csr_array, columns: Float32, items: Int64) -> Best:
+    def best_cold(self, histories: csr_array, columns: Float32, items: Int64) -> TopK:
         """The best of new items, named ``items``."""
-        return best_by(lambda block: self.cold_scores(block, columns), histories, items)
+        return top_items_by(lambda block: self.cold_scores(block, columns), histories, items)
 
 
 class OnWeights(Aligned):
@@ -188,12 +190,12 @@ def learned_beta(fitted: Aligned, part: Aligned, rehearsal: Rehearsal, user_item
     fitted: trained on all clicks, ``user_items``.  part: trained on the rehearsal's.
     """
     pseudo = rehearsal.pseudo
-    warm = part.best_warm(pseudo.histories, pseudo.kept)
-    cold = part.best_cold(pseudo.histories, part.columns(rehearsal.kept_rows), pseudo.hidden)
-    factor, _ = loudness(pseudo.targets, warm, cold)
-    histories, every = user_items[pseudo.tested], np.arange(user_items.shape[1])
-    fitted_cold = fitted.best_cold(histories, fitted.columns(rehearsal.warm_rows), pseudo.hidden)
-    return factor * level(fitted.best_warm(histories, every), fitted_cold)
+    warm = part.best_warm(pseudo.histories, pseudo.kept_items)
+    cold = part.best_cold(pseudo.histories, part.columns(rehearsal.kept_rows), pseudo.hidden_items)
+    scale = WarmAndCold(warm, cold).best_scale(pseudo.targets)
+    histories, every = user_items[pseudo.test_users], np.arange(user_items.shape[1])
+    fitted_cold = fitted.best_cold(histories, fitted.columns(rehearsal.warm_rows), pseudo.hidden_items)
+    return scale.relative * WarmAndCold(fitted.best_warm(histories, every), fitted_cold).level_ratio()
 
 
 class Vectors(Stateful):

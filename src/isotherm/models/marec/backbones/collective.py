@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from isotherm.linalg.cholesky import invert_in_place
 from isotherm.linalg.products import products
-from isotherm.models.cold_start.calibration import best, level, mixed_quality
+from isotherm.models.cold_start.calibration import WarmAndCold, top_items
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones.base import Alignment, OnWeights, Rehearsal
@@ -85,12 +85,15 @@ class AlignedCollective(OnWeights):
             columns = smaller.columns(rehearsal.kept_rows, rehearsal.hidden_features)
             aligned = columns.copy()
             aligned[:, : columns.shape[1] // 2] = 0
-            warm = smaller.best_warm(pseudo.histories, pseudo.kept)
-            unit = level(warm, smaller.best_cold(pseudo.histories, aligned, pseudo.hidden))
+            warm = smaller.best_warm(pseudo.histories, pseudo.kept_items)
+            unit = WarmAndCold(
+                warm, smaller.best_cold(pseudo.histories, aligned, pseudo.hidden_items)
+            ).level_ratio()
 
             def quality(beta: float) -> float:
                 weights = smaller.strengthened(columns, beta).T
-                return mixed_quality(pseudo.targets, warm, best(pseudo.histories, weights, pseudo.hidden))
+                cold = top_items(pseudo.histories, weights, pseudo.hidden_items)
+                return WarmAndCold(warm, cold).ndcg(pseudo.targets)
 
             return max((unit * step for step in _STEPS), key=quality)
 

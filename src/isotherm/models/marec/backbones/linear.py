@@ -61,7 +61,7 @@ class _Linear(OnWeights):
             if isinstance(chosen_by, Rehearsal):
                 with stage("choose beta on pseudo-cold items"):
                     smaller = type(self)(self.backbone)
-                    smaller._plain(chosen_by.pseudo.clicks, data.alpha)
+                    smaller._plain(chosen_by.pseudo.kept_clicks, data.alpha)
                     beta = learned_beta(self, smaller, chosen_by, data.user_items)
         if len(data.rare):
             strength = np.float32(data.alpha * beta) * data.falling

@@ -25,7 +25,7 @@ from isotherm.errors import ParameterError
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.models.base import block_size
-from isotherm.models.cold_start.calibration import Best, best_by, level, loudness
+from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
 from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, Vectors
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network.layers import Network
@@ -34,6 +34,7 @@ from isotherm.models.vae.objective.ease_term import NoSkip
 from isotherm.models.vae.objective.terms import Guide
 from isotherm.models.vae.training.validation import held_out
 from isotherm.progress import stage
+from isotherm.ranking.topk import TopK
 from isotherm.state import Inner, Plain, Sparse
 from isotherm.streams import stream
 from isotherm.torch_state import without_weights
@@ -145,16 +146,16 @@ class AlignedNetwork(Aligned):
         """
         pseudo = rehearsal.pseudo
         stays, _ = held_out(user_items, self.backbone.training.valid_share, self.backbone.seed)
-        unseen = np.flatnonzero(~stays[pseudo.tested])
-        chosen = unseen if len(unseen) else np.arange(len(pseudo.tested))
-        clicks = pseudo.train[pseudo.tested[chosen]]
+        unseen = np.flatnonzero(~stays[pseudo.test_users])
+        chosen = unseen if len(unseen) else np.arange(len(pseudo.test_users))
+        clicks = pseudo.train[pseudo.test_users[chosen]]
         kept = np.zeros(self.n_warm, dtype=np.float32)
-        kept[np.setdiff1d(np.arange(self.n_warm), pseudo.kept)] = -np.inf
+        kept[np.setdiff1d(np.arange(self.n_warm), pseudo.kept_items)] = -np.inf
         columns = self.columns(rehearsal.warm_rows)
         warm = self._best(clicks, lambda hidden: self._logits(hidden) + kept, np.arange(self.n_warm), True)
-        cold = self._best(clicks, lambda hidden: _product(hidden, columns), pseudo.hidden, False)
-        factor, _ = loudness(pseudo.targets[chosen], warm, cold)
-        return factor * level(warm, cold)
+        cold = self._best(clicks, lambda hidden: _product(hidden, columns), pseudo.hidden_items, False)
+        lists = WarmAndCold(warm, cold)
+        return lists.best_scale(pseudo.targets[chosen]).relative * lists.level_ratio()
 
     def _best(
         self,
@@ -162,7 +163,7 @@ class AlignedNetwork(Aligned):
         logits: Callable[[Float32], Float32],
         items: Int64,
         seen: bool,
-    ) -> Best:
+    ) -> TopK:
         """The best items as softmax shares of the warm ones, which β multiplies."""
 
         def shares(block: csr_array) -> Float32:
@@ -171,7 +172,7 @@ class AlignedNetwork(Aligned):
             found: Float32 = np.exp(logits(hidden) - normalizers[:, None])
             return found
 
-        return best_by(shares, clicks, items, seen)
+        return top_items_by(shares, clicks, items, seen)
 
     def columns(self, rows: Float32, features: csr_array | None = None) -> Float32:
         """Decoder rows and, last, the bias for β = 1, (m, width + 1)."""

@@ -1,0 +1,53 @@
+"""The scale of cold scores: lists and levels by hand, and a scale that has to be found."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items, top_items_by
+from isotherm.ranking.topk import TopK
+
+
+def lists(columns, scores):
+    return TopK(np.array(columns, dtype=np.int32), np.array(scores, dtype=np.float32))
+
+
+def test_top_items_are_named_by_the_catalogue_and_seen_ones_are_hidden():
+    histories = csr_array(np.array([[1, 0, 1]], dtype=np.float32))
+    weights = np.array([[9, 1, 0], [0, 9, 9], [0, 1, 9]], dtype=np.float32)
+    items = np.array([4, 6, 8])
+    top = top_items(histories, weights, items)
+    assert (top.columns.tolist(), top.scores.tolist()) == ([[4, 8, 6]], [[9, 9, 2]])
+    unseen = top_items(histories, weights, items, hide_seen=True)
+    assert (unseen.columns.tolist(), unseen.scores.tolist()) == ([[6, -1, -1]], [[2, -np.inf, -np.inf]])
+    by = top_items_by(lambda block: np.asarray(block @ weights, dtype=np.float32), histories, items)
+    np.testing.assert_array_equal(by.columns, top.columns)
+
+
+def test_level_ratio_is_that_of_the_medians_of_users_who_have_both():
+    warm = lists([[0], [1], [2], [-1]], [[8], [4], [6], [-np.inf]])
+    cold = lists([[5], [5], [5], [5]], [[1], [3], [2], [100]])
+    assert WarmAndCold(warm, cold).level_ratio() == 3
+    assert WarmAndCold(warm, lists([[-1]] * 4, [[-np.inf]] * 4)).level_ratio() == 1
+
+
+def test_ndcg_takes_scores_as_they_are():
+    targets = csr_array(np.array([[0, 1, 0, 0]], dtype=np.float32))
+    warm, cold = lists([[0, 3]], [[2, 1.5]]), lists([[1, 2]], [[1, 0.5]])
+    assert WarmAndCold(warm, cold).ndcg(targets) == pytest.approx(1 / np.log2(4))
+    assert WarmAndCold(warm, lists([[1, 2]], [[5, 1]])).ndcg(targets) == pytest.approx(1)
+
+
+def test_best_scale_lifts_cold_items_that_are_clicked_and_lowers_those_that_are_not():
+    warm, cold = lists([[0, 3]], [[2, 1.5]]), lists([[1, 2]], [[1, 0.5]])
+    lifted = WarmAndCold(warm, cold).best_scale(csr_array(np.array([[0, 1, 0, 0]], dtype=np.float32)))
+    assert (lifted.ndcg, lifted.relative > 1) == (pytest.approx(1), True)
+    lowered = WarmAndCold(warm, cold).best_scale(csr_array(np.array([[1, 0, 0, 1]], dtype=np.float32)))
+    assert (lowered.ndcg, lowered.relative < 0.75) == (pytest.approx(1), True)
+
+
+def test_mean_ndcg_counts_users_with_targets_only():
+    scores = np.array([[3, 2, 1], [3, 2, 1], [1, 2, 3]], dtype=np.float32)
+    targets = csr_array(np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0]], dtype=np.float32))
+    assert mean_ndcg(scores, targets) == pytest.approx((1 + 1 / np.log2(3)) / 2)
+    assert mean_ndcg(scores, csr_array((3, 3), dtype=np.float32)) == 0
