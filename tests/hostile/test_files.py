@@ -301,8 +301,9 @@ def test_every_file_that_a_command_takes_is_in_its_check(command, monkeypatch):
         seen.update(output.path for output in outputs)
         raise InterruptedError
 
-    monkeypatch.setitem(command.__globals__, "check_outputs", record)
-    monkeypatch.setitem(command.__globals__, "saved_model", lambda folder: folder)
+    command_globals = inspect.unwrap(command).__globals__
+    monkeypatch.setitem(command_globals, "check_outputs", record)
+    monkeypatch.setitem(command_globals, "saved_model", lambda folder: folder)
     for left_out in ([], ["users"], ["histories"]):  # the last two do not go together
         chosen = {name: None if name in left_out else value for name, value in given.items()}
         with contextlib.suppress(InterruptedError, ParameterError):

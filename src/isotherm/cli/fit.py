@@ -7,12 +7,15 @@ import typer
 
 from isotherm.cli import options as o
 from isotherm.cli.model_help import model_help
+from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFolder, check_outputs, encoders
 from isotherm.errors import ParameterError
 from isotherm.folders import MODEL, RUN
 
 
+@with_option_groups
 def fit(
+    *,
     interactions: o.InteractionsFile = None,
     items: o.ItemsFile = None,
     model: Annotated[str, typer.Option(help="Registry name of the model.")] = "marec",
@@ -21,18 +24,12 @@ def fit(
     valid: Annotated[
         Path | None, typer.Option(help="Clicks for early stopping, for models that train in steps.")
     ] = None,
-    training_run: Annotated[
+    run_dir: Annotated[
         Path | None,
         typer.Option("--run-dir", help="Folder for checkpoints and the log; a run that was cut off goes on."),
     ] = None,
     help_model: Annotated[bool, typer.Option("--help-model", help="Show the model's settings.")] = False,
-    kinds: o.Kinds = None,
-    user_column: o.UserColumn = "user_id",
-    item_column: o.ItemColumn = "item_id",
-    rating_column: o.RatingColumn = None,
-    timestamp_column: o.TimestampColumn = None,
-    weight_column: o.WeightColumn = None,
-    min_rating: o.MinRating = None,
+    data: o.DataOptions,
     quiet: o.Quiet = False,
 ) -> None:
     """Fit a model on clicks (and item metadata) and save it.
@@ -55,19 +52,18 @@ def fit(
     check_outputs(
         {**inputs, "--set": encoders(chosen)},
         OutputFolder("--out", out, MODEL),
-        OutputFolder("--run-dir", training_run, RUN),
+        OutputFolder("--run-dir", run_dir, RUN),
     )
     wanted = model_class(model)
     made = build(wanted, chosen)
-    if valid or training_run:
+    if valid or run_dir:
         check_trains_in_steps(made)
     leads = not _trains_in_steps(made) or launched().rank == 0  # one of several processes speaks and saves
     quiet = quiet or not leads
     o.begin(quiet)
-    names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
-    clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    watched = None if valid is None else o.read_clicks(valid, names, min_rating, quiet)
-    made.fit(clicks, o.read_items(items, item_column, kinds, quiet), FitOptions(watched, training_run))
+    clicks = data.read_clicks(interactions, quiet)
+    valid_clicks = None if valid is None else data.read_clicks(valid, quiet)
+    made.fit(clicks, data.read_items(items, quiet), FitOptions(valid_clicks, run_dir))
     if leads:
         made.save(out)
     o.note(f"{made!r}\nsaved to {out}", quiet)

@@ -6,11 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import check_outputs, results, saved_model
 from isotherm.errors import ParameterError
 
 
+@with_option_groups
 def geometry(
+    *,
     model: Annotated[Path, typer.Option(help="Folder of a saved multvae, multdae or recvae.")],
     interactions: Annotated[Path, typer.Option(help="Click log: the histories of the users to look at.")],
     compare: Annotated[
@@ -28,15 +31,8 @@ def geometry(
     points: Annotated[int, typer.Option(help="Draws of each posterior.")] = 2,
     step: Annotated[float, typer.Option(help="Share of the loss that a tested own step takes away.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Of pairs, masks and draws.")] = 0,
-    json: o.JSONFile = None,
-    report: o.ReportFile = None,
-    kinds: o.Kinds = None,
-    user_column: o.UserColumn = "user_id",
-    item_column: o.ItemColumn = "item_id",
-    rating_column: o.RatingColumn = None,
-    timestamp_column: o.TimestampColumn = None,
-    weight_column: o.WeightColumn = None,
-    min_rating: o.MinRating = None,
+    files: o.ResultFiles,
+    data: o.DataOptions,
     quiet: o.Quiet = False,
 ) -> None:
     """See who learns from whom in a VAE, and what β, masks and anchors do to it.
@@ -46,7 +42,7 @@ def geometry(
     """
     saved = [each for each in map(saved_model, (model, *(compare or []))) if each]
     inputs = {"--interactions": interactions, "--items": items, "--model or --compare": saved}
-    check_outputs(inputs, *results(json, report))
+    check_outputs(inputs, *results(files))
 
     from isotherm.cli.results import show_table
     from isotherm.geometry import StudyOptions, study_models
@@ -57,16 +53,15 @@ def geometry(
     options = StudyOptions(users, pairs, mask, masks, neighbours, points, step, seed)
     o.begin(quiet)
     models = _loaded([model, *(compare or [])])
-    names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
-    clicks = o.read_clicks(interactions, names, min_rating, quiet)
-    found = study_models(models, clicks, o.read_items(items, item_column, kinds, quiet), options)
+    clicks = data.read_clicks(interactions, quiet)
+    found = study_models(models, clicks, data.read_items(items, quiet), options)
     if found.left_out:
         o.note(f"left out: {found.left_out:,} users without a click on an item of the model", quiet)
-    if json is not None:
-        found.write_json(json)
-    if report is not None:
+    if files.json is not None:
+        found.write_json(files.json)
+    if files.report is not None:
         title = f"Geometry of {', '.join(models)} on {interactions.name}"
-        GeometryReport(title, str(interactions), found).write(report)
+        GeometryReport(title, str(interactions), found).write(files.report)
     table = summary(found.models)
     show_table(table.names, table.rows)
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from isotherm.cli.options import ResultFiles
 from isotherm.errors import OutputError, shown_path
 from isotherm.files import check_file
 from isotherm.folders import MODEL, FolderKind, check_folder
@@ -51,9 +52,10 @@ class OutputFolder:
 Output = OutputFile | OutputFolder
 
 
-def results(json: Path | None, report: Path | None) -> tuple[OutputFile, OutputFile]:
+def results(files: ResultFiles) -> tuple[OutputFile, OutputFile]:
     """What --json and --report name."""
-    return OutputFile("--json", json, (".json",)), OutputFile("--report", report, (".html", ".htm"))
+    json = OutputFile("--json", files.json, (".json",))
+    return json, OutputFile("--report", files.report, (".html", ".htm"))
 
 
 def saved_model(folder: Path) -> Path | None:

@@ -1,5 +1,6 @@
 """isotherm recommend"""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +65,8 @@ def recommend(
     from isotherm.models.persistence import load
     from isotherm.models.requests import UNKNOWN
 
-    names = o.columns(user_column, item_column, None, None, weight_column)
+    log = o.LogOptions(user_column, item_column, weight_column=weight_column)
+    log.columns()  # raises where two have one name
     whole("-k", k, 1)
     one_of("--unknown", unknown, UNKNOWN)
     o.begin(quiet)
@@ -72,16 +74,14 @@ def recommend(
     if new_items is not None:
         loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
     if histories is not None:
-        asked, answer = o.read_clicks(histories, names, None, quiet), loaded.recommend_for
-        ids = asked.users.values
+        clicks = log.read_clicks(histories, quiet)
+        ids, answer = clicks.users.values, partial(loaded.recommend_for, clicks)
     else:
-        asked = ids = (
-            loaded.users_.values if users is None else read_ids(users, user_column, InteractionsError)
-        )
-        answer = loaded.recommend
+        ids = loaded.users_.values if users is None else read_ids(users, user_column, InteractionsError)
+        answer = partial(loaded.recommend, ids)
     _check_types(out, ids, loaded.items_.values)
     only, never = (item_sets(file, ids, user_column, item_column, quiet) for file in (candidates, exclude))
-    lists = answer(asked, k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=unknown)
+    lists = answer(k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=unknown)
     write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)
 

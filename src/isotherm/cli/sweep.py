@@ -6,12 +6,15 @@ from typing import Annotated, Any
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFolder, check_outputs
 from isotherm.errors import ParameterError
 from isotherm.folders import SWEEP
 
 
+@with_option_groups
 def sweep(
+    *,
     interactions: Annotated[Path, typer.Option(help="Click log to train and rank on.")],
     out: Annotated[
         Path,
@@ -28,12 +31,7 @@ def sweep(
     probe: Annotated[float, typer.Option(help="Share of the clicks that the geometry's masks keep.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Of split, pairs and masks.")] = 0,
     jobs: Annotated[int, typer.Option(help="Cells at one time; they share the cores.")] = 1,
-    user_column: o.UserColumn = "user_id",
-    item_column: o.ItemColumn = "item_id",
-    rating_column: o.RatingColumn = None,
-    timestamp_column: o.TimestampColumn = None,
-    weight_column: o.WeightColumn = None,
-    min_rating: o.MinRating = None,
+    log: o.LogOptions,
     quiet: o.Quiet = False,
 ) -> None:
     """Train a VAE over a grid of β × keep × λ_A and see what they trade against each other.
@@ -54,8 +52,7 @@ def sweep(
         "anchors": _numbers("anchors", anchors),
     }
     o.begin(quiet)
-    names = o.columns(user_column, item_column, rating_column, timestamp_column, weight_column)
-    clicks = o.read_clicks(interactions, names, min_rating, quiet)
+    clicks = log.read_clicks(interactions, quiet)
     asked: dict[str, Any] = {
         "settings": parse_settings(settings or []),
         "holdout": holdout,

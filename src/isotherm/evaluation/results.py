@@ -37,6 +37,11 @@ class ModelResult:
     users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
     groups: Groups = field(default_factory=dict)
 
+    def mean(self, candidates: str, metric: str) -> float:
+        """A metric of a candidate set: its mean over users, or the one number of all lists. KeyError."""
+        value = self.metrics[candidates][metric]
+        return value.mean if isinstance(value, Interval) else value
+
 
 @dataclass(frozen=True)
 class Evaluation:

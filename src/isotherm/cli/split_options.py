@@ -1,0 +1,161 @@
+"""What ``isotherm evaluate`` hides: the options of a protocol or of a person's own split, and the split."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.errors import ParameterError
+
+if TYPE_CHECKING:
+    from isotherm.data import Interactions, Split
+
+    ReadClicks = Callable[[Path], Interactions]
+
+PROTOCOLS = "cold-items, mixed, strong, leave-one-out, temporal or ramp-up"
+#: protocol -> the option that it alone takes
+_ONLY_FOR = {"mixed": "warm_holdout", "strong": "fold_in", "leave-one-out": "negatives"}
+_HOLDOUT, _FOLD_IN = 0.2, 0.8  # shares where none are given
+
+
+@dataclass(frozen=True)
+class LogFiles:
+    """The log that a protocol splits, or the logs that are a split already."""
+
+    interactions: o.InteractionsFile = None
+    train: Annotated[Path | None, typer.Option(help="Your own split: clicks to learn from.")] = None
+    test: Annotated[Path | None, typer.Option(help="Your own split: clicks to find.")] = None
+    valid: Annotated[Path | None, typer.Option(help="Your own split: clicks for early stopping.")] = None
+
+    def inputs(self) -> dict[str, Path | None]:
+        """Option -> file."""
+        return {
+            "--interactions": self.interactions,
+            "--train": self.train,
+            "--test": self.test,
+            "--valid": self.valid,
+        }
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How a log is split; None where an option is not given."""
+
+    protocol: Annotated[str | None, typer.Option(help=f"{PROTOCOLS}.")] = None
+    holdout: Annotated[
+        float | None, typer.Option(help="Share of items, users or clicks to hide; 0.2 if not given.")
+    ] = None
+    folds: Annotated[
+        int | None,
+        typer.Option(help="cold-items, mixed, strong: hide every item or user once, in so many folds."),
+    ] = None
+    warm_holdout: Annotated[
+        float | None, typer.Option(help="mixed: share of the other clicks to hide; 0.1 if not given.")
+    ] = None
+    fold_in: Annotated[
+        float | None,
+        typer.Option(help="strong: share of a user's clicks that is history; 0.8 if not given."),
+    ] = None
+    negatives: Annotated[
+        int | None, typer.Option(help="leave-one-out: sampled negatives; if not given, all items are ranked.")
+    ] = None
+    seed: Annotated[int, typer.Option(help="For the split and the intervals.")] = 0
+
+    @property
+    def hidden_share(self) -> float:
+        """The share to hide, 0.2 where none is given."""
+        return _HOLDOUT if self.holdout is None else self.holdout
+
+    def check(self) -> None:
+        """Raise ParameterError for what is no possible value, before the log is read."""
+        from isotherm.checks import seeded, whole
+        from isotherm.data.splits import share_of
+
+        seeded("seed", self.seed)
+        if self.negatives is not None:
+            whole("negatives", self.negatives, 0)
+        for name in ("holdout", "warm_holdout", "fold_in"):
+            if getattr(self, name) is not None:
+                share_of(name, getattr(self, name))
+        if self.folds is not None:
+            whole("folds", self.folds, 2)
+
+    def of_other_protocols(self, protocol: str | None) -> dict[str, Any]:
+        """Option -> value of the options that are for another protocol alone."""
+        return {
+            f"--{name.replace('_', '-')}": getattr(self, name)
+            for owner, name in _ONLY_FOR.items()
+            if owner != protocol
+        }
+
+    def of_protocol(self, protocol: str) -> dict[str, Any]:
+        """Argument -> value of the option that is for this protocol alone, where it is given."""
+        name = _ONLY_FOR.get(protocol)
+        return {} if name is None or getattr(self, name) is None else {name: getattr(self, name)}
+
+
+def read_split(
+    files: LogFiles, options: SplitOptions, read_clicks: "ReadClicks"
+) -> "Split | Sequence[Split]":
+    """A person's own split, the split that a protocol makes, or its folds. Raises ParameterError."""
+    if (files.interactions is None) == (files.train is None and files.test is None):
+        raise ParameterError("evaluate needs either --interactions with --protocol, or --train with --test")
+    if files.interactions is None:
+        return _own_split(files, options, read_clicks)
+    protocol = _known_protocol(options.protocol)
+    if files.valid is not None:
+        raise ParameterError("--valid goes with --train and --test")
+    return _protocol_split(files.interactions, protocol, options, read_clicks)
+
+
+def _own_split(files: LogFiles, options: SplitOptions, read_clicks: "ReadClicks") -> "Split":
+    from isotherm.data.splits import given
+
+    if files.train is None or files.test is None:
+        raise ParameterError("--train and --test go together")
+    strong = options.protocol == "strong"
+    if not strong and options.protocol is not None:
+        raise ParameterError(
+            f"--train and --test are a split already; --protocol {options.protocol} does not apply"
+        )
+    check_unused(
+        "--train and --test are a split already:",
+        {"--folds": options.folds, "--holdout": options.holdout, **options.of_other_protocols("strong")},
+    )
+    train, test = read_clicks(files.train), read_clicks(files.test)
+    valid = None if files.valid is None else read_clicks(files.valid)
+    fold_in = _FOLD_IN if options.fold_in is None else options.fold_in
+    return given(train, test, valid, strong=strong, seed=options.seed, fold_in=fold_in)
+
+
+def _protocol_split(
+    interactions: Path, protocol: str, options: SplitOptions, read_clicks: "ReadClicks"
+) -> "Split | Sequence[Split]":
+    from isotherm.data.folds import k_fold
+    from isotherm.data.splits import SPLITS
+
+    check_unused(f"--protocol {protocol}:", options.of_other_protocols(protocol))
+    extra = options.of_protocol(protocol)
+    if options.folds is not None:
+        check_unused("--folds hides every item or user once:", {"--holdout": options.holdout})
+        return k_fold(read_clicks(interactions), protocol, options.folds, options.seed, **extra)
+    clicks = read_clicks(interactions)
+    return SPLITS[protocol](clicks, holdout=options.hidden_share, seed=options.seed, **extra)
+
+
+def _known_protocol(protocol: str | None) -> str:
+    from isotherm.data.splits import SPLITS
+
+    if protocol not in SPLITS:
+        raise ParameterError(f"--protocol must be one of {', '.join(SPLITS)} or ramp-up, not {protocol!r}")
+    return protocol
+
+
+def check_unused(where: str, options: Mapping[str, Any]) -> None:
+    """Raise ParameterError where an option is given that would have no effect."""
+    given = [name for name, value in options.items() if value is not None and value != ""]
+    if given:
+        raise ParameterError(f"{where} {' and '.join(given)} {'does' if len(given) == 1 else 'do'} not apply")
