@@ -8,7 +8,8 @@ from isotherm import Interactions, progress
 from isotherm.data.splits import mixed
 from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.linalg.csr import row_blocks
-from isotherm.models.base import Recommender, block_size
+from isotherm.memory import users_per_block
+from isotherm.models.base import Recommender
 
 N_USERS, N_ITEMS, RANK, PER_USER = size((10_000, 20_000, 200, 60), (200, 100, 8, 20))
 
@@ -39,7 +40,7 @@ def main() -> None:
     model.users_, model.items_, model.clicks_ = split.train.users, split.train.items, split.train.matrix
 
     def products() -> None:
-        for block in row_blocks(split.histories.matrix, block_size(N_ITEMS)):
+        for block in row_blocks(split.histories.matrix, users_per_block(N_ITEMS)):
             model.score(block)
 
     def evaluation(some) -> None:

@@ -199,13 +199,13 @@ def scoring():
     """10,000 users × all items with top-100 through the model contract, against the last products alone."""
     from isotherm import Interactions, MultVAE, Training
     from isotherm.linalg.csr import row_blocks
-    from isotherm.models.base import block_size
+    from isotherm.memory import users_per_block
     from isotherm.ranking.topk import hide, top_k
 
     log = Interactions.from_csr(uniform_clicks(SCORED, N_ITEMS, PER_USER))
     model, clicks = MultVAE(hidden=HIDDEN, latent=LATENT, training=Training(epochs=1)).fit(log), log.matrix
     weight = model.network_.last.weight.numpy()
-    size = block_size(N_ITEMS)
+    size = users_per_block(N_ITEMS)
     hidden = np.random.default_rng(0).standard_normal((size, HIDDEN)).astype(np.float32)
 
     def products():

@@ -49,7 +49,7 @@ def test_contract(kind, two_tastes, tmp_path):
     model = kind(epochs=2).fit(clicks, items)
     again = kind(epochs=2).fit(clicks, items)
     assert again.recommend(k=5).equals(model.recommend(k=5))
-    block = model._histories(np.arange(60))
+    block = model.histories_of(np.arange(60))
     scores = model.score(block)
     assert scores.shape == (60, 24)
     parts = np.concatenate([model.score(part) for part in row_blocks(block, 7)])

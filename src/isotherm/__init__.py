@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from isotherm.evaluation import ramp_up as ramp_up
     from isotherm.features.encoding import Encoding as Encoding
     from isotherm.models.factorization.ials import IALS as IALS
-    from isotherm.models.fit_options import FitOptions as FitOptions
+    from isotherm.models.fitting import FitOptions as FitOptions
     from isotherm.models.kernel_ridge.model import KernelRidge as KernelRidge
     from isotherm.models.linear.ease import EASE as EASE
     from isotherm.models.linear.slim import SLIM as SLIM
@@ -54,7 +54,7 @@ _EXPORTS = {
     "MARec": "isotherm.models.marec.model",
     "MMR": "isotherm.models.mmr",
     "Popularity": "isotherm.models.popularity",
-    "FitOptions": "isotherm.models.fit_options",
+    "FitOptions": "isotherm.models.fitting",
     "load": "isotherm.models.persistence",
     "MultVAE": "isotherm.models.vae.multvae",
     "MultDAE": "isotherm.models.vae.multdae",

@@ -1,4 +1,4 @@
-"""How much memory this process may use, asked before something large is made."""
+"""How much memory this process may use, and how large a block of scores may be."""
 
 import os
 from functools import cache
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from isotherm.errors import ParameterError
 
+_SCORE_BYTES = 64 * 2**20
 _CONTROL_GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -36,6 +37,11 @@ def check_memory(n_bytes: float, what: str, cure: str) -> None:
             f"{what} takes {_gigabytes(n_bytes)} at least, and {_gigabytes(memory_limit())} is all there is; "
             f"{cure}"
         )
+
+
+def users_per_block(n_items: int) -> int:
+    """Users to score at one time, so that their dense scores stay within 64 MiB."""
+    return min(max(_SCORE_BYTES // (4 * max(n_items, 1)), 32), 4096)
 
 
 def _gigabytes(n_bytes: float) -> str:

@@ -14,7 +14,7 @@ stands for the same number wherever the object uses it. An object within is decl
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from isotherm.untrusted import (
 )
 
 Arrays: TypeAlias = dict[str, Array]
+Named = TypeVar("Named")
 Size: TypeAlias = int | str
 _OF_THE_MODEL = ("n_users", "n_items", "n_fitted")
 _PARTS = ("data", "indices", "indptr")
@@ -280,6 +281,11 @@ def restore(owner: Stateful, arrays: Arrays, document: Any, known: Mapping[str, 
     expected = Expected(owner, document, known)
     expected.check_headers({name: Header.of(array) for name, array in arrays.items()})
     expected.fill(arrays)
+
+
+def arrays_under(arrays: Mapping[str, Named], prefix: str) -> dict[str, Named]:
+    """The arrays whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _sparse(each: Field) -> bool:

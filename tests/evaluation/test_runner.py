@@ -89,7 +89,7 @@ def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
 def test_block_size_changes_nothing(clicks, items, monkeypatch):
     split = splits.mixed(clicks, seed=0)
     whole = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]
-    monkeypatch.setattr("isotherm.evaluation.lists.block_size", lambda n: 7)
+    monkeypatch.setattr("isotherm.evaluation.lists.users_per_block", lambda n: 7)
     blocks = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]
     for candidates in ("all", "cold", "warm"):
         assert whole[candidates] == blocks[candidates]

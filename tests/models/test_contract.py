@@ -379,7 +379,9 @@ def test_similar_items_among_candidates_without_excluded_ones(asked):
             asked.similar_items("i01", candidates=["i02"])
         return
     every = asked.similar_items("i01", k=100)
-    near = np.delete(asked._nearness(int(asked.items_.rows(["i01"])[0])), asked.items_.rows(["i01"]))
+    near = np.delete(
+        asked._scorer.item_similarities(int(asked.items_.rows(["i01"])[0])), asked.items_.rows(["i01"])
+    )
     assert every.height == np.count_nonzero(near) >= 20
     assert (every["score"] != 0).all()  # what has nothing in common with it is not shown
     few = ["i07", "i26", "i03", "i01"]
@@ -398,7 +400,7 @@ def test_similar_users_are_those_of_the_largest_cosine(asked):
     near = asked.similar_users("u05", k=100)
     assert near.columns == ["user_id", "score", "rank"]
     assert near["score"].dtype == pl.Float32
-    vectors = asked._user_vectors(asked._histories(np.arange(60)))
+    vectors = asked._scorer.user_vectors(asked.histories_of(np.arange(60)))
     latent = isinstance(vectors, np.ndarray)
     assert latent == any(name in asked.called for name in ("ials", "multvae", "multdae", "recvae"))
     vectors = vectors if latent else vectors.toarray()

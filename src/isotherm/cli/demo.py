@@ -35,6 +35,7 @@ def demo(
     from isotherm.evaluation import evaluate
     from isotherm.files import json_writer, streamed, text_writer
     from isotherm.folders import saving
+    from isotherm.models.marec.model import MARec
     from isotherm.models.registry import model_class
     from isotherm.report import Report, example_users
 
@@ -47,6 +48,7 @@ def demo(
     models = {name: model_class(name)() for name in _MODELS}
     result = evaluate(split, models, items, ks=[_K], seed=seed)
     best = models[_HIGHLIGHT]
+    assert isinstance(best, MARec)
     recommendations = best.recommend(k=_K)
     examples = example_users(best, split, items, seed=seed)
     report = Report(

@@ -38,7 +38,7 @@ def fit(
     --set backbone.l2=500 --out model
     """
     from isotherm.launcher import launched
-    from isotherm.models.fit_options import FitOptions, check_trains_in_steps
+    from isotherm.models.fitting import FitOptions, check_trains_in_steps
     from isotherm.models.registry import model_class
     from isotherm.parameters import build, parse_settings
 

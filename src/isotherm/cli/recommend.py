@@ -63,7 +63,7 @@ def recommend(
     from isotherm.data.tables import read_ids
     from isotherm.files import streamed, write_atomically
     from isotherm.models.persistence import load
-    from isotherm.models.requests import UNKNOWN
+    from isotherm.models.requests.ids import UNKNOWN
 
     log = o.LogOptions(user_column, item_column, weight_column=weight_column)
     log.columns()  # raises where two have one name

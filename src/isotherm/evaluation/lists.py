@@ -16,7 +16,8 @@ from isotherm.evaluation.results import Metrics
 from isotherm.evaluation.samples import Sample, Values
 from isotherm.features.profiles import ItemProfiles
 from isotherm.linalg.csr import filter_entries, row_blocks
-from isotherm.models.base import Recommender, block_size
+from isotherm.memory import users_per_block
+from isotherm.models.base import Recommender
 from isotherm.progress import stage
 from isotherm.ranking.diversity import calibration, intra_list_diversity
 from isotherm.ranking.metrics import (
@@ -78,14 +79,14 @@ def ranked_lists(
     lists = {s.name: np.empty((len(asked), k), dtype=np.int32) for s in sets}
     first = 0
     with stage(f"rank with {model.name}", len(asked)) as advance:
-        for block in row_blocks(histories, block_size(n_items)):
+        for block in row_blocks(histories, users_per_block(n_items)):
             scores = _scores(model, block)
             hide(scores, block)
             here = slice(first, first + block.shape[0])
             if split.negatives is not None:
                 scores = _only_sampled(scores, split, split.negatives, asked[here])
             try:
-                tops = model._best(scores, k, [s.items for s in sets], tie_seeds[asked[here]])
+                tops = model.rank(scores, k, [s.items for s in sets], tie_seeds[asked[here]])
             except ValueError as cause:
                 raise ParameterError(f"{model!r}: {cause}") from cause
             for s, (columns, _) in zip(sets, tops, strict=True):

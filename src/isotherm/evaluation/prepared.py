@@ -13,7 +13,8 @@ from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.groups import GROUPINGS
 from isotherm.evaluation.lists import CandidateSet, Profiles, candidate_sets
-from isotherm.models.requests import check_data, id_list
+from isotherm.models.fitting import check_data
+from isotherm.models.requests.ids import id_list
 from isotherm.types import Bools
 
 CANDIDATES = ("catalogue", "clicked")

@@ -24,8 +24,7 @@ from isotherm.evaluation.runner import named
 from isotherm.files import write_json
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
-from isotherm.models.fit_options import FitOptions
-from isotherm.models.requests import check_data
+from isotherm.models.fitting import FitOptions, check_data
 from isotherm.types import Bools, Int32
 
 STEPS = (0, 1, 2, 5, 10, 20)

@@ -27,7 +27,7 @@ from isotherm.evaluation.results import Evaluation, Group, Groups, Metrics, Mode
 from isotherm.evaluation.samples import Sample, pooled
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.types import Int32
 
 

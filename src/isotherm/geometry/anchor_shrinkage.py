@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 import isotherm.geometry.gradients as g
 from isotherm.geometry.posteriors import Posteriors
-from isotherm.models.histories import checked_block
+from isotherm.models.requests.histories import checked_block
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network.batch import Batch
 from isotherm.streams import stream

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from isotherm.geometry.posteriors import Posteriors
-from isotherm.models.base import block_size
+from isotherm.memory import users_per_block
 from isotherm.ranking.topk import top_k
 from isotherm.types import Float32, Float64, Int32, Int64
 
@@ -38,7 +38,7 @@ def nearest_users(posteriors: Posteriors, k: int, asked: Int64 | None = None) ->
     points = points - points.mean(axis=0)
     halves = 0.5 * np.square(points).sum(axis=1)
     found = np.empty((len(asked), k), np.int32)
-    size = block_size(len(points))
+    size = users_per_block(len(points))
     for first in range(0, len(asked), size):
         rows = asked[first : first + size]
         nearness = points[rows] @ points.T - halves

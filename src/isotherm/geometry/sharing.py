@@ -29,7 +29,7 @@ import isotherm.geometry.gradients as g
 from isotherm.geometry.distances import w1_bounds, w2
 from isotherm.geometry.pairs import Pairs, shared_clicks
 from isotherm.geometry.posteriors import Posteriors, antithetic_noise
-from isotherm.models.histories import checked_block
+from isotherm.models.requests.histories import checked_block
 from isotherm.models.vae.network.layers import Network
 from isotherm.progress import stage
 from isotherm.types import Float32, Int64

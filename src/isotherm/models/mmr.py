@@ -6,10 +6,9 @@ score against its likeness, by metadata, to those chosen before.
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 from scipy.sparse import csr_array, vstack
 
 from isotherm.checks import between, names
@@ -18,23 +17,23 @@ from isotherm.data.items import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.registry import REGISTRY, model_class
-from isotherm.models.requests import check_data
+from isotherm.models.scorer import AddsItems, Scorer
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
 from isotherm.state import Inner, Plain, Sparse
-from isotherm.types import Bools, Float32, UInt64
+from isotherm.types import Bools, Scores, UInt64, UserItems
 from isotherm.untrusted import Number
 
 POOL = 200  #: items of a list that are chosen from; what comes after them keeps its order
 
 
-class _Models(Mapping[str, type[Any]]):
+class _Wrappable(Mapping[str, type[Recommender]]):
     """The models that can be wrapped, by name; each is imported when it is asked for."""
 
-    def __getitem__(self, name: str) -> type[Any]:
+    def __getitem__(self, name: str) -> type[Recommender]:
         if name not in self:
             raise KeyError(name)
         return model_class(name)
@@ -49,21 +48,25 @@ class _Models(Mapping[str, type[Any]]):
         return name in REGISTRY and name != MMR.name
 
 
-class MMR(Recommender):
+class MMR(Recommender, AddsItems):
     """A model whose lists are re-ranked for variety.
 
-    model: the model that scores, with its settings; a name in a setting: model=ease.  diversity: 0 keeps the
-    model's order, 1 looks at nothing but the likeness to the items above; what of one it gives for the other,
-    evaluate measures as ndcg@k and diversity@k.  fields: categories and tags that two items are likened by
-    (cosine, each field worth the same), None for all; an item without any is taken as near to the others as
-    items are on average.
-    The first 200 items of the model's list are chosen from. A score is the model's own, so that
-    explanations hold; the rank is what was chosen.
+    The first 200 items of the model's list are chosen from. A score is the model's own, so that explanations
+    hold; the rank is what was chosen. What diversity gives for accuracy, evaluate measures as ndcg@k and
+    diversity@k.
+
+    Parameters:
+        model (a model or its name; default EASE()): the model that scores, with its settings.
+        diversity (in [0, 1]; default 0.3): 0 keeps the model's order, 1 looks at nothing but the likeness to
+            the items above: 1 − λ of Carbonell and Goldstein.
+        fields (names of fields or None; default None): the categories and tags by which two items are likened
+            (cosine, each field worth the same), None for all. An item without any is taken as near to the
+            others as items are on average.
     """
 
     name: ClassVar[str] = "mmr"
     needs_items: ClassVar[bool] = True
-    parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {"model": _Models()}
+    parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {"model": _Wrappable()}
 
     model_: Recommender  #: the wrapped model, fitted
     profiles_: ItemProfiles
@@ -95,17 +98,16 @@ class MMR(Recommender):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Raises ItemsError where no field can tell how alike two items are."""
-        assert items is not None
-        self._liken(items)
+        self._learn_likeness(items)
         self.model_ = copy(self.model).fit(clicks, items, options)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """As the wrapped model does; what items are likened by is learned anew."""
-        assert items is not None
-        self._liken(items)
+        self._learn_likeness(items)
         self.model_ = copy(self.model_).refit(clicks, items, options)
 
-    def _liken(self, items: Items) -> None:
+    def _learn_likeness(self, items: Items | None) -> None:
+        assert items is not None
         profiles = ItemProfiles.of(items, self.fields)
         directions = profiles.directions(items).astype(np.float32)
         if not directions.nnz:
@@ -116,23 +118,23 @@ class MMR(Recommender):
         self.profiles_, self.directions_ = profiles, directions
         self.unknown_ = _mean_cosine(directions)
 
-    def _score(self, user_items: csr_array) -> Float32:
+    def _score(self, user_items: UserItems) -> Scores:
         return self.model_._score(user_items)
 
-    def _best(
-        self,
-        scores: Float32,
-        k: int,
-        candidate_sets: Sequence[Bools | None],
-        tie_seeds: UInt64 | None = None,
+    @property
+    def _scorer(self) -> Scorer:
+        """Similarities and explanations are the wrapped model's, as the scores are."""
+        return self._fitted().model_
+
+    def rank(
+        self, scores: Scores, k: int, candidate_sets: Sequence[Bools | None], tie_seeds: UInt64 | None = None
     ) -> list[TopK]:
-        wide = min(max(k, POOL), scores.shape[1])
-        return [
-            self._reranked(pool, k) for pool in self.model_._best(scores, wide, candidate_sets, tie_seeds)
-        ]
+        """The first k of the pool as they are chosen, then what the pool did not hold."""
+        n_ranked = min(max(k, POOL), scores.shape[1])
+        lists = self.model_.rank(scores, n_ranked, candidate_sets, tie_seeds)
+        return [self._reranked(top, k) for top in lists]
 
     def _reranked(self, top: TopK, k: int) -> TopK:
-        """The first k of the pool as they are chosen, then what the pool did not hold."""
         pool = TopK(top.columns[:, :POOL], top.scores[:, :POOL])
         chosen = rerank(pool, k, self.directions_, self.diversity, self.unknown_)
         rest = slice(POOL, max(k, POOL))
@@ -140,34 +142,16 @@ class MMR(Recommender):
             np.hstack([chosen.columns, top.columns[:, rest]]), np.hstack([chosen.scores, top.scores[:, rest]])
         )
 
-    def _nearness(self, column: int) -> Float32:
-        return self.model_._nearness(column)
-
-    def _user_vectors(self, user_items: csr_array) -> Float32 | csr_array:
-        return self.model_._user_vectors(user_items)
-
-    def _shares(self, history: csr_array, column: int) -> Float32:
-        return self.model_._shares(history, column)  # of the score, which is the wrapped model's
-
-    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
-        return self.model_._by_field(history, column)
-
-    def _certainty_of(self, column: int) -> float | None:
-        return self.model_._certainty_of(column)
-
     @property
     def item_kinds(self) -> dict[str, Kind]:
         """Kinds of the item fields in use, by the wrapped model or here."""
         return self._fitted().model_.item_kinds | self.profiles_.kinds
 
-    def add_items(self, items: Items) -> Self:
-        """Where the wrapped model can. Returns self."""
-        check_data("new items", items, Items)
-        more = self._fitted().profiles_.directions_of_new(items).astype(np.float32)
+    def append_items(self, items: Items, n_items: int) -> None:
+        """Where the wrapped model can."""
+        new = self.profiles_.directions_of_new(items).astype(np.float32)
         self.model_.add_items(items)
-        self.directions_ = csr_array(vstack([self.directions_, more], format="csr"))
-        self.items_ = self.model_.items_
-        return self
+        self.directions_ = csr_array(vstack([self.directions_, new], format="csr"))
 
     @property
     def n_values(self) -> int:
@@ -183,10 +167,11 @@ def _wrapped(model: Any) -> Recommender:
     """The model to wrap: EASE for None, its class' defaults for a name."""
     if model is None:
         return EASE()
-    if isinstance(model, str) and model in _Models():
-        model = _Models()[model]()
+    if isinstance(model, str) and model in _Wrappable():
+        model = _Wrappable()[model]()
     if not isinstance(model, Recommender) or isinstance(model, MMR):
-        raise ParameterError(f"model must be a model, or one of {', '.join(_Models())}, not {brief(model)}")
+        names_of_models = ", ".join(_Wrappable())
+        raise ParameterError(f"model must be a model, or one of {names_of_models}, not {brief(model)}")
     return model
 
 

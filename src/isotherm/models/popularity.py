@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
 from isotherm.models.base import Recommender
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.state import Dense
 from isotherm.types import Float32
 

@@ -1,9 +1,12 @@
 """Every model by its name. A new model is one file and one line here."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from isotherm.errors import ParameterError, brief
+
+if TYPE_CHECKING:
+    from isotherm.models.base import Recommender
 
 REGISTRY: dict[str, str] = {
     "popularity": "isotherm.models.popularity:Popularity",
@@ -21,10 +24,10 @@ REGISTRY: dict[str, str] = {
 }
 
 
-def model_class(name: str) -> type[Any]:
+def model_class(name: str) -> "type[Recommender]":
     """The class behind a registry name. Raises ParameterError that lists the names."""
     if name not in REGISTRY:
         raise ParameterError(f"there is no model {brief(name)}; the models are {', '.join(REGISTRY)}")
     module, _, attribute = REGISTRY[name].partition(":")
-    found: type[Any] = getattr(import_module(module), attribute)
-    return found
+    model: type[Recommender] = getattr(import_module(module), attribute)
+    return model

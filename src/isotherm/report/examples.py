@@ -9,7 +9,8 @@ import polars as pl
 
 from isotherm.data import Items, Split
 from isotherm.data.items import TITLES
-from isotherm.models.base import Explanation, Recommender
+from isotherm.models.base import Recommender
+from isotherm.models.requests.explanation import Explanation
 
 _REASONS = 3
 _LEAST_CLICKS = 10

@@ -14,7 +14,7 @@ from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import StudyOptions, study_models
 from isotherm.launcher import end_with_parent
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.training.checkpoint import LOG
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result

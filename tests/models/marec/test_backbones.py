@@ -126,7 +126,7 @@ def test_items_of_the_fit_and_items_added_score_alike(clicks, items, item_frame,
     names = pl.Series([f"n{n}" for n in range(5)])
     twice = Items.from_frame(item_frame.tail(5).with_columns(item_id=names), kinds={"plot": "text"})
     model.add_items(twice)
-    scores = model.score(model._histories(np.arange(60)))
+    scores = model.score(model.histories_of(np.arange(60)))
     np.testing.assert_allclose(scores[:, 30:], scores[:, 25:30], rtol=1e-3, atol=1e-4)
 
 
@@ -140,7 +140,7 @@ def test_guessed_clicks_move_a_network(clicks, items):
     def scores(alpha):
         vae = MultVAE(hidden=16, latent=4, training=Training(epochs=5))
         model = MARec(backbone=vae, beta=2.0, alpha=alpha).fit(clicks, items)
-        return model.score(model._histories(np.arange(60)))[:, :25]
+        return model.score(model.histories_of(np.arange(60)))[:, :25]
 
     assert np.abs(scores(1.0) - scores(5.0)).max() > 1e-3
 
@@ -192,7 +192,7 @@ def test_what_a_backbone_cannot_do_is_said(clicks, items):
     model = MARec(backbone=vae, beta=1.0).fit(clicks, items)
     with pytest.raises(UnsupportedError, match="marec on recvae has no exact explanation"):
         model.explain("u00", "i27")
-    assert torch.isfinite(torch.from_numpy(model.score(model._histories(np.arange(5))))).all()
+    assert torch.isfinite(torch.from_numpy(model.score(model.histories_of(np.arange(5))))).all()
 
 
 def test_backbones_are_chosen_by_name_with_dotted_settings():

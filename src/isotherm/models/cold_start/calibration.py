@@ -12,7 +12,7 @@ import numpy as np
 
 from isotherm.linalg.csr import row_blocks
 from isotherm.linalg.products import products
-from isotherm.models.base import block_size
+from isotherm.memory import users_per_block
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import TopK, hide, top_k
 from isotherm.types import Bools, Float32, Int64, ItemIndex, Scores, UserItems
@@ -40,7 +40,7 @@ def top_items_by(
 ) -> TopK:
     """The same by any scores (n_users, n_columns) of a block of histories."""
     columns, scores = [], []
-    for block in row_blocks(histories, block_size(histories.shape[1])):
+    for block in row_blocks(histories, users_per_block(histories.shape[1])):
         block_scores = np.ascontiguousarray(score(block))
         if hide_seen:
             hide(block_scores, block)

@@ -21,7 +21,8 @@ from isotherm.kernels import kernel
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
 from isotherm.models.base import Recommender
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
+from isotherm.models.scorer import ComparesItems, Contributions, Explains
 from isotherm.progress import stage
 from isotherm.state import Dense
 from isotherm.streams import stream
@@ -45,7 +46,7 @@ class Soft:
     weight: float
 
 
-class IALS(Recommender):
+class IALS(Recommender, ComparesItems, Explains):
     """Matrix factorization by alternating least squares; a user is folded in by one least squares.
 
     factors: d.  l2: λ.  unobserved_weight: w, the weight of every cell with target 0.  exponent: ν, how
@@ -80,10 +81,10 @@ class IALS(Recommender):
         self.iterations = whole("iterations", iterations, 1)
         self.seed = seeded("seed", seed)
 
-    def _memory(self, clicks: Interactions) -> float:
+    def fit_memory(self, clicks: Interactions) -> float:
         return 4.0 * self.factors * (clicks.n_users + clicks.n_items + self.factors)
 
-    def _sizes(self) -> dict[str, int]:
+    def memory_settings(self) -> dict[str, int]:
         return {"factors": self.factors}
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
@@ -197,21 +198,21 @@ class IALS(Recommender):
         scores[:, self.rows_] = users @ self.item_factors_.T
         return scores
 
-    def _nearness(self, column: int) -> Float32:
+    def item_similarities(self, column: int) -> Float32:
         """Cosines of factors."""
         table = np.zeros((self.n_items, self.factors), dtype=np.float32)
         table[self.rows_] = self.item_factors_
         return cosines(table, table[column])
 
-    def _user_vectors(self, user_items: csr_array) -> Float32:
+    def user_vectors(self, user_items: csr_array) -> Float32:
         """Folded-in factors."""
         return self.folded(select_columns(user_items, self.rows_), self.item_factors_)
 
-    def _shares(self, history: csr_array, column: int) -> Float32:
+    def contributions(self, history: csr_array, column: int) -> Contributions:
         """q_j·(wQᵀQ + Σ x q qᵀ + λI)⁻¹·x q_i of each clicked i (Hu et al., §5)."""
         place = np.flatnonzero(self.rows_ == column)
         vector = self.item_factors_[place[0]] if len(place) else np.zeros(self.factors, dtype=np.float32)
-        return self.spread(history, self.rows_, self.item_factors_, vector)
+        return Contributions(self.spread(history, self.rows_, self.item_factors_, vector))
 
     def spread(
         self,

@@ -16,7 +16,7 @@ own evidence (``warm_up``).
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -31,11 +31,9 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns
-from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
-from isotherm.models.finite import solvable
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.kernel_ridge.kernel_weights import learn_weights
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, bands, empty_ridge
 from isotherm.models.kernel_ridge.tuning import (
@@ -52,6 +50,7 @@ from isotherm.models.kernel_ridge.tuning import (
 from isotherm.models.kernel_ridge.warm_up import WarmUp, loudness, newness
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
+from isotherm.models.scorer import AddsItems, Contributions
 from isotherm.parameters import part_of
 from isotherm.progress import Advance, stage
 from isotherm.state import Dense, Inner, Plain
@@ -69,7 +68,7 @@ def _empty_items(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems
     return EncodedItems.empty(model.kernel_.encoded)
 
 
-class KernelRidge(ItemItem):
+class KernelRidge(ItemItem, AddsItems):
     """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
     backbone: EASE.  encoding: the metadata fields, and their vectors.  shrinkage (δ, in units of a field's
@@ -144,8 +143,8 @@ class KernelRidge(ItemItem):
         self.landmarks = whole("landmarks", landmarks, 1)
         self.seed = seeded("seed", seed)
 
-    def _memory(self, clicks: Interactions) -> float:
-        return self.backbone._memory(clicks)
+    def fit_memory(self, clicks: Interactions) -> float:
+        return self.backbone.fit_memory(clicks)
 
     @property
     def n_weights(self) -> int:
@@ -327,20 +326,13 @@ class KernelRidge(ItemItem):
         """Kinds of the item fields in use."""
         return dict(self._fitted().kernel_.kinds_)
 
-    def add_items(self, items: Items) -> Self:
-        """New items get the columns of never-clicked ones: a solve with the kept factor. Returns self.
-
-        Raises ItemsError for items already known.
-        """
-        catalogue = extended_catalogue(self._fitted().items_, items)
+    def append_items(self, items: Items, n_items: int) -> None:
+        """New items get the columns of never-clicked ones: a solve with the kept factor."""
         queries = self.kernel_.encode(items)
-        new = np.arange(len(self.items_), len(catalogue))
-        with solvable(f"{self.name}: add_items"):
-            columns, certainty = self._cold_columns(queries)
-        self.items_ = catalogue
-        self.weights_ = self.weights_.appended(len(catalogue), new, columns)
+        new = np.arange(self.n_items, n_items)
+        columns, certainty = self._cold_columns(queries)
+        self.weights_ = self.weights_.appended(n_items, new, columns)
         self.cold_ = self.cold_.appended(ColdItems(new, queries, certainty))
-        return self
 
     def certainty(self) -> pl.DataFrame:
         """How sure the model is of each never-clicked item: item_id, certainty in [0, 1], surest first.
@@ -364,6 +356,11 @@ class KernelRidge(ItemItem):
         ]
         frame = pl.DataFrame({"field": self.kernel_.terms, "taste": shares[0], "popularity": shares[1]})
         return frame.sort("taste", descending=True, maintain_order=True)
+
+    def contributions(self, history: csr_array, column: int) -> Contributions:
+        """Each click's weight, and what metadata gives to a never-clicked item."""
+        by_click = super().contributions(history, column).by_click
+        return Contributions(by_click, self._by_field(history, column), self._certainty_of(column))
 
     def _certainty_of(self, column: int) -> float | None:
         position, certainty = self.cold_.position(column), self.cold_.certainty

@@ -21,7 +21,7 @@ from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.linalg.ridge_inverse import RidgeInverse
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.state import Inner
 from isotherm.types import Array, Float32
@@ -51,7 +51,7 @@ class EASE(ItemItem):
         self.collective = at_least("collective", collective, 0)
         self.dtype = one_of("dtype", dtype, ("float32", "float64"))
 
-    def _memory(self, clicks: Interactions) -> float:
+    def fit_memory(self, clicks: Interactions) -> float:
         n = clicks.n_items if self.collective else np.count_nonzero(clicks.item_clicks())
         return float(n) ** 2 * np.dtype(self.dtype).itemsize
 

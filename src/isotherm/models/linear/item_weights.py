@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 
 from isotherm.linalg.products import fill_products
 from isotherm.models.base import Recommender
+from isotherm.models.scorer import ComparesItems, Contributions, Explains
 from isotherm.state import Dense, Field, Inner, Plain, Sparse, Stateful
 from isotherm.types import Float32, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Whole
@@ -181,7 +182,7 @@ def _number(name: str) -> int:
     return int(name.removeprefix("blocks."))
 
 
-class ItemItem(Recommender):
+class ItemItem(Recommender, ComparesItems, Explains):
     """Base of the models whose whole knowledge is ``weights_``."""
 
     weights_: Weights
@@ -190,10 +191,10 @@ class ItemItem(Recommender):
         """user_items · weights_, (n_users, n_items) float32."""
         return self.weights_.scores(user_items)
 
-    def _nearness(self, column: int) -> Float32:
+    def item_similarities(self, column: int) -> Float32:
         """The weights of its column: how much a click on each item adds to its score."""
         return self.weights_.column(column)
 
-    def _shares(self, history: UserItems, column: int) -> Float32:
+    def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight."""
-        return self.weights_.shares(history, column)
+        return Contributions(self.weights_.shares(history, column))

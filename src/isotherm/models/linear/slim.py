@@ -33,7 +33,7 @@ from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import select_columns
 from isotherm.linalg.ridge_inverse import RidgeInverse
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.progress import stage
@@ -82,7 +82,7 @@ class SLIM(ItemItem):
         self.tolerance = between("tolerance", tolerance, 0, 1, "()")
         above("l2 / nonclick_weight", self.l2 / self.nonclick_weight, 0)
 
-    def _memory(self, clicks: Interactions) -> float:
+    def fit_memory(self, clicks: Interactions) -> float:
         return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:

@@ -9,7 +9,7 @@ confidence-weighted soft targets of matrix factorization. Inference is the backb
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -30,16 +30,15 @@ from isotherm.features.metadata import (
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.models.base import Recommender
-from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
-from isotherm.models.finite import solvable
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones import BACKBONES, aligned, check
 from isotherm.models.marec.backbones.base import Aligned, Alignment, OnWeights, Rehearsal
 from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity, Siamese
 from isotherm.models.marec.field_weights import normal_equations
+from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains
 from isotherm.parameters import part_of, shown
 from isotherm.state import Dense, Field, Inner, Plain, Size
 from isotherm.types import Array, Float32, Float64, Int64
@@ -64,7 +63,7 @@ class _Trial:
     learned: bool  #: whether the embedding is learned, and so without the hidden items
 
 
-class MARec(Recommender):
+class MARec(Recommender, ComparesItems, Explains, AddsItems):
     """A backbone whose cold and rare columns are aligned with item metadata.
 
     backbone: EASE (eq. 9), SLIM (eq. 10), IALS, MultVAE, MultDAE or RecVAE (eq. 7), with its settings; a name
@@ -129,12 +128,12 @@ class MARec(Recommender):
         self.embedding = part_of(self, "embedding", embedding, Identity)
         self.seed = seeded("seed", seed)
 
-    def _memory(self, clicks: Interactions) -> float:
-        memory: float = self.backbone._memory(clicks) + self.embedding.memory()
+    def fit_memory(self, clicks: Interactions) -> float:
+        memory: float = self.backbone.fit_memory(clicks) + self.embedding.memory()
         return memory
 
-    def _sizes(self) -> dict[str, int]:
-        parts = {"backbone": self.backbone._sizes(), "embedding": self.embedding.sizes()}
+    def memory_settings(self) -> dict[str, int]:
+        parts = {"backbone": self.backbone.memory_settings(), "embedding": self.embedding.sizes()}
         return {f"{part}.{name}": size for part, sizes in parts.items() for name, size in sizes.items()}
 
     @property
@@ -298,41 +297,37 @@ class MARec(Recommender):
         """Scores (n_users, n_items) float32 of the aligned backbone."""
         return self.aligned_.score(user_items)
 
-    def _nearness(self, column: int) -> Float32:
+    def item_similarities(self, column: int) -> Float32:
         """As the backbone has it."""
         return self.aligned_.nearness(column)
 
-    def _user_vectors(self, user_items: csr_array) -> Float32 | csr_array:
+    def user_vectors(self, user_items: csr_array) -> Float32 | csr_array:
         """As the backbone has it."""
         return self.aligned_.user_vectors(user_items)
 
-    def _shares(self, history: csr_array, column: int) -> Float32:
-        """As the backbone has it."""
+    def contributions(self, history: csr_array, column: int) -> Contributions:
+        """As the backbone has it. Raises UnsupportedError for a backbone that has none."""
         if not self.aligned_.explains:
             raise UnsupportedError(f"marec on {self.backbone.name} has no exact explanation of a score")
-        return self.aligned_.shares(history, column)
+        return Contributions(self.aligned_.shares(history, column), self._by_field(history, column))
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
         """Kinds of the item fields in use."""
         return dict(self._fitted().similarity_.kinds_)
 
-    def add_items(self, items: Items) -> Self:
-        """New items get the columns that a refit would give them, from metadata alone. Returns self.
+    def append_items(self, items: Items, n_items: int) -> None:
+        """New items get the columns that a refit would give them, from metadata alone.
 
-        Held meanwhile: encoders, μ, β and the click threshold. Raises ItemsError for items already known.
+        Held meanwhile: encoders, μ, β and the click threshold.
         """
-        catalogue = extended_catalogue(self._fitted().items_, items)
         queries = self.similarity_.encode(items)
-        new = np.arange(len(self.items_), len(catalogue))
+        new = np.arange(self.n_items, n_items)
         features = self._features(queries) if self.aligned_.wants_features else None
-        with solvable(f"{self.name}: add_items"):
-            columns = self.aligned_.columns(self._similarities(queries), features)
-        self.aligned_.append(len(catalogue), new, self.aligned_.strengthened(columns, self.beta_))
-        self.items_ = catalogue
+        columns = self.aligned_.columns(self._similarities(queries), features)
+        self.aligned_.append(n_items, new, self.aligned_.strengthened(columns, self.beta_))
         self.cold_ = np.concatenate([self.cold_, new])
         self.cold_encoded_ = EncodedItems.stacked([self.cold_encoded_, queries])
-        return self
 
     def importance(self) -> pl.DataFrame:
         """What in the metadata predicts clicks: field, with (the pair's other field or null), weight μ."""

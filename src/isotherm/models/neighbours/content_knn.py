@@ -1,7 +1,7 @@
 """Nearest neighbours on metadata: the plain baseline for brand-new items."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array, hstack, vstack
@@ -11,10 +11,10 @@ from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
-from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import nearest, stacked
+from isotherm.models.scorer import AddsItems
 from isotherm.parameters import part_of
 from isotherm.state import Inner, Plain
 from isotherm.types import Array
@@ -22,7 +22,7 @@ from isotherm.types import Array
 _BAND = 512
 
 
-class ContentKNN(ItemItem):
+class ContentKNN(ItemItem, AddsItems):
     """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
 
     Parameters:
@@ -77,9 +77,8 @@ class ContentKNN(ItemItem):
         """Kinds of the item fields in use."""
         return dict(self._fitted().similarity_.kinds_)
 
-    def add_items(self, items: Items) -> Self:
+    def append_items(self, items: Items, n_items: int) -> None:
         """New items get neighbours among the known ones; the known ones keep theirs."""
-        catalogue = extended_catalogue(self._fitted().items_, items)
         queries = self.similarity_.encode(items)
         columns = self._nearest(self.similarity_.index(self.encoded_), queries, None).T
         old, new = self.weights_.matrix.shape[0], len(items)
@@ -87,5 +86,3 @@ class ContentKNN(ItemItem):
         nothing = csr_array((new, old + new), dtype=np.float32)
         self.weights_ = SparseWeights(csr_array(vstack([wide, nothing], format="csr")))
         self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
-        self.items_ = catalogue
-        return self

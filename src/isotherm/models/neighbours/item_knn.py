@@ -7,7 +7,7 @@ import numpy as np
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosine
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import nearest, stacked
 from isotherm.state import Inner

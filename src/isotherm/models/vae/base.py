@@ -16,8 +16,9 @@ from isotherm.folders import RUN, check_folder
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
-from isotherm.models.fit_options import FitOptions
+from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.scorer import ComparesItems
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import logits, posteriors
@@ -47,7 +48,7 @@ _PROGRESS = {"epoch": Whole(), "best_epoch": Whole(), "best": Number()}
 _LOOKED_AT = 256  # users whose scores are looked at when training is done
 
 
-class VAERecommender(Recommender):
+class VAERecommender(Recommender, ComparesItems):
     """Base of the models whose knowledge is an encoder and a decoder.
 
     Subclasses say what the network is and of which phases an epoch is made.
@@ -114,12 +115,12 @@ class VAERecommender(Recommender):
         finally:
             del self._guide
 
-    def _memory(self, clicks: Interactions) -> float:
+    def fit_memory(self, clicks: Interactions) -> float:
         weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
         weights += clicks.n_items * self.latent * bool(self.anchors.weight)
         return 2 * 4 * weights  # with the optimiser's moments
 
-    def _sizes(self) -> dict[str, int]:
+    def memory_settings(self) -> dict[str, int]:
         return {"hidden": self.hidden, "latent": self.latent}
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
@@ -238,12 +239,12 @@ class VAERecommender(Recommender):
         found = logits(self.network_, user_items)
         return found if self.skip_ is None else self.skip_.add_to(found, user_items)
 
-    def _nearness(self, column: int) -> Float32:
+    def item_similarities(self, column: int) -> Float32:
         """Cosines of weights in the last layer."""
         weights = self.network_.last.weight.detach().numpy()
         return cosines(weights, weights[column])
 
-    def _user_vectors(self, user_items: csr_array) -> Float32:
+    def user_vectors(self, user_items: csr_array) -> Float32:
         """Means of the posteriors."""
         return posteriors(self.network_, user_items)[0]
 

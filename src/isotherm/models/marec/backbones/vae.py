@@ -24,7 +24,7 @@ from isotherm.data import Interactions
 from isotherm.errors import ParameterError
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import row_blocks, select_columns
-from isotherm.models.base import block_size
+from isotherm.memory import users_per_block
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
 from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, Vectors
 from isotherm.models.vae.base import VAERecommender
@@ -131,7 +131,7 @@ class AlignedNetwork(Aligned):
             rng = stream(self.backbone.seed, "users for new rows")
             clicked = np.sort(rng.choice(clicked, _MOST_USERS, replace=False))
         self.guesses = user_items[clicked]
-        blocks = list(row_blocks(self.guesses, block_size(self.n_warm)))
+        blocks = list(row_blocks(self.guesses, users_per_block(self.n_warm)))
         self.hidden = np.concatenate([self._hidden(block) for block in blocks])
         normalizers = np.concatenate(
             [_log_sum(self._logits(hidden)) for hidden in np.array_split(self.hidden, len(blocks))]

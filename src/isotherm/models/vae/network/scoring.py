@@ -5,7 +5,7 @@ import torch
 from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import row_blocks
-from isotherm.models.histories import checked_block
+from isotherm.models.requests.histories import checked_block
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.layers import Network, masked, normalised
 from isotherm.types import Float32

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from isotherm.errors import ParameterError, TrainingError
 from isotherm.launcher import launched
-from isotherm.models.catalogue import part
 from isotherm.models.vae.network.batch import Batch, gathered
 from isotherm.models.vae.network.item_table import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.models.vae.network.layers import Network, masked, normalised
@@ -32,6 +31,7 @@ from isotherm.models.vae.training.devices import chosen_device, chosen_precision
 from isotherm.models.vae.training.interrupt import Interrupt, waiting_interrupt
 from isotherm.models.vae.training.settings import Training
 from isotherm.progress import set_status
+from isotherm.state import arrays_under
 from isotherm.streams import stream
 from isotherm.types import Array
 from isotherm.untrusted import Each, Number, Whole
@@ -393,7 +393,7 @@ class Trainer:
 
     def _load_learned(self, arrays: dict[str, Tensor]) -> None:
         for name, module in {"network": self.network, **self.beside}.items():
-            module.load_state_dict(part(arrays, f"{name}/"))
+            module.load_state_dict(arrays_under(arrays, f"{name}/"))
         for table in self._tables:
             if table.adam:
                 table.adam.renew()
@@ -427,10 +427,10 @@ class Trainer:
             return False
         arrays, document = found
         self.progress = Progress(**document["progress"])
-        self._load_learned(part(arrays, "now/"))
-        self.best = {name: array.to(self.device) for name, array in part(arrays, "best/").items()}
+        self._load_learned(arrays_under(arrays, "now/"))
+        self.best = {name: array.to(self.device) for name, array in arrays_under(arrays, "best/").items()}
         for name, parameter in zip(self._names, self._learning, strict=True):
-            state = part(arrays, f"adam/{name}/")
+            state = arrays_under(arrays, f"adam/{name}/")
             if state:
                 self.optimiser.state[parameter] = {
                     key: array if key == "step" and self.device.type == "cpu" else array.to(self.device)
@@ -439,7 +439,7 @@ class Trainer:
         steps = list(document["table_steps"])
         for number, table in enumerate(self._tables):
             if table.adam:
-                state = part(arrays, f"table/{number}/")
+                state = arrays_under(arrays, f"table/{number}/")
                 table.adam.moment.copy_(state["moment"])
                 table.adam.square.copy_(state["square"])
                 table.adam.steps = steps.pop(0)

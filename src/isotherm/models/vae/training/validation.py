@@ -11,7 +11,7 @@ from isotherm.data import Interactions
 from isotherm.data.splits import positions
 from isotherm.errors import ParameterError
 from isotherm.linalg.csr import binary, filter_entries, row_blocks, rows_of
-from isotherm.models.base import block_size
+from isotherm.memory import users_per_block
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
 from isotherm.ranking.topk import hide, top_k
 from isotherm.streams import stream
@@ -85,7 +85,7 @@ class Validation:
         """The same of several models in one pass.  scores: each one's scores of a block, in one order."""
         k = min(k, self.targets.shape[1])
         lists = []
-        for block in row_blocks(self.histories, block_size(self.targets.shape[1])):
+        for block in row_blocks(self.histories, users_per_block(self.targets.shape[1])):
             tops = []
             for found in scores(block):
                 hide(found, block)

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import coo_array, csc_array, csr_array, csr_matrix
 
 from isotherm.errors import InteractionsError
-from isotherm.models.histories import checked_block
+from isotherm.models.requests.histories import checked_block
 
 X = np.array([[0, 1, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]], dtype=np.float32)
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "dia", "bsr"]

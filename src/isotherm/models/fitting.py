@@ -1,0 +1,126 @@
+"""What fit is given and how it is checked: data, options, weights, and systems that cannot be solved."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isotherm.checks import folder_name
+from isotherm.data import Interactions, Items
+from isotherm.errors import InteractionsError, ParameterError, ScoreError, TrainingError
+from isotherm.models.catalogue import over_catalogue
+from isotherm.types import Float32
+
+if TYPE_CHECKING:
+    from isotherm.models.scorer import Scorer
+
+_LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over millions of users, fit into float32
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a model that trains in steps takes: the VAEs, and mmr around one of them.
+
+    Parameters:
+        valid (Interactions or None; default None): clicks for early stopping. Of users that the training
+            clicks know they are what to find; of other users four fifths are history and the rest is to find.
+        run_dir (a folder or None; default None): where checkpoints and the log are kept; a run that was cut
+            off there goes on where it was.
+    """
+
+    valid: Interactions | None = None
+    run_dir: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.valid is not None:
+            check_data("valid", self.valid, Interactions)
+        folder_name("run_dir", self.run_dir)
+
+    def accepted_by(self, model: "Scorer") -> "FitOptions":
+        """These for a model that takes them, none for another: how models are compared on one split."""
+        return self if model.trains_in_steps else NO_OPTIONS
+
+
+NO_OPTIONS = FitOptions()
+
+
+def checked_options(model: "Scorer", options: FitOptions | None) -> FitOptions:
+    """The options of a fit, NO_OPTIONS for None. Raises ParameterError where the model takes none."""
+    if options is None:
+        return NO_OPTIONS
+    if not isinstance(options, FitOptions):
+        given = type(options).__name__
+        raise ParameterError(f"options must be FitOptions(valid=…, run_dir=…), not {given}")
+    if options.valid is not None or options.run_dir is not None:
+        check_trains_in_steps(model)
+    return options
+
+
+def check_trains_in_steps(model: "Scorer") -> None:
+    """Raise ParameterError where ``model`` does not train in steps, and so takes no options."""
+    if not model.trains_in_steps:
+        raise ParameterError(
+            f"FitOptions, --valid and --run-dir are for models that train in steps; {model.name} does not"
+        )
+
+
+def training_data(
+    model: "Scorer", clicks: Interactions, items: Items | None
+) -> tuple[Interactions, Items | None]:
+    """Clicks over the whole catalogue, and the item table in the order of their columns.
+
+    Raises ParameterError for what is no data, no clicks, or no item table where the model needs one;
+    ItemsError where the table lacks a clicked item; InteractionsError for weights beyond float32.
+    """
+    check_data("clicks", clicks, Interactions)
+    if items is not None:
+        check_data("items", items, Items)
+    if not clicks.n_clicks:
+        raise ParameterError(f"{model.name}: 0 clicks to fit on")
+    if items is not None:
+        clicks, items = over_catalogue(clicks, items)
+    elif model.needs_items:
+        raise ParameterError(f"{model.name} needs an item table: fit(clicks, items), or --items")
+    _check_weights(clicks.matrix.data)
+    return clicks, items
+
+
+def check_data(what: str, data: Any, kind: type) -> None:
+    """That ``data`` is Interactions or Items, as ``kind`` says. Raises ParameterError with the cure."""
+    if isinstance(data, kind):
+        return
+    given, wanted = type(data).__name__, kind.__name__
+    if isinstance(data, Interactions | Items):
+        cure = "clicks come first, items second: fit(clicks, items)"
+    else:
+        cure = f"give {wanted}.from_frame(…) or {wanted}.read(…)"
+    raise ParameterError(f"{what} must be {wanted}, not {given}; {cure}")
+
+
+def _check_weights(weights: Float32) -> None:
+    """Raise InteractionsError where float32 cannot add up the squares of click weights."""
+    low, high = float(weights.min()), float(weights.max())
+    if low < _LEAST or high > _LARGEST:
+        raise InteractionsError(
+            f"click weights go from {low:.3g} to {high:.3g}, and models compute in float32: scale them so "
+            f"that they lie between {_LEAST:g} and {_LARGEST:g}, or leave them out"
+        )
+
+
+@contextmanager
+def solvable(what: str) -> Iterator[None]:
+    """Raise TrainingError, with the cure, where ``what`` meets a system that cannot be solved.
+
+    NumPy's warnings of an overflow are not shown: what is learned is checked to be finite, and that is said.
+    """
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
+    except (ArithmeticError, np.linalg.LinAlgError, ScoreError) as cause:
+        raise TrainingError(
+            f"{what} met a system that float32 cannot solve ({cause}): give settings nearer to "
+            "their defaults, raise the regularization (l2), or bring the click weights nearer to each other"
+        ) from cause

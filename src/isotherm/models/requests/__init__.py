@@ -1,0 +1,11 @@
+"""How a model is asked and answers: ids become rows and histories, scores become lists and frames of ids.
+
+ids              ids as callers give them: lists, columns, one id; matched with the model's
+histories        checked CSR blocks of click histories
+requested        the users or histories to answer, as rows
+item_filter      which items may be shown
+scores           scores of histories, popular items for empty ones; scores of pairs
+recommendations  the k best items of each requested history
+similar          the nearest items or users
+explanation      why a user is shown an item
+"""

@@ -1,0 +1,37 @@
+"""Scores of click histories: the model's, and the items' numbers of clicks where a history is empty."""
+
+import numpy as np
+import polars as pl
+
+from isotherm.memory import users_per_block
+from isotherm.models.scorer import Scorer
+from isotherm.progress import stage
+from isotherm.types import Int64, ItemIndex, Scores, UserItems
+
+
+def scores_or_popularity(model: Scorer, histories: UserItems) -> Scores:
+    """Scores of a block of histories; of an empty one the items' numbers of clicks."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused where it is ranked
+        scores = model._score(histories)
+    empty = np.diff(histories.indptr) == 0
+    if empty.any():
+        scores[empty] = np.bincount(model.clicks_.indices, minlength=model.n_items)
+    return scores
+
+
+def score_pairs(model: Scorer, rows: Int64, columns: ItemIndex) -> pl.DataFrame:
+    """user_id, item_id and score of each pair of a fitted user's row and an item's column, as given."""
+    users, user_of = np.unique(rows, return_inverse=True)
+    by_user = np.argsort(user_of, kind="stable")
+    scores = np.empty(len(rows), dtype=np.float32)
+    size = users_per_block(model.n_items)
+    with stage("score", len(users)) as advance:
+        for first in range(0, len(users), size):
+            block = model.histories_of(users[first : first + size])
+            begin, end = np.searchsorted(user_of[by_user], [first, first + size])
+            pairs = by_user[begin:end]
+            scores[pairs] = scores_or_popularity(model, block)[user_of[pairs] - first, columns[pairs]]
+            advance(block.shape[0])
+    return pl.DataFrame(
+        {"user_id": model.users_.take(rows), "item_id": model.items_.take(columns), "score": scores}
+    )

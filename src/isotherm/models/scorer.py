@@ -1,0 +1,153 @@
+"""What a model writes: how it learns from a matrix of clicks, scores rows of it, and what it can do beyond.
+
+Here are rows and columns only; ``base`` makes ids, lists and frames of them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from scipy.sparse import csr_array
+
+from isotherm.data import IdMap, Interactions, Items
+from isotherm.data.items import Kind
+from isotherm.errors import NotFittedError
+from isotherm.linalg.csr import filter_entries, rows_of
+from isotherm.models.fitting import FitOptions
+from isotherm.parameters import shown
+from isotherm.ranking.topk import TopK, top_k_each
+from isotherm.state import Arrays, Stateful, restore, saved
+from isotherm.types import Array, Bools, Float32, Scores, UInt64, UserItems
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What the score of one item for one history is the sum of.
+
+    by_click: (n_clicks,) in the order of the history.  by_field: field, share, for an item that is known by
+    its metadata only.  certainty: in [0, 1], how much of such an item its metadata explains.
+    """
+
+    by_click: Float32
+    by_field: pl.DataFrame | None = None
+    certainty: float | None = None
+
+
+class Scorer(Stateful, ABC):
+    """A model by rows and columns.
+
+    Hyper-parameters are the keyword arguments of ``__init__``. Learned state ends in ``_`` and is declared in
+    ``learned`` (see ``isotherm.state``), from which saving, loading and the checks of both follow.
+    """
+
+    name: ClassVar[str]
+    #: whether fit needs an item table
+    needs_items: ClassVar[bool] = False
+
+    users_: IdMap
+    items_: IdMap  #: the catalogue: the items of the fit, then added ones
+    clicks_: UserItems  #: (n_users, n_items) what each user clicked, as fitted
+
+    @property
+    def trains_in_steps(self) -> bool:
+        """Whether fit takes options: clicks for early stopping and a folder for checkpoints."""
+        return False
+
+    @abstractmethod
+    def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+        """Learn; ``items``, if given, is in the order of the columns of ``clicks``."""
+
+    def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+        """Learn on a newer log; a model that holds something overrides this."""
+        self._fit(clicks, items, options)
+
+    def fit_memory(self, clicks: Interactions) -> float:
+        """Bytes that fit holds at least, of what settings or pairs of items make large."""
+        return 0
+
+    def memory_settings(self) -> dict[str, int]:
+        """The settings by which that memory grows, dotted."""
+        return {}
+
+    @abstractmethod
+    def _score(self, user_items: UserItems) -> Scores:
+        """Scores of a block that ``checked_block`` has passed; at least one row."""
+
+    def rank(
+        self, scores: Scores, k: int, candidate_sets: Sequence[Bools | None], tie_seeds: UInt64 | None = None
+    ) -> list[TopK]:
+        """The list of each row of scores in each set of candidates: what ``recommend`` and evaluation show.
+
+        The arguments and what is returned are those of ``top_k_each``: the k best scores. A re-ranker chooses
+        otherwise; of two lists of different k the shorter must be the beginning of the longer.
+        """
+        return top_k_each(scores, k, candidate_sets, tie_seeds)
+
+    def user_vectors(self, user_items: UserItems) -> Float32 | csr_array:
+        """What users are compared by, (n_users, width): where there is no latent space, their histories."""
+        return user_items
+
+    @property
+    def item_kinds(self) -> dict[str, Kind]:
+        """Kinds of the item fields in use: what a table for ``add_items`` should be read with."""
+        return {}
+
+    @property
+    def n_items(self) -> int:
+        """Items of the catalogue, added ones included."""
+        return len(self._fitted().items_)
+
+    def histories_of(self, rows: Array) -> UserItems:
+        """Click histories of the fitted users at ``rows``, over the catalogue; of row -1, an empty one."""
+        block = self.clicks_[np.maximum(rows, 0)]
+        if (rows < 0).any():
+            block = filter_entries(block, (rows >= 0)[rows_of(block)])
+        return csr_array((block.data, block.indices, block.indptr), shape=(len(rows), self.n_items))
+
+    def _fitted(self) -> Self:
+        if not hasattr(self, "items_"):
+            raise NotFittedError(f"{self.name} is not fitted yet; call fit(clicks, items) first")
+        return self
+
+    def state(self) -> tuple[Arrays, dict[str, Any]]:
+        """Arrays by name, and plain JSON, of what was learned. DamagedError where it is not as declared."""
+        return saved(self, self.sizes())
+
+    def restore(self, arrays: Arrays, document: Mapping[str, Any]) -> None:
+        """The inverse of ``state``, for a model that has its ids and clicks. Raises DamagedError."""
+        restore(self, arrays, document, self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """What declarations count in."""
+        n_users, n_fitted = self.clicks_.shape
+        return {"n_users": int(n_users), "n_items": len(self.items_), "n_fitted": int(n_fitted)}
+
+    def __repr__(self) -> str:
+        return shown(self)
+
+
+class ComparesItems(ABC):
+    """A model that says how similar items are."""
+
+    @abstractmethod
+    def item_similarities(self, column: int) -> Float32:
+        """The similarity of each item to the one at ``column``, (n_items,)."""
+
+
+class Explains(ABC):
+    """A model whose score of an item is a sum over the clicks of the history."""
+
+    @abstractmethod
+    def contributions(self, history: UserItems, column: int) -> Contributions:
+        """What the score of the item at ``column`` is the sum of.  history: (1, n_items), not empty."""
+
+
+class AddsItems(ABC):
+    """A model that can score new items by their metadata alone."""
+
+    @abstractmethod
+    def append_items(self, items: Items, n_items: int) -> None:
+        """Take the items, new ones all, as the last columns of a catalogue of ``n_items``."""
