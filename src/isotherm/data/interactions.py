@@ -18,7 +18,15 @@ from isotherm.data.ids import IdMap
 from isotherm.data.stored import is_stored, opened, store
 from isotherm.data.tables import Source, read_tables, table_of
 from isotherm.errors import InteractionsError, brief, shown_path
-from isotherm.linalg.csr import filter_entries, index_pointers, row_blocks, rows_of
+from isotherm.linalg.csr import (
+    column_counts,
+    filter_entries,
+    index_pointers,
+    row_blocks,
+    rows_of,
+    take_rows,
+    with_data,
+)
 from isotherm.types import Array, Bools, Float32, Int64
 
 
@@ -169,7 +177,7 @@ class Interactions:
 
     def item_clicks(self) -> Int64:
         """Number of users who clicked each item, (n_items,)."""
-        return np.bincount(self.matrix.indices, minlength=self.n_items)
+        return column_counts(self.matrix)
 
     def click_users(self) -> Int64:
         """User row of each click, in the order of ``matrix.data``."""
@@ -183,12 +191,10 @@ class Interactions:
 
     def take_users(self, rows: Array) -> "Interactions":
         """Only these user rows, in this order; all items stay."""
-        lengths = np.diff(self.matrix.indptr)[rows]
-        entries = np.repeat(self.matrix.indptr[:-1][rows] - index_pointers(lengths)[:-1], lengths)
-        entries = entries + np.arange(lengths.sum())
+        matrix, entries = take_rows(self.matrix, rows)
         times = None if self.timestamps is None else self.timestamps.gather(entries)
         users = IdMap(self.users.take(rows))
-        return replace(self, users=users, matrix=self.matrix[rows], timestamps=times, notes={})
+        return replace(self, users=users, matrix=matrix, timestamps=times, notes={})
 
     def among(self, users: IdMap, items: IdMap) -> "Interactions":
         """The same clicks in the rows and columns of ``users`` and ``items``, which must hold all of them."""
@@ -285,7 +291,7 @@ def _checked_matrix(matrix: Any) -> csr_array:
     bad = ~np.isfinite(weights) | (weights == 0)
     if bad.any():
         raise InteractionsError(f"the matrix: the weight {exact.data[bad][0]:g} {BEYOND_FLOAT32}")
-    return csr_array((weights, exact.indices, exact.indptr), shape=exact.shape)
+    return with_data(exact, weights)
 
 
 def _given_ids(ids: Any, n: int, what: str) -> IdMap:

@@ -15,7 +15,7 @@ from isotherm.checks import between, seeded, whole
 from isotherm.data.ids import IdMap
 from isotherm.data.interactions import Interactions
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
-from isotherm.linalg.csr import binary, rows_of
+from isotherm.linalg.csr import binary, ranks_within, rows_of, widen
 from isotherm.types import Array, Bools, Int64
 
 
@@ -47,9 +47,7 @@ class Split:
         """The same split over more items: ``items`` begins with those of the split, in their order."""
 
         def wide(matrix: csr_array) -> csr_array:
-            return csr_array(
-                (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], len(items))
-            )
+            return widen(matrix, len(items))
 
         def over_items(log: Interactions) -> Interactions:
             return replace(log, items=items, matrix=wide(log.matrix))
@@ -283,14 +281,10 @@ def column_positions(
 
 def _places(groups: Array, rng: np.random.Generator, timestamps: pl.Series | None) -> Int64:
     """Each click's place, from 0, in its group's order (by time, else at random)."""
-    keys = [rng.random(len(groups))]
-    if timestamps is not None:
-        keys.append(timestamps.to_physical().to_numpy())
-    order = np.lexsort([*keys, groups])
-    starts = np.concatenate([[0], np.cumsum(np.bincount(groups))])
-    place = np.empty(len(groups), dtype=np.int64)
-    place[order] = np.arange(len(groups)) - starts[groups[order]]
-    return place
+    lots = rng.random(len(groups))
+    if timestamps is None:
+        return ranks_within(groups, lots)
+    return ranks_within(groups, timestamps.to_physical().to_numpy(), lots)
 
 
 def _sampled(split: Split, n: int, rng: np.random.Generator) -> Int64:

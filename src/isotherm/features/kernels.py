@@ -19,6 +19,7 @@ from isotherm.features.encoders import Encoded, Vectors
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata import MEANING, EncodedItems, MetadataSimilarity
 from isotherm.features.similarity import Closeness, SparseProducts, squared_norms
+from isotherm.linalg.csr import scale_rows
 from isotherm.state import Dense, Field, Plain, Stateful
 from isotherm.types import Float32, Float64
 from isotherm.untrusted import DamagedError, Each, Number
@@ -239,8 +240,7 @@ def _scaled(vectors: Vectors, shrinkage: float) -> Vectors:
     """Each vector over √(its squared norm + δ); a zero vector stays one."""
     scale = 1 / np.sqrt(np.maximum(squared_norms(vectors) + np.float32(shrinkage), 1e-30))
     if isinstance(vectors, csr_array):
-        data = vectors.data * np.repeat(scale, np.diff(vectors.indptr))
-        return csr_array((data, vectors.indices, vectors.indptr), shape=vectors.shape)
+        return scale_rows(vectors, scale)
     return vectors * scale[:, None]
 
 

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, hstack
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError
 from isotherm.features.encoders import ENCODERS, CategoryEncoder
+from isotherm.linalg.csr import with_data
 from isotherm.untrusted import Choice, Distinct, Each, expect
 
 _KINDS: tuple[Kind, ...] = ("categories", "tags")
@@ -114,7 +115,6 @@ class ItemProfiles:
 def _normalized(matrix: csr_array, norm: Literal["l1", "l2"]) -> csr_array:
     """Rows of non-negative entries that sum to 1, or are of unit length; a row without any stays so."""
     powers = matrix.data if norm == "l1" else matrix.data**2
-    sums = csr_array((powers, matrix.indices, matrix.indptr), shape=matrix.shape).sum(axis=1)
+    sums = with_data(matrix, powers).sum(axis=1)
     sizes = np.asarray(sums).ravel() if norm == "l1" else np.sqrt(np.asarray(sums).ravel())
-    data = matrix.data / np.repeat(sizes, np.diff(matrix.indptr))
-    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return with_data(matrix, matrix.data / np.repeat(sizes, np.diff(matrix.indptr)))

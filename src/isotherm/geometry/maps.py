@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils.extmath import randomized_svd
 
 from isotherm.data import Items
-from isotherm.linalg.csr import binary
+from isotherm.linalg.csr import binary, column_counts
 from isotherm.streams import stream, stream_seed
 from isotherm.types import Float32, Float64, Int64, Strings
 
@@ -61,7 +61,7 @@ def choose_map_users(
         group[chosen] = f"about {np.median(lengths[chosen]):.0f} clicks"
     others = order[group[order] == ""][:_MORE]
     rows = np.sort(np.concatenate([np.flatnonzero(group != ""), others]))
-    popular = np.argsort(-np.bincount(histories.indices, minlength=histories.shape[1]), kind="stable")
+    popular = np.argsort(-column_counts(histories), kind="stable")
     shown = popular[: min(_ANCHORS, histories.shape[1])]
     taste = _tastes(histories, rows, titles, items, seed)
     return MapUsers(rows, group[rows], taste, shown, [titles[i] for i in shown])

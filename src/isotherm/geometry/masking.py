@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 
 from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
-from isotherm.linalg.csr import binary, rows_of
+from isotherm.linalg.csr import binary, rows_of, with_data
 from isotherm.models.vae.base import VAERecommender
 from isotherm.progress import stage
 from isotherm.streams import stream
@@ -185,10 +185,7 @@ def fit_anchors(means: Float32, histories: csr_array) -> Float32:
     e_i is the mean of μ_u over the users of i, each weighed by 1/|S_u|.
     """
     lengths = np.diff(histories.indptr)
-    weights = csr_array(
-        ((1.0 / lengths)[rows_of(histories)].astype(np.float32), histories.indices, histories.indptr),
-        shape=histories.shape,
-    )
+    weights = with_data(histories, (1.0 / lengths)[rows_of(histories)].astype(np.float32))
     totals = np.asarray(weights.sum(axis=0)).ravel()
     return np.asarray((weights.T @ means) / np.maximum(totals, 1e-12)[:, None], dtype=np.float32)
 

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array, vstack
 
 from isotherm.geometry.distances import nearest_users
 from isotherm.geometry.posteriors import Posteriors
-from isotherm.linalg.csr import binary, filter_entries, rows_of
+from isotherm.linalg.csr import binary, filter_entries, ranks_within, rows_of
 from isotherm.streams import stream
 from isotherm.types import Int64, Strings
 
@@ -94,10 +94,7 @@ def subsample_histories(histories: csr_array, probes: Int64, seed: int = 0) -> c
     lengths, rows = np.diff(whole.indptr), rows_of(whole)
     wanted = np.maximum(np.rint(np.tile(TWINS, len(probes)) * lengths), 1)
     lots = stream(seed, "twins").random(whole.nnz)
-    order = np.lexsort((lots, rows))
-    place = np.empty(whole.nnz, np.int64)
-    place[order] = np.arange(whole.nnz) - np.repeat(whole.indptr[:-1], lengths)
-    return filter_entries(whole, place < wanted[rows])
+    return filter_entries(whole, ranks_within(rows, lots) < wanted[rows])
 
 
 def stacked(histories: csr_array, more: csr_array) -> csr_array:

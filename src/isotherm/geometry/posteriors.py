@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
 from isotherm.errors import InteractionsError, UnsupportedError
-from isotherm.linalg.csr import filter_entries
+from isotherm.linalg.csr import move_entries
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import posteriors
@@ -82,11 +82,7 @@ def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, Int64]:
     """
     check_latent(model)
     columns = model.items_.rows(clicks.items.values)
-    kept = filter_entries(clicks.matrix, columns[clicks.matrix.indices] >= 0)
-    matrix = csr_array(
-        (kept.data, columns[kept.indices].astype(np.int32), kept.indptr),
-        shape=(clicks.n_users, model.n_items),
-    )
+    matrix = move_entries(clicks.matrix, columns[clicks.matrix.indices], model.n_items)
     matrix.sort_indices()
     rows = np.flatnonzero(np.diff(matrix.indptr))
     if len(rows) < _FEWEST:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.kernels import kernel
+from isotherm.linalg.csr import entries_by_column
 from isotherm.threads import run_bands
 from isotherm.types import Array
 
@@ -23,10 +24,10 @@ def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32) -> 
     total = np.zeros((n_items, n_items), dtype=dtype)
     for block in blocks:
         # where each click stands in the CSR, item by item: from there on lie the columns past the diagonal
-        place = csr_array((np.arange(block.nnz), block.indices, block.indptr), shape=block.shape).tocsc()
+        entries = entries_by_column(block)
         run_bands(
             _add_upper_rows, n_items,
-            place.indptr, place.indices, place.data, block.indptr, block.indices, block.data, total,
+            entries.indptr, entries.indices, entries.data, block.indptr, block.indices, block.data, total,
             smallest=16,
         )  # fmt: skip
     mirror_upper(total)
@@ -44,7 +45,7 @@ def _add_upper_rows(
     last: int,
     item_starts: Array,
     item_users: Array,
-    item_places: Array,
+    item_entries: Array,
     starts: Array,
     items: Array,
     weights: Array,
@@ -53,9 +54,9 @@ def _add_upper_rows(
     for i in range(first, last):
         row = total[i]
         for c in range(item_starts[i], item_starts[i + 1]):
-            place = item_places[c]
-            weight = weights[place]
-            for p in range(place, starts[item_users[c] + 1]):
+            entry = item_entries[c]
+            weight = weights[entry]
+            for p in range(entry, starts[item_users[c] + 1]):
                 row[items[p]] += weight * weights[p]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.linalg.csr import row_blocks
+from isotherm.linalg.csr import pack, row_blocks
 from isotherm.ranking.metrics import PerUser
 from isotherm.types import Bools, Float64, Int32
 
@@ -64,8 +64,7 @@ def _described(vectors: csr_array) -> Bools:
 def _lists(columns: Int32, described: Bools) -> csr_array:
     """(n_users, n_items) CSR with a 1 for each item of a list that has metadata."""
     kept = (columns >= 0) & described[columns]
-    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    return csr_array((np.ones(starts[-1]), columns[kept], starts), shape=(len(columns), len(described)))
+    return pack(kept, columns, np.ones(kept.shape), len(described))
 
 
 def _means(weights: csr_array, shares: csr_array, size: int) -> Iterator[Float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isotherm.linalg.csr import filter_entries, select_columns
+from isotherm.linalg.csr import column_counts, filter_entries, select_columns
 from isotherm.types import Int64, ItemIndex, UserItems
 
 HIDDEN_SHARE = 0.2  # of items, and of the other items' clicks: hidden clicks of both kinds count alike
@@ -41,7 +41,7 @@ class PseudoColdSplit:
         hidden = np.sort(rng.permutation(n_items)[: max(1, round(HIDDEN_SHARE * n_items))])
         held_out = np.isin(user_items.indices, hidden) | (rng.random(user_items.nnz) < HIDDEN_SHARE)
         train, targets = filter_entries(user_items, ~held_out), filter_entries(user_items, held_out)
-        kept = np.flatnonzero(np.bincount(train.indices, minlength=n_items))
+        kept = np.flatnonzero(column_counts(train))
         users = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(targets.indptr) > 0))
         if not len(users):
             return None

@@ -30,7 +30,7 @@ from isotherm.errors import ParameterError
 from isotherm.features.encoding import Encoding
 from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
-from isotherm.linalg.csr import select_columns
+from isotherm.linalg.csr import select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.fitting import FitOptions
@@ -219,9 +219,7 @@ class KernelRidge(ItemItem, AddsItems):
         """Each click's place, from 1, among those of its item: by time where the log has it, else drawn."""
         rng = stream(self.seed, "places of clicks")
         places = column_positions(user_items, rng, clicks.timestamps) + 1
-        return csr_array(
-            (places.astype(np.float32), user_items.indices, user_items.indptr), shape=user_items.shape
-        )
+        return with_data(user_items, places.astype(np.float32))
 
     def _choose(
         self,

@@ -23,7 +23,7 @@ from itertools import product
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.linalg.csr import filter_entries
+from isotherm.linalg.csr import binary, column_counts, filter_entries
 from isotherm.models.cold_start.calibration import mean_ndcg
 from isotherm.ranking.topk import hide
 from isotherm.types import Array, Bools, Float32, Float64, Int64
@@ -120,7 +120,7 @@ class Ramp:
 
         Regressing a new column x on the kept items is P·Xᵀx, with P = (I − B)·diag(p).
         """
-        ones = csr_array((np.ones_like(given.data), given.indices, given.indptr), shape=given.shape)
+        ones = binary(given)
         together = np.asarray((self.kept_clicks.T @ ones).toarray(), dtype=np.float32)
         together *= self.inverse_diagonal[:, None]
         return together - self.weights @ together
@@ -173,7 +173,7 @@ def chosen_warm_up(ramp: Ramp, old: Old) -> WarmUp:
     prior = histories @ ramp.prior
     counts = np.bincount(ramp.hidden_clicks.indices, minlength=ramp.prior.shape[1])
     place = ramp.hidden_clicks.data
-    kept = np.bincount(ramp.kept_clicks.indices, minlength=ramp.kept_clicks.shape[1])
+    kept = column_counts(ramp.kept_clicks)
     stages = []
     for n in _STEPS:
         ready = np.flatnonzero(counts > n)

@@ -31,7 +31,7 @@ from scipy.sparse import csc_array, csr_array
 from isotherm.checks import above, at_least, between
 from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
-from isotherm.linalg.csr import select_columns
+from isotherm.linalg.csr import groups_of, select_columns
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
@@ -138,8 +138,8 @@ class SLIM(ItemItem):
     def _lengths(self, by_item: csc_array) -> Float64:
         """√(C_ii + λ) of each item, (n_items,)."""
         squares = np.square(by_item.data, dtype=np.float64)
-        clicked = np.repeat(np.arange(by_item.shape[1]), np.diff(by_item.indptr))
-        return np.asarray(np.sqrt(np.bincount(clicked, squares, minlength=by_item.shape[1]) + self.l2))
+        sums = np.bincount(groups_of(by_item.indptr), squares, minlength=by_item.shape[1])
+        return np.asarray(np.sqrt(sums + self.l2))
 
 
 class _Columns:

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from isotherm.features.metadata import EncodedItems, MetadataIndex
 from isotherm.kernels import kernel
 from isotherm.linalg.cholesky import factorize_in_place
+from isotherm.linalg.csr import entries_by_column
 from isotherm.progress import stage
 from isotherm.threads import run_bands
 from isotherm.types import Array, Float32, Float64, Int64
@@ -69,7 +70,7 @@ def normal_equations(
     """
     first, second = index.term_fields
     n_terms, n_warm = len(first), len(gram)
-    by_item = csr_array((np.arange(clicks.nnz), clicks.indices, clicks.indptr), shape=clicks.shape).tocsc()
+    by_item = entries_by_column(clicks)
     totals = clicks.sum(axis=0).astype(np.float32)
     factor, lift = _factor(gram)
     every, every_sum = np.zeros((n_terms, n_terms)), np.zeros(n_terms)

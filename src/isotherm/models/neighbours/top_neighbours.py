@@ -1,8 +1,8 @@
 """Keeps each item's nearest neighbours out of a band of similarities."""
 
-import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from isotherm.linalg.csr import pack
 from isotherm.ranking.topk import top_k
 from isotherm.types import Float32
 
@@ -11,8 +11,7 @@ def nearest(similarities: Float32, k: int) -> csr_array:
     """The k largest positive similarities of each row, (n_rows, n_columns) CSR float32."""
     columns, values = top_k(similarities, min(k, similarities.shape[1]))
     kept = (columns >= 0) & (values > 0)
-    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    matrix = csr_array((values[kept], columns[kept], starts), shape=similarities.shape)
+    matrix = pack(kept, columns, values, similarities.shape[1])
     matrix.sort_indices()
     return matrix
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from isotherm.errors import InteractionsError
+from isotherm.linalg.csr import with_data
 from isotherm.types import Array, Float32
 
 
@@ -32,14 +33,14 @@ def checked_block(block: Any, n_items: int) -> csr_array:
         block = block.astype(np.float32).tocsr()  # COO adds up duplicates here
         data = block.data
     if not _ascends(block) or (len(data) and not data.min() > 0):
-        block = csr_array((data.copy(), block.indices.copy(), block.indptr.copy()), shape=block.shape)
+        block = csr_array(with_data(block, data), copy=True)
         block.sum_duplicates()
         block.eliminate_zeros()
         data = block.data
     data = _weights(data)  # what was added up may be too large
     if isinstance(block, csr_array) and data is block.data and block.indices.dtype == np.int32:
         return block
-    return csr_array((data, block.indices, block.indptr), shape=block.shape)
+    return with_data(block, data)
 
 
 def _as_sparse(block: Any) -> Any:

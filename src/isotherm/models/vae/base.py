@@ -14,7 +14,7 @@ from isotherm.data import Interactions, Items
 from isotherm.errors import TrainingError
 from isotherm.folders import RUN, check_folder
 from isotherm.linalg.cosine import cosines
-from isotherm.linalg.csr import filter_entries
+from isotherm.linalg.csr import filter_entries, rows_of
 from isotherm.models.base import Recommender
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights
@@ -207,7 +207,7 @@ class VAERecommender(Recommender, ComparesItems):
         """The skip path, its scale the one that ranks the validation users best."""
         if not isinstance(self.skip, EASESkip):
             return None
-        weights = self.skip.fitted(filter_entries(matrix, np.repeat(stays, np.diff(matrix.indptr))))
+        weights = self.skip.fitted(filter_entries(matrix, stays[rows_of(matrix)]))
         scales = candidate_scales(self.skip, validation is not None)
         if validation is None or len(scales) == 1:
             return LinearPath(weights, scales[0])

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from isotherm.models.vae.network.batch import Batch, gathered
+from isotherm.linalg.csr import take_rows
+from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.item_table import (
     InPlaceAdam,
     ItemTable,
@@ -187,7 +188,7 @@ def test_sampling_touches_only_sampled_rows(batch):
 def test_batches_are_the_rows_of_the_matrix(x):
     matrix = csr_array(x.numpy())
     rows = np.array([5, 0, 16, 5])
-    part, places = gathered(matrix, rows)
+    part, places = take_rows(matrix, rows)
     np.testing.assert_array_equal(part.toarray(), x.numpy()[rows])
     np.testing.assert_array_equal(matrix.data[places], part.data)
     batch = Batch.of(part)

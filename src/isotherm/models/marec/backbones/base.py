@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
+from isotherm.linalg.csr import column_counts
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.linear.item_weights import DenseWeights
@@ -35,7 +36,7 @@ class Alignment:
 
     def natural_beta(self) -> float:
         """β that gives the guessed columns as many clicks as a clicked item has, both in the mean."""
-        clicks = np.bincount(self.user_items.indices, minlength=self.user_items.shape[1])
+        clicks = column_counts(self.user_items)
         rows = self.cold_rows if len(self.cold_rows) else self.rare_rows
         guessed = np.maximum(rows @ clicks.astype(np.float32), 0)
         return float(clicks.mean() / guessed.mean()) if guessed.any() else 1.0

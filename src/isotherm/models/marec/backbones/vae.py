@@ -23,7 +23,7 @@ from scipy.sparse import csr_array
 from isotherm.data import Interactions
 from isotherm.errors import ParameterError
 from isotherm.linalg.cosine import cosines
-from isotherm.linalg.csr import row_blocks, select_columns
+from isotherm.linalg.csr import pack, row_blocks, select_columns, widen
 from isotherm.memory import users_per_block
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
 from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, Vectors
@@ -110,9 +110,9 @@ class AlignedNetwork(Aligned):
     ) -> float:
         """Train with β as given, or with its natural scale; then β is learned for new items."""
         self.alpha, self.unit = data.alpha, data.natural_beta()
-        n_users, n_warm = data.user_items.shape
+        n_warm = data.user_items.shape[1]
         n_items = n_warm + len(data.cold_rows)
-        clicks = Interactions.from_csr(csr_array((*_parts(data.user_items),), shape=(n_users, n_items)))
+        clicks = Interactions.from_csr(widen(data.user_items, n_items))
         model = deepcopy(self.backbone)
         model.fit_guided(clicks, Guide(data.alpha, _Guesses(data, self.unit if beta is None else beta)))
         self.network, self.n_warm = model.network_, n_warm
@@ -212,7 +212,7 @@ class AlignedNetwork(Aligned):
 
     def _wide(self, user_items: csr_array) -> csr_array:
         """Histories over the warm items in the network's columns."""
-        return csr_array(_parts(user_items), shape=(user_items.shape[0], len(self.network.last_bias)))
+        return widen(user_items, len(self.network.last_bias))
 
     def _logits(self, hidden: Float32) -> Float32:
         weight = self.network.last.weight.detach().numpy()[: self.n_warm]
@@ -259,10 +259,7 @@ class _Guesses:
 
     def __call__(self, rows: Array) -> csr_array:
         guessed = np.maximum(np.asarray(self._clicks[rows] @ self._mixed, dtype=np.float32), 0)
-        users, places = np.nonzero(guessed)
-        starts = np.concatenate([[0], np.cumsum(np.count_nonzero(guessed, axis=1))])
-        entries = (guessed[users, places], self._columns[places], starts)
-        return csr_array(entries, shape=(len(rows), self._n_items))
+        return pack(guessed > 0, np.broadcast_to(self._columns, guessed.shape), guessed, self._n_items)
 
 
 def poisson_rows(
@@ -340,7 +337,3 @@ def _log_sum(logits: Float32) -> Float32:
 def _softmax(logits: Float32) -> Float32:
     shares: Float32 = np.exp(logits - _log_sum(logits)[:, None])
     return shares
-
-
-def _parts(matrix: csr_array) -> tuple[Array, Array, Array]:
-    return matrix.data, matrix.indices, matrix.indptr

@@ -87,13 +87,3 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """The batch on another device."""
         return Batch(self.starts.to(device), self.items.to(device), self.values.to(device), self.n_items)
-
-
-def gathered(matrix: csr_array, rows: Array) -> tuple[csr_array, Array]:
-    """Some rows of a CSR matrix, in memory or memory-mapped, and the places of their entries in it."""
-    begins = matrix.indptr[rows].astype(np.int64)
-    lengths = matrix.indptr[rows + 1] - begins
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    places = np.repeat(begins - starts[:-1], lengths) + np.arange(starts[-1])
-    entries = (matrix.data[places], matrix.indices[places], starts)
-    return csr_array(entries, shape=(len(rows), matrix.shape[1])), places

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.checks import above, at_least, is_text
-from isotherm.linalg.csr import select_columns
+from isotherm.linalg.csr import column_counts, select_columns
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.parameters import Part
@@ -47,7 +47,7 @@ class EASESkip(Skip):
 
     def fitted(self, user_items: csr_array) -> DenseWeights:
         """B on the clicked items."""
-        warm = np.flatnonzero(np.bincount(user_items.indices, minlength=user_items.shape[1]))
+        warm = np.flatnonzero(column_counts(user_items))
         weights = EASE(l2=self.l2).solve(select_columns(user_items, warm)).weights
         return DenseWeights.among(user_items.shape[1], warm, weights)
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from isotherm.errors import ParameterError, TrainingError
 from isotherm.launcher import launched
-from isotherm.models.vae.network.batch import Batch, gathered
+from isotherm.linalg.csr import column_counts, take_rows
+from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.item_table import InPlaceAdam, ItemTable, Sample, log_likelihoods
 from isotherm.models.vae.network.layers import Network, masked, normalised
 from isotherm.models.vae.objective.masking import Mask
@@ -118,7 +119,7 @@ class Trainer:
             raise ParameterError(
                 f"{model_name}: training.valid_share={settings.valid_share:g} leaves no user to train on"
             )
-        self.item_clicks = torch.from_numpy(np.bincount(clicks.indices, minlength=clicks.shape[1]))
+        self.item_clicks = torch.from_numpy(column_counts(clicks))
         self.sampled = settings.sampled(clicks.shape[1])
         for module in (network, *beside.values()):
             module.to(self.device)
@@ -218,7 +219,7 @@ class Trainer:
         """One step on the users at ``rows``; random numbers are drawn for all of them on every process."""
         p = self.progress
         place = (p.epoch, p.phase, p.batch)
-        block, places = gathered(self.clicks, rows)
+        block, places = take_rows(self.clicks, rows)
         clicks = Batch.of(block)
         shape = (len(rows), self.network.latent)
         noise = torch.from_numpy(stream(self.seed, "noise", *place).standard_normal(shape, np.float32))

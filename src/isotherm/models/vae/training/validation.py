@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from isotherm.data import Interactions
 from isotherm.data.splits import positions
 from isotherm.errors import ParameterError
-from isotherm.linalg.csr import binary, filter_entries, row_blocks, rows_of
+from isotherm.linalg.csr import binary, filter_entries, row_blocks, rows_of, with_data
 from isotherm.memory import users_per_block
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
 from isotherm.ranking.topk import hide, top_k
@@ -98,8 +98,7 @@ class Validation:
 
 def _unseen(targets: csr_array, histories: csr_array) -> csr_array:
     """The targets without those that are in the histories, both (n_users, n_items) CSR."""
-    places = np.arange(1, targets.nnz + 1)
-    numbered = csr_array((places, targets.indices, targets.indptr), shape=targets.shape)
+    numbered = with_data(targets, np.arange(1, targets.nnz + 1))
     seen = np.zeros(targets.nnz, dtype=bool)
     seen[csr_array(numbered.multiply(binary(histories))).data.astype(np.int64) - 1] = True
     if seen.any():
