@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_numerics_know_arrays_only():
             if name.startswith("isotherm."):
                 room = name.split(".")[1]
                 assert room in GROUND_OF_NUMERICS | {"linalg"}, f"{file.name} imports {name}"
+
+
+#: What a package gives under the name of one of its modules; its owner mends it and takes it off.
+SHADOWED = {"isotherm.evaluation.ramp_up"}
+
+
+def test_modules_are_not_hidden_by_what_they_hold():
+    """``import isotherm.geometry.collapse`` gives the module of that name, from its package too."""
+    pytest.importorskip("torch")
+    hidden = set()
+    for file in modules():
+        name = ".".join(file.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+        if name.endswith("__main__"):
+            continue
+        module = import_module(name)
+        package, _, attribute = name.rpartition(".")
+        if package and getattr(import_module(package), attribute) is not module:
+            hidden.add(name)
+    assert hidden == SHADOWED
 
 
 def test_kernels_are_compiled_in_one_way():

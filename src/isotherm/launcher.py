@@ -5,8 +5,6 @@ them behind, and a process that is alone must not stay silent because of one.
 """
 
 import os
-import threading
-import time
 from dataclasses import dataclass
 
 from isotherm.errors import ParameterError
@@ -16,7 +14,7 @@ _CURE = "unset WORLD_SIZE to train in one process, or start the processes with t
 
 @dataclass(frozen=True)
 class Launched:
-    """rank: of this process among ``world``; the first, 0, speaks and saves.  local: on its machine."""
+    """rank: of this process among ``world``; the first, 0, reports and saves.  local: on its machine."""
 
     rank: int = 0
     world: int = 1
@@ -47,15 +45,3 @@ def _number(name: str, default: str, least: int, bound: int | None) -> int:
             return number
     wanted = f"of at least {least}" if bound is None else f"from {least} to {bound - 1}"
     raise ParameterError(f"{name}={text[:40]} in the environment is not a whole number {wanted}: {_CURE}")
-
-
-def end_with_parent(seconds: float = 0.5) -> None:
-    """End this process soon after the one that started it has ended, however that ended."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(seconds)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

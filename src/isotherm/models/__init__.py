@@ -1,0 +1,20 @@
+"""Every model behind one contract.
+
+base           the contract: fit, recommend, explain, save and the rest, in ids and frames
+scorer         what a model writes: learning and scoring, in rows and columns
+fitting        options and checks of fit
+requests/      ids and histories become rows, scores become lists
+registry       every model by its name
+persistence    saves and loads any model
+catalogue      the items that a model knows
+parameter_docs what a class says of its hyper-parameters
+popularity     the most clicked items: the floor
+mmr            any model with lists that are more varied
+neighbours/    ItemKNN, ContentKNN
+linear/        EASE, SLIM
+factorization/ iALS
+cold_start/    what MARec and kernel ridge share for new items
+marec/         MARec: metadata aligned with a backbone
+kernel_ridge/  kernel ridge regression on metadata
+vae/           Mult-VAE, Mult-DAE, RecVAE
+"""

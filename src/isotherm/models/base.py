@@ -4,8 +4,7 @@ What a model writes, in rows and columns, is in ``scorer``; ``fitting`` checks w
 ``requests`` turns ids into rows, and scores into lists.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from copy import copy
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +12,9 @@ import polars as pl
 
 from isotherm.checks import one_of, truth, whole
 from isotherm.data import Interactions, Items
-from isotherm.errors import ParameterError, TrainingError, UnsupportedError
-from isotherm.memory import check_memory
+from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.fitting import FitOptions, check_data, checked_options, solvable, training_data
+from isotherm.models.fitting import FitOptions, check_data, learn, solvable
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.histories import checked_block
 from isotherm.models.requests.ids import UNKNOWN, Unknown, one_id, ordered_ids
@@ -26,9 +24,7 @@ from isotherm.models.requests.requested import Requested, requested_histories, r
 from isotherm.models.requests.scores import score_pairs
 from isotherm.models.requests.similar import nearest, user_similarities
 from isotherm.models.scorer import AddsItems, ComparesItems, Explains, Scorer
-from isotherm.progress import stage
 from isotherm.types import Scores, UserItems
-from isotherm.untrusted import DamagedError
 
 
 class Recommender(Scorer):
@@ -45,8 +41,19 @@ class Recommender(Scorer):
         Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent, and TrainingError
         where a learned number is not finite; the model is then what it was. InteractionsError where click
         weights are too large or too small for float32.
+
+        >>> import polars as pl
+        >>> from isotherm import ContentKNN, Interactions, Items
+        >>> table = {"user_id": ["ann", "ann", "bob", "bob", "bob", "cat"]}
+        >>> table["item_id"] = ["tea", "cup", "tea", "cup", "pot", "tea"]
+        >>> clicks = Interactions.from_frame(pl.DataFrame(table))
+        >>> genres = {"tea": ["drinks"], "cup": ["china"], "pot": ["china"], "mug": ["china"]}
+        >>> items = pl.DataFrame({"item_id": list(genres), "genre": list(genres.values())})
+        >>> model = ContentKNN().fit(clicks, Items.from_frame(items))
+        >>> model.n_items  # the mug, too, which nobody has clicked
+        4
         """
-        return self._fit_on_copy("fit", type(self)._fit, clicks, items, options)
+        return learn(self, "fit", type(self)._fit, clicks, items, options)
 
     def refit(
         self, clicks: Interactions, items: Items | None = None, options: FitOptions | None = None
@@ -57,42 +64,7 @@ class Recommender(Scorer):
         marec and kernel-ridge hold what metadata is worth. The others learn everything anew, as in ``fit``.
         Raises as ``fit`` does; the model is then what it was.
         """
-        return self._fitted()._fit_on_copy("refit", type(self)._refit, clicks, items, options)
-
-    def _fit_on_copy(
-        self,
-        verb: str,
-        learn: Callable[[Self, Interactions, Items | None, FitOptions], None],
-        clicks: Interactions,
-        items: Items | None = None,
-        options: FitOptions | None = None,
-    ) -> Self:
-        """Check what is given, and learn from it on a copy: a fit that fails leaves the model as it was."""
-        options = checked_options(self, options)
-        clicks, items = training_data(self, clicks, items)
-        self._check_memory(clicks)
-        learned = copy(self)
-        with stage(f"{verb} {self.name}"), solvable(f"{self.name}: {verb}"):
-            learn(learned, clicks, items, options)
-        learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
-        try:
-            learned.state()
-        except DamagedError as cause:
-            raise TrainingError(
-                f"{self.name}: {verb} went wrong: {cause}; a setting or a click weight is out of float32's "
-                f"reach (the largest weight is {clicks.matrix.data.max():g})"
-            ) from cause
-        self.__dict__.update(learned.__dict__)
-        return self
-
-    def _check_memory(self, clicks: Interactions) -> None:
-        """Raise ParameterError where the catalogue and the settings ask for more than there is."""
-        settings = ", ".join(f"{name}={value}" for name, value in self.memory_settings().items())
-        check_memory(
-            self.fit_memory(clicks),
-            f"{self.name} of {clicks.n_items:,} items{' with ' * bool(settings)}{settings}",
-            "choose smaller settings, another model or fewer items",
-        )
+        return learn(self._fitted(), "refit", type(self)._refit, clicks, items, options)
 
     def score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 for a block of histories; higher is better.
@@ -123,6 +95,14 @@ class Recommender(Scorer):
         What was left out is counted in the log.
         A list is shorter than k where fewer items are left. The scores of a user without history are the
         items' numbers of clicks. Raises UnknownIdError, and ParameterError for what is no list of ids.
+
+        >>> import polars as pl
+        >>> from isotherm import EASE, Interactions
+        >>> table = {"user_id": ["ann", "ann", "bob", "bob", "bob", "cat"]}
+        >>> table["item_id"] = ["tea", "cup", "tea", "cup", "pot", "tea"]
+        >>> clicks = Interactions.from_frame(pl.DataFrame(table))
+        >>> EASE(l2=1.0).fit(clicks).recommend(["cat", "ann"], k=2).drop("score").rows()
+        [('cat', 'cup', 1), ('cat', 'pot', 2), ('ann', 'pot', 1)]
         """
         known = self._fitted().users_
         ids, rows = requested_users(users, known, one_of("unknown", unknown, UNKNOWN))
@@ -149,6 +129,13 @@ class Recommender(Scorer):
         "skip" leaves them out, and a history that holds no other; "popular" leaves them out, too, and answers
         such a history with the popular items.
         Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no list.
+
+        >>> from isotherm import EASE, Interactions
+        >>> from scipy.sparse import csr_array
+        >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+        >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+        >>> EASE(l2=1.0).fit(clicks).recommend_for([["pot"], {"cup": 2.0}], k=1).drop("score").rows()
+        [(0, 'cup', 1), (1, 'tea', 1)]
         """
         items = self._fitted().items_
         requested = requested_histories(histories, items, one_of("unknown", unknown, UNKNOWN))
@@ -189,6 +176,13 @@ class Recommender(Scorer):
         candidates: the only item ids that may be shown.  exclude: item ids that may not; unknown ones are
         counted in the log.
         Raises UnknownIdError, and UnsupportedError where the model knows no similarity.
+
+        >>> from isotherm import EASE, Interactions
+        >>> from scipy.sparse import csr_array
+        >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+        >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+        >>> EASE(l2=1.0).fit(clicks).similar_items("tea", k=2)["item_id"].to_list()
+        ['cup', 'pot']
         """
         column, model = self._column(item), self._scorer
         if not isinstance(model, ComparesItems):
@@ -214,6 +208,14 @@ class Recommender(Scorer):
         A user without history is shown the popular items, whatever the model: the score is then the item's
         number of clicks, and ``answered_by`` says so. Raises UnknownIdError, and UnsupportedError where the
         model has no exact shares.
+
+        >>> from isotherm import EASE, Interactions
+        >>> from scipy.sparse import csr_array
+        >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+        >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+        >>> why = EASE(l2=1.0).fit(clicks).explain("ann", "pot")
+        >>> print(f"{why.score:.3f}", why.by_item["item_id"].to_list())
+        0.375 ['cup', 'tea']
         """
         row, column, model = self._row(user), self._column(item), self._scorer
         history = self.histories_of(np.array([row]))
@@ -246,7 +248,19 @@ class Recommender(Scorer):
         return self
 
     def save(self, path: Any) -> None:
-        """Write the model to the folder ``path``: JSON, safetensors, Parquet; whole or not at all."""
+        """Write the model to the folder ``path``: JSON, safetensors, Parquet; whole or not at all.
+
+        ``isotherm.load`` reads it. Raises as ``isotherm.models.persistence.save`` says.
+
+        >>> from isotherm import EASE, Interactions, load
+        >>> from scipy.sparse import csr_array
+        >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+        >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+        >>> model = EASE(l2=1.0).fit(clicks)
+        >>> model.save("model")
+        >>> load("model").recommend(k=3).equals(model.recommend(k=3))
+        True
+        """
         from isotherm.models.persistence import save
 
         save(self._fitted(), path)

@@ -1,21 +1,27 @@
-"""What fit is given and how it is checked: data, options, weights, and systems that cannot be solved."""
+"""How a model is fitted: what it is given is checked, and it learns on a copy, which is then taken over."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from isotherm.checks import folder_name
 from isotherm.data import Interactions, Items
 from isotherm.errors import InteractionsError, ParameterError, ScoreError, TrainingError
+from isotherm.memory import check_memory
 from isotherm.models.catalogue import over_catalogue
+from isotherm.progress import stage
 from isotherm.types import Float32
+from isotherm.untrusted import DamagedError
 
 if TYPE_CHECKING:
     from isotherm.models.scorer import Scorer
+
+Model = TypeVar("Model", bound="Scorer")
 
 _LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over millions of users, fit into float32
 
@@ -23,6 +29,13 @@ _LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over milli
 @dataclass(frozen=True)
 class FitOptions:
     """What a model that trains in steps takes: the VAEs, and mmr around one of them.
+
+    >>> from isotherm import FitOptions, Interactions, MultVAE, Training
+    >>> from scipy.sparse import random_array
+    >>> clicks = Interactions.from_csr(random_array((40, 12), density=0.3, rng=0, format="csr"))
+    >>> model = MultVAE(hidden=8, latent=4, training=Training(epochs=2))
+    >>> model.fit(clicks, options=FitOptions(run_dir="runs/first")).progress_.epoch
+    2
 
     Parameters:
         valid (Interactions or None; default None): clicks for early stopping. Of users that the training
@@ -45,6 +58,37 @@ class FitOptions:
 
 
 NO_OPTIONS = FitOptions()
+
+
+def learn(
+    model: Model,
+    verb: str,
+    method: Callable[[Model, Interactions, Items | None, FitOptions], None],
+    clicks: Interactions,
+    items: Items | None = None,
+    options: FitOptions | None = None,
+) -> Model:
+    """Let the model learn by ``method``, once all that is given has been checked. Returns the model.
+
+    It learns on a copy, which is taken over once its state is as declared: a fit that fails leaves the model
+    as it was.  verb: fit or refit, for messages.
+    """
+    options = checked_options(model, options)
+    clicks, items = training_data(model, clicks, items)
+    _check_memory(model, clicks)
+    learned = copy(model)
+    with stage(f"{verb} {model.name}"), solvable(f"{model.name}: {verb}"):
+        method(learned, clicks, items, options)
+    learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
+    try:
+        learned.state()
+    except DamagedError as cause:
+        raise TrainingError(
+            f"{model.name}: {verb} went wrong: {cause}; a setting or a click weight is out of float32's "
+            f"reach (the largest weight is {clicks.matrix.data.max():g})"
+        ) from cause
+    model.__dict__.update(learned.__dict__)
+    return model
 
 
 def checked_options(model: "Scorer", options: FitOptions | None) -> FitOptions:
@@ -98,6 +142,16 @@ def check_data(what: str, data: Any, kind: type) -> None:
     else:
         cure = f"give {wanted}.from_frame(…) or {wanted}.read(…)"
     raise ParameterError(f"{what} must be {wanted}, not {given}; {cure}")
+
+
+def _check_memory(model: "Scorer", clicks: Interactions) -> None:
+    """Raise ParameterError where the catalogue and the settings ask for more than there is."""
+    settings = ", ".join(f"{name}={value}" for name, value in model.memory_settings().items())
+    check_memory(
+        model.fit_memory(clicks),
+        f"{model.name} of {clicks.n_items:,} items{' with ' * bool(settings)}{settings}",
+        "choose smaller settings, another model or fewer items",
+    )
 
 
 def _check_weights(weights: Float32) -> None:

@@ -92,6 +92,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     the model declares, and are checked before memory is taken for them. What the folder holds is data, so
     that a wrong number is still a number: keep models where only you can write.
     Raises ModelFolderError where there is no model, it is damaged, or another format wrote it.
+
+    >>> from isotherm import Interactions, Popularity, load
+    >>> from scipy.sparse import csr_array
+    >>> Popularity().fit(Interactions.from_csr(csr_array([[1, 1], [0, 1]]))).save("model")
+    >>> load("model")
+    Popularity()
     """
     return read_whole(path, MODEL, _loaded)
 

@@ -13,10 +13,10 @@ from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import StudyOptions, study_models
-from isotherm.launcher import end_with_parent
 from isotherm.models.fitting import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.training.checkpoint import LOG
+from isotherm.tuning.parent_process import end_with_parent
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
 
 _USERS = 2000  # whose geometry is looked at
