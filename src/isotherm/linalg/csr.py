@@ -14,6 +14,8 @@ from isotherm.types import Array, Bools, Float64, Int64, ItemIndex
 def index_pointers(lengths: Array) -> Array:
     """``indptr`` of rows of these lengths: 32 bits where they are enough.
 
+    >>> import numpy as np
+    >>> from isotherm.linalg.csr import index_pointers
     >>> index_pointers(np.array([2, 0, 1]))
     array([0, 2, 2, 3], dtype=int32)
     """
@@ -24,6 +26,8 @@ def index_pointers(lengths: Array) -> Array:
 def groups_of(indptr: Array) -> Int64:
     """Group of each entry, (nnz,), from the index pointers of the groups: rows of CSR, columns of CSC.
 
+    >>> import numpy as np
+    >>> from isotherm.linalg.csr import groups_of
     >>> groups_of(np.array([0, 2, 2, 3]))
     array([0, 0, 2])
     """
@@ -38,6 +42,8 @@ def rows_of(matrix: csr_array) -> Int64:
 def ranks_within(groups: Array, *keys: Array) -> Int64:
     """Rank of each entry, from 0, among those of its group (n,): by the first key, ties by the next.
 
+    >>> import numpy as np
+    >>> from isotherm.linalg.csr import ranks_within
     >>> ranks_within(np.array([0, 1, 0, 0]), np.array([3.0, 9.0, 1.0, 2.0]))
     array([2, 0, 0, 1])
     """
