@@ -90,7 +90,7 @@ def gradients(points: int) -> list[dict]:
         with torch.no_grad():
             each = user_gradients(layers, z, x)
             first, second = each.take(torch.arange(0, n_users, 2)), each.take(torch.arange(1, n_users, 2))
-            found["factors"] = torch.stack([a.inner(b) for a, b in _products(first, second)], 1)
+            found["factors"] = torch.stack([a.inner_products(b) for a, b in _products(first, second)], 1)
 
     for job in (loop, whole, factors):
         job()

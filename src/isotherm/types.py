@@ -19,3 +19,4 @@ UserItems: TypeAlias = csr_array  #: (users, items) CSR in float32, columns asce
 Scores: TypeAlias = NDArray[np.float32]  #: (users, items): the higher, the sooner shown
 ItemWeights: TypeAlias = NDArray[np.float32]  #: (items, columns): row = clicked item, column = scored item
 ItemIndex: TypeAlias = NDArray[np.int64]  #: (n,): columns of items in the catalogue
+UserIndex: TypeAlias = NDArray[np.int64]  #: (n,): rows of users

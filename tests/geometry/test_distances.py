@@ -44,15 +44,16 @@ def test_w2_is_the_cost_of_transport_between_many_points():
 def test_w1_lies_between_its_bounds(users):
     first, second = users.take(np.arange(10)), users.take(np.arange(10, 20))
     drawn = antithetic_noise(200, 7, 0)
-    low, high = w1_bounds(first, second, drawn)
+    bounds = w1_bounds(first, second, drawn)
+    low, high = bounds.low, bounds.high
     found = w1_sampled(first, second, drawn)
     expected = [
         ot.emd2([], [], ot.dist(a, b, metric="euclidean"))
-        for a, b in zip(first.drawn(drawn), second.drawn(drawn), strict=True)
+        for a, b in zip(first.sample(drawn), second.sample(drawn), strict=True)
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert (low <= found * (1 + 1e-5)).all()
-    apart = np.square(first.drawn(drawn) - second.drawn(drawn)).sum(axis=2)
+    apart = np.square(first.sample(drawn) - second.sample(drawn)).sum(axis=2)
     assert (found <= np.sqrt(apart).mean(axis=1) * (1 + 1e-5)).all()
     assert (found <= np.sqrt(apart.mean(axis=1)) * (1 + 1e-5)).all()  # W₁ <= W₂
     assert (low <= high).all()
@@ -63,20 +64,20 @@ def test_w1_lies_between_its_bounds(users):
 def test_equal_posteriors_are_at_distance_zero(users):
     drawn = antithetic_noise(16, 7, 0)
     assert w2(users, users).max() == 0
-    assert np.max(w1_bounds(users, users, drawn)) == 0
+    assert w1_bounds(users, users, drawn).low.max() == w1_bounds(users, users, drawn).high.max() == 0
     assert w1_sampled(users.take(np.arange(3)), users.take(np.arange(3)), drawn).max() == 0
 
 
 @pytest.mark.parametrize("asked", [None, np.array([3, 17, 38])])
 def test_nearest_users_are_those_of_brute_force(users, asked):
-    rows, far = nearest_users(users, 5, asked)
-    apart = cdist(users.points, users.points)
+    nearest = nearest_users(users, 5, asked)
+    apart = cdist(users.w2_coordinates, users.w2_coordinates)
     np.fill_diagonal(apart, np.inf)
     expected = np.argsort(apart, axis=1)[:, :5]
     expected = expected if asked is None else expected[asked]
-    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(nearest.rows, expected)
     mine = np.arange(40) if asked is None else asked
-    np.testing.assert_allclose(far, np.take_along_axis(apart[mine], expected, 1), rtol=1e-4)
+    np.testing.assert_allclose(nearest.distances, np.take_along_axis(apart[mine], expected, 1), rtol=1e-4)
 
 
 def test_noise_has_no_mean():

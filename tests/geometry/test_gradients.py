@@ -56,7 +56,7 @@ def test_losses_and_gradients_are_those_of_a_loop(network, z, x):
     found, literal = g.user_gradients(layers, z, x), whole(network, z, x)
     torch.testing.assert_close(found.norms(), literal.norm(dim=1))
     others = torch.tensor([2, 0, 4, 1, 1])
-    torch.testing.assert_close(found.inner(found.take(others)), (literal * literal[others]).sum(1))
+    torch.testing.assert_close(found.inner_products(found.take(others)), (literal * literal[others]).sum(1))
 
 
 def test_differences_are_those_of_whole_gradients(network, z, x):
@@ -65,7 +65,7 @@ def test_differences_are_those_of_whole_gradients(network, z, x):
     by_point = torch.stack(
         [whole(network, z[:, [s]], x) - whole(network, z[:, [s]] + 1e-3, x) for s in range(POINTS)], 1
     )
-    torch.testing.assert_close(here.apart(there), by_point.norm(dim=2))
+    torch.testing.assert_close(here.distances(there), by_point.norm(dim=2))
     other = g.user_gradients(layers, z, x.flip(0))
     torch.testing.assert_close(
         (here - other).norms(), (whole(network, z, x) - whole(network, z, x.flip(0))).norm(dim=1)
@@ -94,13 +94,13 @@ def test_the_theorem_holds_to_first_order(network, z, x):
     )
     own, theirs = (g.user_gradients(layers, z[each], x[each]) for each in (u, v))
     moved = g.user_gradients(layers, z[v], x[u])
-    penalty = own.apart(moved).mean(1) + (moved - theirs).norms()  # L_θz · W₁ by the pair's own slope, + Δ_x
+    penalty = own.distances(moved).mean(1) + (moved - theirs).norms()  # L_θz · W₁ by the pair's slope, + Δ_x
     bound = own.norms() * (own.norms() - penalty)
-    assert (own.inner(theirs) >= bound - 1e-9).all()
+    assert (own.inner_products(theirs) >= bound - 1e-9).all()
     above = []
     for rate in (1e-4, 5e-5, 2.5e-5):
         rises = g.loss_changes(layers, own, x[u], theirs, rate)
-        above.append((rises + rate * own.inner(theirs)).abs())
+        above.append((rises + rate * own.inner_products(theirs)).abs())
     torch.testing.assert_close(above[0] / above[1], torch.full_like(above[0], 4), rtol=0.05, atol=0)
     torch.testing.assert_close(above[1] / above[2], torch.full_like(above[0], 4), rtol=0.05, atol=0)
 
@@ -128,7 +128,7 @@ def test_small_changes_keep_their_digits_in_float32():
     x = torch.from_numpy(random_clicks(np.random.default_rng(3), 8, 400)).float()
     z = torch.randn(8, 2, 20, generator=torch.Generator().manual_seed(2))
     layers = g.decoder_layers(network)
-    precise = [(weight.double(), bias.double()) for weight, bias in layers]
+    precise = [g.Layer(weight.double(), bias.double()) for weight, bias in layers]
     low, high = g.user_gradients(layers, z, x), g.user_gradients(precise, z.double(), x.double())
     order, rate = torch.arange(8).roll(1), 1e-8
     found = g.loss_changes(layers, low, x, low.take(order), rate).double()

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.geometry.distances import nearest_users
-from isotherm.geometry.pairs import TWINS, draw_pairs, shared_clicks, subsample_histories
+from isotherm.geometry.pairs import COPY_SHARES, draw_pairs, shared_clicks, subsample_histories
 from isotherm.geometry.posteriors import Posteriors
 from tests.conftest import random_clicks
 
@@ -20,7 +20,7 @@ def test_partners_are_random_users_and_the_nearest_ones():
     assert len(pairs.probes) == 30
     assert (pairs.partners != pairs.probes[:, None]).all()
     np.testing.assert_array_equal(
-        pairs.partners[:, pairs.kinds == "near"], nearest_users(users, 5, pairs.probes)[0]
+        pairs.partners[:, pairs.kinds == "near"], nearest_users(users, 5, pairs.probes).rows
     )
     drawn = np.sort(pairs.partners[:, pairs.kinds == "random"], axis=1)
     assert (np.diff(drawn, axis=1) > 0).all()
@@ -35,13 +35,13 @@ def test_a_few_users_have_fewer_partners():
     assert pairs.partners.shape == (4, 3)
 
 
-def test_twins_are_their_probe_with_fewer_clicks():
+def test_copies_are_their_probe_with_fewer_clicks():
     x = csr_array(random_clicks(np.random.default_rng(1), 9, 200, density=0.3).astype(np.float32))
     probes = np.array([1, 5, 8])
     found = subsample_histories(x, probes, seed=0)
-    lengths = np.diff(x.indptr)[np.repeat(probes, len(TWINS))]
-    np.testing.assert_array_equal(np.diff(found.indptr), np.rint(np.tile(TWINS, 3) * lengths))
-    inside = found.multiply(x[np.repeat(probes, len(TWINS))])
+    lengths = np.diff(x.indptr)[np.repeat(probes, len(COPY_SHARES))]
+    np.testing.assert_array_equal(np.diff(found.indptr), np.rint(np.tile(COPY_SHARES, 3) * lengths))
+    inside = found.multiply(x[np.repeat(probes, len(COPY_SHARES))])
     assert inside.nnz == found.nnz
     lonely = csr_array(np.array([[1, 0], [1, 1]], np.float32))
     assert (np.diff(subsample_histories(lonely, np.array([0]), 0).indptr) == 1).all()

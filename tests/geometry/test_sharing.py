@@ -10,7 +10,7 @@ import isotherm.geometry.gradients as g
 from isotherm import ItemAnchors, MultDAE, MultVAE, RecVAE, Training
 from isotherm.geometry import sharing
 from isotherm.geometry.influence import summarise_influence
-from isotherm.geometry.pairs import Pairs, draw_pairs, stacked, subsample_histories
+from isotherm.geometry.pairs import Pairs, draw_pairs, stack_users, subsample_histories
 from isotherm.geometry.posteriors import Posteriors, antithetic_noise
 from isotherm.geometry.sharing import measure_sharing
 from isotherm.models.vae.network.layers import RecVAE as Linear
@@ -20,9 +20,9 @@ from tests.models.vae.training.test_trainer import SMALL, tastes
 def paired(model, histories, n=400, seed=0):
     clean = Posteriors.of(model.network_, histories)
     pairs = draw_pairs(clean, n, seed)
-    both = stacked(histories, subsample_histories(histories, pairs.probes, seed))
+    both = stack_users(histories, subsample_histories(histories, pairs.probes, seed))
     places = Posteriors.of(model.network_, both)
-    return model.network_, both, places, pairs.with_twins(histories.shape[0])
+    return model.network_, both, places, pairs.with_copies(histories.shape[0])
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,12 @@ def test_conflicting_gradients_share_nothing():
     pairs = Pairs(np.array([0]), np.array([[1, 2]]), np.array(["random", "random"]))
     found = measure_sharing(network, histories, places, pairs).pairs
     conflict, same = found.rows(named=True)
-    assert conflict["w2"] == conflict["w1_high"] == conflict["way"] == 0
+    assert conflict["w2"] == conflict["w1_high"] == conflict["latent_distance"] == 0
     assert conflict["radius"] == conflict["radius_secant"] == 0
-    assert conflict["inner"] < 0 > conflict["drop"]
+    assert conflict["inner_product"] < 0 > conflict["loss_decrease"]
     assert conflict["mismatch"] == pytest.approx(2 * conflict["norm_u"], rel=1e-5)
     assert same["mismatch"] == pytest.approx(0, abs=1e-6)
-    assert same["radius"] > 0 < same["drop"]
+    assert same["radius"] > 0 < same["loss_decrease"]
 
 
 def test_inside_the_radius_a_step_helps(model, clicks):
@@ -60,10 +60,10 @@ def test_inside_the_radius_a_step_helps(model, clicks):
     for condition in ("inside", "inside_secant", "closer", "aligned"):
         assert found.tests[condition].helped == 1 or condition == "aligned"
     assert found.tests["aligned"].helped > 0.9
-    assert found.order == pytest.approx(4, rel=0.1)
-    assert found.first_order == pytest.approx(1, abs=0.1)
-    penalty = found.pairs["mismatch"] + found.pairs["secant"] * found.pairs["way"]
-    within = found.pairs["apart"] <= penalty + 1e-3 * found.pairs["norm_u"]
+    assert found.first_order.remainder_ratio == pytest.approx(4, rel=0.1)
+    assert found.first_order.decrease_ratio == pytest.approx(1, abs=0.1)
+    penalty = found.pairs["mismatch"] + found.pairs["lipschitz_secant"] * found.pairs["latent_distance"]
+    within = found.pairs["gradient_distance"] <= penalty + 1e-3 * found.pairs["norm_u"]
     # where posteriors are points it is exact; elsewhere products and distances have noise of their own
     assert within.mean() == 1 if model.name == "multdae" else within.mean() > 0.75
 
@@ -71,9 +71,9 @@ def test_inside_the_radius_a_step_helps(model, clicks):
 def test_shares_are_of_their_pairs(model, clicks):
     measured = measure_sharing(*paired(model, clicks.matrix))
     found = summarise_influence(measured)
-    assert list(found.kinds) == ["random", "near", "twin"]
+    assert list(found.kinds) == ["random", "near", "copy"]
     rows = measured.pairs.filter(kind="near")
-    assert found.kinds["near"]["helped"].mean == pytest.approx((rows["drop"] > 0).mean())
+    assert found.kinds["near"]["helped"].mean == pytest.approx((rows["loss_decrease"] > 0).mean())
     assert found.kinds["near"]["helped"].low <= found.kinds["near"]["helped"].mean
     assert found.regions["share"].sum() == pytest.approx(1)
     assert found.curve["distance"].is_sorted()
@@ -89,9 +89,9 @@ def test_blocks_change_nothing(model, clicks, n, at_once, blocks, monkeypatch):
     whole = measure_sharing(network, both, places, pairs, seed=3).pairs
     original, measured = sharing._measured, []
 
-    def counted(layers, histories, posteriors, pairs, *others):
+    def counted(decoder, pairs, *others):
         measured.append(len(pairs.probes))
-        return original(layers, histories, posteriors, pairs, *others)
+        return original(decoder, pairs, *others)
 
     monkeypatch.setattr(sharing, "_measured", counted)
     torch.manual_seed(99)  # nobody draws from the global generator
@@ -102,7 +102,7 @@ def test_blocks_change_nothing(model, clicks, n, at_once, blocks, monkeypatch):
         if dtype != pl.Float64:
             assert whole[name].equals(parts[name])
         else:
-            atol = 0.01 if name == "apart" else 1e-6  # a difference of norms: zero is rounding
+            atol = 0.01 if name == "gradient_distance" else 1e-6  # a difference of norms: zero is rounding
             np.testing.assert_allclose(whole[name], parts[name], rtol=2e-3, atol=atol)
 
 
@@ -114,8 +114,8 @@ def test_pairs_know_their_clicks(model, clicks):
         assert row["shared"] == (a & b).sum()
         assert row["l1"] == (a ^ b).sum()
         assert row["jaccard"] == pytest.approx((a & b).sum() / (a | b).sum())
-    twin = found.filter(kind="twin")
-    assert (twin["shared"] == twin["clicks_v"]).all()
+    copies = found.filter(kind="copy")
+    assert (copies["shared"] == copies["clicks_v"]).all()
     assert (found["w1_low"] <= found["w1_high"] + 1e-5).all()
     assert (found["w1_high"] <= found["w2"]).all()
 
@@ -137,9 +137,9 @@ def test_influence_does_not_come_from_shared_noise(clicks):
         few = np.mean([found[kind]["influence"].mean for found in draws])
         assert few == pytest.approx(many[kind]["influence"].mean, abs=near)
     drawn = antithetic_noise(2, 8, 0)
-    z, x = torch.from_numpy(places.drawn(drawn)), torch.from_numpy(both.toarray())
+    z, x = torch.from_numpy(places.sample(drawn)), torch.from_numpy(both.toarray())
     each = g.user_gradients(g.decoder_layers(network), z, x)
     u, v = (torch.from_numpy(rows) for rows in (pairs.u, pairs.v))
     random = torch.from_numpy(pairs.kind == "random")
-    shared = (each.take(u).inner(each.take(v)) / (each.norms()[u] * each.norms()[v]))[random].mean()
+    shared = (each.take(u).inner_products(each.take(v)) / (each.norms()[u] * each.norms()[v]))[random].mean()
     assert shared > many["random"]["influence"].mean + 0.02

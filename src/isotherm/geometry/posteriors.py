@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
 from isotherm.errors import InteractionsError, UnsupportedError
@@ -15,9 +14,9 @@ from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import posteriors
 from isotherm.models.vae.objective.masking import Mask
 from isotherm.streams import stream
-from isotherm.types import Array, Float32, Int64
+from isotherm.types import Array, Float32, UserIndex, UserItems
 
-_FEWEST = 10  # users
+_LEAST_USERS = 10
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,11 @@ class Posteriors:
     """q(z | x) = N(mean, diag deviation²) of some users.
 
     mean, deviation: (n_users, latent) float32; the deviation is zero on a DAE, whose posterior is a point.
+
+    >>> import numpy as np
+    >>> users = Posteriors(np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32))
+    >>> len(users), users.w2_coordinates.shape
+    (2, (2, 6))
     """
 
     mean: Float32
@@ -34,13 +38,13 @@ class Posteriors:
     def of(
         cls,
         network: Network,
-        histories: csr_array,
+        histories: UserItems,
         keep: Float32 | None = None,
         rng: np.random.Generator | None = None,
     ) -> "Posteriors":
-        """Of histories (n_users, n_items) CSR.
+        """The posteriors of histories (n_users, n_items).
 
-        keep: (n_items,) how probably the encoder sees a click; None: it sees all.  rng: draws the mask.
+        keep: (n_items,) probability that the encoder sees a click; None: it sees all.  rng: draws the mask.
         """
         mean, logvar = posteriors(network, histories, keep, rng)
         return cls(mean, np.zeros_like(mean) if logvar is None else np.exp(0.5 * logvar))
@@ -49,15 +53,15 @@ class Posteriors:
         return len(self.mean)
 
     def take(self, rows: Array) -> "Posteriors":
-        """Of these users."""
+        """The posteriors of these users."""
         return Posteriors(self.mean[rows], self.deviation[rows])
 
     @property
-    def points(self) -> Float32:
-        """(n_users, 2 · latent): W₂ between two users is the Euclidean distance of their points."""
+    def w2_coordinates(self) -> Float32:
+        """(n_users, 2 · latent): W₂ between two users is the Euclidean distance of their coordinates."""
         return np.concatenate([self.mean, self.deviation], axis=1)
 
-    def drawn(self, noise: Float32) -> Float32:
+    def sample(self, noise: Float32) -> Float32:
         """Points z (n_users, n_draws, latent) from noise (n_draws, latent) that all users share.
 
         Sharing it couples any two users as W₂ does: it is the best transport between diagonal Gaussians.
@@ -65,35 +69,50 @@ class Posteriors:
         return self.mean[:, None, :] + self.deviation[:, None, :] * noise
 
 
-def antithetic_noise(n: int, latent: int, seed: int, part: int = 0) -> Float32:
-    """(n, latent) standard normal float32, each draw beside its negative, so that their mean is zero.
+def antithetic_noise(n_draws: int, latent: int, seed: int, replicate: int = 0) -> Float32:
+    """(n_draws, latent) standard normal float32, each draw beside its negative, so that their mean is zero.
 
-    An odd n has a zero as well: one draw alone is the posterior's mean.  part: other parts are independent.
+    An odd number has a zero as well: one draw alone is the posterior's mean.
+    replicate: the draws of different replicates are independent.
+
+    >>> antithetic_noise(5, 2, seed=0).sum()
+    np.float32(0.0)
     """
-    half = stream(seed, "points of the posteriors", part).standard_normal((n // 2, latent))
-    return np.concatenate([half, -half, np.zeros((n % 2, latent))]).astype(np.float32)
+    half = stream(seed, "points of the posteriors", replicate).standard_normal((n_draws // 2, latent))
+    return np.concatenate([half, -half, np.zeros((n_draws % 2, latent))]).astype(np.float32)
 
 
-def histories_of(model: Any, clicks: Interactions) -> tuple[csr_array, Int64]:
-    """Histories (n_users, n_items) in the model's columns, and the rows of ``clicks`` they are of.
+@dataclass(frozen=True)
+class Histories:
+    """The histories of users that a model can read.
+
+    user_items: (n_users, n_items) in the columns of the model.  users: (n_users,) their rows in the clicks.
+    """
+
+    user_items: UserItems
+    users: UserIndex
+
+
+def histories_of(model: Any, clicks: Interactions) -> Histories:
+    """The histories in the model's columns.
 
     Clicks on items that the model does not know are left out, and users whom that leaves without a click.
     Raises UnsupportedError where the model is no VAE, InteractionsError where fewer than ten users are left.
     """
-    check_latent(model)
+    check_is_vae(model)
     columns = model.items_.rows(clicks.items.values)
     matrix = move_entries(clicks.matrix, columns[clicks.matrix.indices], model.n_items)
     matrix.sort_indices()
-    rows = np.flatnonzero(np.diff(matrix.indptr))
-    if len(rows) < _FEWEST:
+    users = np.flatnonzero(np.diff(matrix.indptr))
+    if len(users) < _LEAST_USERS:
         raise InteractionsError(
-            f"{len(rows)} users with a click on an item that the model knows; geometry needs at least "
-            f"{_FEWEST}: give the clicks that the model was fitted on, or others over the same item_ids"
+            f"{len(users)} users with a click on an item that the model knows; geometry needs at least "
+            f"{_LEAST_USERS}: give the clicks that the model was fitted on, or others over the same item_ids"
         )
-    return matrix[rows], rows
+    return Histories(matrix[users], users)
 
 
-def check_latent(model: Any) -> None:
+def check_is_vae(model: Any) -> None:
     """Raises UnsupportedError where the model is no VAE."""
     if not isinstance(model, VAERecommender):
         raise UnsupportedError(
@@ -103,8 +122,11 @@ def check_latent(model: Any) -> None:
 
 
 def keep_probabilities(model: VAERecommender, mask: Mask | None = None) -> Float32:
-    """(n_items,) chance that the encoder sees a click, of ``mask`` or the model's own at its best epoch."""
+    """(n_items,) probability that the encoder sees a click under ``mask``.
+
+    mask: None for the model's mask. Masks that change over the epochs are taken at the model's best epoch.
+    """
     clicks = torch.from_numpy(np.bincount(model.clicks_.indices, minlength=model.n_items))
-    chosen = model.mask if mask is None else mask
-    found: Float32 = chosen.keep_probability(clicks, model.progress_.best_epoch).numpy()
-    return found
+    mask = model.mask if mask is None else mask
+    probabilities: Float32 = mask.keep_probability(clicks, model.progress_.best_epoch).numpy()
+    return probabilities

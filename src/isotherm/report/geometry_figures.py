@@ -15,7 +15,7 @@ Models = Mapping[str, Geometry]
 KINDS = {
     "random": "two users at random",
     "near": "a user and one of the nearest",
-    "twin": "a user and a thinned copy",
+    "copy": "a user and a thinned copy",
 }
 STEPS = {
     "inside": "inside the radius, L from the Jacobian",
@@ -187,7 +187,7 @@ def drifts(models: Models) -> str:
         at = np.linspace(0, 1, 41)
         for what, values in (
             ("drift: share of nearest users that two masks do not agree on", d.drift),
-            ("spread of a user's mean over masks, of the spread between users", d.relative),
+            ("spread of a user's mean over masks, of the spread between users", d.relative_variance),
         ):
             parts.append(
                 pl.DataFrame({"value": np.quantile(values, at), "users": at}).with_columns(
@@ -224,8 +224,8 @@ def units(models: Models) -> str:
     for name, geometry in models.items():
         c = geometry.collapse
         curves = {"variance of the unit's mean between users": c.variances}
-        if c.by_unit is not None:
-            curves["KL of the unit, nats"] = c.by_unit
+        if c.divergence is not None:
+            curves["KL of the unit, nats"] = c.divergence.by_unit
         for what, values in curves.items():
             ordered = np.maximum(np.sort(values)[::-1], 1e-6)
             parts.append(
@@ -296,7 +296,7 @@ def anchor_map(geometry: Geometry) -> str:
 
     rows = geometry.map.anchors
     width, height = 860, 430
-    x, y = (rows[name].to_numpy() for name in ("own_x", "own_y"))
+    x, y = (rows[name].to_numpy() for name in ("anchors_x", "anchors_y"))
     at = np.stack(
         [(x - x.min()) / max(np.ptp(x), 1e-12) * width, (y.max() - y) / max(np.ptp(y), 1e-12) * height],
         axis=1,
@@ -312,8 +312,8 @@ def anchor_map(geometry: Geometry) -> str:
         if not clash:
             boxes.append((left, right, top))
     base = alt.Chart(inline(rows.with_columns(shown=pl.Series(shown)))).encode(
-        x=alt.X("own_x:Q", axis=None, scale=alt.Scale(nice=False, padding=6)),
-        y=alt.Y("own_y:Q", axis=None, scale=alt.Scale(nice=False, padding=6)),
+        x=alt.X("anchors_x:Q", axis=None, scale=alt.Scale(nice=False, padding=6)),
+        y=alt.Y("anchors_y:Q", axis=None, scale=alt.Scale(nice=False, padding=6)),
     )
     dots = base.mark_point(shape="diamond", size=36, color=LINES[0], filled=True)
     names = base.mark_text(align="left", dx=7, fontSize=10.5, color=INK).encode(text="shown:N")
@@ -337,9 +337,9 @@ def grids(geometry: Geometry) -> str:
     panels = [
         _grid(rows, x, y)
         for rows, x, y in (
-            (found.by_shared, "shared", "l1"),
-            (found.by_jaccard, "jaccard", "l1"),
-            (found.by_clicks, "clicks_v", "clicks_u"),
+            (found.grids.by_l1_and_shared, "shared", "l1"),
+            (found.grids.by_l1_and_jaccard, "jaccard", "l1"),
+            (found.grids.by_clicks, "clicks_v", "clicks_u"),
         )
     ]
     return svg(alt.hconcat(*panels).resolve_scale(color="independent"))

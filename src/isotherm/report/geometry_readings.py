@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from isotherm.evaluation.bootstrap import Interval
-from isotherm.geometry.influence import Tested
+from isotherm.geometry.influence import ConditionTest
 from isotherm.geometry.study import Geometry
 from isotherm.report import geometry_figures as figures
 from isotherm.report.readings import Reading, Table
@@ -44,8 +44,8 @@ def _ladder(models: Mapping[str, Geometry]) -> Reading:
     inside, helped = ({kind: row[c].mean for kind, row in kinds.items()} for c in ("inside", "helped"))
     says = (
         f"For {name}: {inside['random']:.1%} of random pairs, {inside['near']:.1%} of nearest users and "
-        f"{inside['twin']:.0%} of thinned copies are inside the radius; the step did help in "
-        f"{helped['random']:.0%}, {helped['near']:.0%} and {helped['twin']:.0%} of them."
+        f"{inside['copy']:.0%} of thinned copies are inside the radius; the step did help in "
+        f"{helped['random']:.0%}, {helped['near']:.0%} and {helped['copy']:.0%} of them."
     )
     do = (
         "The radius is a guarantee that hardly any pair of trained users gets, so do not choose settings by "
@@ -81,7 +81,7 @@ def _theorem(models: Mapping[str, Geometry]) -> Reading:
             else f"u's loss rose in {broken:,} of {inside.pairs:,}: L is larger elsewhere, or --points few"
         )
     says = f"For {name}: of the pairs inside the radius, {kept}."
-    order, first_order = g.influence.order, g.influence.first_order
+    order, first_order = g.influence.first_order.remainder_ratio, g.influence.first_order.decrease_ratio
     if order is not None and first_order is not None:
         says += (
             f" Halving the step divides what theory leaves out by {order:.2f} (4 is what it should be), and "
@@ -94,8 +94,8 @@ def _theorem(models: Mapping[str, Geometry]) -> Reading:
     )
     return Reading(
         "The theorem, put to the test",
-        f"A real SGD step was taken on v for every pair ({g.rate:.1e} times the gradient), and u's loss "
-        "measured before and after.",
+        f"A real SGD step was taken on v for every pair ({g.influence.sharing.rate:.1e} times the gradient), "
+        "and u's loss measured before and after.",
         says,
         do,
         (),
@@ -103,7 +103,7 @@ def _theorem(models: Mapping[str, Geometry]) -> Reading:
     )
 
 
-def _tested(test: Tested) -> list[str]:
+def _tested(test: ConditionTest) -> list[str]:
     return [f"{test.pairs:,}", "" if test.helped is None else f"{test.helped:.2%}"]
 
 
@@ -205,7 +205,7 @@ def _inputs(models: Mapping[str, Geometry]) -> Reading:
     says = (
         f"A mask that keeps {g.drift.keep:.0%} of the clicks brings the average pair closer with probability "
         f"{closer:.0%} and parts it with {parted:.0%}; pairs that share over four fifths of their clicks "
-        f"part with {most:.0%}. The bounds hold for {g.contraction.holds:.1%} of the pairs."
+        f"part with {most:.0%}. The bounds hold for {g.contraction.within_bounds:.1%} of the pairs."
     )
     do = "Nothing yet: what counts is how much of this the encoder undoes. That is the drift, below."
     return Reading(
@@ -222,8 +222,8 @@ def _drift(models: Mapping[str, Geometry]) -> Reading:
     name, g = first_of(models)
     d = g.drift
     says = (
-        f"For {name}: two masks disagree on {d.drift.mean():.0%} of a user's {d.k} nearest users, and a mask "
-        f"and the clean input on {d.from_clean.mean():.0%}."
+        f"For {name}: two masks disagree on {d.drift.mean():.0%} of a user's {d.neighbours} nearest users, "
+        f"and a mask and the clean input on {d.from_clean.mean():.0%}."
     )
     for other, geometry in list(models.items())[1:]:
         says += f" {other}: {geometry.drift.drift.mean():.0%}."
@@ -253,22 +253,22 @@ def _pull(models: Mapping[str, Geometry]) -> Reading:
         rows.append(
             [
                 model,
-                f"{g.pull.weight:g}",
-                f"{g.pull.largest:.1f}",
-                f"{g.pull.tau():.3f}",
-                f"{g.pull.tau() ** 2:.3f}",
-                f"{d.variance.mean():.3f}",
-                f"{d.relative.mean():.3f}",
+                f"{g.anchors.weight:g}",
+                f"{g.anchors.largest_eigenvalue:.1f}",
+                f"{g.anchors.tau():.3f}",
+                f"{g.anchors.tau() ** 2:.3f}",
+                f"{d.mask_variance.mean():.3f}",
+                f"{d.relative_variance.mean():.3f}",
                 learned,
-                f"{d.to_fitted.mean():.3f}",
+                f"{d.to_fitted_centroid.mean():.3f}",
             ]
         )
     names = ["model", "λ_A", "curvature L", "τ", "τ²", "variance over masks", "of the users'"]
     names += ["to own anchors", "to fitted anchors"]
     name, g = first_of(models)
-    tau = g.pull.tau()
-    plain = next((other for other in models if not models[other].pull.weight), None)
-    if not g.pull.weight:
+    tau = g.anchors.tau()
+    plain = next((other for other in models if not models[other].anchors.weight), None)
+    if not g.anchors.weight:
         says = f"{name} has no anchors, so nothing pulls: τ is 1."
         do = "Fit the same model with anchors.weight=1 and give it as --compare to see what they hold."
     elif plain is None:
@@ -279,19 +279,20 @@ def _pull(models: Mapping[str, Geometry]) -> Reading:
         do = "Give the same model without anchors as --compare to see what they do shrink."
     else:
         p = models[plain]
-        varied = g.drift.variance.mean() / p.drift.variance.mean()
-        relative = g.drift.relative.mean() / p.drift.relative.mean()
-        near = g.drift.to_fitted.mean() / p.drift.to_fitted.mean()
+        varied = g.drift.mask_variance.mean() / p.drift.mask_variance.mean()
+        relative = g.drift.relative_variance.mean() / p.drift.relative_variance.mean()
+        tau = p.anchors.tau(g.anchors.weight)
+        near = g.drift.to_fitted_centroid.mean() / p.drift.to_fitted_centroid.mean()
         says = (
             f"Against {plain}, {name} has {varied:.2f} times the variance over masks ({relative:.2f} times "
             f"as a share of the users' own spread) and {near:.2f} times the distance to the fitted anchors. "
-            f"Theory allows τ² {p.pull.tau(g.pull.weight) ** 2:.2f} and τ {p.pull.tau(g.pull.weight):.2f} at "
+            f"Theory allows τ² {tau**2:.2f} and τ {tau:.2f} at "
             f"{plain}'s curvature."
         )
         do = (
             "The anchors shrink more than the local bound says, for training with them moves everything "
             "else as well."
-            if varied < p.pull.tau(g.pull.weight) ** 2
+            if varied < tau**2
             else "The anchors hold less than they could: a larger λ_A, or a longer training, would tell."
         )
     return Reading(
@@ -310,15 +311,16 @@ def _collapse(models: Mapping[str, Geometry]) -> Reading:
     _, g = first_of(models)
     c = g.collapse
     says = c.verdict
-    if c.kl is not None and c.information is not None and c.gap is not None:
+    if c.divergence is not None:
         full = (
             "as much as this many users can show"
-            if c.information > 0.95 * c.most
-            else f"of at most {c.most:.1f}"
+            if c.divergence.information > 0.95 * c.most_information
+            else f"of at most {c.most_information:.1f}"
         )
+        d = c.divergence
         says += (
-            f" Of {c.kl:.1f} nats, {c.information:.1f} tell users apart ({full}) and {c.gap:.1f} are the "
-            "distance of all users together from the prior."
+            f" Of {c.kl:.1f} nats, {d.information:.1f} tell users apart ({full}) and "
+            f"{d.aggregated_gap:.1f} are the distance of all users together from the prior."
         )
     do = {
         "collapsed": "Lower β (beta.cap, beta.value or beta.gamma), anneal it longer, or set free_bits.",
@@ -345,10 +347,10 @@ def _distances(models: Mapping[str, Geometry]) -> Reading:
     name, g = first_of(models)
     pairs, between = g.influence.pairs, g.transport.pairs
     ratio = _median(between["w2"] / between["low"].clip(1e-9))
-    steep, along = (_ninety(pairs[column]) for column in ("steepness", "secant"))
+    steep, along = (_ninety(pairs[column]) for column in ("lipschitz", "lipschitz_secant"))
     says = (
         f"For {name}: W₂ is {ratio:.3f} times the distance of the means for the median pair, so W₁ is known "
-        f"to that factor; sampled optimal transport is below W₂ for {g.transport.ordered:.0%} of "
+        f"to that factor; sampled optimal transport is below W₂ for {g.transport.at_most_w2:.0%} of "
         f"{between.height} pairs. The slope L of the gradient is {steep} by the Jacobian (its worst "
         f"direction) and {along} along the way to the other user (medians; in brackets, nine tenths of the "
         "pairs)."

@@ -17,7 +17,7 @@ TRADED = {
     "drift": "drift of the nearest users",
     "active": "active units",
     "rank": "effective rank",
-    "inside_twin": "thinned copies inside the radius",
+    "inside_copy": "thinned copies inside the radius",
     "near": "influence of the nearest users",
     "far_related": "influence of far, related users",
 }
@@ -174,14 +174,14 @@ def table(sweep: Sweep) -> Table:
         "active": "active",
         "rank": "rank",
         "kl": "KL",
-        "inside_twin": "copies inside",
+        "inside_copy": "copies inside",
         "helped": "pairs that help",
         "near": "influence, near",
         "far_related": "far, related",
     }
     formats = {
         "drift": ".1%",
-        "inside_twin": ".1%",
+        "inside_copy": ".1%",
         "helped": ".1%",
         "rank": ".1f",
         "kl": ".1f",

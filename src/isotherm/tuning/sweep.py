@@ -40,7 +40,18 @@ _FEWEST_PAIRS = 20  # of users, for the geometry
 METRICS = ("ndcg@100", "recall@20")
 _FIGURES = (
     *(metric + end for metric in METRICS for end in ("", "_low", "_high")),
-    *("kl", "active", "rank", "drift", "spread", "inside", "inside_twin", "helped", "random", "near"),
+    *(
+        "kl",
+        "active",
+        "rank",
+        "drift",
+        "relative_variance",
+        "inside",
+        "inside_copy",
+        "helped",
+        "random",
+        "near",
+    ),
     "far_related",
 )
 _RESULT = {"epochs": Whole(), "seconds": Number(least=0)} | dict.fromkeys(_FIGURES, Or(Number()))
@@ -88,9 +99,9 @@ class Sweep:
     """A finished sweep: cells is a frame with one row a cell: beta, keep, anchors, what was measured.
 
     ndcg@100, recall@20 with _low and _high (95% intervals over test users); epochs, seconds; kl, active,
-    rank; drift, spread (of means over masks, of the spread between users); inside, helped (shares of random
-    pairs), random, near, far_related (influence).  names: the setting that each of beta, keep, anchors stands
-    for.
+    rank; drift, relative_variance (of means over masks, of that between users); inside, helped
+    (shares of random pairs), random, near, far_related (influence).
+    names: the setting that each of beta, keep, anchors stands for.
     """
 
     plan: Plan
