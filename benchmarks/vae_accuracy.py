@@ -1,4 +1,4 @@
-"""Strong generalization on MovieLens-1M: what masking, anchors and a linear path give; five seeds, intervals.
+"""Strong generalization on MovieLens-1M: what masking, anchors and an EASE term give; five seeds, intervals.
 
 600 users are held out for early stopping and 600 for the test; four fifths of their clicks are the history.
 Needs --data: a folder with interactions.parquet. Takes half an hour on two cores.
@@ -14,7 +14,7 @@ from common import report, size
 from isotherm import (
     EASE,
     Clean,
-    EASESkip,
+    EASETerm,
     FitOptions,
     Interactions,
     ItemAnchors,
@@ -38,8 +38,8 @@ MODELS = {
     "clean": lambda seed: MultVAE(mask=Clean(), seed=seed, **NETWORK),
     "masking": lambda seed: MultVAE(seed=seed, **NETWORK),
     "masking + anchors": lambda seed: MultVAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
-    "masking + anchors + skip": lambda seed: MultVAE(
-        anchors=ItemAnchors(weight=WEIGHT), skip=EASESkip(), seed=seed
+    "masking + anchors + EASE term": lambda seed: MultVAE(
+        anchors=ItemAnchors(weight=WEIGHT), ease_term=EASETerm(), seed=seed
     ),
 }
 OTHERS = {
@@ -91,8 +91,8 @@ def main() -> None:
             found, n_clicks = measured(model, split)
             for metric, each in found.items():
                 values[name][metric].append(each)
-            if getattr(model, "skip_", None):
-                scales.append(model.skip_.scale)
+            if getattr(model, "ease_term_", None):
+                scales.append(model.ease_term_.scale)
             if model.trains_in_steps:
                 epochs.setdefault(name, []).append(model.progress_.best_epoch)
             print(seed, name, f"{found['ndcg@100'].mean():.4f}", flush=True)
@@ -128,7 +128,7 @@ def main() -> None:
         held_out=[HELD_OUT, HELD_OUT],
         seeds=list(SEEDS),
         anchors_weight=WEIGHT,
-        skip_scales=scales,
+        ease_term_scales=scales,
         best_epochs=epochs,
         table=table,
         by_clicks=by_clicks,

@@ -11,13 +11,15 @@ import torch
 from common import interleaved, report, size, uniform_clicks
 
 from isotherm.models.vae.network.batch import Batch
-from isotherm.models.vae.network.item_table import ItemTable, Sample, log_likelihoods
+from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import MultiVAE
+from isotherm.models.vae.network.softmax import SampledItems, log_likelihoods
 from isotherm.models.vae.objective.beta import Constant
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.objective.terms import GaussianKL, Reconstruction
+from isotherm.models.vae.training.run_setup import Phase, RunSetup
 from isotherm.models.vae.training.settings import Training
-from isotherm.models.vae.training.trainer import Phase, Trainer
+from isotherm.models.vae.training.trainer import Trainer
 
 N_ITEMS, HIDDEN, LATENT, BATCH, PER_USER = size((200_000, 200, 64, 500, 60), (2_000, 16, 8, 20, 10))
 SAMPLES = size((1000, 10_000, 50_000), (500,))
@@ -26,35 +28,32 @@ SAMPLES = size((1000, 10_000, 50_000), (500,))
 def step_of(sampled: int):
     """One step of the training loop."""
     clicks = uniform_clicks(BATCH, N_ITEMS, PER_USER)
-    phase = Phase([Reconstruction(), GaussianKL(Constant())])
+    phase, rows = Phase([Reconstruction(), GaussianKL(Constant())], Bernoulli()), np.arange(BATCH)
     settings = Training(batch_size=BATCH, softmax_sample=sampled)
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0)
-    trainer = Trainer(
-        "multvae", settings, network, {}, [phase], Bernoulli(), clicks, np.arange(BATCH), 0, None
-    )
-    rows, keep = np.arange(BATCH), torch.full((N_ITEMS,), 0.5)
+    trainer = Trainer(RunSetup("multvae", settings, network, [phase], clicks, rows, 0))
+    keep = torch.full((N_ITEMS,), 0.5)
 
     def step() -> None:
         trainer.step(phase, rows, keep, 0.0)
-        trainer.progress.batch += 1
 
     step()
     return step
 
 
-def errors(n: int, spread: float = 2.0, repeats: int = size(20, 2)) -> dict[str, float]:
+def errors(n: int, deviation: float = 2.0, repeats: int = size(20, 2)) -> dict[str, float]:
     """Of log Z, in nats, from ``n`` sampled items."""
     users = 32
     generator = torch.Generator().manual_seed(0)
     table = ItemTable(N_ITEMS, HIDDEN)
     table.weight.data.normal_(0, 1, generator=generator)
-    hidden = torch.randn(users, HIDDEN, generator=generator) * spread / math.sqrt(HIDDEN)
+    hidden = torch.randn(users, HIDDEN, generator=generator) * deviation / math.sqrt(HIDDEN)
     clicks = Batch.of(uniform_clicks(users, N_ITEMS, PER_USER))
     bias = torch.zeros(N_ITEMS)
     full = log_likelihoods(hidden, table, bias, [clicks], torch.float32)[:, 0]
     apart = []
     for seed in range(repeats):
-        sample = Sample([clicks], n, np.random.default_rng(seed))
+        sample = SampledItems([clicks], n, np.random.default_rng(seed))
         found = log_likelihoods(hidden, table, bias, [clicks], torch.float32, sample)[:, 0]
         apart.append(((full - found) / clicks.totals).detach())
     values = torch.stack(apart)

@@ -67,29 +67,26 @@ def our_step(anchors=0.0, seed=0):
     from isotherm.models.vae.objective.beta import Constant
     from isotherm.models.vae.objective.masking import Bernoulli
     from isotherm.models.vae.objective.terms import GaussianKL, Reconstruction
+    from isotherm.models.vae.training.run_setup import Phase, RunSetup
     from isotherm.models.vae.training.settings import Training
-    from isotherm.models.vae.training.trainer import Phase, Trainer
+    from isotherm.models.vae.training.trainer import Trainer
 
     clicks = uniform_clicks(BATCH, N_ITEMS, PER_USER)
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, seed)
-    terms, beside = [Reconstruction(), GaussianKL(Constant(value=BETA))], {}
+    terms = [Reconstruction(), GaussianKL(Constant(value=BETA))]
     if anchors:
-        beside["anchors"] = ItemTable(N_ITEMS, LATENT)
-        beside["anchors"].fill(0.1, torch.Generator().manual_seed(seed))
+        table = ItemTable(N_ITEMS, LATENT)
+        table.fill(0.1, torch.Generator().manual_seed(seed))
         weights = torch.full((clicks.nnz,), 1 / PER_USER)
-        terms.append(AnchorTerm(ItemAnchors(weight=anchors), beside["anchors"], weights))
-    phase = Phase(terms)
-    trainer = Trainer(
-        "multvae", Training(batch_size=BATCH, learning_rate=RATE), network, beside, [phase], Bernoulli(),
-        clicks, np.arange(BATCH), seed, None,
-    )  # fmt: skip
-    rows, keep = np.arange(BATCH), torch.full((N_ITEMS,), 0.5)
+        terms.append(AnchorTerm(ItemAnchors(weight=anchors), table, weights))
+    phase, rows, keep = Phase(terms, Bernoulli()), np.arange(BATCH), torch.full((N_ITEMS,), 0.5)
+    settings = Training(batch_size=BATCH, learning_rate=RATE)
+    trainer = Trainer(RunSetup("multvae", settings, network, [phase], clicks, rows, seed))
 
     def step():
-        trainer.progress.sums = {}
+        trainer.state.progress.sums = {}
         trainer.step(phase, rows, keep, 0.0)
-        trainer.progress.batch += 1
-        return trainer.means()["loss"]
+        return trainer.state.progress.means()["loss"]
 
     return step
 

@@ -61,12 +61,18 @@ def test_unknown_model_lists_the_registry():
 def test_parts_are_chosen_by_name_and_then_set():
     model = build(
         model_class("multvae"),
-        {"mask": "popularity", "mask.power": 0.5, "anchors.weight": 0.1, "beta": "constant", "skip": None},
+        {
+            "mask": "popularity",
+            "mask.power": 0.5,
+            "anchors.weight": 0.1,
+            "beta": "constant",
+            "ease_term": None,
+        },
     )
     assert (model.mask.name, model.mask.power, model.mask.keep) == ("popularity", 0.5, 0.5)
     assert model.anchors.weight == 0.1
     assert model.beta.value == 0.2
-    assert model.skip.name == "none"
+    assert model.ease_term.name == "none"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from isotherm.models.vae.objective.beta import Annealed as Annealed
     from isotherm.models.vae.objective.beta import Constant as Constant
     from isotherm.models.vae.objective.beta import PerClick as PerClick
-    from isotherm.models.vae.objective.ease_term import EASESkip as EASESkip
+    from isotherm.models.vae.objective.ease_term import EASETerm as EASETerm
     from isotherm.models.vae.objective.masking import Bernoulli as Bernoulli
     from isotherm.models.vae.objective.masking import Clean as Clean
     from isotherm.models.vae.objective.masking import PopularityAware as PopularityAware
@@ -60,7 +60,7 @@ _EXPORTS = {
     "MultDAE": "isotherm.models.vae.multdae",
     "RecVAE": "isotherm.models.vae.recvae",
     "ItemAnchors": "isotherm.models.vae.objective.anchors",
-    "EASESkip": "isotherm.models.vae.objective.ease_term",
+    "EASETerm": "isotherm.models.vae.objective.ease_term",
     "Training": "isotherm.models.vae.training.settings",
     "Annealed": "isotherm.models.vae.objective.beta",
     "Constant": "isotherm.models.vae.objective.beta",

@@ -307,7 +307,7 @@ def test_help_model_tells_parts_and_their_choices():
     shown = invoke("fit", "--model", "recvae", "--help-model")
     for name, default in (
         ("anchors.weight", "0"), ("mask", "[Bb]ernoulli"), ("mask=popularity mask.power", "0.25"),
-        ("beta", "[Pp]er-?[Cc]lick"), ("training.clip", "[Nn]one"), ("skip=ease skip.l2", "1,?000"),
+        ("beta", "[Pp]er-?[Cc]lick"), ("training.clip", "[Nn]one"), ("ease_term=ease ease_term.l2", "1,?000"),
     ):  # fmt: skip
         assert re.search(rf"^  {name} \(.*default {default}", shown, re.M), name
     assert "\nbeta=annealed:\n" in shown

@@ -24,7 +24,7 @@ SMALL = {"hidden": 8, "latent": 4, "training.epochs": 2}
 MODELS = {
     "popularity": {}, "item-knn": {}, "content-knn": {}, "ease": {}, "slim": {}, "ials": {"factors": 4},
     "marec": {"backbone.collective": 0.5}, "kernel-ridge": {"steps": 3, "draws": 1},
-    "multvae": {**SMALL, "skip": "ease", "anchors.weight": 0.1}, "multdae": SMALL, "recvae": SMALL,
+    "multvae": {**SMALL, "ease_term": "ease", "anchors.weight": 0.1}, "multdae": SMALL, "recvae": SMALL,
     "mmr": {"model": "ials", "model.factors": 4},
 }  # fmt: skip
 

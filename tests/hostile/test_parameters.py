@@ -126,7 +126,11 @@ BAD_SETTINGS = [
     ("multvae", ["mask.keep=1.5"], "mask.keep must be a number > 0 and <= 1, not 1.5"),
     ("multvae", ["mask.keep=0"], "mask.keep must be a number > 0 and <= 1, not 0"),
     ("multvae", ["anchors.nearest=0"], "anchors.nearest must be a whole number >= 1"),
-    ("multvae", ["skip=ease", "skip.weight=lots"], "skip.weight must be a number >= 0, not 'lots'"),
+    (
+        "multvae",
+        ["ease_term=ease", "ease_term.weight=lots"],
+        "ease_term.weight must be a number >= 0, not 'lots'",
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from isotherm.folders import RUN, discard
 from isotherm.geometry import StudyOptions, study_models
 from isotherm.models.fitting import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
-from isotherm.models.vae.training.checkpoint import LOG
+from isotherm.models.vae.training.run_folder import LOG
 from isotherm.tuning.parent_process import end_with_parent
 from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
 

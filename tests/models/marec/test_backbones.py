@@ -14,7 +14,7 @@ from isotherm import (
     EASE,
     IALS,
     SLIM,
-    EASESkip,
+    EASETerm,
     Interactions,
     ItemAnchors,
     Items,
@@ -183,8 +183,8 @@ def test_poisson_rows_are_the_optimum():
 
 
 def test_what_a_backbone_cannot_do_is_said(clicks, items):
-    with pytest.raises(ParameterError, match="skip=ease speaks of clicked items only"):
-        MARec(backbone=MultVAE(skip=EASESkip())).fit(clicks, items)
+    with pytest.raises(ParameterError, match="ease_term=ease speaks of clicked items only"):
+        MARec(backbone=MultVAE(ease_term=EASETerm())).fit(clicks, items)
     for anchors in (ItemAnchors(weight=1.0, weighting="recency"), ItemAnchors(weight=1.0, init="metadata")):
         with pytest.raises(ParameterError, match="a backbone sees neither dates nor items"):
             MARec(backbone=MultVAE(anchors=anchors)).fit(clicks, items)

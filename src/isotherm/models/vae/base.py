@@ -1,13 +1,13 @@
 """What the three VAEs share: the model contract around a network, its training, and early stopping."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from torch import nn
 
 from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
@@ -16,36 +16,31 @@ from isotherm.folders import RUN, check_folder
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import filter_entries, rows_of
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fitting import FitOptions, learn
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.scorer import ComparesItems
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import logits, posteriors
 from isotherm.models.vae.objective.anchors import AnchorTerm, ItemAnchors, cold_anchors
-from isotherm.models.vae.objective.ease_term import (
-    SKIPS,
-    EASESkip,
-    LinearPath,
-    NoSkip,
-    Skip,
-    candidate_scales,
-)
+from isotherm.models.vae.objective.ease_term import EASE_TERMS, FittedEASETerm, LogitTerm, NoEASETerm
 from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
-from isotherm.models.vae.objective.terms import Guide, Reconstruction, Term
-from isotherm.models.vae.training.checkpoint import described, digest, digest_of_rows
+from isotherm.models.vae.objective.terms import Reconstruction, SoftTargetTerm, Term
+from isotherm.models.vae.training.fingerprint import described, digest, digest_of_rows
+from isotherm.models.vae.training.progress import Progress
+from isotherm.models.vae.training.run_setup import Phase, RunSetup
 from isotherm.models.vae.training.settings import Training
-from isotherm.models.vae.training.trainer import Phase, Progress, Trainer
+from isotherm.models.vae.training.trainer import Trainer
 from isotherm.models.vae.training.validation import Validation, held_out
 from isotherm.parameters import part_of
 from isotherm.state import Dense, Field, Inner, Plain
 from isotherm.torch_state import without_weights
-from isotherm.types import Bools, Float32
+from isotherm.types import Bools, Float32, Scores, UserItems
 from isotherm.untrusted import Number, Whole
 
+#: schema of what a saved model says of its training
 _PROGRESS = {"epoch": Whole(), "best_epoch": Whole(), "best": Number()}
-
-_LOOKED_AT = 256  # users whose scores are looked at when training is done
+_CHECKED_USERS = 256  # whose scores must be finite when training is done
 
 
 class VAERecommender(Recommender, ComparesItems):
@@ -56,14 +51,14 @@ class VAERecommender(Recommender, ComparesItems):
 
     parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {
         "mask": MASKS,
-        "skip": SKIPS,
+        "ease_term": EASE_TERMS,
         "anchors": {"anchors": ItemAnchors},
         "training": {"training": Training},
     }
 
     network_: Network
     anchors_: Float32 | None  #: (n_items, latent) e_i, or None where anchors are off
-    skip_: LinearPath | None  #: the linear path beside the network
+    ease_term_: FittedEASETerm | None  #: what is added to the network's logits, or None
     progress_: Progress  #: how the training went: epochs, best metric
 
     def __init__(
@@ -73,117 +68,115 @@ class VAERecommender(Recommender, ComparesItems):
         latent: int,
         mask: Mask | None,
         anchors: ItemAnchors | None,
-        skip: Skip | None,
+        ease_term: LogitTerm | None,
         training: Training | None,
         seed: int,
     ) -> None:
         self.hidden = whole("hidden", hidden, 1)
         self.latent = whole("latent", latent, 1)
-        self.mask = part_of(self, "mask", mask, Bernoulli)
-        self.anchors = part_of(self, "anchors", anchors, ItemAnchors)
-        self.skip = part_of(self, "skip", skip, NoSkip)
-        self.training = part_of(self, "training", training, Training)
+        self.mask: Mask = part_of(self, "mask", mask, Bernoulli)
+        self.anchors: ItemAnchors = part_of(self, "anchors", anchors, ItemAnchors)
+        self.ease_term: LogitTerm = part_of(self, "ease_term", ease_term, NoEASETerm)
+        self.training: Training = part_of(self, "training", training, Training)
         self.seed = seeded("seed", seed)
 
     @property
     def learned(self) -> Iterator[Field]:
-        """How the training went, the network, the anchors and the linear path."""
-        yield Plain("progress_", _PROGRESS, _told, lambda told: Progress(**told))
+        """How the training went, the network, the anchors and the EASE term."""
+        yield Plain("progress_", _PROGRESS, _saved_progress, lambda saved: Progress(**saved))
         yield Inner(
             "network_", lambda model, sizes: without_weights(lambda: model.new_network(sizes["n_fitted"]))
         )
         if self.anchors.weight:
             yield Dense("anchors_", np.float32, ("n_fitted", "latent"))
-        if isinstance(self.skip, EASESkip):
-            yield Inner("skip_", lambda model, sizes: LinearPath(DenseWeights.empty(model, sizes), 0.0))
+        if self.ease_term.is_used:
+            yield Inner(
+                "ease_term_", lambda model, sizes: FittedEASETerm(DenseWeights.empty(model, sizes), 0.0)
+            )
 
     def restored(self) -> None:
         """What is switched off is None."""
         self.anchors_ = self.anchors_ if self.anchors.weight else None
-        self.skip_ = self.skip_ if isinstance(self.skip, EASESkip) else None
+        self.ease_term_ = self.ease_term_ if self.ease_term.is_used else None
 
     @property
     def trains_in_steps(self) -> bool:
         """Yes: with early stopping and checkpoints."""
         return True
 
-    def fit_guided(self, clicks: Interactions, guide: Guide) -> Self:
-        """Fit on clicks and on guessed clicks beside them (MARec, eq. 7). Returns self."""
-        self._guide = guide
-        try:
-            return self.fit(clicks)
-        finally:
-            del self._guide
+    @abstractmethod
+    def new_network(self, n_items: int) -> Network:
+        """A fresh network, seeded."""
 
-    def fit_memory(self, clicks: Interactions) -> float:
-        weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
-        weights += clicks.n_items * self.latent * bool(self.anchors.weight)
-        return 2 * 4 * weights  # with the optimiser's moments
+    @abstractmethod
+    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
+        """The passes of an epoch.
 
-    def memory_settings(self) -> dict[str, int]:
-        return {"hidden": self.hidden, "latent": self.latent}
+        likelihood: what every pass is to explain: the clicks, and soft targets where there are some.
+        anchors: the anchor term, if any.
+        """
+
+    def fit_with_soft_targets(self, clicks: Interactions, term: SoftTargetTerm) -> Self:
+        """Fit on clicks, and on soft targets beside them (MARec, eq. 7). Returns self."""
+
+        def method(model: Self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+            model._learn(clicks, items, options, [term])
+
+        return learn(self, "fit", method, clicks)
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """``items`` are only for anchors from metadata.
 
         Raises TrainingError where the loss is no longer a number, or ``options.run_dir`` holds another run.
         """
+        self._learn(clicks, items, options, [])
+
+    def _learn(
+        self, clicks: Interactions, items: Items | None, options: FitOptions, soft_targets: list[Term]
+    ) -> None:
         if options.run_dir is not None:
             check_folder(options.run_dir, RUN)
-        matrix = clicks.matrix
-        shares = self.anchors.click_weights(clicks) if self.anchors.weight else None
-        validation: Validation | None
-        if options.valid is None:
-            stays, validation = held_out(matrix, self.training.valid_share, self.seed)
-        else:
-            stays = np.ones(clicks.n_users, dtype=bool)
-            validation = Validation.given(clicks, options.valid, self.seed)
+        click_weights = self.anchors.click_weights(clicks) if self.anchors.weight else None
+        stays, validation = self._validation(clicks, options)
+        features = None if click_weights is None else self.anchors.features(items)
+        anchors = None if click_weights is None else self._anchor_term(clicks, features, click_weights)
         network = self.new_network(clicks.n_items)
-        beside: dict[str, nn.Module] = {}
-        terms: list[Term] = []
-        features = None
-        if shares is not None:
-            table = ItemTable(clicks.n_items, self.latent)
-            features = self.anchors.features(items)
-            start = self.anchors.initial(matrix, features, self.latent, self.seed)
-            table.weight.data.copy_(torch.from_numpy(start))
-            beside["anchors"] = table
-            terms.append(AnchorTerm(self.anchors, table, torch.from_numpy(shares)))
-        guide: Guide | None = getattr(self, "_guide", None)
-        guides = [] if guide is None else [guide]
-        phases = self._phases(network, beside, [Reconstruction(), *guides], terms)
-        name, k = self.training.measured_by()
-        trainer = Trainer(
+        likelihood = [Reconstruction(), *soft_targets]
+        setup = RunSetup(
             self.name,
             self.training,
             network,
-            beside,
-            phases,
-            self.mask,
-            matrix,
+            self._phases(network, likelihood, [] if anchors is None else [anchors]),
+            clicks.matrix,
             np.flatnonzero(stays),
             self.seed,
-            None if validation is None else lambda: validation.measure(partial(logits, network), name, k),
-            [guide.targets for guide in guides],
+            None if validation is None else self._metric_of(network, validation),
         )
         reads = {} if options.run_dir is None else self._reads(clicks, features, validation)
-        self.progress_ = trainer.run(options.run_dir, reads)
+        self.progress_ = Trainer(setup).run(options.run_dir, reads)
         self.network_ = network.to("cpu").eval().requires_grad_(False)
-        self.skip_ = self._linear_path(matrix, stays, validation)
-        self.anchors_ = None
-        if shares is not None:
-            found = table.weight.detach().cpu().numpy()
-            self.anchors_ = found if items is None else cold_anchors(found, clicks.item_clicks(), items)
-        self._check_scores(matrix)
+        self.ease_term_ = self._fitted_ease_term(clicks.matrix, stays, validation)
+        self.anchors_ = None if anchors is None else _final_anchors(anchors, clicks, items)
+        self._check_scores(clicks.matrix)
 
-    def _check_scores(self, matrix: csr_array) -> None:
-        """Raise TrainingError where finite weights are so large that scores of some users are not finite."""
-        some = np.flatnonzero(np.diff(matrix.indptr[: _LOOKED_AT + 1]))
-        if not np.isfinite(self._score(matrix[some])).all():
-            raise TrainingError(
-                f"{self.name}: scores are not finite; lower training.learning_rate, training.weight_decay, "
-                "the weight of a term (beta, anchors) or skip.weight"
-            )
+    def _validation(self, clicks: Interactions, options: FitOptions) -> tuple[Bools, Validation | None]:
+        """(n_users,) who stays in training, and what early stopping is measured on."""
+        if options.valid is None:
+            return held_out(clicks.matrix, self.training.valid_share, self.seed)
+        return np.ones(clicks.n_users, dtype=bool), Validation.given(clicks, options.valid, self.seed)
+
+    def _anchor_term(
+        self, clicks: Interactions, features: csr_array | None, click_weights: Float32
+    ) -> AnchorTerm:
+        table = ItemTable(clicks.n_items, self.latent)
+        start = self.anchors.initial(clicks.matrix, features, self.latent, self.seed)
+        table.weight.data.copy_(torch.from_numpy(start))
+        return AnchorTerm(self.anchors, table, torch.from_numpy(click_weights))
+
+    def _metric_of(self, network: Network, validation: Validation) -> Callable[[], float]:
+        """The validation metric of a network as it is when asked."""
+        metric, k = self.training.measured_by()
+        return lambda: validation.measure(partial(logits, network), metric, k)
 
     def _reads(
         self, clicks: Interactions, features: csr_array | None, validation: Validation | None
@@ -201,57 +194,67 @@ class VAERecommender(Recommender, ComparesItems):
             reads["timestamps"] = f"{clicks.timestamps.dtype} {digest(times)}"
         return reads
 
-    def _linear_path(
-        self, matrix: csr_array, stays: Bools, validation: Validation | None
-    ) -> LinearPath | None:
-        """The skip path, its scale the one that ranks the validation users best."""
-        if not isinstance(self.skip, EASESkip):
+    def _fitted_ease_term(
+        self, user_items: UserItems, stays: Bools, validation: Validation | None
+    ) -> FittedEASETerm | None:
+        """The EASE term on the users who stay, its scale the one that ranks the validation users best."""
+        weights = self.ease_term.fitted(filter_entries(user_items, stays[rows_of(user_items)]))
+        if weights is None:
             return None
-        weights = self.skip.fitted(filter_entries(matrix, stays[rows_of(matrix)]))
-        scales = candidate_scales(self.skip, validation is not None)
+        scales = self.ease_term.candidate_scales(validation is not None)
         if validation is None or len(scales) == 1:
-            return LinearPath(weights, scales[0])
+            return FittedEASETerm(weights, scales[0])
 
-        def blended(x: csr_array) -> Iterator[Float32]:
-            network, linear = logits(self.network_, x), weights.scores(x)
+        def added(block: UserItems) -> Iterator[Scores]:
+            network, ease = logits(self.network_, block), weights.scores(block)
             for scale in scales:
-                yield network + np.float32(scale) * linear
+                yield network + np.float32(scale) * ease
 
-        found = validation.measure_each(blended, *self.training.measured_by())
-        return LinearPath(weights, scales[int(np.argmax(found))])
+        metrics = validation.measure_each(added, *self.training.measured_by())
+        return FittedEASETerm(weights, scales[int(np.argmax(metrics))])
 
-    def new_network(self, n_items: int) -> Network:
-        """A fresh network, seeded."""
-        raise NotImplementedError
+    def _check_scores(self, user_items: UserItems) -> None:
+        """Raise TrainingError where finite weights are so large that scores of some users are not finite."""
+        users = np.flatnonzero(np.diff(user_items.indptr[: _CHECKED_USERS + 1]))
+        if not np.isfinite(self._score(user_items[users])).all():
+            raise TrainingError(
+                f"{self.name}: scores are not finite; lower training.learning_rate, training.weight_decay, "
+                "the weight of a term (beta, anchors) or ease_term.weight"
+            )
 
-    def _phases(
-        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
-    ) -> Sequence[Phase]:
-        """The passes of an epoch.
+    def fit_memory(self, clicks: Interactions) -> float:
+        weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
+        weights += clicks.n_items * self.latent * bool(self.anchors.weight)
+        return 2 * 4 * weights  # with the optimizer's moments
 
-        beside: a place for modules to keep.  likelihood: what every pass is to explain: the clicks, and
-        guessed ones where there are some.  anchors: the anchor term, if any.
-        """
-        raise NotImplementedError
+    def memory_settings(self) -> dict[str, int]:
+        return {"hidden": self.hidden, "latent": self.latent}
 
-    def _score(self, user_items: csr_array) -> Float32:
+    def _score(self, user_items: UserItems) -> Scores:
         """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
-        found = logits(self.network_, user_items)
-        return found if self.skip_ is None else self.skip_.add_to(found, user_items)
+        scores = logits(self.network_, user_items)
+        return scores if self.ease_term_ is None else self.ease_term_.add_to(scores, user_items)
 
     def item_similarities(self, column: int) -> Float32:
         """Cosines of weights in the last layer."""
         weights = self.network_.last.weight.detach().numpy()
         return cosines(weights, weights[column])
 
-    def user_vectors(self, user_items: csr_array) -> Float32:
+    def user_vectors(self, user_items: UserItems) -> Float32:
         """Means of the posteriors."""
         return posteriors(self.network_, user_items)[0]
 
-    def posterior(self, user_items: csr_array) -> tuple[Float32, Float32 | None]:
+    def posterior(self, user_items: UserItems) -> tuple[Float32, Float32 | None]:
         """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
         return posteriors(self._fitted().network_, user_items)
 
 
-def _told(progress: Progress) -> dict[str, Any]:
-    return {"epoch": progress.epoch, "best_epoch": progress.best_epoch, "best": progress.best}
+def _saved_progress(progress: Progress) -> dict[str, Any]:
+    """What a saved model says of its training."""
+    return {name: getattr(progress, name) for name in _PROGRESS}
+
+
+def _final_anchors(term: AnchorTerm, clicks: Interactions, items: Items | None) -> Float32:
+    """The anchors, those of never-clicked items by their metadata where there is some."""
+    anchors: Float32 = term.table.weight.detach().cpu().numpy()
+    return anchors if items is None else cold_anchors(anchors, clicks.item_clicks(), items)

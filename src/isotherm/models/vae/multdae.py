@@ -3,23 +3,33 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import nn
-
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network import layers
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.objective.anchors import ItemAnchors
-from isotherm.models.vae.objective.ease_term import Skip
+from isotherm.models.vae.objective.ease_term import LogitTerm
 from isotherm.models.vae.objective.masking import Mask
 from isotherm.models.vae.objective.terms import Term
+from isotherm.models.vae.training.run_setup import Phase
 from isotherm.models.vae.training.settings import Training
-from isotherm.models.vae.training.trainer import Phase
 
 
 class MultDAE(VAERecommender):
-    """Denoising autoencoder with a multinomial likelihood: reconstruction + λ_A · anchor; z is the mean.
+    """Denoising autoencoder with a multinomial likelihood (Liang et al. 2018, §2.3; anchors: PIA).
 
-    Settings as multvae's, without a KL term. The anchor term is ‖z − ē‖² and the spread of the anchors.
+    As multvae without a KL term: z is the mean, and the loss of a user −Σ_j x_j log π_j + λ_A · L_A, where
+    L_A is ‖z − ē‖² and the variance of the anchors.
+
+    Parameters:
+        hidden (>= 1; default 600): width of the hidden layers, items → hidden → latent → hidden → items.
+        latent (>= 1; default 200): width of z.
+        mask (none, bernoulli, popularity or scheduled; default Bernoulli()): which clicks the encoder sees in
+            training.
+        anchors (anchors; default ItemAnchors()): the anchor regularizer of PIA; its weight 0 is the plain
+            Multi-DAE.
+        ease_term (none or ease; default NoEASETerm()): an EASE score that is added to the network's logits.
+        training (training; default Training()): epochs, batch size, early stopping, device.
+        seed (>= 0; default 0): of weights, order and masks.
     """
 
     name: ClassVar[str] = "multdae"
@@ -31,18 +41,22 @@ class MultDAE(VAERecommender):
         latent: int = 200,
         mask: Mask | None = None,
         anchors: ItemAnchors | None = None,
-        skip: Skip | None = None,
+        ease_term: LogitTerm | None = None,
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(
-            hidden=hidden, latent=latent, mask=mask, anchors=anchors, skip=skip, training=training, seed=seed
+            hidden=hidden,
+            latent=latent,
+            mask=mask,
+            anchors=anchors,
+            ease_term=ease_term,
+            training=training,
+            seed=seed,
         )
 
     def new_network(self, n_items: int) -> Network:
         return layers.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
 
-    def _phases(
-        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
-    ) -> Sequence[Phase]:
-        return [Phase([*likelihood, *anchors])]
+    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
+        return [Phase([*likelihood, *anchors], self.mask)]

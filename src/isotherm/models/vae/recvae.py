@@ -4,27 +4,39 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from torch import nn
-
 from isotherm.checks import whole
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network import layers
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.objective.anchors import ItemAnchors
 from isotherm.models.vae.objective.beta import BETAS, Beta, PerClick
-from isotherm.models.vae.objective.ease_term import Skip
+from isotherm.models.vae.objective.ease_term import LogitTerm
 from isotherm.models.vae.objective.masking import Mask
 from isotherm.models.vae.objective.terms import CompositeKL, Term
+from isotherm.models.vae.training.run_setup import Phase
 from isotherm.models.vae.training.settings import Training
-from isotherm.models.vae.training.trainer import Phase
 from isotherm.parameters import part_of
 
 
 class RecVAE(VAERecommender):
-    """Multi-VAE with a deep encoder, a prior that remembers the last encoder, and alternating training.
+    """Multi-VAE with a deep encoder, a composite prior, and alternating training (Shenbin et al. 2020).
 
-    An epoch is ``encoder_passes`` passes that train the encoder on masked clicks, then one that trains the
-    decoder on clean ones. Anchors are part of the encoder's passes. Other settings as multvae's.
+    An epoch is ``encoder_passes`` passes that train the encoder on masked clicks, held close to the encoder
+    of the epoch before (eq. 8), then one that trains the decoder on clean ones (§3.4). Anchors are part of
+    the encoder's passes.
+
+    Parameters:
+        hidden (>= 1; default 600): width of the encoder's five layers.
+        latent (>= 1; default 200): width of z; logits are linear in it.
+        mask (none, bernoulli, popularity or scheduled; default Bernoulli()): which clicks the encoder sees in
+            training.
+        beta (constant, annealed or per-click; default PerClick()): β, the weight of the KL term (eq. 10).
+        encoder_passes (>= 1; default 3): passes over the users for the encoder per pass for the decoder.
+        anchors (anchors; default ItemAnchors()): the anchor regularizer of PIA; its weight 0 is the plain
+            RecVAE.
+        ease_term (none or ease; default NoEASETerm()): an EASE score that is added to the network's logits.
+        training (training; default Training()): epochs, batch size, early stopping, device.
+        seed (>= 0; default 0): of weights, order, masks and noise.
     """
 
     name: ClassVar[str] = "recvae"
@@ -39,29 +51,32 @@ class RecVAE(VAERecommender):
         beta: Beta | None = None,
         encoder_passes: int = 3,
         anchors: ItemAnchors | None = None,
-        skip: Skip | None = None,
+        ease_term: LogitTerm | None = None,
         training: Training | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(
-            hidden=hidden, latent=latent, mask=mask, anchors=anchors, skip=skip, training=training, seed=seed
+            hidden=hidden,
+            latent=latent,
+            mask=mask,
+            anchors=anchors,
+            ease_term=ease_term,
+            training=training,
+            seed=seed,
         )
-        self.beta = part_of(self, "beta", beta, PerClick)
+        self.beta: Beta = part_of(self, "beta", beta, PerClick)
         self.encoder_passes = whole("encoder_passes", encoder_passes, 1)
 
     def new_network(self, n_items: int) -> Network:
         return layers.RecVAE(n_items, self.hidden, self.latent, self.seed)
 
-    def _phases(
-        self, network: Network, beside: dict[str, nn.Module], likelihood: list[Term], anchors: list[Term]
-    ) -> Sequence[Phase]:
+    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
         old = deepcopy(network).requires_grad_(False)
-        beside["old"] = old
 
-        def remember() -> None:
+        def keep_as_old() -> None:
             old.load_state_dict(network.state_dict())
 
-        encoder = Phase([*likelihood, CompositeKL(self.beta, old), *anchors], learns="encoder")
-        passes = [encoder] * (self.encoder_passes - 1)
-        passes.append(Phase(encoder.terms, learns="encoder", after=remember))
-        return [*passes, Phase(likelihood, learns="decoder", masked=False)]
+        terms = [*likelihood, CompositeKL(self.beta, old), *anchors]
+        encoder = [Phase(terms, self.mask, learns="encoder")] * (self.encoder_passes - 1)
+        last_encoder = Phase(terms, self.mask, learns="encoder", after=keep_as_old)
+        return [*encoder, last_encoder, Phase(likelihood, learns="decoder")]

@@ -102,7 +102,7 @@ def test_no_user_is_pulled_where_the_posterior_has_no_variance(x):  # noqa: F811
     forward = forward_of(x)
     mean = forward.posterior.mean
     bare = Forward(
-        forward.clicks, forward.inputs, forward.places, forward.posterior._replace(logvar=None), mean,
+        forward.clicks, forward.inputs, forward.entries, forward.posterior._replace(logvar=None), mean,
         forward.log_likelihoods, 0.0,
     )  # fmt: skip
     anchor = term(ItemAnchors(), csr_array(x.numpy()))

@@ -23,11 +23,12 @@ from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.layers import normalised
 from isotherm.models.vae.objective.anchors import ItemAnchors
 from isotherm.models.vae.objective.beta import Constant
-from isotherm.models.vae.objective.ease_term import EASESkip
+from isotherm.models.vae.objective.ease_term import EASETerm
 from isotherm.models.vae.objective.masking import Mask, PopularityAware
 from isotherm.models.vae.objective.terms import Reconstruction
 from isotherm.models.vae.recvae import RecVAE
 from isotherm.models.vae.training.interrupt import waiting_interrupt
+from isotherm.models.vae.training.optimizer import Optimizer
 from isotherm.models.vae.training.settings import Training
 from isotherm.models.vae.training.trainer import Trainer
 from isotherm.models.vae.training.validation import Validation, folded, held_out
@@ -162,7 +163,7 @@ def test_a_run_folder_of_another_version_is_refused(tmp_path, monkeypatch):
     model = MultVAE(**SMALL, training=Training(epochs=1)).fit(
         tastes(), options=FitOptions(run_dir=tmp_path / "run")
     )
-    monkeypatch.setattr("isotherm.models.vae.training.checkpoint.__version__", "99.0")
+    monkeypatch.setattr("isotherm.models.vae.training.run_folder.__version__", "99.0")
     with pytest.raises(TrainingError, match="another fit: isotherm differ"):
         model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
 
@@ -187,7 +188,7 @@ def test_ctrl_c_waits_for_the_step_and_the_run_goes_on(made, tmp_path, monkeypat
     """Pressed in the middle of a step: the checkpoint is of its end, and the run ends as if nothing was."""
     model = made(**SMALL, anchors=ItemAnchors(weight=0.1), training=Training(epochs=3, batch_size=60))
     whole = deepcopy(model).fit(tastes()).state()[0]
-    original, steps = Trainer._record, []
+    original, steps = Optimizer.step, []
 
     def pressed(self, *arguments):
         steps.append(1)
@@ -195,7 +196,7 @@ def test_ctrl_c_waits_for_the_step_and_the_run_goes_on(made, tmp_path, monkeypat
             os.kill(os.getpid(), signal.SIGINT)
         return original(self, *arguments)
 
-    monkeypatch.setattr(Trainer, "_record", pressed)
+    monkeypatch.setattr(Optimizer, "step", pressed)
     with pytest.raises(KeyboardInterrupt):
         model.fit(tastes(), options=FitOptions(run_dir=tmp_path / "run"))
     assert len(steps) == 6
@@ -495,10 +496,11 @@ def test_clicks_may_lie_on_disk(tmp_path):
 
 def test_a_batch_of_random_clicks_keeps_its_order():
     batch = Batch.of(Interactions.from_csr(random_clicks(np.random.default_rng(0), 9, 12)).matrix)
-    items, starts, users, _ = batch.by_item
-    assert list(items) == sorted(set(batch.items.tolist()))
-    pairs = {(int(i), int(u)) for i, a, b in zip(items, starts, starts[1:], strict=False) for u in users[a:b]}
-    assert pairs == set(zip(batch.items.tolist(), batch.rows.tolist(), strict=True))
+    starts, users, _ = batch.by_item
+    assert set(np.flatnonzero(np.diff(starts))) == set(batch.items.tolist())
+    pairs = [(i, int(u)) for i in range(batch.n_items) for u in users[starts[i] : starts[i + 1]]]
+    assert pairs == sorted(pairs)
+    assert set(pairs) == set(zip(batch.items.tolist(), batch.rows.tolist(), strict=True))
 
 
 def test_validation_hides_what_was_seen():
@@ -514,14 +516,14 @@ def test_recvae_trains_encoder_and_decoder_in_turns(monkeypatch):
     moves, before = [], {}
     original = Trainer.step
 
-    def spy(self, phase, rows, keep, moment):
-        network = self.network
+    def spy(self, phase, rows, keep, epoch):
+        network = self.setup.network
         before.update({name: array.clone() for name, array in network.state_dict().items()})
-        original(self, phase, rows, keep, moment)
+        original(self, phase, rows, keep, epoch)
         moved = {name for name, array in network.state_dict().items() if not torch.equal(array, before[name])}
-        moves.append((phase.learns, phase.masked, moved))
+        moves.append((phase.learns, phase.mask is not None, moved))
         if phase.learns == "decoder":
-            old = self.beside["old"].state_dict()
+            old = self.setup.modules["old"].state_dict()
             assert all(torch.equal(old[name], before[name]) for name in old if not name.startswith("last"))
 
     monkeypatch.setattr(Trainer, "step", spy)
@@ -559,11 +561,11 @@ def test_validation_clicks_that_are_training_clicks_are_left_out(caplog):
     assert f"{train.n_clicks} of {clicks.n_clicks} validation clicks are training clicks too" in caplog.text
     np.testing.assert_array_equal(found.targets.toarray(), expected.targets.toarray())
     np.testing.assert_array_equal(found.histories.toarray(), expected.histories.toarray())
-    model = MultVAE(**SMALL, skip=EASESkip(), training=Training(epochs=2)).fit(
+    model = MultVAE(**SMALL, ease_term=EASETerm(), training=Training(epochs=2)).fit(
         train, options=FitOptions(valid=clicks)
     )
     assert model.progress_.best > 0
-    assert model.skip_.scale > 0
+    assert model.ease_term_.scale > 0
 
 
 def test_validation_with_nothing_to_find_is_refused():

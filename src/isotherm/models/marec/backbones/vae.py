@@ -30,8 +30,7 @@ from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, 
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import hidden_layer, posteriors
-from isotherm.models.vae.objective.ease_term import NoSkip
-from isotherm.models.vae.objective.terms import Guide
+from isotherm.models.vae.objective.terms import SoftTargetTerm
 from isotherm.models.vae.training.validation import held_out
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK
@@ -90,9 +89,10 @@ class AlignedNetwork(Aligned):
 
     def __init__(self, backbone: VAERecommender) -> None:
         super().__init__(backbone)
-        if not isinstance(backbone.skip, NoSkip):
+        if backbone.ease_term.is_used:
             raise ParameterError(
-                "marec: a backbone with skip=ease speaks of clicked items only; set backbone.skip=none"
+                "marec: a backbone with ease_term=ease speaks of clicked items only; "
+                "set backbone.ease_term=none"
             )
         anchors = backbone.anchors
         if anchors.weight and (anchors.weighting == "recency" or anchors.init == "metadata"):
@@ -114,7 +114,8 @@ class AlignedNetwork(Aligned):
         n_items = n_warm + len(data.cold_rows)
         clicks = Interactions.from_csr(widen(data.user_items, n_items))
         model = deepcopy(self.backbone)
-        model.fit_guided(clicks, Guide(data.alpha, _Guesses(data, self.unit if beta is None else beta)))
+        soft_targets = _Guesses(data, self.unit if beta is None else beta)
+        model.fit_with_soft_targets(clicks, SoftTargetTerm(data.alpha, soft_targets))
         self.network, self.n_warm = model.network_, n_warm
         self._remember(data.user_items)
         if beta is not None:

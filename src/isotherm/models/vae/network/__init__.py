@@ -1,8 +1,10 @@
 """The networks: from clicks to a posterior over latent points, and from a point to item logits.
 
 layers          encoder and decoder of Multi-VAE, Multi-DAE and RecVAE
-item_table      weights with one row an item, and the products that meet them
-kernels         compiled steps over such tables on a CPU
+item_table      weights with one row an item, and sums of them over a user's clicks
+softmax         log-likelihoods over all items, or over a sample of them
+in_place_adam   Adam on a table within the backward pass
+kernels         its compiled loops
 batch           a batch of users as CSR tensors
 scoring         posteriors and logits of users, for validation, evaluation and serving alike
 """

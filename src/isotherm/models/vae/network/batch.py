@@ -8,6 +8,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from isotherm.linalg.csr import index_pointers
 from isotherm.types import Array
 
 
@@ -57,12 +58,12 @@ class Batch:
         return self.sums(self.values)
 
     @cached_property
-    def by_item(self) -> tuple[Array, Array, Array, Array]:
-        """The clicked items (ascending), starts of their clicks, and the rows and values of those clicks."""
-        order = np.argsort(self.items.numpy(), kind="stable")
-        items, starts = np.unique(self.items.numpy()[order], return_index=True)
-        starts = np.append(starts, len(order))
-        return items, starts, self.rows.numpy()[order], self.values.numpy()[order]
+    def by_item(self) -> tuple[Array, Array, Array]:
+        """The clicks item by item (CSC): starts (n_items + 1,), users and values (n_clicks,)."""
+        items = self.items.numpy()
+        order = np.argsort(items, kind="stable")
+        starts = index_pointers(np.bincount(items, minlength=self.n_items))
+        return starts, self.rows.numpy()[order], self.values.numpy()[order]
 
     def sums(self, values: Tensor) -> Tensor:
         """(n_users,) sums of one value a click."""

@@ -1,71 +1,80 @@
-"""Compiled steps over item-wide weights on a CPU: sums of rows, and Adam in the pass that makes the gradient.
+"""Compiled steps over item tables on a CPU: sums of rows, and Adam in the pass that makes the gradient.
 
 A plain step writes the gradient of the first and the last layer (items × hidden each) and reads it again.
-Here a row's gradient exists in the cache only: it is made, Adam (Kingma & Ba 2015, algorithm 1) takes it, and
-the bfloat16 copy that the matrix products read is renewed in the same pass. The first moment is kept in
-bfloat16.
+Here a row's gradient exists in the cache only: it is computed, Adam (Kingma & Ba 2015, algorithm 1) takes it,
+and the bfloat16 copy that the matrix products read is renewed in the same pass. The first moment is kept in
+bfloat16. NumPy has no bfloat16: its bits are passed as uint16.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 from isotherm.kernels import inlined, reordering_kernel
-from isotherm.types import Array
+from isotherm.types import Array, Float32
 
 
-@intrinsic
-def _bits(context, value):  # type: ignore[no-untyped-def]
-    """The bits of a float32."""
+class TableArrays(NamedTuple):
+    """The arrays of one item table, (n_items, width) each.
 
-    def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.bitcast(arguments[0], ir.IntType(32))
+    weight, exp_avg_sq (second moment): float32.  exp_avg (first moment), bfloat16_weight: bits of bfloat16;
+    the latter has no rows where there is no copy to renew.
+    """
 
-    return types.uint32(types.float32), code
+    weight: Float32
+    exp_avg: Array
+    exp_avg_sq: Float32
+    bfloat16_weight: Array
 
 
-@intrinsic
-def _float(context, bits):  # type: ignore[no-untyped-def]
-    """The float32 of these bits."""
+class AdamStep(NamedTuple):
+    """The numbers of one step, float32.
 
-    def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.bitcast(arguments[0], ir.FloatType())
+    learning_rate: over the bias correction of the first moment.  root_scale: what √exp_avg_sq is multiplied
+    by, for the bias of the second.  weight_kept: 1 − learning rate · weight decay.
+    """
 
-    return types.float32(types.uint32), code
+    learning_rate: np.float32
+    root_scale: np.float32
+    epsilon: np.float32
+    beta1: np.float32
+    beta2: np.float32
+    weight_kept: np.float32
 
 
 @inlined
-def _wide(half: Any) -> Any:
+def _float32_of_bits(bits: Any) -> Any:
     """float32 of a bfloat16's bits."""
-    return _float(np.uint32(half) << np.uint32(16))  # type: ignore[call-arg]
-
-
-def _plain(value):  # type: ignore[no-untyped-def]
-    """float32 of a gradient, which is float32 or the bits of a bfloat16."""
-    raise NotImplementedError
-
-
-@overload(_plain, inline="always")
-def _plain_of_type(value):  # type: ignore[no-untyped-def]
-    if value == types.uint16:
-        return lambda value: _wide(value)
-    return lambda value: value
+    return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)
 
 
 @inlined
-def _half(value: Any) -> Any:
+def _nearest_bfloat16(value: Any) -> Any:
     """The nearest bfloat16's bits, ties to even."""
-    bits = _bits(value)  # type: ignore[call-arg,var-annotated]
+    bits = np.float32(value).view(np.uint32)
     odd = (bits >> np.uint32(16)) & np.uint32(1)
     return np.uint16((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
 
 
+def _as_float32(value: Any) -> Any:
+    """float32 of a gradient, which is float32 or the bits of a bfloat16: compiled by its type."""
+
+
+@no_type_check  # numba wants the argument bare
+def _as_float32_by_type(value):
+    if value == types.uint16:
+        return lambda value: _float32_of_bits(value)
+    return lambda value: value
+
+
+overload(_as_float32, inline="always")(_as_float32_by_type)
+
+
 @reordering_kernel
-def bag_rows(
+def sum_rows(
     first: int, last: int, starts: Array, items: Array, values: Array, weight: Array, out: Array
 ) -> None:
     """out[u] = Σ over u's clicks of value · weight[item], four rows at a time: memory answers slowly."""
@@ -89,126 +98,64 @@ def bag_rows(
 
 
 @inlined
-def _adam(
-    weight: Array,
-    moment: Array,
-    square: Array,
-    gradient: Array,
-    rate: float,
-    scale: float,
-    epsilon: float,
-    beta1: float,
-    beta2: float,
-    kept: float,
-) -> None:
+def _adam_row(row: int, gradient: Array, table: TableArrays, step: AdamStep) -> None:
     one = np.float32(1)
+    weight, exp_avg, exp_avg_sq = table.weight[row], table.exp_avg[row], table.exp_avg_sq[row]
     for c in range(len(weight)):
         g = gradient[c]
-        m = beta1 * _wide(moment[c]) + (one - beta1) * g
-        v = beta2 * square[c] + (one - beta2) * g * g
-        moment[c] = _half(m)
-        square[c] = v
-        w = kept * weight[c] - rate * m / (math.sqrt(v) * scale + epsilon)
-        weight[c] = w
-
-
-@inlined
-def _renew(row: int, weight: Array, half: Array) -> None:
-    if len(half):
-        for c in range(weight.shape[1]):
-            half[row, c] = _half(weight[row, c])
+        m = step.beta1 * _float32_of_bits(exp_avg[c]) + (one - step.beta1) * g
+        v = step.beta2 * exp_avg_sq[c] + (one - step.beta2) * g * g
+        exp_avg[c] = _nearest_bfloat16(m)
+        exp_avg_sq[c] = v
+        change = step.learning_rate * m / (math.sqrt(v) * step.root_scale + step.epsilon)
+        weight[c] = step.weight_kept * weight[c] - change
+    if len(table.bfloat16_weight):
+        for c in range(len(weight)):
+            table.bfloat16_weight[row, c] = _nearest_bfloat16(weight[c])
 
 
 @reordering_kernel
-def adam_tile(
+def adam_rows(
+    first: int, last: int, rows: Array, gradients: Array, table: TableArrays, step: AdamStep
+) -> None:
+    """Adam on weight[rows[t]] with the gradient gradients[t], float32 or the bits of bfloat16."""
+    width = table.weight.shape[1]
+    gradient = np.empty(width, np.float32)
+    for t in range(first, last):
+        for c in range(width):
+            gradient[c] = _as_float32(gradients[t, c])
+        _adam_row(rows[t], gradient, table, step)
+
+
+@reordering_kernel
+def adam_of_sums(
     first: int,
     last: int,
     rows: Array,
-    gradients: Array,
-    weight: Array,
-    moment: Array,
-    square: Array,
-    half: Array,
-    rate: float,
-    scale: float,
-    epsilon: float,
-    beta1: float,
-    beta2: float,
-    kept: float,
+    clicks: tuple[Array, Array, Array],
+    grad_sums: Array,
+    grad_squares: Array,
+    table: TableArrays,
+    step: AdamStep,
 ) -> None:
-    """Adam on weight[rows[t]] with the gradient gradients[t], float32 or the bits of bfloat16."""
-    width = weight.shape[1]
-    gradient = np.empty(width, np.float32)
-    for t in range(first, last):
-        r = rows[t]
-        for c in range(width):
-            gradient[c] = _plain(gradients[t, c])  # type: ignore[no-untyped-call]
-        _adam(
-            weight[r], moment[r], square[r], gradient, rate, scale, epsilon, beta1, beta2, kept,
-        )  # fmt: skip
-        _renew(r, weight, half)
+    """Adam on weight[rows[t]] whose gradient is Σ over the item's clicks of value · (g + 2 · q · weight).
 
-
-@reordering_kernel
-def adam_bag(
-    first: int,
-    last: int,
-    items: Array,
-    starts: Array,
-    users: Array,
-    values: Array,
-    above: Array,
-    pull: Array,
-    weight: Array,
-    moment: Array,
-    square: Array,
-    half: Array,
-    rate: float,
-    scale: float,
-    epsilon: float,
-    beta1: float,
-    beta2: float,
-    kept: float,
-    every: bool,
-) -> None:
-    """Adam where a row's gradient is Σ over its clicks of value · (above[user] + 2 · pull[user] · weight).
-
-    every: rows first … last - 1 are all items, clicked or not; else they are places in ``items``.
+    clicks: (starts, users, values), item by item.  grad_sums: g of each user, the gradient of its sum of
+    rows.  grad_squares: q, that of its sum of squared norms, which shrinks the weight (the anchors' own).
     """
-    width = weight.shape[1]
+    starts, users, values = clicks
+    width = table.weight.shape[1]
     gradient = np.empty(width, np.float32)
-    place = 0
-    if every:
-        place = _first_at_least(items, first)
     for t in range(first, last):
-        r = t if every else items[t]
-        if not every:
-            place = t
+        item = rows[t]
         gradient[:] = 0
-        if place < len(items) and items[place] == r:
-            inward = np.float32(0)
-            for p in range(starts[place], starts[place + 1]):
-                value, row = values[p], above[users[p]]
-                inward += value * pull[users[p]]
-                for c in range(width):
-                    gradient[c] += value * row[c]
-            if inward != 0:
-                for c in range(width):
-                    gradient[c] += 2 * inward * weight[r, c]
-            place += 1
-        _adam(
-            weight[r], moment[r], square[r], gradient, rate, scale, epsilon, beta1, beta2, kept,
-        )  # fmt: skip
-        _renew(r, weight, half)
-
-
-@inlined
-def _first_at_least(items: Array, wanted: int) -> int:
-    low, high = 0, len(items)
-    while low < high:
-        middle = (low + high) // 2
-        if items[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+        shrinkage = np.float32(0)
+        for p in range(starts[item], starts[item + 1]):
+            value, grad_sum = values[p], grad_sums[users[p]]
+            shrinkage += value * grad_squares[users[p]]
+            for c in range(width):
+                gradient[c] += value * grad_sum[c]
+        if shrinkage != 0:
+            for c in range(width):
+                gradient[c] += 2 * shrinkage * table.weight[item, c]
+        _adam_row(item, gradient, table, step)

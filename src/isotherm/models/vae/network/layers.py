@@ -5,13 +5,14 @@ input. RecVAE (Shenbin et al. 2020): five dense layers with swish and layer norm
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from isotherm.models.vae.network.batch import Batch
-from isotherm.models.vae.network.item_table import ItemTable, bag
+from isotherm.models.vae.network.item_table import ItemTable, embedding_bag
 from isotherm.streams import stream_seed
 from isotherm.torch_state import StatefulModule
 
@@ -30,10 +31,10 @@ class Posterior(NamedTuple):
         return self.mean if self.logvar is None else self.mean + noise * torch.exp(0.5 * self.logvar)
 
 
-class Network(StatefulModule):
-    """What every network here offers: ``encode`` to a posterior, ``decode`` to the last hidden layer.
+class Network(StatefulModule, ABC):
+    """An encoder and a decoder, each with an item-wide table: logits = decode(z) · last.weightᵀ + last_bias.
 
-    first, last: the item-wide tables; logits = decode(z) · last.weightᵀ + last_bias.
+    first, last: (n_items, width) weights of the first and of the last layer.
     """
 
     first: ItemTable
@@ -41,26 +42,26 @@ class Network(StatefulModule):
     last_bias: nn.Parameter
     latent: int
 
+    @abstractmethod
     def encode(self, inputs: Batch) -> Posterior:
         """Posterior of each user from normalised, perhaps masked, clicks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """The last hidden layer, (n_users, width of ``last``)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weight and bias of each dense layer from z to the logits, tanh between two of them."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def decoder_parameters(self) -> list[nn.Parameter]:
+        """All that ``decode`` and the logits use."""
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         """All that ``encode`` uses."""
         decoder = {id(parameter) for parameter in self.decoder_parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in decoder]
-
-    def decoder_parameters(self) -> list[nn.Parameter]:
-        """All that ``decode`` and the logits use."""
-        raise NotImplementedError
 
 
 class MultiVAE(Network):
@@ -84,8 +85,8 @@ class MultiVAE(Network):
                 bias.normal_(0, 0.001, generator=generator)
 
     def encode(self, inputs: Batch) -> Posterior:
-        """Posterior of each user."""
-        hidden = torch.tanh(bag(self.first, inputs) + self.first_bias)
+        """Posterior of each user (Liang et al. 2018, eq. 4)."""
+        hidden = torch.tanh(embedding_bag(self.first, inputs) + self.first_bias)
         if not self.variational:
             return Posterior(self.head(hidden), None)
         mean, logvar = self.head(hidden).chunk(2, dim=1)
@@ -117,19 +118,18 @@ class RecVAE(Network):
         self.head = nn.Linear(hidden, 2 * latent)
         self.last = ItemTable(n_items, latent)
         self.last_bias = nn.Parameter(torch.empty(n_items))
+        fans = [(self.first.weight, n_items), (self.first_bias, n_items)]
+        fans += [(parameter, hidden) for layer in self.layers for parameter in layer.parameters()]
+        fans += [(parameter, hidden) for parameter in self.head.parameters()]
+        fans += [(self.last.weight, latent), (self.last_bias, latent)]
         generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
         with torch.no_grad():
-            fans = [(self.first.weight, n_items), (self.first_bias, n_items)]
-            fans += [(parameter, hidden) for layer in self.layers for parameter in layer.parameters()]
-            fans += [(parameter, hidden) for parameter in self.head.parameters()]
-            fans += [(self.last.weight, latent), (self.last_bias, latent)]
             for weight, fan_in in fans:
                 weight.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=generator)
 
     def encode(self, inputs: Batch) -> Posterior:
-        """Posterior of each user."""
-        before = bag(self.first, inputs) + self.first_bias
-        hidden = self.norms[0](nn.functional.silu(before))
+        """Posterior of each user: h_i = LayerNorm(swish(W_i h_{i−1} + h_1 + … + h_{i−1}))."""
+        hidden = self.norms[0](nn.functional.silu(embedding_bag(self.first, inputs) + self.first_bias))
         total = hidden
         for layer, norm in zip(self.layers, list(self.norms)[1:], strict=True):
             hidden = norm(nn.functional.silu(layer(hidden) + total))

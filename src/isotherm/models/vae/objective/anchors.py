@@ -1,11 +1,11 @@
-"""The anchor regularizer, Personalized Item Alignment (PIA, §3): a user's posterior is pulled to its items.
+"""The anchor regularizer, Personalized Item Alignment (PIA, §3): a user's posterior is drawn to its items.
 
 L_A = Σ_i w_i E_{z~q} ‖z − e_i‖² with w_i = 1/|S_x| on the user's clean clicks, in closed form:
 
-    L_A = ‖μ − ē‖² + tr Σ + spread,   ē = Σ_i w_i e_i,   spread = Σ_i w_i ‖e_i‖² − ‖ē‖²
+    L_A = ‖μ − ē‖² + tr Σ + V,   ē = Σ_i w_i e_i,   V = Σ_i w_i ‖e_i‖² − ‖ē‖²
 
-The spread does not move the user, but it moves the anchors. Anchors exist in training only: inference is the
-network's own, with the same weights and at the same speed.
+V, the variance of the anchors, does not move the user, but it moves the anchors. Anchors exist in training
+only: inference is the network's own, with the same weights and at the same speed.
 """
 
 from typing import ClassVar
@@ -21,28 +21,40 @@ from isotherm.checks import above, at_least, one_of, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.features.metadata import MetadataSimilarity, all_features
-from isotherm.models.vae.network.item_table import ItemTable, bag_with_squares
-from isotherm.models.vae.objective.terms import Forward
+from isotherm.models.vae.network.batch import Batch
+from isotherm.models.vae.network.item_table import ItemTable, embedding_bag_with_squares
+from isotherm.models.vae.objective.terms import Forward, Term
 from isotherm.parameters import Part
 from isotherm.streams import stream, stream_seed
-from isotherm.types import Float32, Float64, Int64
+from isotherm.types import Float32, Float64, Int64, UserItems
 
-_BAND = 512
+_CLICKS = 8192  # whose distances are taken at one time
+_ITEMS = 512  # cold items whose similarities are taken at one time
 _COLDEST = 1e-30  # temperature: float32 has no much smaller number to divide by
 
 
 class ItemAnchors(Part):
-    """Learnable anchors e_i, one an item.
+    """Learnable anchors e_i, one per item.
 
-    weight: λ_A, 0 switches anchors off.  warmup: epochs over which λ_A grows linearly from 0.
-    weighting: how a user's clicks share the centroid: "uniform" (the paper's), "inverse-popularity"
-    (∝ 1 / clicks of the item) or "recency" (halved every ``half_life`` days before the user's last click;
-    needs timestamps; plain numbers are seconds).
-    centroids: "one" (the paper's), "nearest" (only the ``nearest`` own anchors closest to μ) or "soft"
-    (w ∝ exp(−‖μ − e_i‖² / temperature)): several centroids for users of several tastes; which of them pull is
-    chosen without a gradient.
-    init: "random", "svd" (right singular vectors of the clicks, each shrunk by √(σ²/(σ² + l2)), the spectrum
-    of EASE) or "metadata" (singular vectors of the item features).  scale: root mean square of the start.
+    With several centroids (``nearest`` and ``soft``, for users of several tastes) which anchors attract a
+    user is chosen without a gradient.
+
+    Parameters:
+        weight (>= 0; default 0): λ_A, the weight of the term (PIA, §3); 0 switches anchors off.
+        warmup (>= 0; default 0): epochs over which λ_A grows linearly from 0.
+        weighting (uniform, inverse-popularity or recency; default uniform): w, how a user's clicks share the
+            centroid: all alike (the paper's), ∝ 1 / clicks of the item, or halved every half_life before the
+            user's last click, which needs timestamps; plain numbers are seconds.
+        half_life (> 0; default 30): days in which a click loses half of its weight, with weighting=recency.
+        centroids (one, nearest or soft; default one): all of the user's anchors (the paper's), only the
+            nearest to μ, or w ∝ exp(−‖μ − e_i‖² / temperature).
+        nearest (>= 1; default 5): how many of the user's anchors, with centroids=nearest.
+        temperature (> 0; default 1): how far anchors still count, with centroids=soft.
+        init (random, svd or metadata; default random): what anchors begin with: normal numbers, right
+            singular vectors of the clicks, each times √(σ²/(σ² + l2)), the spectrum of EASE, or singular
+            vectors of the item features.
+        scale (> 0; default 0.1): root mean square of the anchors to begin with.
+        l2 (>= 0; default 500): the ridge penalty in the spectrum, with init=svd.
     """
 
     name: ClassVar[str] = "anchors"
@@ -74,11 +86,10 @@ class ItemAnchors(Part):
 
     def click_weights(self, clicks: Interactions) -> Float32:
         """w of each click of ``clicks.matrix``, summing to 1 over each user's. Raises ParameterError."""
-        matrix = clicks.matrix
         if self.weighting == "uniform":
-            weights = np.ones(matrix.nnz)
+            weights = np.ones(clicks.n_clicks)
         elif self.weighting == "inverse-popularity":
-            weights = 1.0 / clicks.item_clicks()[matrix.indices]
+            weights = 1.0 / clicks.item_clicks()[clicks.matrix.indices]
         else:
             with np.errstate(over="ignore"):  # long ago by a tiny half-life is no weight at all
                 weights = 0.5 ** (_days_before_last(clicks) / self.half_life)
@@ -99,71 +110,80 @@ class ItemAnchors(Part):
             raise ParameterError('anchors.init="metadata" needs an item table: fit(clicks, items)')
         return all_features(items)
 
-    def initial(self, clicks: csr_array, features: csr_array | None, width: int, seed: int) -> Float32:
+    def initial(self, clicks: UserItems, features: csr_array | None, width: int, seed: int) -> Float32:
         """Anchors to begin with, (n_items, width) float32 of root mean square ``scale``."""
         n_items = clicks.shape[1]
         if self.init == "random":
-            found = stream(seed, "anchors").standard_normal((n_items, width))
+            start = stream(seed, "anchors").standard_normal((n_items, width))
         elif features is not None:
-            found = _of_size_one(_item_factors(features, width, seed, 0.0))
+            start = _unit_rms(_singular_vectors(features, width, seed, 0.0))
         else:
-            found = _of_size_one(_item_factors(csr_array(clicks.T.tocsr()), width, seed, self.l2))
+            start = _unit_rms(_singular_vectors(csr_array(clicks.T.tocsr()), width, seed, self.l2))
         with np.errstate(over="ignore"):
-            scaled = (self.scale * found).astype(np.float32)
+            scaled = (self.scale * start).astype(np.float32)
         if not np.isfinite(scaled).all():
             raise ParameterError(f"anchors.scale={self.scale:g} is too large for float32")
         return scaled
 
+    def weight_at(self, epoch: float) -> float:
+        """λ_A when so many epochs are done."""
+        return self.weight * (min(epoch / self.warmup, 1.0) if self.warmup else 1.0)
 
-class AnchorTerm:
-    """L_A over a table of anchors.  click_weights: w of each click in the training matrix, on the CPU."""
+
+class AnchorTerm(Term):
+    """L_A over a table of anchors.
+
+    table: the anchors e_i.  click_weights: w of each click in the training matrix, on the CPU.
+    """
 
     name = "anchor"
 
     def __init__(self, settings: ItemAnchors, table: ItemTable, click_weights: Tensor) -> None:
         self.settings, self.table, self.click_weights = settings, table, click_weights
+        self.modules = {"anchors": table}
 
     def weight(self, forward: Forward) -> float:
         """λ_A of this moment."""
-        warmup = self.settings.warmup
-        return self.settings.weight * (min(forward.epoch / warmup, 1.0) if warmup else 1.0)
+        return self.settings.weight_at(forward.epoch)
 
     def __call__(self, forward: Forward) -> Tensor:
-        """(n_users,)."""
+        """L_A of each user, (n_users,)."""
         mean, logvar = forward.posterior
-        shares = forward.clicks.with_values(self.click_weights[forward.places].to(mean.device))
+        weights = forward.clicks.with_values(self.click_weights[forward.entries].to(mean.device))
         if self.settings.centroids != "one":
-            shares = shares.with_values(self._chosen(mean, shares.values, forward))
-        centroid, squares = bag_with_squares(self.table, shares)
-        total = shares.sums(shares.values)  # 1, but for a user without clicks
-        apart = total * mean.square().sum(1) - 2 * (mean * centroid).sum(1) + squares
-        return apart if logvar is None else apart + total * logvar.exp().sum(1)
+            weights = weights.with_values(self._chosen(mean, weights))
+        centroid, squares = embedding_bag_with_squares(self.table, weights)
+        total = weights.totals  # 1, but for a user without clicks
+        to_anchors = total * mean.square().sum(1) - 2 * (mean * centroid).sum(1) + squares
+        return to_anchors if logvar is None else to_anchors + total * logvar.exp().sum(1)
 
     @torch.no_grad()
-    def _chosen(self, mean: Tensor, weights: Tensor, forward: Forward) -> Tensor:
-        """Each click's share where a user has several centroids."""
-        clicks = forward.clicks
-        anchors = self.table.weight.detach()
-        distances = torch.cat(
-            [
-                (mean[rows] - anchors[items]).square().sum(1)
-                for rows, items in zip(
-                    clicks.rows.split(_BAND * 16), clicks.items.split(_BAND * 16), strict=True
-                )
-            ]
-        )
+    def _chosen(self, mean: Tensor, weights: Batch) -> Tensor:
+        """w of each click where a user has several centroids, by how far its anchor is from the mean."""
+        distances = self._distances(mean, weights)
         if self.settings.centroids == "nearest":
-            order = torch.argsort(distances, stable=True)
-            order = order[torch.argsort(clicks.rows[order], stable=True)]
-            rank = torch.empty_like(order)
-            rank[order] = torch.arange(len(order), device=order.device) - clicks.starts[:-1][clicks.rows]
-            shares = weights * (rank < self.settings.nearest)
+            chosen = weights.values * (_ranks(distances, weights) < self.settings.nearest)
         else:
-            least = torch.full((clicks.n_users,), torch.inf, device=distances.device)
-            least = least.scatter_reduce(0, clicks.rows, distances, "amin")
+            least = torch.full((weights.n_users,), torch.inf, device=distances.device)
+            least = least.scatter_reduce(0, weights.rows, distances, "amin")
             temperature = max(self.settings.temperature, _COLDEST)
-            shares = weights * torch.exp((least[clicks.rows] - distances) / temperature)
-        return shares / clicks.sums(shares)[clicks.rows]
+            chosen = weights.values * torch.exp((least[weights.rows] - distances) / temperature)
+        return chosen / weights.sums(chosen)[weights.rows]
+
+    def _distances(self, mean: Tensor, clicks: Batch) -> Tensor:
+        """‖μ − e_i‖² of each click, (n_clicks,)."""
+        anchors = self.table.weight.detach()
+        bands = zip(clicks.rows.split(_CLICKS), clicks.items.split(_CLICKS), strict=True)
+        return torch.cat([(mean[rows] - anchors[items]).square().sum(1) for rows, items in bands])
+
+
+def _ranks(distances: Tensor, clicks: Batch) -> Tensor:
+    """Of each click among those of its user, 0 for the nearest, (n_clicks,) int64."""
+    order = torch.argsort(distances, stable=True)
+    order = order[torch.argsort(clicks.rows[order], stable=True)]
+    ranks = torch.empty_like(order)
+    ranks[order] = torch.arange(len(order), device=order.device) - clicks.starts[:-1][clicks.rows]
+    return ranks
 
 
 def cold_anchors(anchors: Float32, item_clicks: Int64, items: Items) -> Float32:
@@ -179,33 +199,34 @@ def cold_anchors(anchors: Float32, item_clicks: Int64, items: Items) -> Float32:
     encoded = similarity.encode(items)
     index = similarity.index(encoded.take(warm))
     anchors = anchors.copy()
-    for first in range(0, len(cold), _BAND):
-        band = cold[first : first + _BAND]
+    for first in range(0, len(cold), _ITEMS):
+        band = cold[first : first + _ITEMS]
         fields = index.by_field(encoded.take(band))
-        near = np.maximum(index.mixed(fields, np.ones(len(similarity.terms))), 0)
-        near[near.sum(axis=1) == 0] = 1
-        anchors[band] = (near / near.sum(axis=1, keepdims=True)) @ anchors[warm]
+        similarities = np.maximum(index.mixed(fields, np.ones(len(similarity.terms))), 0)
+        similarities[similarities.sum(axis=1) == 0] = 1
+        anchors[band] = (similarities / similarities.sum(axis=1, keepdims=True)) @ anchors[warm]
     return anchors
 
 
-def _item_factors(rows: csr_array, width: int, seed: int, l2: float) -> Float64:
+def _singular_vectors(rows: csr_array, width: int, seed: int, l2: float) -> Float64:
     """Left singular vectors times √(σ²/(σ² + l2)), zeros past the rank, (n_items, width)."""
-    found = np.zeros((rows.shape[0], width))
+    vectors = np.zeros((rows.shape[0], width))
     if not rows.nnz:  # a table that says nothing
-        return found
+        return vectors
     rank = min(width, min(rows.shape))
     drawn = stream_seed(seed, "singular vectors of the anchors")
     left, sizes, _ = randomized_svd(rows.astype(np.float64), rank, random_state=drawn)
-    found[:, :rank] = left * np.sqrt(sizes**2 / np.maximum(sizes**2 + l2, 1e-12))
-    return found
+    vectors[:, :rank] = left * np.sqrt(sizes**2 / np.maximum(sizes**2 + l2, 1e-12))
+    return vectors
 
 
-def _of_size_one(found: Float64) -> Float64:
-    """Of root mean square 1, or all zeros."""
-    return found / (np.sqrt(np.mean(found**2)) or 1.0)
+def _unit_rms(vectors: Float64) -> Float64:
+    """Scaled to a root mean square of 1, or all zeros."""
+    return vectors / (np.sqrt(np.mean(vectors**2)) or 1.0)
 
 
 def _days_before_last(clicks: Interactions) -> Float64:
+    """Of each click before the last one of its user, (n_clicks,). Raises ParameterError."""
     if clicks.timestamps is None:
         why = f": {clicks.untimed}" if clicks.untimed else ""
         raise ParameterError(f'anchors.weighting="recency" needs timestamps in the click log{why}')

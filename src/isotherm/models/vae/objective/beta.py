@@ -1,5 +1,6 @@
 """The weight β of the KL term: constant, annealed up to a cap (Liang et al. 2018), or by clicks (RecVAE)."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
@@ -9,16 +10,20 @@ from isotherm.models.vae.network.batch import Batch
 from isotherm.parameters import Part
 
 
-class Beta(Part):
+class Beta(Part, ABC):
     """β of each user, by epoch."""
 
+    @abstractmethod
     def of(self, clicks: Batch, epoch: float) -> float | Tensor:
         """One β, or (n_users,).  clicks: clean.  epoch: epochs done, with the fraction of the running one."""
-        raise NotImplementedError
 
 
 class Constant(Beta):
-    """One β all the time.  value: β >= 0."""
+    """One β throughout (Higgins et al. 2017, eq. 4).
+
+    Parameters:
+        value (>= 0; default 0.2): β.
+    """
 
     name: ClassVar[str] = "constant"
 
@@ -31,7 +36,12 @@ class Constant(Beta):
 
 
 class Annealed(Beta):
-    """β from 0 to ``cap``, linearly over ``epochs`` epochs, and then the cap (Liang et al. 2018, §2.2.2)."""
+    """β from 0 to ``cap``, linearly over ``epochs`` epochs, and then the cap (Liang et al. 2018, §2.2.2).
+
+    Parameters:
+        cap (>= 0; default 0.2): β at the end; the paper chooses it by validation, 0.2 on its data sets.
+        epochs (> 0; default 20): over how many epochs β rises.
+    """
 
     name: ClassVar[str] = "annealed"
 
@@ -45,9 +55,10 @@ class Annealed(Beta):
 
 
 class PerClick(Beta):
-    """β = gamma · clicks of the user (RecVAE, eq. 10): users of much evidence are held to the prior more.
+    """β = γ · Σ_j x_j of the user (RecVAE, eq. 10): users with many clicks are held to the prior more.
 
-    gamma: γ >= 0.
+    Parameters:
+        gamma (>= 0; default 0.005): γ, β per click; 0.005 is the paper's on MovieLens-20M.
     """
 
     name: ClassVar[str] = "per-click"

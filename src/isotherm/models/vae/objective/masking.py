@@ -1,6 +1,7 @@
 """Input masking: which clicks the encoder sees. The target is always the clean vector (PIA, §2)."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -10,16 +11,16 @@ from isotherm.checks import above, at_least, between
 from isotherm.parameters import Part
 
 
-class Mask(Part):
+class Mask(Part, ABC):
     """A mask is the probability with which each item's click is kept, by epoch."""
 
+    @abstractmethod
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """(n_items,) float32 in [0, 1].  item_clicks: (n_items,) clicks in training.  epoch: from 0."""
-        raise NotImplementedError
 
 
 class Clean(Mask):
-    """No masking."""
+    """No masking: the encoder sees every click."""
 
     name: ClassVar[str] = "none"
 
@@ -29,7 +30,11 @@ class Clean(Mask):
 
 
 class Bernoulli(Mask):
-    """Each click is kept with the same probability ρ, independently (PIA, §2).  keep: ρ in (0, 1]."""
+    """Each click is kept with the same probability ρ, independently (PIA, §2).
+
+    Parameters:
+        keep (in (0, 1]; default 0.5): ρ; 0.5 is the dropout of Liang et al. 2018.
+    """
 
     name: ClassVar[str] = "bernoulli"
 
@@ -44,7 +49,9 @@ class Bernoulli(Mask):
 class PopularityAware(Mask):
     """Popular items are masked more: kept with probability ∝ clicks^−power, ``keep`` on average over clicks.
 
-    keep: mean over the clicks, in (0, 1].  power: 0 is Bernoulli; larger: popular items are seen less.
+    Parameters:
+        keep (in (0, 1]; default 0.5): the mean probability over all clicks.
+        power (>= 0; default 0.25): 0 is Bernoulli; the larger, the less popular items are seen.
     """
 
     name: ClassVar[str] = "popularity"
@@ -55,20 +62,26 @@ class PopularityAware(Mask):
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """c · clicks^−power, at most 1, with c such that ``keep`` of all clicks are kept."""
-        counts, place, times = item_clicks.unique(return_inverse=True, return_counts=True)
-        shares = counts * times / item_clicks.sum()
-        wish = -self.power * counts.double().clamp(min=1).log()  # logarithms: a power may be out of range
-        low, high = math.log(self.keep) - float(wish.max()), -float(wish.min())
+        counts, which, n_items = item_clicks.unique(return_inverse=True, return_counts=True)
+        shares = counts * n_items / item_clicks.sum()
+        log_ratio = -self.power * counts.double().clamp(min=1).log()  # a power itself may be out of range
+        low, high = math.log(self.keep) - float(log_ratio.max()), -float(log_ratio.min())
         for _ in range(60):
-            middle = (low + high) / 2
-            kept = (shares * (middle + wish).clamp(max=0).exp()).sum()
-            low, high = (middle, high) if kept < self.keep else (low, middle)
-        chances: Tensor = (high + wish).clamp(max=0).exp().float()[place]
-        return chances
+            log_c = (low + high) / 2
+            kept = (shares * (log_c + log_ratio).clamp(max=0).exp()).sum()
+            low, high = (log_c, high) if kept < self.keep else (low, log_c)
+        probability: Tensor = (high + log_ratio).clamp(max=0).exp().float()[which]
+        return probability
 
 
 class Scheduled(Mask):
-    """Bernoulli whose ρ goes linearly from ``start`` to ``end`` over ``epochs`` epochs."""
+    """Bernoulli whose ρ goes linearly from ``start`` to ``end`` over ``epochs`` epochs.
+
+    Parameters:
+        start (in (0, 1]; default 1.0): ρ of the first epoch.
+        end (in (0, 1]; default 0.5): ρ once the epochs are over.
+        epochs (> 0; default 20): over how many epochs ρ moves.
+    """
 
     name: ClassVar[str] = "scheduled"
 

@@ -1,9 +1,8 @@
-"""Where training runs: device, precision of the products, and the processes that share it."""
+"""Where training runs: the device, and the precision of its products."""
 
 import torch
-import torch.distributed as distributed
 
-from isotherm.errors import ParameterError, TrainingError
+from isotherm.errors import ParameterError
 from isotherm.launcher import Launched
 
 
@@ -33,23 +32,3 @@ def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:
         }.get(device.type, lambda: False)()
         wanted = "bfloat16" if fast else "float32"
     return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-
-
-def join(place: Launched, device: torch.device) -> None:
-    """Meet the other processes, where there are some. Raises ParameterError, TrainingError."""
-    if place.world == 1 or distributed.is_initialized():
-        return
-    if device.type == "mps":
-        raise ParameterError("training.device=mps trains in one process; unset WORLD_SIZE, or use cpu")
-    try:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    except (RuntimeError, ValueError) as cause:
-        raise TrainingError(
-            f"process {place.rank} of {place.world} cannot meet the others ({first_line(cause)}); "
-            "unset WORLD_SIZE to train in one process, or start them with torchrun"
-        ) from cause
-
-
-def first_line(cause: Exception) -> str:
-    """The beginning of what torch says, which may be pages."""
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]

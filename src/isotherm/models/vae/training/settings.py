@@ -1,4 +1,4 @@
-"""The settings of training: epochs, batches, the optimiser, early stopping, precision, checkpoints."""
+"""The settings of training: epochs, batches, the optimizer, early stopping, precision, checkpoints."""
 
 from typing import ClassVar
 
@@ -13,14 +13,24 @@ _SAMPLED = 10_000  # items that stand for all beyond
 class Training(Part):
     """How a network is trained.
 
-    epochs: at most.  batch_size: users a step.  learning_rate, weight_decay (decoupled): of Adam. clip:
-    largest norm of the whole gradient, or none (clipping needs the whole gradient in memory). patience:
-    validations without a better ``metric`` after which training stops.  validate_every: epochs. valid_share:
-    users held out for validation where fit is given none; fewer than 50 of them, and there is no validation:
-    training runs all epochs.  softmax_sample: items that stand for all in a step's softmax; 0: all; "auto":
-    all up to 100,000.  precision: of the item-wide products: "bfloat16", "float32" or "auto" (bfloat16 where
-    the processor multiplies in it).  device: "cpu", "cuda", "mps" or "auto". checkpoint_minutes: between two
-    checkpoints, where fit is given a run folder.  tensorboard: write its event files there, too.
+    Parameters:
+        epochs (>= 1; default 200): passes over the users, at most.
+        batch_size (>= 1; default 500): users per step (Liang et al. 2018, §4.3).
+        learning_rate (> 0; default 1e-3): of Adam (Kingma & Ba 2015, algorithm 1).
+        weight_decay (>= 0; default 0): decoupled from the gradient (Loshchilov & Hutter 2019).
+        clip (> 0 or none; default none): the largest norm of the gradient, which then is in memory whole.
+        patience (>= 1; default 20): validations without a better metric after which training stops.
+        validate_every (>= 1; default 1): epochs from one validation to the next.
+        valid_share (in [0, 1); default 0.05): of the users, held out for validation where fit is given no
+            clicks for it; fewer than 50 users, and there is no validation: all epochs are run.
+        metric (ndcg, hr, recall, mrr or map with @ and a length; default ndcg@100): what validation measures.
+        softmax_sample (>= 0 or auto; default auto): items that stand for all in a step's softmax; 0: all do;
+            auto: all up to 100,000 items, 10,000 of more.
+        precision (auto, bfloat16 or float32; default auto): of the item-wide products; auto: bfloat16 where
+            the processor multiplies in it.
+        device (auto, cpu, cuda or mps; default auto): where training computes.
+        checkpoint_minutes (>= 0; default 10): from one checkpoint to the next, where there is a run folder.
+        tensorboard (true or false; default false): write TensorBoard's event files to the run folder, too.
     """
 
     name: ClassVar[str] = "training"

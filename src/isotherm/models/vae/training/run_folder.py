@@ -4,7 +4,6 @@ A checkpoint is safetensors named by its own SHA-256 and a JSON file that names 
 step: a kill at any moment leaves the last whole one. A run holds its folder: no other writes to it meanwhile.
 """
 
-import hashlib
 import json
 import os
 import time
@@ -13,26 +12,23 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from isotherm.errors import TrainingError, brief
 from isotherm.files import is_whole, locked, told
 from isotherm.folders import RUN, check_folder, manifest_of, saving_locked
-from isotherm.parameters import hyperparameters
-from isotherm.types import Array
 from isotherm.untrusted import ArraysFile, DamagedError, Each, Header, expect, read_json, same_names
 from isotherm.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = RUN.manifest
 LOG = "run.jsonl"
 
-Part: TypeAlias = Mapping[str, Tensor]  # arrays by name, of the types and shapes that they must have
+#: arrays that belong together, by name, of the types and shapes that they must have
+Group: TypeAlias = Mapping[str, Tensor]
 Checkpoint: TypeAlias = tuple[dict[str, Tensor], dict[str, Any]]
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16"}
 
@@ -76,18 +72,18 @@ class RunFolder:
             file = folder.by_content("checkpoint", ".safetensors", lambda file: save_file(whole, file))
             folder.commit({**document, "fingerprint": self.fingerprint, "files": {"checkpoint": file}})
 
-    def load(self, schema: Mapping[str, Any], parts: Iterable[Part]) -> Checkpoint | None:
+    def load(self, schema: Mapping[str, Any], groups: Iterable[Group]) -> Checkpoint | None:
         """The checkpoint, or None where there is none.
 
-        schema: of the plain JSON that was saved with it.  parts: arrays that belong together; the first must
-        be there, each of the others whole or not at all, and nothing else.
+        schema: of the plain JSON that was saved with it.  groups: the first must be there, each of the
+        others whole or not at all, and nothing else.
         Raises TrainingError where it is damaged, or of another fit.
         """
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             return None
         try:
-            return self._loaded(schema, parts)
+            return self._loaded(schema, groups)
         except (DamagedError, OSError, SafetensorError) as cause:
             if isinstance(cause, TrainingError):
                 raise
@@ -95,7 +91,7 @@ class RunFolder:
                 f"{manifest}: the checkpoint is damaged ({cause}); remove the folder to train from the start"
             ) from cause
 
-    def _loaded(self, schema: Mapping[str, Any], parts: Iterable[Part]) -> Checkpoint | None:
+    def _loaded(self, schema: Mapping[str, Any], groups: Iterable[Group]) -> Checkpoint | None:
         document = expect(read_json(self.path / MANIFEST), dict, "it")
         self._check_same(expect(document.get("fingerprint"), Each(str), "fingerprint"))
         if document.get("files") == {}:
@@ -107,7 +103,7 @@ class RunFolder:
         file = self.path / name
         if not file.is_file():
             raise DamagedError(f"{name} is missing")
-        _check_headers(ArraysFile(file).headers, parts)
+        _check_headers(ArraysFile(file).headers, groups)
         if not is_whole(file):
             raise DamagedError("its content changed")
         arrays = load_file(file)
@@ -128,12 +124,12 @@ class RunFolder:
             )
 
 
-def _check_headers(headers: Mapping[str, Header], parts: Iterable[Part]) -> None:
-    """That the arrays are those of the parts, in name, type and shape."""
+def _check_headers(headers: Mapping[str, Header], groups: Iterable[Group]) -> None:
+    """That the arrays are those of the groups, in name, type and shape."""
     wanted: dict[str, Tensor] = {}
-    for number, part in enumerate(parts):
-        if not number or any(name in headers for name in part):
-            wanted |= part
+    for number, group in enumerate(groups):
+        if not number or any(name in headers for name in group):
+            wanted |= group
     same_names(headers, wanted, "its arrays")
     for name, like in wanted.items():
         found, shape = headers[name], tuple(like.shape)
@@ -142,35 +138,3 @@ def _check_headers(headers: Mapping[str, Header], parts: Iterable[Part]) -> None
                 f"{brief(name)} is {found.dtype} of shape {brief(found.shape)} and must be "
                 f"{_DTYPES[like.dtype]} of shape {brief(shape)}"
             )
-
-
-def described(model: object, prefix: str = "") -> dict[str, str]:
-    """Dotted name -> value of every hyper-parameter of a model and its parts."""
-    found = {}
-    for name, value in hyperparameters(model).items():
-        if hasattr(type(value), "name"):
-            found[prefix + name] = type(value).__name__
-            found |= described(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = repr(value)
-    return found
-
-
-def digest(*arrays: Array) -> str:
-    """SHA-256 of arrays with their types and shapes."""
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(f"{array.dtype.str} {array.shape} ".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
-
-
-def digest_of_rows(*matrices: csr_array) -> str:
-    """The same of CSR matrices."""
-    parts = [part for m in matrices for part in (np.array(m.shape), m.indptr, m.indices, m.data)]
-    return digest(*parts)
-
-
-def with_prefix(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The arrays under ``prefix``/."""
-    return {f"{prefix}/{name}": array for name, array in arrays.items()}
