@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 from isotherm.errors import MissingPackageError
 from isotherm.features.encoders import Encoded
 from isotherm.features.metadata import EncodedItems, FeatureStack
+from isotherm.linalg.cosine import gram_cosines
 from isotherm.progress import stage
 from isotherm.state import Inner, Stateful
 from isotherm.streams import stream, stream_seed
@@ -206,11 +207,10 @@ def neighbours(gram: Float32, k: int, seed: int) -> tuple[Int64, Int64]:
     n = len(gram)
     k = min(k, max((n - 1) // 2, 1))
     rng = stream(seed, "embedding: lots among equals")
-    roots = np.sqrt(np.maximum(np.diag(gram), 1e-12))
     high, low = np.empty((n, k), dtype=np.int64), np.empty((n, k), dtype=np.int64)
     for first in range(0, n, _BAND):
         rows = np.arange(first, min(first + _BAND, n))
-        cosines = gram[rows] / (roots[rows, None] * roots) + 1e-6 * rng.random((len(rows), n))
+        cosines = gram_cosines(gram, rows) + 1e-6 * rng.random((len(rows), n))
         cosines[np.arange(len(rows)), rows] = -np.inf
         high[rows] = np.argpartition(-cosines, min(k, n - 1), axis=1)[:, :k]
         cosines[np.arange(len(rows)), rows] = np.inf

@@ -12,6 +12,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils.extmath import randomized_svd
 
 from isotherm.data import Items
+from isotherm.linalg.cosine import unit_rows
 from isotherm.linalg.csr import binary, column_counts
 from isotherm.streams import stream, stream_seed
 from isotherm.types import Float32, Float64, ItemIndex, Strings, UserIndex, UserItems
@@ -124,8 +125,7 @@ def _clusters(ones: UserItems, titles: Sequence[str], seed: int) -> Strings:
     rank = min(20, min(ones.shape) - 1)
     state = stream_seed(seed, "singular vectors of taste")
     left, sizes, _ = randomized_svd(ones.astype(np.float64), rank, random_state=state)
-    points = left * sizes
-    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    points = unit_rows(left * sizes)
     state = stream_seed(seed, "clusters of taste")
     clusters = KMeans(min(_TASTES, len(points)), n_init=3, random_state=state).fit_predict(points)
     shares = np.stack([_item_shares(ones[clusters == c]) for c in range(clusters.max() + 1)])

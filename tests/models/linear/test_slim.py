@@ -1,4 +1,4 @@
-"""Weighted SLIM against eq. 10-11 solved item by item, and its Krylov solver."""
+"""Weighted SLIM against eq. 10-11 solved item by item."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from isotherm import SLIM, Interactions
 from isotherm.errors import ParameterError
-from isotherm.models.linear.slim import _Columns, solved_rows
+from isotherm.models.linear.slim import _Columns
 from tests.conftest import random_clicks
 from tests.reference.marec import eq10_weights
 
@@ -55,24 +55,6 @@ def test_condition_number_behind_the_shared_inverse_is_at_most_one_over_the_weig
             values = np.linalg.eigvals(matrix).real
             assert values.min() > 1 - 1e-3
             assert values.max() < 1 / nonclick_weight + 1e-2
-
-
-def test_rows_are_solved_each_to_the_tolerance():
-    rng = np.random.default_rng(2)
-    matrices = np.eye(40) + 0.05 * rng.standard_normal((5, 40, 40))
-    right = rng.standard_normal((5, 40)).astype(np.float32)
-    right[3] = 0
-    seen = []
-
-    def times(rows, which):
-        seen.append(which.copy())
-        return np.einsum("rij,rj->ri", matrices[which], rows).astype(np.float32)
-
-    found = solved_rows(times, right, 1e-5, 40)
-    np.testing.assert_allclose(np.einsum("rij,rj->ri", matrices, found), right, atol=1e-4)
-    assert not found[3].any()
-    assert all(3 not in which for which in seen)
-    assert len(seen) < 40  # far fewer steps than unknowns
 
 
 def test_weight_of_the_others_is_at_most_one():

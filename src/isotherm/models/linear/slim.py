@@ -21,7 +21,6 @@ take a step together: the cost of a step is one product with P and the clicks of
 In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +31,7 @@ from isotherm.checks import above, at_least, between
 from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import groups_of, select_columns
+from isotherm.linalg.gmres import gmres
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
@@ -119,7 +119,7 @@ class SLIM(ItemItem):
                 which = np.arange(len(items))
                 right = np.zeros((len(items), n), dtype=np.float32)
                 right[which, items] = 1
-                found = solved_rows(system.times, right, self.tolerance, _MOST_STEPS)
+                found = gmres(system.times, right, self.tolerance, _MOST_STEPS)
                 solved = system.behind(found)
                 solved /= lengths[items, None].astype(np.float32)
                 weights[:, items] = self._weighed(solved, items).T
@@ -184,64 +184,6 @@ class _Columns:
             _clickers, len(items), items, self.by_item.indptr, self.by_item.indices, x.indptr, x.indices,
             x.data, 1 - self.weight, rows, out,
         )  # fmt: skip
-
-
-def solved_rows(
-    times: Callable[[Float32, Int64], Float32],
-    right: Float32,
-    tolerance: float,
-    most: int,
-) -> Float32:
-    """Rows y with A_r·y = right, a system a row, by GMRES (Saad & Schultz 1986), all of them side by side.
-
-    times: A_r·v of rows v and their systems.  A row whose residual meets the tolerance rests.
-    """
-    m = len(right)
-    sizes = np.linalg.norm(right, axis=1)
-    basis = [np.divide(right, sizes[:, None], out=np.zeros_like(right), where=sizes[:, None] > 0)]
-    hessenberg = np.zeros((m, most + 1, most))
-    rotations: list[tuple[Float64, Float64]] = []
-    residual, steps = np.zeros((m, most + 1)), np.zeros(m, dtype=np.int64)
-    residual[:, 0] = sizes
-    open_ = np.flatnonzero(sizes > 0)
-    for k in range(most):
-        vector = times(basis[k][open_], open_)
-        column = np.zeros((len(open_), most + 1))
-        for _ in range(2):  # float32: once leaves the basis skew
-            for j, old in enumerate(basis):
-                share = np.einsum("rn,rn->r", old[open_], vector)
-                vector -= share[:, None] * old[open_]
-                column[:, j] += share
-        length = np.linalg.norm(vector, axis=1)
-        column[:, k + 1] = length
-        following = np.zeros_like(right)
-        following[open_] = vector / np.maximum(length, 1e-30)[:, None]
-        basis.append(following)
-        for j, (cosine, sine) in enumerate(rotations):
-            upper, lower = column[:, j].copy(), column[:, j + 1].copy()
-            column[:, j] = cosine[open_] * upper + sine[open_] * lower
-            column[:, j + 1] = cosine[open_] * lower - sine[open_] * upper
-        radius = np.maximum(np.hypot(column[:, k], column[:, k + 1]), 1e-300)
-        cosine, sine = np.ones(m), np.zeros(m)
-        cosine[open_], sine[open_] = column[:, k] / radius, column[:, k + 1] / radius
-        rotations.append((cosine, sine))
-        column[:, k], column[:, k + 1] = radius, 0
-        hessenberg[open_, :, k] = column
-        residual[:, k + 1] = -sine * residual[:, k]
-        residual[:, k] *= cosine
-        steps[open_] = k + 1
-        open_ = open_[np.abs(residual[open_, k + 1]) > tolerance * sizes[open_]]
-        if not len(open_):
-            break
-    solution = np.zeros_like(right)
-    deepest = int(steps.max(initial=0))
-    triangle = hessenberg[:, :deepest, :deepest]
-    resting = np.arange(deepest) >= steps[:, None]
-    triangle[resting[:, :, None] & np.eye(deepest, dtype=bool)] = 1
-    weights = np.linalg.solve(triangle, np.where(resting, 0, residual[:, :deepest])[:, :, None])[:, :, 0]
-    for j in range(deepest):
-        solution += weights[:, j, None].astype(np.float32) * basis[j]
-    return solution
 
 
 @kernel

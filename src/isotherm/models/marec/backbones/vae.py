@@ -19,11 +19,13 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.special import logsumexp
 
 from isotherm.data import Interactions
 from isotherm.errors import ParameterError
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import pack, row_blocks, select_columns, widen
+from isotherm.linalg.poisson import poisson_rows
 from isotherm.memory import users_per_block
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
 from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, Vectors
@@ -41,8 +43,6 @@ from isotherm.types import Array, Float32, Int64
 from isotherm.untrusted import DamagedError, Number
 
 _MOST_USERS = 4096  # whose hidden layers a new item's row is fitted on
-_STEPS = 100
-_TOLERANCE = 1e-3  # of the slope, relative
 _ITEMS = 256
 
 
@@ -135,7 +135,7 @@ class AlignedNetwork(Aligned):
         blocks = list(row_blocks(self.guesses, users_per_block(self.n_warm)))
         self.hidden = np.concatenate([self._hidden(block) for block in blocks])
         normalizers = np.concatenate(
-            [_log_sum(self._logits(hidden)) for hidden in np.array_split(self.hidden, len(blocks))]
+            [logsumexp(self._logits(hidden), axis=1) for hidden in np.array_split(self.hidden, len(blocks))]
         )
         self.exposure = (np.log(self.guesses.sum(axis=1)) - normalizers).astype(np.float32)
 
@@ -169,7 +169,7 @@ class AlignedNetwork(Aligned):
 
         def shares(block: csr_array) -> Float32:
             hidden = self._hidden(block)
-            normalizers = _log_sum(self._logits(hidden))
+            normalizers = logsumexp(self._logits(hidden), axis=1)
             found: Float32 = np.exp(logits(hidden) - normalizers[:, None])
             return found
 
@@ -263,78 +263,7 @@ class _Guesses:
         return pack(guessed > 0, np.broadcast_to(self._columns, guessed.shape), guessed, self._n_items)
 
 
-def poisson_rows(
-    hidden: Float32,
-    exposure: Float32,
-    guessed: Float32,
-    mean: Float32,
-    prior: float,
-) -> Float32:
-    """Rows (w, c) of the Poisson regressions of ``guessed`` (m, n_users) on ``hidden`` (n_users, width).
-
-    With c in its place the objective is m_j·log Σ_u e_u exp(h_u·w) − Σ_u b_uj h_u·w + prior/2·‖w − mean‖²,
-    m_j = Σ_u b_uj. Steps go along the Hessian at w = mean, which all items share but for m_j, in its
-    eigenvectors, as long as the last two slopes say (Barzilai & Borwein 1988); one that does not descend is
-    cut. One guessed click more, spread as the mean item's, gives an item without any a row too.
-    """
-    start = exposure + hidden @ mean
-    shares = _softmax(start[None])[0]
-    guessed = guessed + shares
-    masses = guessed.sum(axis=1, dtype=np.float64).astype(np.float32)
-    centred = hidden - shares @ hidden
-    values, vectors = np.linalg.eigh(((centred.T * shares) @ centred).astype(np.float64))
-    turned = (centred @ vectors).astype(np.float32)  # a shift of h changes c alone
-    scale = (1 / (masses[:, None] * np.maximum(values, 0) + prior)).astype(np.float32)
-    pulled = guessed @ turned
-    at = np.zeros((len(guessed), turned.shape[1]), dtype=np.float32)  # w − mean, in eigenvectors
-    pace = np.ones(len(guessed), dtype=np.float32)
-
-    def measured(at: Float32, which: Int64) -> tuple[Array, Array]:
-        logits = at @ turned.T + start
-        highest = logits.max(axis=1, keepdims=True)
-        sums = np.exp(logits - highest)
-        totals = sums.sum(axis=1, dtype=np.float64)
-        value = masses[which] * (np.log(totals) + highest[:, 0]) - (pulled[which] * at).sum(axis=1)
-        value += prior / 2 * (at * at).sum(axis=1)
-        slope = (masses[which] / totals).astype(np.float32)[:, None] * (sums @ turned) - pulled[which]
-        return value, slope + np.float32(prior) * at
-
-    every = np.arange(len(guessed))
-    value, slope = measured(at, every)
-    first = np.sqrt((slope * slope * scale).sum(axis=1))
-    open_ = every
-    for _ in range(_STEPS):
-        if not len(open_):
-            break
-        tried = at[open_] - pace[open_, None] * scale[open_] * slope[open_]
-        found, steep = measured(tried, open_)
-        down = found <= value[open_]
-        better, moved = open_[down], tried[down] - at[open_[down]]
-        turn = (moved * (steep[down] - slope[better])).sum(axis=1)
-        at[better], value[better], slope[better] = tried[down], found[down], steep[down]
-        length = (moved * moved / scale[better]).sum(axis=1)
-        pace[better] = np.clip(np.divide(length, turn, out=np.ones_like(turn), where=turn > 0), 0.1, 10)
-        pace[open_[~down]] *= 0.25
-        now = np.sqrt((slope[open_] ** 2 * scale[open_]).sum(axis=1))
-        open_ = open_[(now > _TOLERANCE * first[open_]) & (pace[open_] > 1e-4)]
-    moved = at @ vectors.T.astype(np.float32)
-    bias = np.log(masses) - _log_sum(at @ turned.T + start) - moved @ (shares @ hidden)
-    rows = mean + moved
-    return np.concatenate([rows, bias[:, None]], axis=1).astype(np.float32)
-
-
 def _product(hidden: Float32, columns: Float32) -> Float32:
     scores: Float32 = hidden @ columns[:, :-1].T
     scores += columns[:, -1]
     return scores
-
-
-def _log_sum(logits: Float32) -> Float32:
-    highest = logits.max(axis=1)
-    found: Float32 = np.log(np.exp(logits - highest[:, None]).sum(axis=1)) + highest
-    return found
-
-
-def _softmax(logits: Float32) -> Float32:
-    shares: Float32 = np.exp(logits - _log_sum(logits)[:, None])
-    return shares
