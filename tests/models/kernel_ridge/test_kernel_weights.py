@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from isotherm.models.kernel_ridge.kernel_weights import (
     SampledKernel,
     TasteLoss,
-    learn_weights,
+    learn_kernel_weights,
     popularity_loss,
 )
 from tests.conftest import random_clicks
@@ -22,11 +22,11 @@ def terms(rng, n, features=3):
 
 def differences(loss, x, step=1e-2):
     slopes = np.empty_like(x)
-    for place in range(len(x)):
+    for i in range(len(x)):
         up, down = x.copy(), x.copy()
-        up[place] += step
-        down[place] -= step
-        slopes[place] = (loss(up)[0] - loss(down)[0]) / (2 * step)
+        up[i] += step
+        down[i] -= step
+        slopes[i] = (loss(up)[0] - loss(down)[0]) / (2 * step)
     return slopes
 
 
@@ -65,15 +65,15 @@ def test_gradients_are_the_differences(case):
     np.testing.assert_allclose(error(x[:3])[1], differences(error, x[:3]), rtol=0.02, atol=2e-4)
 
 
-def test_the_field_that_clicks_follow_is_found():
+def test_the_field_that_clicks_follow_weighs_most():
     """Users click items of one of two kinds; one kernel knows the kinds and the other one is noise."""
     rng = np.random.default_rng(1)
     kinds = np.arange(40) % 2
     clicks = (kinds == rng.integers(2, size=60)[:, None]) & (rng.random((60, 40)) < 0.5)
-    told = np.equal.outer(kinds, kinds).astype(np.float32)
+    same_kind = np.equal.outer(kinds, kinds).astype(np.float32)
     noise = terms(rng, 40)[0] / 3
-    learned = learn_weights(
-        np.stack([noise, told]),
+    learned = learn_kernel_weights(
+        np.stack([noise, same_kind]),
         csr_array(clicks.astype(np.float32)),
         rng.standard_normal(40).astype(np.float32),
         40,
@@ -83,5 +83,5 @@ def test_the_field_that_clicks_follow_is_found():
 
 def test_without_users_all_weigh_alike(case):
     kernels, _, expected = case
-    learned = learn_weights(kernels, csr_array((0, 12), dtype=np.float32), expected, 10)
+    learned = learn_kernel_weights(kernels, csr_array((0, 12), dtype=np.float32), expected, 10)
     assert len(set(learned.taste)) == 1

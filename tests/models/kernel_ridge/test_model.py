@@ -1,4 +1,4 @@
-"""Kernel ridge as a model: literal columns, explanations, certainty, new items, warming up."""
+"""Kernel ridge as a model: literal columns, explanations, certainty, new items."""
 
 import numpy as np
 import polars as pl
@@ -8,8 +8,7 @@ from scipy.sparse import csr_array
 import isotherm
 from isotherm import EASE, Interactions, Items, KernelRidge
 from isotherm.errors import ItemsError, ParameterError
-from isotherm.models.kernel_ridge.tuning import log_clicks, mean_length, teachers
-from isotherm.models.kernel_ridge.warm_up import WarmUp, loudness, newness
+from isotherm.models.kernel_ridge.training_data import TrainingData
 from tests.conftest import random_clicks
 from tests.features.test_kernels import table
 from tests.reference import kernel_ridge as reference
@@ -42,18 +41,18 @@ def test_cold_columns_are_the_literal_ones(data, options):
     x = clicks.matrix[:, : N_ITEMS - N_COLD]
     ease = EASE(l2=20.0).fit(clicks).score(csr_array(np.eye(N_ITEMS, dtype=np.float32)))
     weights = ease[: N_ITEMS - N_COLD, : N_ITEMS - N_COLD]
-    teaching = teachers(x)
+    training = TrainingData.of(x)
     taste = dense_kernel(model, items, model.taste_weights_)
     popularity = dense_kernel(model, items, model.popularity_weights_)
-    among = np.ix_(teaching, teaching)
+    among = np.ix_(training.items, training.items)
     columns = np.stack(
         [
             reference.cold_column(
                 model.scales_,
                 weights,
-                (taste[among], taste[teaching, j], taste[j, j], teaching),
-                (popularity[among], popularity[teaching, j], log_clicks(x, teaching)[teaching]),
-                mean_length(x),
+                (taste[among], taste[training.items, j], taste[j, j], training.items),
+                (popularity[among], popularity[training.items, j], training.log_clicks[training.items]),
+                training.mean_length,
             )
             for j in range(N_ITEMS - N_COLD, N_ITEMS)
         ],
@@ -69,15 +68,15 @@ def test_explanation_adds_up_over_fields_and_tells_how_sure(model, data):
     assert explained.by_field["share"].sum() == pytest.approx(explained.score, rel=1e-3)
     assert explained.by_item["share"].sum() == pytest.approx(explained.score, rel=1e-3)
     assert set(explained.by_field["field"]) >= {"genres", "plot", "year", "clip"}
-    told = dict(model.certainty().iter_rows())
-    assert explained.certainty == pytest.approx(told[N_ITEMS - 1])
+    certainty = dict(model.certainty().iter_rows())
+    assert explained.certainty == pytest.approx(certainty[N_ITEMS - 1])
     assert model.explain(3, 0).certainty is None
 
 
-def test_certainty_is_high_for_a_twin_and_low_for_a_stranger(model, data):
+def test_certainty_is_high_for_equal_metadata_and_low_for_unlike_metadata(model, data):
     items = data[1]
-    twin = items.take(np.array([0])).to_frame().with_columns(item_id=pl.Series([1000]))
-    stranger = twin.clear().vstack(twin).with_columns(
+    same = items.take(np.array([0])).to_frame().with_columns(item_id=pl.Series([1000]))
+    unlike = same.clear().vstack(same).with_columns(
         item_id=pl.Series([1001]),
         genres=pl.Series([[]], dtype=pl.List(pl.String)),
         plot=pl.lit("unheard words only"),
@@ -86,15 +85,15 @@ def test_certainty_is_high_for_a_twin_and_low_for_a_stranger(model, data):
     )  # fmt: skip
     kinds = {"plot": "text", "genres": "categories", "clip": "vector", "year": "number"}
     model = KernelRidge(steps=5).fit(*data)
-    model.add_items(Items.from_frame(pl.concat([twin, stranger]), kinds=kinds))
-    told = dict(model.certainty().iter_rows())
-    assert 0 <= told[1001] < told[1000] <= 1
+    model.add_items(Items.from_frame(pl.concat([same, unlike]), kinds=kinds))
+    certainty = dict(model.certainty().iter_rows())
+    assert 0 <= certainty[1001] < certainty[1000] <= 1
 
 
 def test_a_new_item_scores_as_a_never_clicked_one_of_the_same_metadata(data):
     model = KernelRidge(steps=5).fit(*data)
-    twin = data[1].take(np.array([N_ITEMS - 1])).to_frame().with_columns(item_id=pl.Series([1000]))
-    model.add_items(Items.from_frame(twin, kinds={"plot": "text"}))
+    same = data[1].take(np.array([N_ITEMS - 1])).to_frame().with_columns(item_id=pl.Series([1000]))
+    model.add_items(Items.from_frame(same, kinds={"plot": "text"}))
     scores = model.score(csr_array(data[0].matrix, shape=(150, N_ITEMS + 1)))
     np.testing.assert_allclose(scores[:, -1], scores[:, N_ITEMS - 1], rtol=1e-4)
     assert model.explain(3, 1000).by_field["share"].sum() == pytest.approx(
@@ -120,61 +119,11 @@ def test_settled_items_are_eases(data):
     np.testing.assert_allclose(model.score(identity)[:, settled], ease.score(identity)[:, settled], rtol=1e-5)
 
 
-def test_warming_up_has_no_step_and_ends_at_own_evidence():
-    rng = np.random.default_rng(0)
-    prior, own = rng.random(50) + 0.5, rng.random(50) + 0.5
-    warm_up, old = WarmUp(pace=4.0, trust=8.0, patience=2.0), np.zeros(50)
-    of_prior, of_own = warm_up.shares(prior, own, np.zeros(50), old)
-    np.testing.assert_allclose(of_prior, 1)
-    np.testing.assert_allclose(of_own, 0)
-    of_prior, of_own = warm_up.shares(prior, own, np.full(50, 500.0), old)
-    np.testing.assert_allclose(of_prior, 0, atol=1e-6)
-    np.testing.assert_allclose(of_own, 1, rtol=1e-5)
-    steps = np.linspace(1e-3, 60, 4000)
-    shares = np.stack([warm_up.shares(prior, own, np.full(50, n), old) for n in steps])
-    assert np.abs(np.diff(shares, axis=0)).max() < 0.03
-    assert warm_up.settled(np.array([500]), np.zeros(1))[0]
-    assert not warm_up.settled(np.array([1]), np.zeros(1))[0]
-
-
-def test_a_new_item_keeps_the_voice_of_its_metadata():
-    prior, own, clicks = np.full(3, 2.0), np.full(3, 0.1), np.full(3, 50.0)
-    warm_up = WarmUp(pace=4.0, trust=1.0, patience=0.5)
-    of_prior, of_own = warm_up.shares(prior, own, clicks, np.array([0.0, 0.5, 1.0]))
-    np.testing.assert_allclose(prior * of_prior + own * of_own, [0.1, np.sqrt(0.2), 2.0], rtol=1e-4)
-    assert warm_up.settled(np.full(3, 900), np.array([0.0, 0.5, 1.0])).tolist() == [True, False, False]
-    assert warm_up.settled(np.array([2000]), np.ones(1))[0]  # no item of so many clicks is new
-
-
-def test_many_items_of_few_clicks_are_new_where_the_others_leave_no_room_for_them():
-    rng = np.random.default_rng(0)
-    old = np.maximum(rng.lognormal(5, 1, 2000), 1).astype(int)
-    assert newness(old).max() < 0.2
-    found = newness(np.concatenate([old, np.full(500, 2)]))
-    assert found[2000:].min() > 0.8
-    assert found[:2000][old > 30].max() < 0.1
-    rare = np.maximum(rng.lognormal(1, 1.5, 2000), 1).astype(int)  # a catalogue of rare items, none new
-    assert newness(rare).max() < 0.2
-
-
-def test_loudness_leaves_out_what_is_seen():
-    scores = np.array([[3.0, -np.inf], [4.0, 2.0]], dtype=np.float32)
-    np.testing.assert_allclose(loudness(scores), [np.sqrt(12.5), 2.0])
-
-
 def test_importance_shares_add_up(model):
     importance = model.importance()
     assert importance.columns == ["field", "taste", "popularity"]
     assert importance["taste"].sum() == pytest.approx(1)
     assert importance["popularity"].sum() == pytest.approx(1)
-
-
-def test_rare_items_do_not_teach():
-    x = np.zeros((100, 4), dtype=np.float32)
-    for item, clicks in enumerate((3, 30, 60, 90)):
-        x[:clicks, item] = 1
-    assert teachers(csr_array(x)).tolist() == [1, 2, 3]
-    assert teachers(csr_array(x[:, :1])).tolist() == [0]
 
 
 def test_only_ease_can_be_the_backbone():

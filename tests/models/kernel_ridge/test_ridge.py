@@ -1,17 +1,17 @@
-"""Kernel ridge against the literal formulas: columns, certainty, leave-one-out, landmarks."""
+"""Kernel ridge against the literal formulas: columns, explained variance, leave-one-out, landmarks."""
 
 import numpy as np
 import pytest
 
 from isotherm.features.kernels import MetadataKernel
-from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge
+from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, RidgeFitter
 from tests.features.test_kernels import table
 from tests.reference import kernel_ridge as reference
 
 
 @pytest.fixture
 def case():
-    """Thirty items that may teach, ten that are asked about, K among them all in float64."""
+    """Thirty items that may be trained on, ten that are asked about, K among them all in float64."""
     items = table(np.random.default_rng(7), 40)
     kernel = MetadataKernel().fit(items)
     encoded = kernel.encode(items)
@@ -20,67 +20,81 @@ def case():
     return kernel, encoded, weights, dense + weights[-1]
 
 
-def fitted(case, teaching, ridge=0.7):
+def exact(case, training_items, ridge=0.7):
     kernel, encoded, weights, _ = case
-    known = encoded.take(teaching)
-    return ExactRidge.fitted(kernel.index(known).weighted(weights), known, ridge, 30, teaching)
+    training = encoded.take(training_items)
+    return ExactRidge.fitted(kernel.index(training).weighted(weights), training, ridge, 30, training_items)
 
 
-@pytest.mark.parametrize("teaching", [np.arange(30), np.arange(0, 30, 2)], ids=["all", "half"])
-def test_columns_and_certainty_are_the_literal_ones(case, teaching):
+def nystrom(case, landmarks):
+    kernel, encoded, weights, _ = case
+    landmarks = encoded.take(landmarks)
+    compared = kernel.index(landmarks).weighted(weights)
+    return LandmarkRidge.fitted(compared, encoded.take(np.arange(30)), landmarks, 0.7, 30, np.arange(30))
+
+
+@pytest.mark.parametrize("training", [np.arange(30), np.arange(0, 30, 2)], ids=["all", "half"])
+def test_columns_and_explained_variance_are_the_literal_ones(case, training):
     _, encoded, _, dense = case
-    columns, certainty = fitted(case, teaching).columns(encoded.take(np.arange(30, 40)))
-    among = dense[np.ix_(teaching, teaching)]
-    for place, j in enumerate(range(30, 40)):
+    columns = exact(case, training).columns(encoded.take(np.arange(30, 40)))
+    among = dense[np.ix_(training, training)]
+    for query, j in enumerate(range(30, 40)):
         expected = np.zeros(30)
-        expected[teaching] = reference.solved(among, 0.7, dense[teaching, j])
-        np.testing.assert_allclose(columns[:, place], expected, atol=1e-5)
-        variance = reference.posterior_variance(among, 0.7, dense[teaching, j], dense[j, j])
-        assert certainty[place] == pytest.approx(1 - variance / dense[j, j], abs=1e-5)
+        expected[training] = reference.solved(among, 0.7, dense[training, j])
+        np.testing.assert_allclose(columns.weights[:, query], expected, atol=1e-5)
+        variance = reference.posterior_variance(among, 0.7, dense[training, j], dense[j, j])
+        assert columns.explained_variance[query] == pytest.approx(1 - variance / dense[j, j], abs=1e-5)
 
 
-@pytest.mark.parametrize("teaching", [np.arange(30), np.arange(0, 30, 2)], ids=["all", "half"])
-def test_left_out_columns_are_those_of_a_ridge_that_never_saw_the_item(case, teaching):
+@pytest.mark.parametrize("training", [np.arange(30), np.arange(0, 30, 2)], ids=["all", "half"])
+def test_left_out_columns_are_those_of_a_ridge_that_never_saw_the_item(case, training):
     _, encoded, _, dense = case
-    rows = np.array([0, 3, 8])
+    items = np.array([0, 3, 8])
     y = np.random.default_rng(0).standard_normal(30)
-    columns, certainty = fitted(case, teaching).left_out(encoded.take(rows), rows)
-    for place, j in enumerate(rows):
-        others = teaching[teaching != j]
+    columns = exact(case, training).left_out_columns(encoded.take(items), items)
+    for query, j in enumerate(items):
+        others = training[training != j]
         among = dense[np.ix_(others, others)]
         literal = y[others] @ reference.solved(among, 0.7, dense[others, j])
-        assert y @ columns[:, place] == pytest.approx(literal, abs=1e-4)
+        assert y @ columns.weights[:, query] == pytest.approx(literal, abs=1e-4)
         variance = reference.posterior_variance(among, 0.7, dense[others, j], dense[j, j])
-        assert certainty[place] == pytest.approx(1 - variance / dense[j, j], abs=1e-4)
+        assert columns.explained_variance[query] == pytest.approx(1 - variance / dense[j, j], abs=1e-4)
 
 
-def test_solve_and_rows_give_the_same_prediction_as_columns(case):
+def test_dual_coefficients_give_the_same_prediction_as_columns(case):
     _, encoded, _, _ = case
     y = np.random.default_rng(1).standard_normal(30).astype(np.float32)
     queries = encoded.take(np.arange(30, 40))
-    kernel, encoded, weights, _ = case
-    landmarks = encoded.take(np.arange(0, 30, 3))
-    nystrom = LandmarkRidge.fitted(
-        kernel.index(landmarks).weighted(weights),
-        encoded.take(np.arange(30)),
-        landmarks,
-        0.7,
-        30,
-        np.arange(30),
-    )
-    for ridge in (fitted(case, np.arange(0, 30, 2)), nystrom):
+    for ridge in (exact(case, np.arange(0, 30, 2)), nystrom(case, np.arange(0, 30, 3))):
         np.testing.assert_allclose(
-            ridge.rows(queries) @ ridge.solve(y), y @ ridge.columns(queries)[0], atol=1e-3
+            ridge.kernel_rows(queries) @ ridge.dual_coefficients(y),
+            y @ ridge.columns(queries).weights,
+            atol=1e-3,
         )
 
 
 def test_every_item_a_landmark_is_the_exact_ridge(case):
-    kernel, encoded, weights, _ = case
-    known, queries = encoded.take(np.arange(30)), encoded.take(np.arange(30, 40))
-    nystrom = LandmarkRidge.fitted(
-        kernel.index(known).weighted(weights), known, known, 0.7, 30, np.arange(30)
-    )
-    exact = fitted(case, np.arange(30))
+    queries = case[1].take(np.arange(30, 40))
     y = np.random.default_rng(1).standard_normal(30)
-    np.testing.assert_allclose(y @ nystrom.columns(queries)[0], y @ exact.columns(queries)[0], atol=5e-3)
-    np.testing.assert_allclose(nystrom.columns(queries)[1], exact.columns(queries)[1], atol=5e-3)
+    landmark, expected = (
+        ridge.columns(queries) for ridge in (nystrom(case, np.arange(30)), exact(case, np.arange(30)))
+    )
+    np.testing.assert_allclose(y @ landmark.weights, y @ expected.weights, atol=5e-3)
+    np.testing.assert_allclose(landmark.explained_variance, expected.explained_variance, atol=5e-3)
+
+
+def test_the_fitter_is_exact_up_to_its_bound_and_draws_landmarks_past_it(case):
+    kernel, encoded, weights, _ = case
+    known, training_items = encoded.take(np.arange(30)), np.arange(0, 30, 2)
+    few, many = (RidgeFitter(kernel, weights, weights / 2, exact, 6, seed=0) for exact in (15, 14))
+    assert isinstance(few.taste(known, training_items, 0.7), ExactRidge)
+    assert isinstance(many.popularity(known, training_items), LandmarkRidge)
+    assert few.landmark_items(training_items).tolist() == training_items.tolist()
+    drawn = many.landmark_items(training_items)
+    assert len(drawn) == 6
+    assert np.isin(drawn, training_items).all()
+    queries = encoded.take(np.arange(30, 40))
+    np.testing.assert_array_equal(
+        few.taste(known, training_items, 0.7).columns(queries).weights,
+        exact(case, training_items).columns(queries).weights,
+    )

@@ -1,8 +1,11 @@
 """Kernel ridge: brand-new items by a Gaussian process over items, its kernel learned from their metadata.
 
-model           the model
+model           the model: fit, new items, explanations
 kernel_weights  what each field is worth, from leave-one-out rankings of pseudo-cold items
-ridge           the system A = (K + r·I)⁻¹, exactly or on landmarks
+training_data   which items both regressions learn from, and their targets
+ridge           kernel ridge regression, exactly or on landmarks
+columns         from the predictions for an item to its weight column at EASE's scale
 tuning          what is chosen on pseudo-cold items rather than learned with the kernels
 warm_up         how an item moves from its metadata to its own clicks
+warm_up_tuning  how fast, chosen on hidden items that are given clicks
 """

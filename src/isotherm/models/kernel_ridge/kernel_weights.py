@@ -6,7 +6,7 @@ With P = (K + I)⁻¹, K = Σ_f μ_f K_f + μ₀, the kernel ridge prediction fo
 
 so that one inverse makes every warm item a brand-new one. μ is fitted by gradient (L-BFGS over log μ) to what
 is then asked: the likelihood of each user's clicks under softmax_j(t·ŷ_uj + b·g_j), a ranking of all items,
-where g_j is the expected log-popularity, a kernel ridge of its own. Gradients are closed-form:
+where g_j is the expected log-popularity, a kernel ridge of its own with weights ν. Gradients are closed-form:
 with V = Y·P, p = diag(P) and Γ = ∂loss/∂ŷ,
 
     ∂loss/∂P = Yᵀ(−Γ/p) + diag(Σ_u Γ∘V/p²)   and   ∂loss/∂K = −P·∂loss/∂P·P,
@@ -14,173 +14,216 @@ with V = Y·P, p = diag(P) and Γ = ∂loss/∂ŷ,
 which needs only products with V. A sample of items and users is enough: there are some dozens of weights.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.sparse import csr_array
 
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
-from isotherm.types import Float32, Float64
+from isotherm.types import Float32, Float64, Scores, UserItems
 
-_LEAST, _LARGEST = -16.0, 3.0  # of log μ: above, float32 loses the ridge
-_PULL = 1e-3  # towards equal weights: decides where the data does not
+_LOG_BOUNDS = (-16.0, 3.0)  # of log μ: above, float32 loses the ridge
+_TEMPERATURE_BOUNDS = (-6.0, 20.0)  # of log t
+_POPULARITY_BOUNDS = (0.0, 3.0)  # of b
+_PENALTY = 1e-3  # on the distance from equal weights: decides where the data does not
 _RIDGES = (0.01, 0.03, 0.1, 0.3)  # starts: ridge over mean row sum of Σ_f K_f
-_SPREADS = (0.5, 1.0, 2.0, 4.0)  # starts: spread of the scores
-_TINY = np.float32(1e-30)
+_LOGIT_DEVIATIONS = (0.5, 1.0, 2.0, 4.0)  # starts: standard deviation of t·ŷ
+_LEAST_PROBABILITY = np.float32(1e-30)
 _POPULARITY_ITEMS = 1_000  # one target instead of hundreds: fewer items are enough
 
-Gradient = Callable[[Float64], tuple[float, Float64]]
+Loss: TypeAlias = Callable[[Float64], tuple[float, Float64]]  #: of x: the loss and its gradient
 
 
-@dataclass(frozen=True)
-class Learned:
-    """μ and ν, one weight a kernel and the constant's last; t and b of the ranking of all items."""
+@dataclass(frozen=True, eq=False)
+class KernelWeights:
+    """What was learned.
+
+    taste, popularity: μ and ν, (n_terms + 1,), one a kernel and the constant's last.
+    inverse_temperature, popularity_weight: t and b of the ranking of all items.
+    """
 
     taste: Float64
     popularity: Float64
-    sharpness: float
-    share: float
+    inverse_temperature: float
+    popularity_weight: float
 
 
 class SampledKernel:
-    """K + I over the sampled items for any μ, its inverse, and a loss's gradient with respect to log μ."""
+    """K + I over the sampled items for any μ, its inverse, and a loss's gradient with respect to log μ.
+
+    terms: (n_terms, n, n) float32, K_f among the items.
+    """
 
     def __init__(self, terms: Float32) -> None:
         self.n_terms, self.n = terms.shape[:2]
         self._flat = terms.reshape(self.n_terms, -1)
-        total = max(float(terms.sum(axis=(1, 2), dtype=np.float64).sum()) / self.n, 1e-12)
-        #: kernels that are zero everywhere leave the weights as large as they may be
-        starts = {ridge: np.clip(-np.log(ridge * total), _LEAST, _LARGEST) for ridge in _RIDGES}
-        self.equal = {ridge: np.full(self.n_terms + 1, start) for ridge, start in starts.items()}
+        row_sum = max(float(terms.sum(axis=(1, 2), dtype=np.float64).sum()) / self.n, 1e-12)
+        #: log μ of equal weights, by ridge; kernels that are zero everywhere leave them at the upper bound
+        self.equal_weights = {
+            ridge: np.full(self.n_terms + 1, np.clip(-np.log(ridge * row_sum), *_LOG_BOUNDS))
+            for ridge in _RIDGES
+        }
 
-    def inverse(self, logs: Float64) -> Float32:
+    def inverse(self, log_weights: Float64) -> Float32:
         """P = (K + I)⁻¹, (n, n)."""
-        weights = np.exp(logs).astype(np.float32)
+        weights = np.exp(log_weights).astype(np.float32)
         kernel: Float32 = (weights[:-1] @ self._flat).reshape(self.n, self.n)
         kernel += weights[-1]
         kernel.flat[:: self.n + 1] += 1
         invert_in_place(kernel)
         return kernel
 
-    def gradient(self, by_kernel: Float32, logs: Float64) -> Float64:
+    def gradient(self, by_kernel: Float32, log_weights: Float64) -> Float64:
         """∂loss/∂log μ from ∂loss/∂K."""
         by_weight = np.append(self._flat @ by_kernel.ravel(), by_kernel.sum(dtype=np.float64))
-        slopes: Float64 = by_weight * np.exp(logs)
-        return slopes
+        by_log_weight: Float64 = by_weight * np.exp(log_weights)
+        return by_log_weight
 
 
-def popularity_loss(kernel: SampledKernel, log_clicks: Float32) -> Gradient:
-    """Squared leave-one-out error of log-popularity (n,), over its variance, and its gradient in log ν."""
-    scale = max(float(np.square(log_clicks).mean()), 1e-12)
+def popularity_loss(kernel: SampledKernel, log_clicks: Float32) -> Loss:
+    """Squared leave-one-out error of log-popularity (n,), over its variance, as a function of log ν."""
+    variance = max(float(np.square(log_clicks).mean()), 1e-12)
 
-    def loss(logs: Float64) -> tuple[float, Float64]:
-        inverse = kernel.inverse(logs)
+    def loss(log_weights: Float64) -> tuple[float, Float64]:
+        inverse = kernel.inverse(log_weights)
         solved, diagonal = inverse @ log_clicks, np.diag(inverse).copy()
         error = solved / diagonal
-        slope = 2 * error / (scale * len(log_clicks))
-        by_kernel = -np.outer(inverse @ (slope / diagonal), solved)
-        by_kernel += (inverse * (slope * solved / diagonal**2)) @ inverse
-        return float(np.square(error).mean() / scale), kernel.gradient(by_kernel, logs)
+        by_prediction = 2 * error / (variance * len(log_clicks))
+        by_kernel = -np.outer(inverse @ (by_prediction / diagonal), solved)
+        by_kernel += (inverse * (by_prediction * solved / diagonal**2)) @ inverse
+        return float(np.square(error).mean() / variance), kernel.gradient(by_kernel, log_weights)
 
     return loss
+
+
+@dataclass(frozen=True, eq=False)
+class _LeaveOneOut:
+    """inverse: P.  diagonal: p.  solved: V = Y·P.  predictions: ŷ, (n_users, n)."""
+
+    inverse: Float32
+    diagonal: Float32
+    solved: Float32
+    predictions: Scores
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranking:
+    """loss: −Σ of the log-likelihoods.  probabilities: of each item to be the next click, (n_users, n)."""
+
+    loss: float
+    probabilities: Float32
 
 
 class TasteLoss:
     """How unlikely each user's clicks are under softmax_j(t·ŷ_uj + b·g_j): of x = (log μ, log t, b).
 
-    user_items: (n_users, n) CSR, no empty row.  expected: g (n,), log-popularity without own clicks.
+    user_items: (n_users, n), no empty row.  expected: g (n,), log-popularity without own clicks.
     """
 
-    def __init__(self, kernel: SampledKernel, user_items: csr_array, expected: Float32) -> None:
+    def __init__(self, kernel: SampledKernel, user_items: UserItems, expected: Float32) -> None:
         self._kernel, self._expected = kernel, expected
         clicks = (user_items.toarray() > 0).astype(np.float32)
         lengths = clicks.sum(axis=1, keepdims=True)
         self._histories = clicks * (lengths.mean() / lengths)
-        self._aims = clicks / (lengths * len(clicks))
+        self._targets = clicks / (lengths * len(clicks))  # a user's sum up to 1 / n_users
 
     def __call__(self, x: Float64) -> tuple[float, Float64]:
         """Loss and gradient."""
-        logs, scale = x[:-2], x[-2:]
-        inverse, diagonal, solved, scores = self._predicted(logs)
-        value, chances = self._ranked(scores, scale)
-        wrong = chances * np.float32(1 / len(chances)) - self._aims
-        by_scores = wrong * np.float32(np.exp(scale[0]))
-        by_kernel = solved.T @ ((by_scores / diagonal) @ inverse)
-        by_kernel -= (inverse * ((by_scores * solved).sum(axis=0) / diagonal**2)) @ inverse
-        of_scale = [float(np.vdot(by_scores, scores)), float((wrong @ self._expected).sum())]
-        return value, np.append(self._kernel.gradient(by_kernel, logs), of_scale)
+        log_weights, scale = x[:-2], x[-2:]
+        left_out = self._leave_one_out(log_weights)
+        ranking = self._rank(left_out.predictions, scale)
+        by_logit = ranking.probabilities * np.float32(1 / len(ranking.probabilities)) - self._targets
+        by_prediction = by_logit * np.float32(np.exp(scale[0]))
+        inverse, diagonal, solved = left_out.inverse, left_out.diagonal, left_out.solved
+        by_kernel = solved.T @ ((by_prediction / diagonal) @ inverse)
+        by_kernel -= (inverse * ((by_prediction * solved).sum(axis=0) / diagonal**2)) @ inverse
+        by_scale = [
+            float(np.vdot(by_prediction, left_out.predictions)),
+            float((by_logit @ self._expected).sum()),
+        ]
+        return ranking.loss, np.append(self._kernel.gradient(by_kernel, log_weights), by_scale)
 
     def start(self) -> Float64:
         """The best x with equal weights."""
-        tried = []
-        for logs in self._kernel.equal.values():
-            scores = self._predicted(logs)[-1]
-            for spread in _SPREADS:
-                scale = np.array([np.log(spread / max(float(scores.std()), 1e-12)), 1.0])
-                tried.append((self._ranked(scores, scale)[0], np.append(logs, scale)))
-        return min(tried, key=lambda each: each[0])[1]
+        starts = []
+        for log_weights in self._kernel.equal_weights.values():
+            predictions = self._leave_one_out(log_weights).predictions
+            for deviation in _LOGIT_DEVIATIONS:
+                scale = np.array([np.log(deviation / max(float(predictions.std()), 1e-12)), 1.0])
+                starts.append((self._rank(predictions, scale).loss, np.append(log_weights, scale)))
+        return min(starts, key=lambda start: start[0])[1]
 
-    def _predicted(self, logs: Float64) -> tuple[Float32, ...]:
-        """P, its diagonal, Y·P and the leave-one-out predictions ŷ."""
-        inverse = self._kernel.inverse(logs)
+    def _leave_one_out(self, log_weights: Float64) -> _LeaveOneOut:
+        inverse = self._kernel.inverse(log_weights)
         diagonal = np.diag(inverse).copy()
         solved = self._histories @ inverse
-        return inverse, diagonal, solved, self._histories - solved / diagonal
+        return _LeaveOneOut(inverse, diagonal, solved, self._histories - solved / diagonal)
 
-    def _ranked(self, scores: Float32, scale: Float64) -> tuple[float, Float32]:
-        """The loss, and the chance of each item to be the next click."""
-        chances = np.float32(np.exp(scale[0])) * scores + np.float32(scale[1]) * self._expected
-        chances -= chances.max(axis=1, keepdims=True)
-        np.exp(chances, out=chances)
-        chances /= chances.sum(axis=1, keepdims=True)
-        return -float(np.vdot(self._aims, np.log(np.maximum(chances, _TINY)))), chances
+    def _rank(self, predictions: Scores, scale: Float64) -> _Ranking:
+        """scale: log t and b."""
+        logits = np.float32(np.exp(scale[0])) * predictions + np.float32(scale[1]) * self._expected
+        logits -= logits.max(axis=1, keepdims=True)
+        probabilities = np.exp(logits, out=logits)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        log_likelihoods = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+        return _Ranking(-float(np.vdot(self._targets, log_likelihoods)), probabilities)
 
 
-def learn_weights(terms: Float32, user_items: csr_array, log_clicks: Float32, steps: int) -> Learned:
+def learn_kernel_weights(
+    terms: Float32, user_items: UserItems, log_clicks: Float32, steps: int
+) -> KernelWeights:
     """Kernels for taste and for popularity from a sample of items and users.
 
-    terms: (n_terms, n, n) float32, K_f among the items.  user_items: (n_users, n) CSR, no empty row.
+    terms: (n_terms, n, n) float32, K_f among the items.  user_items: (n_users, n), no empty row.
     log_clicks: (n,) centred.  steps: of the optimizer, for either kernel.
     Equal weights where there are no users.
     """
     kernel = SampledKernel(terms)
     if not user_items.shape[0]:
-        equal = np.exp(kernel.equal[_RIDGES[-1]])
-        return Learned(equal, equal, 1.0, 1.0)
-    few = slice(None, None, -(-kernel.n // _POPULARITY_ITEMS))
-    fewer = SampledKernel(terms[:, few, few])
-    error = popularity_loss(fewer, log_clicks[few])
-    start = min(fewer.equal.values(), key=lambda logs: error(logs)[0])
-    popularity = np.exp(_descend(error, start, steps))
-    loss = TasteLoss(kernel, user_items, _left_out(kernel, popularity, log_clicks))
-    found = _descend(loss, loss.start(), steps, [(-6.0, 20.0), (0.0, 3.0)])
-    return Learned(np.exp(found[:-2]), popularity, float(np.exp(found[-2])), float(found[-1]))
+        equal = np.exp(kernel.equal_weights[_RIDGES[-1]])
+        return KernelWeights(equal, equal, 1.0, 1.0)
+    popularity = _learn_popularity_weights(terms, log_clicks, steps)
+    loss = TasteLoss(kernel, user_items, _leave_one_out(kernel, popularity, log_clicks))
+    x = _minimize(loss, loss.start(), steps, _TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
+    return KernelWeights(np.exp(x[:-2]), popularity, float(np.exp(x[-2])), float(x[-1]))
 
 
-def _left_out(kernel: SampledKernel, weights: Float64, y: Float32) -> Float32:
+def _learn_popularity_weights(terms: Float32, log_clicks: Float32, steps: int) -> Float64:
+    """ν, from some of the items."""
+    items = slice(None, None, -(-terms.shape[1] // _POPULARITY_ITEMS))
+    kernel = SampledKernel(terms[:, items, items])
+    loss = popularity_loss(kernel, log_clicks[items])
+    start = min(kernel.equal_weights.values(), key=lambda log_weights: loss(log_weights)[0])
+    return np.asarray(np.exp(_minimize(loss, start, steps)))
+
+
+def _leave_one_out(kernel: SampledKernel, weights: Float64, y: Float32) -> Float32:
     """Kernel ridge prediction of each y_j (n,) without y_j."""
     inverse = kernel.inverse(np.log(weights))
     return np.asarray(y - (inverse @ y) / np.diag(inverse), dtype=np.float32)
 
 
-def _descend(loss: Gradient, start: Float64, steps: int, more: Sequence[tuple[float, float]] = ()) -> Float64:
-    """The x of least loss and slight pull of log μ towards its start; ``more``: bounds of what follows μ."""
-    bounds = [(_LEAST, _LARGEST)] * (len(start) - len(more)) + list(more)
-    low, high = np.transpose(bounds)
-    inside = np.clip(start, low, high)
-    n_weights = len(start) - len(more)
+def _minimize(loss: Loss, start: Float64, steps: int, *more_bounds: tuple[float, float]) -> Float64:
+    """The x of least loss and of a small penalty on how far log μ is from its start.
 
-    def pulled(x: Float64) -> tuple[float, Float64]:
+    more_bounds: of what follows log μ in x.
+    """
+    n_weights = len(start) - len(more_bounds)
+    bounds = [*([_LOG_BOUNDS] * n_weights), *more_bounds]
+    start = np.clip(start, *np.transpose(bounds))
+
+    def penalized(x: Float64) -> tuple[float, Float64]:
         try:
-            value, slope = loss(x)
+            value, gradient = loss(x)
         except NotPositiveDefiniteError:
             return np.inf, np.zeros_like(x)
-        away = x - inside
-        away[n_weights:] = 0
-        slope += (2 * _PULL / n_weights) * away
-        return value + _PULL / n_weights * float(away @ away), slope
+        distance = x - start
+        distance[n_weights:] = 0
+        gradient += (2 * _PENALTY / n_weights) * distance
+        return value + _PENALTY / n_weights * float(distance @ distance), gradient
 
-    found = minimize(pulled, inside, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
-    return np.asarray(found.x)
+    options = {"maxiter": steps}
+    solution = minimize(penalized, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return np.asarray(solution.x)

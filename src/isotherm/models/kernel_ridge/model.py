@@ -3,24 +3,23 @@
 Two predictions for an item j, from its metadata alone, with Z_j = (K + r·I)⁻¹·k_j (derived in
 docs/kernel-ridge.md):
 
-* taste: what each user would click, a ridge regression of clicks that EASE has denoised on the kernel K,
+* taste: what each user would click, a ridge regression on the kernel K of clicks that EASE has smoothed,
   ŷ_·j = X·M·Z_j with M = (1 − a)·I + a·B and B EASE's weights;
 * popularity: what everybody would click, g_j, a ridge regression of log-clicks with a kernel of its own.
 
-A new item's weight column is c_j = t·M·Z_j + b·g_j·1: a score is a sum over the user's clicks, and is split
-exactly over them and over fields. The kernels are learned from leave-one-out rankings (``kernel_learning``);
-r, a and b, the level of cold scores beside warm ones and how much it heeds their certainty are what ranks
-pseudo-cold items best, and so is the pace at which an item that gets clicks moves from its metadata to its
-own evidence (``warm_up``).
+A new item's weight column is c_j = t·n̄·M·Z_j + b·g_j·1: a score is a sum over the user's clicks, and is split
+exactly over them and over fields. The kernels are learned from leave-one-out rankings (``kernel_weights``).
+What ranks pseudo-cold items best is chosen (``tuning``): r, a and b, the scale of cold scores beside warm
+ones, how much it depends on the explained variance, and how fast an item that gets clicks moves from its
+metadata to its own clicks (``warm_up``).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
@@ -32,86 +31,125 @@ from isotherm.features.kernels import MetadataKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
-from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.fitting import FitOptions
-from isotherm.models.kernel_ridge.kernel_weights import learn_weights
-from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, bands, empty_ridge
-from isotherm.models.kernel_ridge.tuning import (
-    DENOISING,
-    RIDGES,
-    SHARES,
-    Scales,
-    Trial,
-    left_out_columns,
-    log_clicks,
-    mean_length,
-    teachers,
-)
-from isotherm.models.kernel_ridge.warm_up import WarmUp, loudness, newness
+from isotherm.models.kernel_ridge.columns import LeftOut, Predictions, Scales
+from isotherm.models.kernel_ridge.kernel_weights import learn_kernel_weights
+from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter
+from isotherm.models.kernel_ridge.training_data import TrainingData, random_rows
+from isotherm.models.kernel_ridge.tuning import FullFit, tune
+from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.models.scorer import AddsItems, Contributions
 from isotherm.parameters import part_of
-from isotherm.progress import Advance, stage
+from isotherm.progress import stage
 from isotherm.state import Dense, Inner, Plain
 from isotherm.streams import stream
-from isotherm.types import Float32, Float64, Int64
+from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, UserItems
 from isotherm.untrusted import Number, numbers
 
-_TUNING_USERS = 3_000
-_LISTENERS = 1_000  # users by whom the loudness of a column is measured
+_RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
 _SAMPLE_BYTES = 2**30
 _CONSTANT = "all items alike"
 
 
-def _empty_items(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
+def _empty_landmarks(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
     return EncodedItems.empty(model.kernel_.encoded)
+
+
+def _empty_taste(model: "KernelRidge", sizes: Mapping[str, int]) -> Ridge:
+    return ExactRidge.empty() if model.exact_ else LandmarkRidge.empty()
+
+
+def _empty_cold(model: "KernelRidge", sizes: Mapping[str, int]) -> ColdItems:
+    return ColdItems.empty(model.kernel_.encoded, certainty=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _TrainingLog:
+    """A click log of n_items items, parted into clicked and never-clicked ones.
+
+    warm, cold: (n_warm,) and (n_cold,) item columns.  user_items: (n_users, n_warm) clicks.
+    encoded, cold_encoded: metadata of the warm and of the cold items.  training: what the regressions learn.
+    """
+
+    n_items: int
+    warm: ItemIndex
+    user_items: UserItems
+    encoded: EncodedItems
+    training: TrainingData
+    cold: ItemIndex
+    cold_encoded: EncodedItems
+
+    @classmethod
+    def of(cls, clicks: Interactions, encoded: EncodedItems) -> "_TrainingLog":
+        """encoded: metadata of all items of ``clicks``."""
+        counts = clicks.item_clicks()
+        warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
+        user_items = select_columns(clicks.matrix, warm)
+        training = TrainingData.of(user_items)
+        return cls(clicks.n_items, warm, user_items, encoded.take(warm), training, cold, encoded.take(cold))
 
 
 class KernelRidge(ItemItem, AddsItems):
     """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
-    backbone: EASE.  encoding: the metadata fields, and their vectors.  shrinkage (δ, in units of a field's
-    median squared norm): of the metadata kernels.  sample_items, sample_users, steps: what
-    the kernels are learned on, and for how long.  draws: of pseudo-cold items, to choose by.  exact_items:
-    the most items that may teach the kernel ridge exactly; past it ``landmarks`` of them stand for all
-    (Nyström).  seed: of the samples and the pseudo-cold items.
+    An item added later gets the weights of a never-clicked one: those of its metadata.
+
+    >>> import polars as pl
+    >>> from isotherm import EASE, Interactions, Items, KernelRidge
+    >>> log = [(u, i) for u in range(8) for i in range(6) if u % 2 == i % 2 and u != i]
+    >>> clicks = Interactions.from_frame(pl.DataFrame(log, schema=["user_id", "item_id"], orient="row"))
+    >>> genres = [["war"], ["love"]] * 4
+    >>> items = Items.from_frame(pl.DataFrame({"item_id": range(8), "genres": genres}))
+    >>> model = KernelRidge(backbone=EASE(l2=1.0), steps=2).fit(clicks, items)
+    >>> model.recommend([1], k=1, candidates=[6, 7])["item_id"].to_list()
+    [7]
+
+    Parameters:
+        backbone (an EASE model; default EASE()): the model of warm items, without ``collective``.
+        encoding (the settings of Encoding; default Encoding()): which metadata fields are read, and how.
+        shrinkage (>= 0; default 0.3): δ of the kernels, in units of a field's median squared norm
+            (docs/kernel-ridge.md, the kernel).
+        sample_items (>= 1; default 1500): the most items that the kernels' weights are learned on.
+        sample_users (>= 1; default 800): the most users that they are learned on.
+        steps (>= 0; default 30): iterations of L-BFGS for the weights of either kernel.
+        draws (>= 1; default 3): draws of pseudo-cold items on which scales are chosen.
+        exact_items (>= 0; default 20000): the most training items that both regressions use exactly.
+        landmarks (>= 1; default 4000): the items that stand for all past ``exact_items`` (Nyström).
+        seed (a whole number >= 0; default 0): of the samples and of the pseudo-cold items.
     """
 
     name: ClassVar[str] = "kernel-ridge"
     needs_items: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Any]] = {"encoding": {"encoding": Encoding}}
 
-    weights_: DenseWeights
+    weights_: DenseWeights  #: EASE's, then the columns of rare items, then those of cold ones
     kernel_: MetadataKernel
-    taste_weights_: Float64  #: μ, one a term of kernel_.terms, and the constant
+    taste_weights_: Float64  #: μ, one per term of kernel_.terms, and the constant's
     popularity_weights_: Float64  #: ν, the same for popularity
     scales_: Scales
     warm_up_: WarmUp
-    length_: float  #: mean clicks of a user
-    exact_: bool  #: whether every item that teaches is a landmark
+    mean_length_: float  #: n̄, mean clicks per user
+    exact_: bool  #: whether every training item is a landmark
     landmarks_: EncodedItems  #: the items that new ones are compared with
     taste_: Ridge
-    popularity_solved_: Float32  #: (n_landmarks,) α of the popularity's ridge
-    cold_: ColdItems  #: the items without clicks, each with its certainty
+    popularity_coefficients_: Float32  #: (n_landmarks,) α with g_j = α·k'_j
+    cold_: ColdItems  #: the items without clicks; certainty: their explained variance
 
     learned = (
         Inner("kernel_", lambda model, _: MetadataKernel()),
         Plain("scales_", numbers(Scales, Number()), asdict, lambda given: Scales(**given)),
         Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
-        Plain("length_", Number(above=0)),
+        Plain("mean_length_", Number(above=0)),
         Plain("exact_", bool),
         Dense("taste_weights_", np.float64, ("n_weights",), least=0),
         Dense("popularity_weights_", np.float64, ("n_weights",), least=0),
-        Inner("landmarks_", _empty_items, {"n": "n_landmarks"}),
-        Dense("popularity_solved_", np.float32, ("n_landmarks",)),
+        Inner("landmarks_", _empty_landmarks, {"n": "n_landmarks"}),
+        Dense("popularity_coefficients_", np.float32, ("n_landmarks",)),
         Inner("weights_", DenseWeights.empty, {"n_rows": "n_warm"}),
-        Inner(
-            "taste_",
-            lambda model, _: empty_ridge(model.exact_),
-            {"n_warm": "n_warm", "n_landmarks": "n_landmarks"},
-        ),
-        Inner("cold_", lambda model, _: ColdItems.empty(model.kernel_.encoded, certainty=True)),
+        Inner("taste_", _empty_taste, {"n_warm": "n_warm", "n_landmarks": "n_landmarks"}),
+        Inner("cold_", _empty_cold),
     )
 
     def __init__(
@@ -148,176 +186,140 @@ class KernelRidge(ItemItem, AddsItems):
 
     @property
     def n_weights(self) -> int:
-        """Of μ: one a term, and the constant."""
+        """Of μ: one per term, and the constant's."""
         return len(self.kernel_.terms) + 1
 
     def restored(self) -> None:
         """Compare with the landmarks again."""
-        self._compare()
-        self.taste_.compare_with(self._terms_index.weighted(self.taste_weights_), len(self.weights_.rows))
+        self._index_landmarks()
+        self.taste_.attach(self._landmark_index.weighted(self.taste_weights_), len(self.weights_.rows))
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.kernel_ = MetadataKernel(self.encoding, shrinkage=self.shrinkage).fit(items)
-        self._solve(clicks, items, learn=True)
+        log = _TrainingLog.of(clicks, self.kernel_.encode(items))
+        with stage("learn what the metadata is worth"):
+            self._learn_kernel_weights(log)
+        ease_weights = self.backbone.solve(log.user_items).weights
+        self._tune(log, self._click_ranks(log.user_items, clicks), ease_weights)
+        self._solve(log, ease_weights)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
-        """Solve anew for newer clicks and items; encoders, both kernels' weights, scales, pace are held."""
+        """Solve anew for newer clicks and items.
+
+        Held meanwhile: encoders, the weights of both kernels, scales and the warm-up.
+        """
         assert items is not None
-        self._solve(clicks, items, learn=False)
+        log = _TrainingLog.of(clicks, self.kernel_.encode(items))
+        self._solve(log, self.backbone.solve(log.user_items).weights)
 
-    def _solve(self, clicks: Interactions, items: Items, learn: bool) -> None:
-        encoded = self.kernel_.encode(items)
-        counts = clicks.item_clicks()
-        warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
-        known, user_items = encoded.take(warm), select_columns(clicks.matrix, warm)
-        if learn:
-            with stage("learn what the metadata is worth"):
-                self._learn(user_items, known)
-        weights = self.backbone.solve(user_items).weights
-        if learn:
-            with stage("choose scales on pseudo-cold items", self.draws) as advance:
-                self._choose(user_items, self._places(user_items, clicks), known, weights, advance)
-        teaching = teachers(user_items)
-        logs = log_clicks(user_items, teaching)
-        self.length_ = mean_length(user_items)
-        self.landmarks_ = known.take(self._landmark_rows(teaching))
-        self.exact_ = len(teaching) <= self.exact_items
-        self._compare()
-        self.taste_ = self._ridge(known, teaching, self.taste_weights_, self.scales_.ridge)
-        popularity = self._ridge(known, teaching, self.popularity_weights_, 1.0)
-        self.popularity_solved_ = popularity.solve(logs)
-        self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
-        self._overlay(user_items, known, popularity, logs)
-        self.cold_ = ColdItems(cold, encoded.take(cold), np.empty(0, dtype=np.float32))
-        if len(cold):
-            columns, certainty = self._cold_columns(self.cold_.encoded)
-            self.cold_ = replace(self.cold_, certainty=certainty)
-            self.weights_ = self.weights_.appended(clicks.n_items, cold, columns)
-
-    def _compare(self) -> None:
-        """Be ready to compare new items with the landmarks."""
-        self._terms_index = self.kernel_.index(self.landmarks_)
-        self._popularity = self._terms_index.weighted(self.popularity_weights_)
-
-    def _learn(self, user_items: csr_array, known: EncodedItems) -> None:
+    def _learn_kernel_weights(self, log: _TrainingLog) -> None:
         """μ, ν, t and b on a sample of items and users."""
         rng = stream(self.seed, "sample to learn from")
-        teaching = teachers(user_items)
+        training_items = log.training.items
         affordable = int(np.sqrt(_SAMPLE_BYTES / (4 * len(self.kernel_.terms))))
-        n = min(self.sample_items, affordable, len(teaching))
-        sample = np.sort(rng.permutation(teaching)[:n])
-        part = select_columns(user_items, sample)
-        users = np.flatnonzero(np.diff(part.indptr) > 1)
-        users = np.sort(rng.permutation(users)[: self.sample_users])
-        terms = self.kernel_.index(known.take(sample)).by_term(known.take(sample))
-        learned = learn_weights(terms, part[users], log_clicks(user_items, teaching)[sample], self.steps)
+        n = min(self.sample_items, affordable, len(training_items))
+        items = training_items[random_rows(len(training_items), n, rng)]
+        clicks = select_columns(log.user_items, items)
+        users = np.flatnonzero(np.diff(clicks.indptr) > 1)
+        users = users[random_rows(len(users), self.sample_users, rng)]
+        sample = log.encoded.take(items)
+        terms = self.kernel_.index(sample).by_term(sample)
+        learned = learn_kernel_weights(terms, clicks[users], log.training.log_clicks[items], self.steps)
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
-        self.scales_ = Scales(sharpness=learned.sharpness, share=learned.share)
+        self.scales_ = Scales(
+            inverse_temperature=learned.inverse_temperature, popularity_weight=learned.popularity_weight
+        )
 
-    def _places(self, user_items: csr_array, clicks: Interactions) -> csr_array:
-        """Each click's place, from 1, among those of its item: by time where the log has it, else drawn."""
+    def _click_ranks(self, user_items: UserItems, clicks: Interactions) -> UserItems:
+        """The rank of each click, from 1, among its item's: by time where the log has it, else drawn."""
         rng = stream(self.seed, "places of clicks")
-        places = column_positions(user_items, rng, clicks.timestamps) + 1
-        return with_data(user_items, places.astype(np.float32))
-
-    def _choose(
-        self,
-        user_items: csr_array,
-        places: csr_array,
-        known: EncodedItems,
-        weights: Float32,
-        advance: Advance,
-    ) -> None:
-        """What the kernels leave open: what ranks pseudo-cold items best."""
-        self.warm_up_ = WarmUp()
-        trials = (self._trial(user_items, known, weights, self.seed + draw) for draw in range(self.draws))
-        first, qualities = None, []
-        for trial in trials:
-            if trial is None:
-                return
-            first = first or trial
-            qualities.append([trial.qualities(self.scales_, trial.candidate(r)) for r in RIDGES])
-            advance(1)
-        assert first is not None
-        mean = np.mean(qualities, axis=0)
-        r, a, b = np.unravel_index(mean.argmax(), mean.shape)
-        candidate = first.candidate(RIDGES[r])
-        self.scales_, own = first.levelled(
-            replace(
-                self.scales_,
-                ridge=RIDGES[r],
-                denoising=DENOISING[a],
-                share=SHARES[b] * self.scales_.share,
-            ),
-            candidate,
-        )
-        self.warm_up_ = first.warm_up(own, candidate, places)
-
-    def _trial(self, user_items: csr_array, known: EncodedItems, weights: Float32, seed: int) -> Trial | None:
-        """Pseudo-cold items before this model's parts; None where no user can be tested."""
-        pseudo = PseudoColdSplit.draw(user_items, seed, _TUNING_USERS)
-        if pseudo is None:
-            return None
-        inverse = self.backbone.solve(pseudo.kept_clicks)
-        return Trial(
-            pseudo,
-            known,
-            user_items,
-            weights,
-            inverse.weights,
-            inverse.diagonal,
-            taste=lambda items, teaching, r: self._ridge(items, teaching, self.taste_weights_, r),
-            popularity=lambda items, teaching: self._ridge(items, teaching, self.popularity_weights_, 1.0),
-        )
-
-    def _ridge(self, known: EncodedItems, teaching: Int64, weights: Float64, ridge: float) -> Ridge:
-        """Over the items that teach: exact up to ``exact_items``, past them on landmarks."""
-        landmarks = known.take(self._landmark_rows(teaching))
-        kernel = self.kernel_.index(landmarks).weighted(weights)
-        if len(teaching) <= self.exact_items:
-            return ExactRidge.fitted(kernel, landmarks, ridge, len(known), teaching)
-        return LandmarkRidge.fitted(kernel, known.take(teaching), landmarks, ridge, len(known), teaching)
-
-    def _landmark_rows(self, teaching: Int64) -> Int64:
-        """The items that stand for all that teach: themselves while they are few."""
-        if len(teaching) <= self.exact_items:
-            return teaching
-        return teaching[_sampled(len(teaching), self.landmarks, stream(self.seed, "landmarks"))]
-
-    def _cold_columns(self, queries: EncodedItems) -> tuple[Float32, Float32]:
-        """Weight columns of never-clicked items (n_warm, n_queries), and their certainty."""
-        solved, certainty = self.taste_.columns(queries)
-        popularity = self._popularity.to(queries) @ self.popularity_solved_
-        denoised = self._denoiser @ solved
-        raw = self.scales_.raw(solved, denoised, popularity, self.length_)
-        return np.ascontiguousarray(self.scales_.at_ease(raw, certainty)), certainty
+        ranks = column_positions(user_items, rng, clicks.timestamps) + 1
+        return with_data(user_items, ranks.astype(np.float32))
 
     @property
-    def _denoiser(self) -> Float32:
-        """B, EASE's weights of the warm items."""
-        return self.weights_.warm
-
-    def _overlay(self, user_items: csr_array, known: EncodedItems, popularity: Ridge, logs: Float32) -> None:
-        """Replace the columns of items with few clicks by what lies between metadata and own evidence."""
-        counts = np.asarray(user_items.sum(axis=0)).ravel()
-        new = newness(counts)
-        few = np.flatnonzero(~self.warm_up_.settled(counts, new))
-        columns = np.empty((len(known), len(few)), dtype=np.float32)
-        for band in bands(len(few)):
-            rows, queries = few[band], known.take(few[band])
-            columns[:, band] = left_out_columns(
-                self.scales_, self.taste_, popularity, logs, self._denoiser, self.length_, queries, rows
-            )
-        listeners = user_items[_sampled(user_items.shape[0], _LISTENERS, stream(self.seed, "listeners"))]
-        own = self._denoiser[:, few]
-        of_prior, of_own = self.warm_up_.shares(
-            loudness(listeners @ columns), loudness(listeners @ own), counts[few], new[few]
+    def _ridges(self) -> RidgeFitter:
+        """Fits both regressions with the weights that were learned."""
+        return RidgeFitter(
+            self.kernel_,
+            self.taste_weights_,
+            self.popularity_weights_,
+            self.exact_items,
+            self.landmarks,
+            self.seed,
         )
-        columns *= of_prior
-        columns += own * of_own
-        if len(few):
-            self.weights_ = self.weights_.replaced(self.weights_.rows[few], columns)
+
+    def _tune(self, log: _TrainingLog, click_ranks: UserItems, ease_weights: ItemWeights) -> None:
+        """Scales and warm-up, on pseudo-cold items."""
+        full = FullFit(
+            log.user_items, click_ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
+        )
+        with stage("choose scales on pseudo-cold items", self.draws) as advance:
+            tuned = tune(full, self.scales_, self.draws, self.seed, advance)
+        self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
+
+    def _solve(self, log: _TrainingLog, ease_weights: ItemWeights) -> None:
+        """Both regressions, then the weights: EASE's, and the columns of rare and of cold items."""
+        ridges, training = self._ridges, log.training
+        self.mean_length_ = training.mean_length
+        self.exact_ = ridges.is_exact(training.items)
+        self.landmarks_ = log.encoded.take(ridges.landmark_items(training.items))
+        self._index_landmarks()
+        self.taste_ = ridges.taste(log.encoded, training.items, self.scales_.ridge)
+        popularity = ridges.popularity(log.encoded, training.items)
+        self.popularity_coefficients_ = popularity.dual_coefficients(training.log_clicks)
+        self.weights_ = DenseWeights.among(log.n_items, log.warm, ease_weights)
+        self._blend_rare_items(log, popularity)
+        self.cold_ = ColdItems(log.cold, log.cold_encoded, np.empty(0, dtype=np.float32))
+        if len(log.cold):
+            predictions = self._predict(log.cold_encoded)
+            self.cold_ = ColdItems(log.cold, log.cold_encoded, predictions.explained_variance)
+            self.weights_ = self.weights_.appended(log.n_items, log.cold, self._columns(predictions))
+
+    def _index_landmarks(self) -> None:
+        """Be ready to compare items with the landmarks."""
+        self._landmark_index = self.kernel_.index(self.landmarks_)
+        self._popularity_kernel = self._landmark_index.weighted(self.popularity_weights_)
+
+    def _predict(self, queries: EncodedItems) -> Predictions:
+        """What metadata says of never-clicked items."""
+        taste = self.taste_.columns(queries)
+        popularity = self._popularity_kernel.to(queries) @ self.popularity_coefficients_
+        smoothed = self.weights_.warm @ taste.weights
+        return Predictions(taste.weights, smoothed, popularity, taste.explained_variance)
+
+    def _columns(self, predictions: Predictions) -> ItemWeights:
+        """Weight columns (n_warm, n_queries) of never-clicked items."""
+        return np.ascontiguousarray(predictions.columns(self.scales_, self.mean_length_))
+
+    def _blend_rare_items(self, log: _TrainingLog, popularity: Ridge) -> None:
+        """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
+        clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
+        new_scores = new_item_scores(clicks)
+        rare = np.flatnonzero(~self.warm_up_.settled(clicks, new_scores))
+        if not len(rare):
+            return
+        left_out = LeftOut(
+            log.encoded,
+            self.taste_,
+            popularity,
+            log.training.log_clicks,
+            self.weights_.warm,
+            self.mean_length_,
+        )
+        columns = np.empty((len(log.warm), len(rare)), dtype=np.float32)
+        for band, band_columns in left_out.columns(self.scales_, rare):
+            columns[:, band] = band_columns
+        ease = self.weights_.warm[:, rare]
+        n_users = log.user_items.shape[0]
+        users = log.user_items[random_rows(n_users, _RMS_USERS, stream(self.seed, "listeners"))]
+        evidence = Evidence(
+            score_rms(users @ columns), score_rms(users @ ease), clicks[rare], new_scores[rare]
+        )
+        factors = self.warm_up_.factors(evidence)
+        columns *= factors.metadata
+        columns += ease * factors.ease
+        self.weights_ = self.weights_.replaced(log.warm[rare], columns)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -328,9 +330,9 @@ class KernelRidge(ItemItem, AddsItems):
         """New items get the columns of never-clicked ones: a solve with the kept factor."""
         queries = self.kernel_.encode(items)
         new = np.arange(self.n_items, n_items)
-        columns, certainty = self._cold_columns(queries)
-        self.weights_ = self.weights_.appended(n_items, new, columns)
-        self.cold_ = self.cold_.appended(ColdItems(new, queries, certainty))
+        predictions = self._predict(queries)
+        self.weights_ = self.weights_.appended(n_items, new, self._columns(predictions))
+        self.cold_ = self.cold_.appended(ColdItems(new, queries, predictions.explained_variance))
 
     def certainty(self) -> pl.DataFrame:
         """How sure the model is of each never-clicked item: item_id, certainty in [0, 1], surest first.
@@ -344,50 +346,51 @@ class KernelRidge(ItemItem, AddsItems):
     def importance(self) -> pl.DataFrame:
         """What in the metadata predicts clicks: field, and its share of both kernels, taste and popularity.
 
-        A share is that of the variance over the clicked items: the weight times the mean K_f(i, i).
+        A share is that of the prior variance of the clicked items: the weight times the mean K_f(i, i).
         """
-        index = self._fitted()._terms_index
-        own = index.own_by_term().mean(axis=1, dtype=np.float64)
+        index = self._fitted()._landmark_index
+        variances = index.own_by_term().mean(axis=1, dtype=np.float64)
         shares = [
-            weights[:-1] * own / max(float(weights[:-1] @ own), 1e-30)
+            weights[:-1] * variances / max(float(weights[:-1] @ variances), 1e-30)
             for weights in (self.taste_weights_, self.popularity_weights_)
         ]
         frame = pl.DataFrame({"field": self.kernel_.terms, "taste": shares[0], "popularity": shares[1]})
         return frame.sort("taste", descending=True, maintain_order=True)
 
-    def contributions(self, history: csr_array, column: int) -> Contributions:
+    def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight, and what metadata gives to a never-clicked item."""
         by_click = super().contributions(history, column).by_click
-        return Contributions(by_click, self._by_field(history, column), self._certainty_of(column))
-
-    def _certainty_of(self, column: int) -> float | None:
-        position, certainty = self.cold_.position(column), self.cold_.certainty
-        return None if position is None or certainty is None else float(certainty[position])
-
-    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
         position, certainty = self.cold_.position(column), self.cold_.certainty
         if position is None or certainty is None:
-            return None
+            return Contributions(by_click)
+        cold_factor = float(self.scales_.cold_factor(certainty)[position])
+        by_field = self._by_field(history, self.cold_.encoded.take(np.array([position])), cold_factor)
+        return Contributions(by_click, by_field, float(certainty[position]))
+
+    def _by_field(self, history: UserItems, item: EncodedItems, cold_factor: float) -> pl.DataFrame:
+        """What each field gives to the score of one cold item: field, share.
+
+        With x the history, both predictions are sums over landmarks, x·M·Z_j = α·k_j and g_j = α'·k'_j, and
+        k_j is a sum over fields.
+        """
         scales = self.scales_
         clicks = select_columns(history, self.weights_.rows)
-        a, n_clicks = np.float32(scales.denoising), float(clicks.sum())
-        denoised = (1 - a) * clicks.toarray()[0] + a * (clicks @ self._denoiser)[0]
-        factor = float(scales.factor(certainty[[position]])[0])
-        terms = self._terms_index.by_term(self.cold_.encoded.take(np.array([position])))[:, 0]
+        a, n_clicks = np.float32(scales.smoothing), float(clicks.sum())
+        smoothed = (1 - a) * clicks.toarray()[0] + a * (clicks @ self.weights_.warm)[0]
+        terms = self._landmark_index.by_term(item)[:, 0]
         shares = np.zeros(len(terms))
-        constant = factor * scales.level * n_clicks
-        for strength, weights, solved in (
-            (scales.sharpness * self.length_, self.taste_weights_, self.taste_.solve(denoised)),
-            (scales.share * n_clicks, self.popularity_weights_, self.popularity_solved_),
+        constant = cold_factor * scales.intercept * n_clicks
+        for factor, weights, coefficients in (
+            (
+                scales.inverse_temperature * self.mean_length_,
+                self.taste_weights_,
+                self.taste_.dual_coefficients(smoothed),
+            ),
+            (scales.popularity_weight * n_clicks, self.popularity_weights_, self.popularity_coefficients_),
         ):
-            shares += (factor * scales.slope * strength) * weights[:-1] * (terms @ solved)
-            constant += factor * scales.slope * strength * weights[-1] * float(solved.sum())
+            shares += (cold_factor * scales.slope * factor) * weights[:-1] * (terms @ coefficients)
+            constant += cold_factor * scales.slope * factor * weights[-1] * float(coefficients.sum())
         names = [*self.kernel_.terms, _CONSTANT]
         shares = np.append(shares, constant)
         order = np.argsort(-np.abs(shares), kind="stable")
         return pl.DataFrame({"field": [names[i] for i in order], "share": shares[order].astype(np.float32)})
-
-
-def _sampled(n: int, most: int, rng: np.random.Generator) -> Int64:
-    """At most ``most`` of range(n), ascending."""
-    return np.sort(rng.permutation(n)[:most])

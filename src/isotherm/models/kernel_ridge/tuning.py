@@ -1,246 +1,247 @@
-"""The numbers of kernel ridge that are chosen on pseudo-cold items rather than learned with the kernels."""
+"""Chooses on pseudo-cold items what the kernels leave open: the scales, and the decays of the warm-up."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.features.metadata import EncodedItems
-from isotherm.linalg.csr import select_columns
+from isotherm.linalg.csr import binary, column_counts, filter_entries, select_columns
 from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
-from isotherm.models.kernel_ridge.ridge import Ridge, bands
-from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, Old, Ramp, WarmUp, chosen_warm_up, newness
+from isotherm.models.kernel_ridge.columns import LeftOut, Predictions, Scales
+from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
+from isotherm.models.kernel_ridge.training_data import TrainingData, history_lengths
+from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, WarmUp, new_item_scores
+from isotherm.models.kernel_ridge.warm_up_tuning import (
+    CLICKS_GIVEN,
+    RampStage,
+    WarmGuard,
+    choose_warm_up,
+)
+from isotherm.models.linear.ease import EASE
+from isotherm.progress import Advance
 from isotherm.ranking.topk import hide
-from isotherm.types import Float32, Float64, Int64
+from isotherm.types import Float64, ItemWeights, UserItems
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
-DENOISING = (0.0, 0.3, 0.6, 0.9)  # a
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
-_CAUTION = (0.0, 0.5, 1.0, 2.0)
-_ENOUGH = 21
-_FLOOR = 0.1  # of the mean clicks an item: added before the logarithm, so that rare items are no outliers
-
-Floats = Float32
+SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
+POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
+VARIANCE_EXPONENTS = (0.0, 0.5, 1.0, 2.0)  # γ
+_MOST_USERS = 3_000
 
 
-@dataclass
-class Scales:
-    """The numbers that turn two predictions into weight columns at the scale of EASE's.
+@dataclass(frozen=True, eq=False)
+class FullFit:
+    """Clicked items with all their clicks, from which some are hidden.
 
-    sharpness (t) times the mean history length, share (b), denoising (a), ridge (r); slope and level: the
-    regression of EASE's scores on the raw ones, a click; caution: the power of the certainty;
-    loudness: how loudly cold items speak among warm ones.
+    user_items: (n_users, n).  click_ranks: the same entries, the rank of each click, from 1, among those of
+    its item.  encoded: metadata of the items.  ease_weights: (n, n) B, by ``ease``.  training: their targets.
+    ridges: fits both regressions.
     """
 
-    sharpness: float = 1.0
-    share: float = 1.0
-    denoising: float = 0.3
-    ridge: float = 1.0
-    slope: float = 1.0
-    level: float = 0.0
-    caution: float = 0.0
-    loudness: float = 1.0
-
-    def raw(
-        self,
-        solved: Float32,
-        denoised: Float32,
-        popularity: Float32,
-        length: float,
-        clicks: Float32 | float = 1.0,
-    ) -> Float32:
-        """t·((1 − a)·Z + a·B·Z) + b·g, of weight columns or of sums over a history of so many ``clicks``.
-
-        length: the mean history length, in which t is measured.
-        """
-        a, t = self.denoising, self.sharpness * length
-        mixed: Float32 = np.float32(t * (1 - a)) * solved
-        mixed += np.float32(t * a) * denoised
-        mixed += (np.float32(self.share) * popularity) * clicks
-        return mixed
-
-    def at_ease(self, raw: Float32, certainty: Float32) -> Float32:
-        """Weight columns at EASE's scale, in place."""
-        raw *= np.float32(self.slope)
-        raw += np.float32(self.level)
-        raw *= self.factor(certainty)
-        return raw
-
-    def factor(self, certainty: Float32) -> Float32:
-        """What an item's certainty makes of its column."""
-        return np.float32(self.loudness) * certainty ** np.float32(self.caution)
+    user_items: UserItems
+    click_ranks: UserItems
+    encoded: EncodedItems
+    ease: EASE
+    ease_weights: ItemWeights
+    training: TrainingData
+    ridges: RidgeFitter
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A ridge fitted on the kept items; Z, B·Z (n_kept, n_hidden), certainty (n_hidden,) of the hidden."""
+class Tuned:
+    """What was chosen."""
 
-    fitted: Ridge
-    solved: Floats
-    denoised: Floats
-    certainty: Floats
+    scales: Scales
+    warm_up: WarmUp
 
 
-class Trial:
-    """Pseudo-cold items before a fitted model and before one that never saw them.
+def tune(full: FullFit, scales: Scales, draws: int, seed: int, advance: Advance) -> Tuned:
+    """What ranks pseudo-cold items best; ``scales`` as learned, and no warm-up, where none can be drawn.
 
-    known: metadata of all items.  user_items: all clicks.  weights: EASE's with all of them.
-    kept_weights, inverse_diagonal: EASE's on what is kept.  taste, popularity: what fits the two ridges to
-    items and those of them that teach.
+    r, a and b by the mean over all draws, the rest by the first one.
     """
+    first, ndcgs = None, []
+    for draw in range(draws):
+        split = PseudoColdSplit.draw(full.user_items, seed + draw, _MOST_USERS)
+        if split is None:
+            return Tuned(scales, WarmUp())
+        tuner = Tuner(full, split)
+        first = first or tuner
+        ndcgs.append([tuner.ndcg_by_mixture(scales, tuner.fit(ridge)) for ridge in RIDGES])
+        advance(1)
+    assert first is not None
+    mean = np.mean(ndcgs, axis=0)
+    r, a, b = np.unravel_index(mean.argmax(), mean.shape)
+    share = POPULARITY_SHARES[b] * scales.popularity_weight
+    scales = replace(scales, ridge=RIDGES[r], smoothing=SMOOTHINGS[a], popularity_weight=share)
+    fit = first.fit(RIDGES[r])
+    calibrated = first.calibrate(scales, fit)
+    return Tuned(calibrated.full, first.choose_warm_up(calibrated.kept, fit))
 
-    def __init__(
-        self,
-        pseudo: PseudoColdSplit,
-        known: EncodedItems,
-        user_items: csr_array,
-        weights: Floats,
-        kept_weights: Floats,
-        inverse_diagonal: Floats,
-        taste: Callable[[EncodedItems, Int64, float], Ridge],
-        popularity: Callable[[EncodedItems, Int64], Ridge],
-    ) -> None:
-        self._pseudo, self._user_items, self._weights = pseudo, user_items, weights
-        self._kept_weights, self._inverse_diagonal = kept_weights, inverse_diagonal
-        self._kept, self._hidden = known.take(pseudo.kept_items), known.take(pseudo.hidden_items)
-        self._kept_clicks, self._histories = pseudo.kept_clicks, pseudo.histories
-        self._length, self._full_length = mean_length(self._kept_clicks), mean_length(user_items)
-        self._lengths = _row_sums(self._histories)
-        self._targets = select_columns(pseudo.targets, pseudo.hidden_items)
-        self._taste, self._teachers = taste, teachers(self._kept_clicks)
-        self._logs = log_clicks(self._kept_clicks, self._teachers)
-        self._popularity = popularity(self._kept, self._teachers)
-        self._expected = self._popularity.rows(self._hidden) @ self._popularity.solve(self._logs)
 
-    def candidate(self, ridge: float) -> Candidate:
-        """The hidden items' columns under one r."""
-        fitted = self._taste(self._kept, self._teachers, ridge)
-        solved, certainty = fitted.columns(self._hidden)
-        return Candidate(fitted, solved, self._kept_weights @ solved, certainty)
+@dataclass(frozen=True, eq=False)
+class KeptFit:
+    """The taste ridge of the kept items under one r, and what it says of the hidden ones."""
 
-    def qualities(self, scales: Scales, candidate: Candidate) -> Float64:
-        """ndcg@10 of the hidden items among themselves for each a and b: (n_denoising, n_shares)."""
-        plain = self._histories @ candidate.solved
-        denoised = self._histories @ candidate.denoised
-        found = np.empty((len(DENOISING), len(SHARES)))
-        for i, a in enumerate(DENOISING):
-            for j, b in enumerate(SHARES):
-                tried = replace(scales, denoising=a, share=b * scales.share)
-                scores = tried.raw(plain, denoised, self._expected, self._length, self._lengths)
-                found[i, j] = mean_ndcg(scores, self._targets)
-        return found
+    taste: Ridge
+    hidden: Predictions
 
-    def levelled(self, scales: Scales, candidate: Candidate) -> tuple[Scales, Scales]:
-        """With slope and level (EASE's scores regressed on the raw ones), caution and loudness.
 
-        First for a model of all clicks, then for this trial's own: they differ in loudness.
-        """
-        pseudo, kept = self._pseudo, self._pseudo.kept_items
-        raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
-        histories = self._user_items[pseudo.test_users]
-        ease = (histories @ self._weights[:, pseudo.hidden_items]) / _row_sums(histories)
-        predicted = (self._histories @ raw) / self._lengths
-        spread = predicted - predicted.mean()
-        slope = float(np.vdot(spread, ease) / max(float(np.vdot(spread, spread)), 1e-30))
+@dataclass(frozen=True)
+class CalibratedScales:
+    """full: for the model of all clicks.  kept: for that of the kept clicks, of another cold_scale."""
+
+    full: Scales
+    kept: Scales
+
+
+class Tuner:
+    """Hidden items of one split, before a model of the kept clicks and before the model of all clicks."""
+
+    def __init__(self, full: FullFit, split: PseudoColdSplit) -> None:
+        self._full, self._split = full, split
+        self._kept_clicks, self._histories = split.kept_clicks, split.histories
+        self._history_lengths = history_lengths(self._histories)
+        self._targets = select_columns(split.targets, split.hidden_items)
+        self._kept = full.encoded.take(split.kept_items)
+        self._hidden = full.encoded.take(split.hidden_items)
+        self._inverse = full.ease.solve(self._kept_clicks)
+        self._training = TrainingData.of(self._kept_clicks)
+        self._popularity = full.ridges.popularity(self._kept, self._training.items)
+        coefficients = self._popularity.dual_coefficients(self._training.log_clicks)
+        self._hidden_popularity = self._popularity.kernel_rows(self._hidden) @ coefficients
+
+    def fit(self, ridge: float) -> KeptFit:
+        """The hidden items as a ridge r predicts them."""
+        taste = self._full.ridges.taste(self._kept, self._training.items, ridge)
+        columns = taste.columns(self._hidden)
+        smoothed = self._inverse.weights @ columns.weights
+        predictions = Predictions(
+            columns.weights, smoothed, self._hidden_popularity, columns.explained_variance
+        )
+        return KeptFit(taste, predictions)
+
+    def ndcg_by_mixture(self, scales: Scales, fit: KeptFit) -> Float64:
+        """ndcg@10 of the hidden items among themselves for each a and b: (n_smoothings, n_shares)."""
+        taste, smoothed = self._histories @ fit.hidden.taste, self._histories @ fit.hidden.smoothed_taste
+        ndcgs = np.empty((len(SMOOTHINGS), len(POPULARITY_SHARES)))
+        for i, a in enumerate(SMOOTHINGS):
+            for j, b in enumerate(POPULARITY_SHARES):
+                tried = replace(scales, smoothing=a, popularity_weight=b * scales.popularity_weight)
+                scores = tried.raw(
+                    taste, smoothed, fit.hidden.popularity, self._training.mean_length, self._history_lengths
+                )
+                ndcgs[i, j] = mean_ndcg(scores, self._targets)
+        return ndcgs
+
+    def calibrate(self, scales: Scales, fit: KeptFit) -> CalibratedScales:
+        """Slope and intercept by regression, γ and β by the ranking of cold among warm items."""
+        scales = self._regressed_on_ease(scales, fit)
+        split, full = self._split, self._full
+        full_histories = full.user_items[split.test_users]
+        all_items = np.arange(len(full.ease_weights))
+        warm = top_items(self._histories, self._inverse.weights, split.kept_items, hide_seen=True)
+        full_warm = top_items(full_histories, full.ease_weights, all_items, hide_seen=True)
+        raw = fit.hidden.raw_columns(scales, self._training.mean_length)
+        full_raw = self._among_all_items(fit.hidden).raw_columns(scales, full.training.mean_length)
+        best_ndcg, best = -1.0, CalibratedScales(scales, scales)
+        for exponent in VARIANCE_EXPONENTS:
+            tried = replace(scales, variance_exponent=exponent)
+            cold, full_cold = (
+                top_items(
+                    histories, tried.scaled(columns.copy(), fit.hidden.explained_variance), split.hidden_items
+                )
+                for histories, columns in ((self._histories, raw), (full_histories, full_raw))
+            )
+            lists, full_lists = WarmAndCold(warm, cold), WarmAndCold(full_warm, full_cold)
+            scale = lists.best_scale(split.targets)
+            if scale.ndcg > best_ndcg * (1 + 1e-3):
+                best_ndcg = scale.ndcg
+                best = CalibratedScales(
+                    replace(tried, cold_scale=scale.relative * full_lists.level_ratio()),
+                    replace(tried, cold_scale=scale.relative * lists.level_ratio()),
+                )
+        return best
+
+    def _regressed_on_ease(self, scales: Scales, fit: KeptFit) -> Scales:
+        """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
+        full_histories = self._full.user_items[self._split.test_users]
+        ease = (full_histories @ self._full.ease_weights[:, self._split.hidden_items]) / history_lengths(
+            full_histories
+        )
+        raw = fit.hidden.raw_columns(scales, self._training.mean_length)
+        predicted = (self._histories @ raw) / self._history_lengths
+        centred = predicted - predicted.mean()
+        slope = float(np.vdot(centred, ease) / max(float(np.vdot(centred, centred)), 1e-30))
         if slope <= 0:
             slope = float(ease.std() / max(float(predicted.std()), 1e-15))
         slope = max(slope, 1e-12)
-        scales = replace(scales, slope=slope, level=float(ease.mean() - slope * predicted.mean()))
-        every = np.arange(len(self._weights))
-        warm = top_items(self._histories, self._kept_weights, kept, hide_seen=True)
-        fitted_warm = top_items(histories, self._weights, every, hide_seen=True)
-        spread_out = np.zeros((len(every), raw.shape[1]), dtype=np.float32)
-        spread_out[kept] = candidate.solved
-        fitted_raw = scales.raw(spread_out, self._weights @ spread_out, self._expected, self._full_length)
-        best_quality, found, loud_here = -1.0, scales, 1.0
-        for caution in _CAUTION:
-            tried = replace(scales, caution=caution)
-            cold, fitted_cold = (
-                top_items(h, tried.at_ease(columns.copy(), candidate.certainty), pseudo.hidden_items)
-                for h, columns in ((self._histories, raw), (histories, fitted_raw))
+        return replace(scales, slope=slope, intercept=float(ease.mean() - slope * predicted.mean()))
+
+    def _among_all_items(self, hidden: Predictions) -> Predictions:
+        """The same predictions for histories over all items: items that were not kept count 0 in Z."""
+        taste = np.zeros((len(self._full.ease_weights), hidden.taste.shape[1]), dtype=np.float32)
+        taste[self._split.kept_items] = hidden.taste
+        return replace(hidden, taste=taste, smoothed_taste=self._full.ease_weights @ taste)
+
+    def choose_warm_up(self, scales: Scales, fit: KeptFit) -> WarmUp:
+        """How fast hidden items should leave their metadata; scales: for the kept clicks."""
+        mean_clicks = self._kept_clicks.nnz / self._kept_clicks.shape[1]
+        return choose_warm_up(self._ramp_stages(scales, fit), self._warm_guard(scales, fit), mean_clicks)
+
+    def _ramp_stages(self, scales: Scales, fit: KeptFit) -> list[RampStage]:
+        """The hidden items after their first clicks, in the order in which the clicks came."""
+        metadata_scores = self._histories @ fit.hidden.columns(scales, self._training.mean_length)
+        ranks = self._full.click_ranks[:, self._split.hidden_items]
+        hidden_counts, kept_counts = column_counts(ranks), column_counts(self._kept_clicks)
+        stages = []
+        for n in CLICKS_GIVEN:
+            items = np.flatnonzero(hidden_counts > n)
+            if not len(items):
+                break
+            given, left = (
+                filter_entries(ranks, chosen)[:, items] for chosen in (ranks.data <= n, ranks.data > n)
             )
-            lists = WarmAndCold(warm, cold)
-            scale = lists.best_scale(pseudo.targets)
-            if scale.ndcg > best_quality * (1 + 1e-3):
-                best_quality, loud_here = scale.ndcg, scale.relative * lists.level_ratio()
-                ratio = WarmAndCold(fitted_warm, fitted_cold).level_ratio()
-                found = replace(tried, loudness=scale.relative * ratio)
-        return found, replace(found, loudness=loud_here)
+            clicks = np.full(len(items), float(n))
+            stages.append(
+                RampStage(
+                    metadata_scores[:, items],
+                    self._histories @ self._ease_columns(given),
+                    clicks,
+                    new_item_scores(np.concatenate([clicks, kept_counts]))[: len(items)],
+                    given[self._split.test_users],
+                    left[self._split.test_users],
+                )
+            )
+        return stages
 
-    def warm_up(self, scales: Scales, candidate: Candidate, places: csr_array) -> WarmUp:
-        """The pace at which hidden items leave their metadata as they get clicks.
+    def _ease_columns(self, given: UserItems) -> ItemWeights:
+        """EASE's columns (n_kept, m) of items with the clicks ``given`` (n_users, m), each added alone.
 
-        scales: this trial's own.  places: the clicks (n_users, n_items) CSR, each with its place, from 1, in
-        its item's order.
+        Regressing a new column x on the kept items is P·Xᵀx.
         """
-        raw = scales.raw(candidate.solved, candidate.denoised, self._expected, self._length)
-        ramp = Ramp(
-            prior=scales.at_ease(raw, candidate.certainty),
-            hidden_clicks=places[:, self._pseudo.hidden_items],
-            kept_clicks=self._kept_clicks,
-            weights=self._kept_weights,
-            inverse_diagonal=self._inverse_diagonal,
-            tested=self._pseudo.test_users,
-        )
-        scores = np.asarray(self._histories @ self._kept_weights, dtype=np.float32)
-        hide(scores, self._histories)
+        together = np.asarray((self._kept_clicks.T @ binary(given)).toarray(), dtype=np.float32)
+        return self._inverse.times(together.T).T
+
+    def _warm_guard(self, scales: Scales, fit: KeptFit) -> WarmGuard:
+        """The kept items, those of few clicks also as their metadata predicts them."""
+        ease_scores = np.asarray(self._histories @ self._inverse.weights, dtype=np.float32)
+        hide(ease_scores, self._histories)
         clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
-        few = np.flatnonzero(clicks < MANY_CLICKS)
-        prior = np.empty((len(scores), len(few)), dtype=np.float32)
-        for band in bands(len(few)):
-            queries = self._kept.take(few[band])
-            columns = left_out_columns(
-                scales, candidate.fitted, self._popularity, self._logs, self._kept_weights, self._length,
-                queries, few[band],
-            )  # fmt: skip
-            prior[:, band] = self._histories @ columns
-        targets = select_columns(self._pseudo.targets, self._pseudo.kept_items)
-        return chosen_warm_up(ramp, Old(scores, few, clicks[few], newness(clicks)[few], prior, targets))
-
-
-def left_out_columns(
-    scales: Scales,
-    taste: Ridge,
-    popularity: Ridge,
-    logs: Floats,
-    denoiser: Floats,
-    length: float,
-    queries: EncodedItems,
-    rows: Int64,
-) -> Floats:
-    """Columns (n, len(rows)) of items of the catalogue as though they had never been clicked."""
-    solved, certainty = taste.left_out(queries, rows)
-    expected = logs @ popularity.left_out(queries, rows)[0]
-    columns = scales.at_ease(scales.raw(solved, denoiser @ solved, expected, length), certainty)
-    columns[rows, np.arange(len(rows))] = 0
-    return columns
-
-
-def mean_length(user_items: csr_array) -> float:
-    """Mean clicks of the users who have any."""
-    lengths = _row_sums(user_items)
-    return float(lengths[lengths > 0].mean())
-
-
-def teachers(user_items: csr_array) -> Int64:
-    """The items whose clicks the kernels learn from: half of all at least, and all of more than 20 clicks.
-
-    An item with few clicks may be an old one that nobody wants or a new one that nobody was shown: what it
-    has to say about the likes of it is small, and where it is new it is wrong.
-    """
-    clicks = np.asarray(user_items.sum(axis=0)).ravel()
-    return np.flatnonzero(clicks >= min(_ENOUGH, float(np.median(clicks))))
-
-
-def log_clicks(user_items: csr_array, teaching: Int64) -> Floats:
-    """log(clicks + a tenth of the mean) of each item, centred over the teachers: (n_items,)."""
-    clicks = np.asarray(user_items.sum(axis=0), dtype=np.float64).ravel()
-    logs = np.log(clicks + _FLOOR * clicks[teaching].mean())
-    return np.asarray(logs - logs[teaching].mean(), dtype=np.float32)
-
-
-def _row_sums(user_items: csr_array) -> Floats:
-    """(n_users, 1)."""
-    return np.asarray(user_items.sum(axis=1), dtype=np.float32).reshape(-1, 1)
+        rare = np.flatnonzero(clicks < MANY_CLICKS)
+        metadata_scores = np.empty((len(ease_scores), len(rare)), dtype=np.float32)
+        left_out = LeftOut(
+            self._kept,
+            fit.taste,
+            self._popularity,
+            self._training.log_clicks,
+            self._inverse.weights,
+            self._training.mean_length,
+        )
+        for band, columns in left_out.columns(scales, rare):
+            metadata_scores[:, band] = self._histories @ columns
+        targets = select_columns(self._split.targets, self._split.kept_items)
+        return WarmGuard(
+            ease_scores, rare, metadata_scores, clicks[rare], new_item_scores(clicks)[rare], targets
+        )
