@@ -6,7 +6,9 @@ from scipy.sparse import csr_array
 
 from isotherm import Interactions, progress
 from isotherm.data.splits import mixed
-from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
+from isotherm.evaluation.candidates import candidate_sets
+from isotherm.evaluation.lists import ranked_lists
+from isotherm.evaluation.measures import measure_lists
 from isotherm.linalg.csr import row_blocks
 from isotherm.memory import users_per_block
 from isotherm.models.base import Recommender
@@ -45,7 +47,7 @@ def main() -> None:
 
     def evaluation(some) -> None:
         lists = ranked_lists(model, split, some, 25)
-        measured(lists, split, some, [10, 25], 0)
+        measure_lists(lists, split, some, [10, 25], 0)
 
     evaluation(sets)
     seconds = interleaved(

@@ -11,7 +11,9 @@ from common import peak_memory, report
 
 from isotherm import EASE, Interactions, progress
 from isotherm.data.splits import given
-from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
+from isotherm.evaluation.candidates import candidate_sets
+from isotherm.evaluation.lists import ranked_lists
+from isotherm.evaluation.measures import measure_lists
 
 
 def setup(folder: str):
@@ -25,7 +27,7 @@ def setup(folder: str):
         model = EASE().fit(split.train)
         seconds = time.perf_counter() - started
         sets = candidate_sets(split)[:1]
-        metrics, _ = measured(ranked_lists(model, split, sets, 20), split, sets, [20], 0)
+        metrics = measure_lists(ranked_lists(model, split, sets, 20), split, sets, [20], 0)
         values = {name: metrics["all"][name].mean for name in ("recall@20", "ndcg@20")}
         return {"seconds": seconds, "items": split.train.n_items, **values}
 

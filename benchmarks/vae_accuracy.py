@@ -25,7 +25,8 @@ from isotherm import (
 )
 from isotherm.data.splits import Split, given
 from isotherm.evaluation.bootstrap import intervals, paired_p
-from isotherm.evaluation.lists import candidate_sets, ranked_lists
+from isotherm.evaluation.candidates import candidate_sets
+from isotherm.evaluation.lists import ranked_lists
 from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
 
 SEEDS = range(size(5, 1))
@@ -64,7 +65,7 @@ def measured(model, split: Split) -> tuple[dict[str, np.ndarray], np.ndarray]:
     sets = candidate_sets(split)[:1]
     hits = rank_hits(ranked_lists(model, split, sets, 100)["all"], sets[0].targets)
     n_targets = np.diff(sets[0].targets.indptr)
-    clicks = np.diff(split.histories.matrix.indptr)[sets[0].rows] + n_targets
+    clicks = np.diff(split.histories.matrix.indptr)[sets[0].user_rows] + n_targets
     return {"ndcg@100": ndcg(hits, n_targets, 100), "recall@20": hit_rate(hits, n_targets, 20)}, clicks
 
 

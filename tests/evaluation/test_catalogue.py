@@ -8,7 +8,8 @@ from scipy.sparse import csr_array
 from isotherm import EASE, ContentKNN, Interactions, Items, Popularity, evaluate, ramp_up
 from isotherm.data import splits
 from isotherm.errors import ItemsError, ParameterError
-from isotherm.evaluation.lists import candidate_sets, ranked_lists
+from isotherm.evaluation.candidates import candidate_sets
+from isotherm.evaluation.lists import ranked_lists
 from isotherm.report import Report
 from tests.evaluation.test_runner import Fixed
 

@@ -9,7 +9,7 @@ import pytest
 from isotherm import EASE, ContentKNN, Popularity, evaluate
 from isotherm.data.folds import k_fold
 from isotherm.evaluation.bootstrap import intervals, paired_p
-from isotherm.evaluation.samples import Sample, pooled
+from isotherm.evaluation.user_values import UserValues, mean_over_folds
 
 
 def test_users_value_is_the_mean_over_the_folds_that_ask_for_it(clicks, items):
@@ -32,24 +32,24 @@ def test_users_who_differ_are_not_counted_more_than_once():
     """A user of ten folds is one user: the interval is that of the users, not of folds × users."""
     rng = np.random.default_rng(0)
     users, taste = pl.Series(range(40)), rng.random(40)
-    folds = [Sample(users, {"hr@1": taste}) for _ in range(10)]
-    together = pooled(folds)
+    folds = [UserValues(users, {"hr@1": taste}) for _ in range(10)]
+    together = mean_over_folds(folds)
     assert together.users.to_list() == users.to_list()
     np.testing.assert_allclose(together.values["hr@1"], taste)
-    found, once = (sample.intervals(0)["hr@1"] for sample in (together, Sample(users, {"hr@1": taste})))
+    found, once = (sample.intervals(0)["hr@1"] for sample in (together, UserValues(users, {"hr@1": taste})))
     assert (found.low, found.high) == pytest.approx((once.low, once.high))
 
 
 def test_metric_that_says_nothing_of_a_user_is_left_out_of_this_users_mean():
     users = pl.Series(["a", "b", "c"])
-    one = Sample(users, {"diversity@2": np.array([0.2, np.nan, np.nan]), "hr@2": np.ones(3)})
-    other = Sample(users, {"diversity@2": np.array([0.4, 0.6, np.nan]), "hr@2": np.zeros(3)})
-    together = pooled([one, other])
+    one = UserValues(users, {"diversity@2": np.array([0.2, np.nan, np.nan]), "hr@2": np.ones(3)})
+    other = UserValues(users, {"diversity@2": np.array([0.4, 0.6, np.nan]), "hr@2": np.zeros(3)})
+    together = mean_over_folds([one, other])
     np.testing.assert_allclose(together.values["diversity@2"], [0.3, 0.6, np.nan])
     found = together.intervals(0)
     assert found["diversity@2"].mean == pytest.approx(0.45)
     assert list(found) == ["diversity@2", "hr@2"]
-    assert list(Sample(users, {"d": np.full(3, np.nan), "h": np.ones(3)}).intervals(0)) == ["h"]
+    assert list(UserValues(users, {"d": np.full(3, np.nan), "h": np.ones(3)}).intervals(0)) == ["h"]
 
 
 @pytest.mark.parametrize("protocol", ["cold-items", "mixed", "strong"])

@@ -32,7 +32,7 @@ def test_edges_of_the_groups_of_users():
     test[:, 159] = 1
     split = splits.given(train, Interactions.from_csr(csr_array(test)))
     grouping = by_clicks(split)
-    assert [grouping.labels[of] for of in grouping.of] == [
+    assert [grouping.labels[of] for of in grouping.group_of] == [
         label for label in LABELS["clicks"] for _ in range(2)
     ]
     assert grouping.facts == {label: {"users": 2} for label in LABELS["clicks"]}
@@ -66,7 +66,7 @@ def test_groups_of_items_by_their_first_click():
     test = Interactions.from_frame(pl.DataFrame({"user_id": [9, 9, 9], "item_id": [1, 7, 8]}))
     split = splits.given(train, test)
     grouping = by_item_age(split)
-    assert grouping.of.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert grouping.group_of.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
     assert grouping.facts["oldest quarter"] == {"items": 2, "first": "0", "last": "10"}
     assert grouping.facts["no click yet"] == {"items": 1}
     found = evaluate(split, {"m": Fixed(row=[0, 9, 1, 2, 3, 4, 5, 8, 6])}, ks=[1, 2], by="item-age")

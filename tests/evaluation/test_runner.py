@@ -79,6 +79,12 @@ def test_json_form(split, tmp_path):
     assert {c["candidates"] for c in document["comparisons"]} == {"all", "cold", "warm"}
 
 
+def test_the_mean_of_a_metric_is_that_of_its_interval_or_the_number_itself(split):
+    result = evaluate(split, {"popularity": Popularity()}, ks=[2]).models["popularity"]
+    assert result.mean("all", "hr@2") == result.metrics["all"]["hr@2"].mean
+    assert result.mean("all", "coverage@2") == result.metrics["all"]["coverage@2"]
+
+
 def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
     split = splits.strong(clicks, seed=1)
     assert not split.cold.any()

@@ -13,7 +13,8 @@ import pytest
 from isotherm import load
 from isotherm.data.splits import strong
 from isotherm.errors import ParameterError, TrainingError
-from isotherm.evaluation.lists import candidate_sets, ranked_lists
+from isotherm.evaluation.candidates import candidate_sets
+from isotherm.evaluation.lists import ranked_lists
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.report.sweep import SweepReport, best_cell, grid, settings_of, steady_cell, table, tradeoffs
 from isotherm.tuning.sweep import sweep

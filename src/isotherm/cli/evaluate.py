@@ -41,7 +41,7 @@ class MeasureOptions:
         """Raise ParameterError for what is no possible value, before the log is read."""
         from isotherm.checks import one_of
         from isotherm.evaluation.groups import LABELS
-        from isotherm.evaluation.prepared import CANDIDATES
+        from isotherm.evaluation.options import CANDIDATES
 
         one_of("candidates", self.candidates, CANDIDATES)
         for grouping in _words(self.by):
@@ -182,7 +182,7 @@ def _write_ramp_up(ramp: "RampUp", k: int, logs: LogFiles, files: o.ResultFiles)
 
 def _lengths(text: str) -> list[int]:
     """List lengths, ascending. Raises ParameterError."""
-    from isotherm.evaluation.prepared import lengths
+    from isotherm.evaluation.options import lengths
 
     try:
         ks = [int(word) for word in text.split(",")]

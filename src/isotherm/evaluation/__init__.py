@@ -1,7 +1,20 @@
-"""Honest comparison of models: cold, warm and all candidates, with intervals and paired tests."""
+"""Honest comparison of models: cold, warm and all candidates, with intervals and paired tests.
+
+runner        evaluate: fit each model on a split or its folds, and measure it
+cold_to_warm  ramp_up: new items after their first 0, 1, 2, 5, … clicks
+options       the arguments of both, checked
+prepared      splits over the catalogue, with candidate sets and groups
+candidates    cold, warm and all items, each with what is to be found among them
+lists         the best items for each user, in every candidate set
+measures      metrics of lists
+user_values   one value per user: means with intervals, means over folds
+groups        users by their clicks, items by their age
+bootstrap     intervals, paired tests
+results       what an evaluation gives: figures, JSON, frames
+"""
 
 from isotherm.evaluation.bootstrap import Comparison, Interval
-from isotherm.evaluation.ramp_up import RampUp, ramp_up
+from isotherm.evaluation.cold_to_warm import RampUp, ramp_up
 from isotherm.evaluation.results import Evaluation, Group, ModelResult
 from isotherm.evaluation.runner import evaluate
 

@@ -1,6 +1,7 @@
 """Groups of users, by how much is known of them, and of target items, by how long they have been there."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,13 @@ import numpy as np
 
 from isotherm.data import Split
 from isotherm.errors import ParameterError
-from isotherm.types import Array, Bools, Float64, Int64
+from isotherm.evaluation.candidates import CandidateSet
+from isotherm.evaluation.measures import ranking_metrics
+from isotherm.evaluation.user_values import UserValues
+from isotherm.linalg.csr import filter_entries
+from isotherm.types import Int32, Int64
 
-_LONGEST = (5, 10, 50, 100)  #: clicks of a history that end a group
+_LONGEST = (5, 10, 50, 100)  #: clicks of the longest history of a group
 _QUARTERS = ("oldest quarter", "2nd quarter", "3rd quarter", "newest quarter")
 LABELS = {
     "clicks": ["1-5", "6-10", "11-50", "51-100", "101+"],
@@ -19,26 +24,61 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Grouping:
-    """labels: of the groups, in order.  of: (test users,) or (n_items,) group of each.
+class Grouping(ABC):
+    """Each test user, or each item, in one group."""
 
-    facts: label -> what there is to know of a group, as plain JSON.
-    """
+    labels: list[str]  #: of the groups, in order
+    group_of: Int64  #: (n_test_users,) or (n_items,) number of the group of each
+    facts: dict[str, dict[str, Any]]  #: label -> what there is to know of a group, as plain JSON
 
-    labels: list[str]
-    of: Int64
-    facts: dict[str, dict[str, Any]]
-    divides: str  #: users or items
+    def divide(
+        self, values: UserValues, columns: Int32, candidates: CandidateSet, ks: Sequence[int]
+    ) -> dict[str, UserValues]:
+        """Label -> metrics of a group; groups without users are left out.
+
+        values: of all users with a target in the candidate set.  columns: (n_users, k) items of their lists.
+        """
+        groups = {
+            label: self._values_of(number, values, columns, candidates, ks)
+            for number, label in enumerate(self.labels)
+        }
+        return {label: group for label, group in groups.items() if len(group.users)}
+
+    @abstractmethod
+    def _values_of(
+        self, number: int, values: UserValues, columns: Int32, candidates: CandidateSet, ks: Sequence[int]
+    ) -> UserValues:
+        """Metrics of one group."""
 
 
-def by_clicks(split: Split) -> Grouping:
+class UserGrouping(Grouping):
+    """Groups of users: each has all metrics of its users."""
+
+    def _values_of(
+        self, number: int, values: UserValues, columns: Int32, candidates: CandidateSet, ks: Sequence[int]
+    ) -> UserValues:
+        return values.take(np.flatnonzero(self.group_of[candidates.user_rows] == number))
+
+
+class ItemGrouping(Grouping):
+    """Groups of items: each has the ranking metrics of the users with a target among its items."""
+
+    def _values_of(
+        self, number: int, values: UserValues, columns: Int32, candidates: CandidateSet, ks: Sequence[int]
+    ) -> UserValues:
+        targets = filter_entries(candidates.targets, self.group_of[candidates.targets.indices] == number)
+        rows = np.flatnonzero(np.diff(targets.indptr))
+        return UserValues(values.users.gather(rows), ranking_metrics(columns[rows], targets[rows], ks))
+
+
+def by_clicks(split: Split) -> UserGrouping:
     """Test users by the clicks of their history: 1-5, 6-10, 11-50, 51-100, 101+."""
     labels = LABELS["clicks"]
-    of = np.searchsorted(_LONGEST, np.diff(split.histories.matrix.indptr))
-    return Grouping(labels, of, _counted(labels, of, "users"), "users")
+    group_of = np.searchsorted(_LONGEST, np.diff(split.histories.matrix.indptr))
+    return UserGrouping(labels, group_of, _counted(labels, group_of, "users"))
 
 
-def by_item_age(split: Split) -> Grouping:
+def by_item_age(split: Split) -> ItemGrouping:
     """Items by their first click in train: a quarter of them each, oldest first; then those without a click.
 
     Raises ParameterError where train has no timestamps.
@@ -47,28 +87,26 @@ def by_item_age(split: Split) -> Grouping:
     if train.timestamps is None:
         raise ParameterError("groups by item-age need timestamps; name their column with --timestamp-column")
     times = train.timestamps.to_physical().to_numpy()
-    born = np.full(train.n_items, np.inf)
-    np.minimum.at(born, train.matrix.indices, times)
-    clicked = np.isfinite(born)
-    edges = np.quantile(born[clicked], [0.25, 0.5, 0.75], method="inverted_cdf")
+    click_items = train.matrix.indices
+    first_times = np.full(train.n_items, np.inf)
+    np.minimum.at(first_times, click_items, times)
+    clicked = np.isfinite(first_times)
+    edges = np.quantile(first_times[clicked], [0.25, 0.5, 0.75], method="inverted_cdf")
     labels = LABELS["item-age"]
-    of = np.where(clicked, np.searchsorted(edges, born), len(_QUARTERS))
-    facts = _counted(labels, of, "items")
+    group_of = np.where(clicked, np.searchsorted(edges, first_times), len(_QUARTERS))
+    facts = _counted(labels, group_of, "items")
+    is_first = np.asarray(times == first_times[click_items])
     for number, label in enumerate(_QUARTERS):
         if label in facts:
-            shown = train.timestamps.filter((of == number)[train.matrix.indices] & _first(times, born, train))
-            facts[label] |= {"first": str(shown.min()), "last": str(shown.max())}
-    return Grouping(labels, of, facts, "items")
+            firsts = train.timestamps.filter((group_of == number)[click_items] & is_first)
+            facts[label] |= {"first": str(firsts.min()), "last": str(firsts.max())}
+    return ItemGrouping(labels, group_of, facts)
 
 
 GROUPINGS: dict[str, Callable[[Split], Grouping]] = {"clicks": by_clicks, "item-age": by_item_age}
 
 
-def _first(times: Array, born: Float64, train: Any) -> Bools:
-    """Which clicks are the first of their item."""
-    return np.asarray(times == born[train.matrix.indices])
-
-
-def _counted(labels: list[str], of: Int64, what: str) -> dict[str, dict[str, Any]]:
-    counts = np.bincount(of, minlength=len(labels))
+def _counted(labels: list[str], group_of: Int64, what: str) -> dict[str, dict[str, Any]]:
+    """Label -> {what: how many} of the groups that are not empty."""
+    counts = np.bincount(group_of, minlength=len(labels))
     return {label: {what: int(n)} for label, n in zip(labels, counts, strict=True) if n}

@@ -13,22 +13,15 @@ import numpy as np
 from isotherm.data import Items, Split
 from isotherm.errors import ParameterError, brief
 from isotherm.evaluation.bootstrap import Comparison, holm, intervals, paired_p
-from isotherm.evaluation.groups import LABELS, Grouping
-from isotherm.evaluation.lists import (
-    CandidateSet,
-    found_of,
-    information_of,
-    ranked_lists,
-    totals_of,
-    values_of,
-)
-from isotherm.evaluation.prepared import Asked, Fold, Prepared
-from isotherm.evaluation.results import Evaluation, Group, Groups, Metrics, ModelResult
-from isotherm.evaluation.samples import Sample, pooled
-from isotherm.linalg.csr import filter_entries
+from isotherm.evaluation.groups import LABELS
+from isotherm.evaluation.lists import ranked_lists
+from isotherm.evaluation.measures import exposure_metrics, item_information, user_metrics
+from isotherm.evaluation.options import EvaluationOptions
+from isotherm.evaluation.prepared import PreparedFold, PreparedFolds
+from isotherm.evaluation.results import Evaluation, Group, Metrics, ModelResult
+from isotherm.evaluation.user_values import UserValues, mean_over_folds
 from isotherm.models.base import Recommender
 from isotherm.models.fitting import FitOptions
-from isotherm.types import Int32
 
 
 def evaluate(
@@ -58,17 +51,17 @@ def evaluate(
     The models are left fitted, on the last fold.
     Raises ParameterError, SplitError, ItemsError, UnknownIdError.
     """
-    asked = Asked.checked(items, ks, seed, candidates, users, by, fields)
-    folds = Prepared([split] if isinstance(split, Split) else split, asked)
+    options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields)
+    folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
     results: dict[str, ModelResult] = {}
     for name, model in named(models):
         if name in results:
             raise ParameterError(f"two models are named {brief(name)}; give each a name of its own")
-        results[name] = _result(model, folds, asked)
+        results[name] = _measured(model, folds, options)
         del model
     if not results:
         raise ParameterError("there is no model to evaluate; models maps names to models")
-    return Evaluation(folds.describe(), results, _compared(results, asked.ks[0], asked.seed))
+    return Evaluation(folds.describe(), results, _compared(results, options.ks[0], options.seed))
 
 
 def named(
@@ -85,86 +78,82 @@ def named(
 
 
 @dataclass(frozen=True)
-class _Measures:
-    """What one model did on one fold; by candidate set, groups by grouping and candidate set."""
+class _FoldResult:
+    """What one model did on one fold, by candidate set."""
 
-    samples: dict[str, Sample]
-    totals: dict[str, dict[str, float]]
-    groups: dict[tuple[str, str], dict[str, Sample]]
-
-
-def _measures(model: Recommender, fold: Fold, asked: Asked) -> _Measures:
-    lists = ranked_lists(model, fold.split, fold.sets, asked.ks[-1], asked.seed)
-    information = information_of(fold.split)
-    samples, totals, groups = {}, {}, {}
-    for s in fold.sets:
-        columns = lists[s.name]
-        values = values_of(columns, fold.split, s, asked.ks, information, fold.profiles)
-        samples[s.name] = Sample(fold.users_of(s), values)
-        totals[s.name] = totals_of(columns, s, asked.ks)
-        for name, grouping in fold.groupings.items():
-            groups[name, s.name] = _grouped(samples[s.name], columns, s, grouping, asked.ks)
-    return _Measures(samples, totals, groups)
+    values: dict[str, UserValues]
+    exposure: dict[str, dict[str, float]]  #: metrics of all lists together
+    groups: dict[str, dict[str, dict[str, UserValues]]]  #: grouping -> candidate set -> label -> metrics
 
 
-def _grouped(
-    sample: Sample, columns: Int32, s: CandidateSet, grouping: Grouping, ks: Sequence[int]
-) -> dict[str, Sample]:
-    """A candidate set's sample by group: some of the users, or all users with some of their targets."""
-    found = {}
-    for number, label in enumerate(grouping.labels):
-        if grouping.divides == "users":
-            group = sample.take(np.flatnonzero(grouping.of[s.rows] == number))
-        else:
-            targets = filter_entries(s.targets, grouping.of[s.targets.indices] == number)
-            rows = np.flatnonzero(np.diff(targets.indptr))
-            group = Sample(sample.users.gather(rows), found_of(columns[rows], targets[rows], ks))
-        if len(group.users):
-            found[label] = group
-    return found
-
-
-def _result(model: Recommender, folds: Prepared, asked: Asked) -> ModelResult:
+def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptions) -> ModelResult:
     """Fit and measure one model, on one fold after the other."""
     seconds = rank_seconds = 0.0
-    parts = []
+    results = []
     for fold in folds:
         started = time.perf_counter()
-        options = FitOptions(valid=fold.split.valid).accepted_by(model)
-        model.fit(fold.split.train, fold.items, options)
+        fit_options = FitOptions(valid=fold.split.valid).accepted_by(model)
+        model.fit(fold.split.train, fold.items, fit_options)
         fitted = time.perf_counter()
-        parts.append(_measures(model, fold, asked))
+        results.append(_fold_result(model, fold, options))
         seconds += fitted - started
         rank_seconds += time.perf_counter() - fitted
-    names = list(dict.fromkeys(name for part in parts for name in part.samples))
-    samples = {name: pooled([part.samples[name] for part in parts if name in part.samples]) for name in names}
-    metrics: dict[str, Metrics] = {}
-    for name in names:
-        totals = [part.totals[name] for part in parts if name in part.totals]
-        means = {metric: float(np.mean([each[metric] for each in totals])) for metric in totals[0]}
-        metrics[name] = {**samples[name].intervals(asked.seed), **means}
+    names = list(dict.fromkeys(name for result in results for name in result.values))
+    values = {
+        name: mean_over_folds([result.values[name] for result in results if name in result.values])
+        for name in names
+    }
     return ModelResult(
         repr(model),
         seconds,
         rank_seconds,
-        metrics,
-        {name: sample.values for name, sample in samples.items()},
-        {name: sample.users for name, sample in samples.items()},
-        _groups([part.groups for part in parts], asked),
+        {name: _metrics(name, values[name], results, options.seed) for name in names},
+        {name: each.values for name, each in values.items()},
+        {name: each.users for name, each in values.items()},
+        {by: _groups(by, [result.groups[by] for result in results], options.seed) for by in options.by},
     )
 
 
-def _groups(parts: Sequence[Mapping[tuple[str, str], dict[str, Sample]]], asked: Asked) -> Groups:
-    """The groups of all folds together."""
-    groups: Groups = {by: {} for by in asked.by}
-    for by, candidates in dict.fromkeys(key for part in parts for key in part):
-        folds = [part.get((by, candidates), {}) for part in parts]
-        order = [label for label in LABELS[by] if any(label in fold for fold in folds)]
-        samples = {label: pooled([fold[label] for fold in folds if label in fold]) for label in order}
-        groups[by][candidates] = {
-            label: Group(len(sample.users), sample.intervals(asked.seed)) for label, sample in samples.items()
+def _fold_result(model: Recommender, fold: PreparedFold, options: EvaluationOptions) -> _FoldResult:
+    """Measure a fitted model on its fold."""
+    lists = ranked_lists(model, fold.split, fold.sets, options.ks[-1], options.seed)
+    information = item_information(fold.split)
+    result = _FoldResult({}, {}, {by: {} for by in options.by})
+    for candidates in fold.sets:
+        name, columns = candidates.name, lists[candidates.name]
+        metrics = user_metrics(columns, fold.split, candidates, options.ks, information, fold.vectors)
+        values = result.values[name] = UserValues(fold.users_of(candidates), metrics)
+        result.exposure[name] = exposure_metrics(columns, candidates, options.ks)
+        for by, grouping in fold.groupings.items():
+            result.groups[by][name] = grouping.divide(values, columns, candidates, options.ks)
+    return result
+
+
+def _metrics(candidates: str, values: UserValues, folds: Sequence[_FoldResult], seed: int) -> Metrics:
+    """Intervals of the metrics of users, means over the folds of those of all lists together."""
+    exposure = [fold.exposure[candidates] for fold in folds if candidates in fold.exposure]
+    means = {metric: float(np.mean([fold[metric] for fold in exposure])) for metric in exposure[0]}
+    return {**values.intervals(seed), **means}
+
+
+def _groups(
+    by: str, folds: Sequence[Mapping[str, Mapping[str, UserValues]]], seed: int
+) -> dict[str, dict[str, Group]]:
+    """The groups of one grouping by candidate set, all folds together."""
+    groups: dict[str, dict[str, Group]] = {}
+    for candidates in dict.fromkeys(name for fold in folds for name in fold):
+        of_folds = [fold.get(candidates, {}) for fold in folds]
+        groups[candidates] = {
+            label: _group([fold[label] for fold in of_folds if label in fold], seed)
+            for label in LABELS[by]
+            if any(label in fold for fold in of_folds)
         }
     return groups
+
+
+def _group(folds: Sequence[UserValues], seed: int) -> Group:
+    values = mean_over_folds(folds)
+    return Group(len(values.users), values.intervals(seed))
 
 
 def _compared(results: Mapping[str, ModelResult], k: int, seed: int) -> list[Comparison]:

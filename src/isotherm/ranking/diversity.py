@@ -6,13 +6,14 @@ users at a time.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import pack, row_blocks
 from isotherm.ranking.metrics import PerUser
-from isotherm.types import Bools, Float64, Int32
+from isotherm.types import Bools, Float64, Int32, UserItems
 
 _ALPHA = 0.01  # of Steck 2018, § 3.1: how much of p is mixed into q, so that KL stays finite
 _DENSE_BYTES = 32 * 2**20
@@ -24,7 +25,7 @@ def intra_list_diversity(columns: Int32, directions: csr_array) -> PerUser:
     directions: (n_items, n_values) CSR, rows x of unit length, or zero for an item without metadata.
     With unit rows, Σ_{i≠j} xᵢ·xⱼ = ‖Σx‖² − n: no pair is looked at. NaN for fewer than two items.
     """
-    lists = _lists(columns, _described(directions))
+    lists = _lists(columns, _has_metadata(directions))
     n = np.diff(lists.indptr)
     sums = lists @ directions
     squares = np.asarray(sums.multiply(sums).sum(axis=1)).ravel()
@@ -32,19 +33,24 @@ def intra_list_diversity(columns: Int32, directions: csr_array) -> PerUser:
     return np.asarray(np.clip(1 - (squares - n) / pairs, 0.0, 1.0))
 
 
-def calibration(columns: Int32, histories: csr_array, shares: csr_array) -> tuple[PerUser, PerUser]:
-    """calibration-kl@k and calibration-js@k: how far a list's distribution is from its user's; 0 is the same.
+class Calibration(NamedTuple):
+    """How far the distribution of each user's list is from that of the user's history; 0 is the same."""
+
+    kl: PerUser  #: Kullback-Leibler divergence in nats, at most ln 100
+    js: PerUser  #: Jensen-Shannon divergence in bits, at most 1
+
+
+def calibration(columns: Int32, histories: UserItems, shares: csr_array) -> Calibration:
+    """calibration-kl@k and calibration-js@k of each user's list.
 
     p(g|u) is the mean of the items of the history, by the weights of their clicks, q(g|u) that of the list
-    (Steck 2018, eq. 2-3).  The first is KL(p ‖ (1 − α)q + αp) in nats with α = 0.01 (eq. 6), at most ln 100;
-    the second the Jensen-Shannon divergence of p and q in bits, at most 1.
+    (Steck 2018, eq. 2-3).  kl: KL(p ‖ (1 − α)q + αp) with α = 0.01 (eq. 6).  js: of p and q.
     histories: (n_users, n_items) CSR.  shares: (n_items, n_values) CSR, rows that sum to 1 or to 0.
     NaN where no item of the history, or none of the list, has metadata.
     """
-    described = _described(shares)
     kl, js = np.full(len(columns), np.nan), np.full(len(columns), np.nan)
     size = max(1, _DENSE_BYTES // (8 * max(shares.shape[1], 1)))
-    lists = _lists(columns, described)
+    lists = _lists(columns, _has_metadata(shares))
     first = 0
     for p, q in zip(_means(histories, shares, size), _means(lists, shares, size), strict=True):
         rows = first + np.flatnonzero(p.any(axis=1) & q.any(axis=1))
@@ -53,21 +59,21 @@ def calibration(columns: Int32, histories: csr_array, shares: csr_array) -> tupl
         middle = (p + q) / 2
         js[rows] = (_kl(p, middle) + _kl(q, middle)) / (2 * np.log(2))
         first += size
-    return kl, js
+    return Calibration(kl, js)
 
 
-def _described(vectors: csr_array) -> Bools:
+def _has_metadata(vectors: csr_array) -> Bools:
     """(n_items,) whether an item has metadata."""
     return np.asarray(np.diff(vectors.indptr) > 0)
 
 
-def _lists(columns: Int32, described: Bools) -> csr_array:
+def _lists(columns: Int32, has_metadata: Bools) -> UserItems:
     """(n_users, n_items) CSR with a 1 for each item of a list that has metadata."""
-    kept = (columns >= 0) & described[columns]
-    return pack(kept, columns, np.ones(kept.shape), len(described))
+    kept = (columns >= 0) & has_metadata[columns]
+    return pack(kept, columns, np.ones(kept.shape), len(has_metadata))
 
 
-def _means(weights: csr_array, shares: csr_array, size: int) -> Iterator[Float64]:
+def _means(weights: UserItems, shares: csr_array, size: int) -> Iterator[Float64]:
     """Distribution over the values, or zeros, of each row of ``weights``: dense, ``size`` rows at a time."""
     for block in row_blocks(weights, size):
         sums = (block.astype(np.float64) @ shares).toarray()

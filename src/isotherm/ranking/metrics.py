@@ -7,18 +7,17 @@ n_targets: (n_users,) how many targets each user has, at least 1.
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.kernels import kernel
 from isotherm.threads import run_bands
-from isotherm.types import Array, Bools, Float64, Int32, Int64
+from isotherm.types import Array, Bools, Float64, Int32, Int64, UserItems
 
-Hits = Bools
-Counts = Int64
-PerUser = Float64
+Hits = Bools  #: (n_users, k_max)
+Counts = Int64  #: (n_users,) or (n_items,)
+PerUser = Float64  #: (n_users,)
 
 
-def rank_hits(columns: Int32, targets: csr_array) -> Hits:
+def rank_hits(columns: Int32, targets: UserItems) -> Hits:
     """Which recommended columns (n_users, k; -1 for none) are targets (n_users × n_items, sorted CSR)."""
     hits = np.zeros(columns.shape, dtype=np.bool_)
     run_bands(_mark_hits, len(columns), columns, targets.indptr, targets.indices, hits, smallest=256)
@@ -66,12 +65,12 @@ USER_METRICS: dict[str, Callable[[Hits, Counts, int], PerUser]] = {
 }
 
 
-def self_information(item_clicks: Counts, n_users: int) -> PerUser:
-    """-log2 of the share of users who clicked each item, one click added so that new items stay finite."""
+def self_information(item_clicks: Counts, n_users: int) -> Float64:
+    """(n_items,) -log2 of the share of users who clicked an item, one click added: new items stay finite."""
     return -np.log2((item_clicks + 1) / (n_users + 1))
 
 
-def novelty(columns: Int32, information: PerUser) -> PerUser:
+def novelty(columns: Int32, information: Float64) -> PerUser:
     """Mean self-information (bits) of each user's list; higher means less obvious items."""
     shown = columns >= 0
     values = np.where(shown, information[columns], 0.0)

@@ -10,7 +10,9 @@ from isotherm.data import Interactions
 from isotherm.data.splits import Split, strong
 from isotherm.errors import IsothermError
 from isotherm.evaluation.bootstrap import Interval
-from isotherm.evaluation.lists import candidate_sets, measured, ranked_lists
+from isotherm.evaluation.candidates import candidate_sets
+from isotherm.evaluation.lists import ranked_lists
+from isotherm.evaluation.measures import measure_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import StudyOptions, study_models
 from isotherm.models.fitting import FitOptions
@@ -42,7 +44,7 @@ def _ranked(model: Any, split: Split, seed: int) -> dict[str, float]:
     """nDCG@100 and Recall@20 (hits / min(20, hidden)) with intervals."""
     sets = candidate_sets(split)[:1]
     lists = ranked_lists(model, split, sets, max(_MEASURED.values()), seed)
-    metrics = measured(lists, split, sets, sorted(_MEASURED.values()), seed)[0]["all"]
+    metrics = measure_lists(lists, split, sets, sorted(_MEASURED.values()), seed)["all"]
     found: dict[str, float] = {}
     for name, metric in zip(METRICS, _MEASURED, strict=True):
         value = metrics[f"{metric}@{_MEASURED[metric]}"]

@@ -17,25 +17,30 @@ from isotherm.checks import one_of, seeded, whole
 from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.splits import check_timed, chosen, column_positions
 from isotherm.errors import ParameterError, SplitError, brief
-from isotherm.evaluation.bootstrap import Interval, intervals
-from isotherm.evaluation.lists import CandidateSet, found_of, ranked_lists
-from isotherm.evaluation.prepared import CANDIDATES, lengths
+from isotherm.evaluation.bootstrap import Interval
+from isotherm.evaluation.candidates import CandidateSet
+from isotherm.evaluation.lists import ranked_lists
+from isotherm.evaluation.measures import ranking_metrics
+from isotherm.evaluation.options import CANDIDATES, lengths
 from isotherm.evaluation.runner import named
+from isotherm.evaluation.user_values import UserValues
 from isotherm.files import write_json
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
 from isotherm.models.fitting import FitOptions, check_data
-from isotherm.types import Bools, Int32
+from isotherm.types import Int32
 
 STEPS = (0, 1, 2, 5, 10, 20)
+
+StepMetrics = dict[str, dict[str, Interval]]  #: candidate set -> metric -> Interval
 
 
 @dataclass(frozen=True)
 class RampUp:
-    """split: counts and settings.  values: model -> clicks given -> candidates -> metric -> Interval."""
+    """How well models rank new items after each number of first clicks."""
 
-    split: dict[str, Any]
-    values: dict[str, dict[int, dict[str, dict[str, Interval]]]]
+    split: dict[str, Any]  #: counts and settings
+    values: dict[str, dict[int, StepMetrics]]  #: model -> clicks given -> metrics
 
     def to_frame(self) -> pl.DataFrame:
         """model, clicks, candidates, metric, mean, low, high."""
@@ -90,39 +95,32 @@ def ramp_up(
     item has more clicks than the last step.
     """
     check_data("clicks", clicks, Interactions)
-    if items is not None:
-        check_data("items", items, Items)
     if not callable(models):
         raise ParameterError(
             f"models is a function that gives names and fresh models for each step, not {brief(models)}: "
             "lambda: [('ease', EASE())]"
         )
     steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
-    one_of("candidates", candidates, CANDIDATES)
-    catalogue, known = clicks.items, None
-    if items is not None:
-        known = items.of(clicks.items)
-        if candidates == "catalogue":
-            catalogue = clicks.items.union(items.ids)
-            known = items.of(catalogue)
-    stages = _Stages(clicks, steps[-1], holdout, seed, catalogue)
-    values: dict[str, dict[int, dict[str, dict[str, Interval]]]] = {}
+    catalogue = _Catalogue.of(clicks, items, one_of("candidates", candidates, CANDIDATES))
+    splits = _StepSplits(clicks, steps[-1], holdout, seed, catalogue.ids)
+    values: dict[str, dict[int, StepMetrics]] = {}
     for n in steps:
-        split, sets = stages.at(n)
+        split = splits.after(n)
+        sets = splits.candidate_sets(split)
         for name, model in named(models()):
-            model.fit(split.train, known, FitOptions(valid=split.valid).accepted_by(model))
+            model.fit(split.train, catalogue.items, FitOptions(valid=split.valid).accepted_by(model))
             lists = ranked_lists(model, split, sets, ks[-1], seed)
-            values.setdefault(name, {})[n] = _measured(lists, sets, ks, seed)
+            values.setdefault(name, {})[n] = _step_metrics(lists, split, sets, ks, seed)
             del model
-    source = "item table" if items is not None and candidates == "catalogue" else "clicked items"
     if not values:
         raise ParameterError("there is no model to evaluate; models gives names and models")
     settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
-    settings["catalogue"] = source
-    return RampUp(settings | stages.counts(), values)
+    settings["catalogue"] = catalogue.source
+    return RampUp(settings | splits.counts(), values)
 
 
 def _steps(steps: Sequence[int]) -> list[int]:
+    """Numbers of clicks, ascending. Raises ParameterError."""
     if isinstance(steps, str | bytes) or not isinstance(steps, Iterable):
         raise ParameterError(f"steps is a list of whole numbers >= 0, not {brief(steps)}")
     if not len(steps):
@@ -130,40 +128,57 @@ def _steps(steps: Sequence[int]) -> list[int]:
     return sorted({whole("steps", step, 0) for step in steps})
 
 
-class _Stages:
-    """The log at each step, and what is asked of it; items that nobody clicked take no part in the draw."""
+@dataclass(frozen=True)
+class _Catalogue:
+    """What may be shown."""
+
+    ids: IdMap
+    items: Items | None  #: a row an id
+    source: str
+
+    @classmethod
+    def of(cls, clicks: Interactions, items: Items | None, candidates: str) -> "_Catalogue":
+        """The items of the log, or of the table. Raises ItemsError where a clicked item has no row."""
+        if items is None:
+            return cls(clicks.items, None, "clicked items")
+        check_data("items", items, Items)
+        of_log = items.of(clicks.items)
+        if candidates == "clicked":
+            return cls(clicks.items, of_log, "clicked items")
+        ids = clicks.items.union(items.ids)
+        return cls(ids, items.of(ids), "item table")
+
+
+class _StepSplits:
+    """The split of each step; items that nobody clicked take no part in the draw of new ones."""
 
     def __init__(
         self, clicks: Interactions, last: int, holdout: float, seed: int, catalogue: IdMap | None = None
     ) -> None:
         check_timed(clicks, "ramp-up needs times")
         rng = np.random.default_rng(seed)
-        held = chosen(clicks.n_items, holdout, rng, "items")
-        self._new = held & (clicks.item_clicks() > last)
+        held_out = chosen(clicks.n_items, holdout, rng, "items")
+        self._new = held_out & (clicks.item_clicks() > last)
         if not self._new.any():
             raise SplitError(
-                f"none of {held.sum():,} held-out items has more than {last} clicks; "
+                f"none of {held_out.sum():,} held-out items has more than {last} clicks; "
                 "give fewer or raise holdout"
             )
         columns = clicks.matrix.indices
-        kept = clicks.keep(~held[columns] | self._new[columns])
-        self._clicks, columns = kept, kept.matrix.indices
-        self._given = self._new[columns]
-        self._place = column_positions(kept.matrix, rng, kept.timestamps)
-        self._targets = filter_entries(kept.matrix, self._given & (self._place >= last))
-        self._left_out = int((held & ~self._new).sum())
+        self._clicks = clicks.keep(~held_out[columns] | self._new[columns])
+        matrix = self._clicks.matrix
+        self._of_new = self._new[matrix.indices]  # whether a click is one on a new item
+        self._click_rank = column_positions(matrix, rng, self._clicks.timestamps)
+        self._targets = filter_entries(matrix, self._of_new & (self._click_rank >= last))
+        self._left_out = int((held_out & ~self._new).sum())
         self._catalogue = clicks.items if catalogue is None else catalogue
 
-    def at(self, n: int) -> tuple[Split, list[CandidateSet]]:
-        """The split and candidate sets once each new item has n clicks."""
-        train = self._clicks.keep(~self._given | (self._place < n))
+    def after(self, n: int) -> Split:
+        """The split once each new item has n clicks."""
+        train = self._clicks.keep(~self._of_new | (self._click_rank < n))
         rows = np.flatnonzero((np.diff(self._targets.indptr) > 0) & (np.diff(train.matrix.indptr) > 0))
-        targets = self._targets[rows]
-        split = Split("ramp-up", train, train.take_users(rows), targets, {"clicks": n}).over(self._catalogue)
-        every, new = np.arange(len(rows)), np.zeros(len(self._catalogue), dtype=bool)
-        new[: len(self._new)] = self._new
-        masks: dict[str, Bools] = {"cold": new, "all": np.ones_like(new)}
-        return split, [CandidateSet(name, mask, split.targets, every) for name, mask in masks.items()]
+        split = Split("ramp-up", train, train.take_users(rows), self._targets[rows], {"clicks": n})
+        return split.over(self._catalogue)
 
     def counts(self) -> dict[str, int]:
         """New items, hidden clicks, and held-out items with too few clicks to take part."""
@@ -174,13 +189,23 @@ class _Stages:
             "test_clicks": int(self._targets.nnz),
         }
 
+    def candidate_sets(self, split: Split) -> list[CandidateSet]:
+        """The new items among themselves, cold, and all items; every target is a new item."""
+        new = np.zeros(len(self._catalogue), dtype=bool)
+        new[: len(self._new)] = self._new
+        rows = np.arange(split.targets.shape[0])
+        return [
+            CandidateSet(name, items, split.targets, rows)
+            for name, items in (("cold", new), ("all", np.ones_like(new)))
+        ]
 
-def _measured(
-    lists: dict[str, Int32], sets: Sequence[CandidateSet], ks: Sequence[int], seed: int
-) -> dict[str, dict[str, Interval]]:
-    measured = {}
-    for s in sets:
-        values = found_of(lists[s.name], s.targets, ks)
-        found = intervals(np.column_stack(list(values.values())), seed)
-        measured[s.name] = dict(zip(values, found, strict=True))
-    return measured
+
+def _step_metrics(
+    lists: dict[str, Int32], split: Split, sets: Sequence[CandidateSet], ks: Sequence[int], seed: int
+) -> StepMetrics:
+    """Intervals of the ranking metrics of each candidate set."""
+    users = split.histories.users.values
+    return {
+        each.name: UserValues(users, ranking_metrics(lists[each.name], each.targets, ks)).intervals(seed)
+        for each in sets
+    }

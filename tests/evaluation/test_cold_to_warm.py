@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from isotherm import EASE, Interactions, Popularity, ramp_up
 from isotherm.errors import ParameterError, SplitError
-from isotherm.evaluation.ramp_up import _Stages
+from isotherm.evaluation.cold_to_warm import _StepSplits
 from isotherm.ranking.metrics import USER_METRICS
 from isotherm.report import RampReport
 from tests.conftest import random_clicks
@@ -21,10 +21,11 @@ def clicks():
 
 
 def test_each_step_gives_every_new_item_exactly_its_clicks_and_asks_the_same(clicks):
-    stages = _Stages(clicks, 10, 0.3, seed=4)
+    splits = _StepSplits(clicks, 10, 0.3, seed=4)
     asked = None
     for n in (0, 1, 5, 10):
-        split, sets = stages.at(n)
+        split = splits.after(n)
+        sets = splits.candidate_sets(split)
         cold = next(s for s in sets if s.name == "cold")
         given = split.train.item_clicks()
         assert (given[cold.items] == n).all()
@@ -47,7 +48,9 @@ def test_earliest_clicks_come_first():
     )
     clicks = Interactions.from_frame(log)
     for seed in range(4):
-        split, sets = _Stages(clicks, 2, 0.5, seed).at(2)
+        splits = _StepSplits(clicks, 2, 0.5, seed)
+        split = splits.after(2)
+        sets = splits.candidate_sets(split)
         new = np.flatnonzero(sets[0].items)[0]
         users = np.flatnonzero(split.train.matrix[:, [new]].toarray())
         assert users.tolist() == ([1, 3] if split.train.items.values[int(new)] == 7 else [2, 3])

@@ -1,0 +1,38 @@
+"""Candidate sets: all, cold and warm items, each with the hidden clicks that are to be found among them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isotherm.data import Split
+from isotherm.linalg.csr import filter_entries
+from isotherm.types import Bools, Int64, UserItems
+
+
+@dataclass(frozen=True)
+class CandidateSet:
+    """Candidates and targets both restricted to the same items."""
+
+    name: str
+    items: Bools  #: (n_items,) which items are candidates
+    targets: UserItems  #: (n_users, n_items) of the users with a target here
+    user_rows: Int64  #: (n_users,) their rows among the test users
+
+
+def candidate_sets(split: Split, users: Bools | None = None) -> list[CandidateSet]:
+    """all and, where some item is cold, cold and warm; a set without targets is left out.
+
+    users: (n_test_users,) flags of the only ones to measure, None for all.
+    """
+    cold = split.cold
+    flags = {"all": np.ones_like(cold)}
+    if cold.any():
+        flags |= {"cold": cold, "warm": ~cold}
+    sets = []
+    for name, items in flags.items():
+        targets = filter_entries(split.targets, items[split.targets.indices])
+        with_target = np.diff(targets.indptr) > 0
+        rows = np.flatnonzero(with_target if users is None else with_target & users)
+        if len(rows):
+            sets.append(CandidateSet(name, items, targets[rows], rows))
+    return sets

@@ -1,0 +1,76 @@
+"""The arguments of ``evaluate``, checked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from isotherm.checks import names, one_of, seeded, whole
+from isotherm.data import Items
+from isotherm.errors import ParameterError, brief
+from isotherm.evaluation.groups import GROUPINGS
+from isotherm.models.fitting import check_data
+from isotherm.models.requests.ids import id_list
+
+CANDIDATES = ("catalogue", "clicked")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What is asked of every model; ``evaluate`` says what each means."""
+
+    items: Items | None
+    ks: list[int]  #: ascending
+    seed: int
+    candidates: str
+    users: pl.Series | list[Any] | None
+    by: list[str]
+    fields: list[str] | None
+
+    @classmethod
+    def checked(
+        cls,
+        items: Items | None,
+        ks: Sequence[int],
+        seed: int,
+        candidates: str,
+        users: Iterable[Any] | None,
+        by: Sequence[str],
+        fields: Sequence[str] | None,
+    ) -> "EvaluationOptions":
+        """Raises ParameterError for what is no possible value."""
+        if items is not None:
+            check_data("items", items, Items)
+        if fields is not None and items is None:
+            raise ParameterError("fields are those of an item table; give items, too")
+        return cls(
+            items,
+            lengths(ks),
+            seeded("seed", seed),
+            one_of("candidates", candidates, CANDIDATES),
+            None if users is None else id_list("users", users),
+            _groupings(by),
+            names("fields", fields),
+        )
+
+
+def lengths(ks: Sequence[int]) -> list[int]:
+    """List lengths, ascending. Raises ParameterError where one is no whole number >= 1, or there is none."""
+    listed = [ks] if isinstance(ks, str | bytes) or not isinstance(ks, Iterable) else list(ks)
+    if not listed:
+        raise ParameterError("k must be whole numbers >= 1, not an empty list")
+    for k in listed:
+        try:
+            whole("k", k, 1)
+        except ParameterError as cause:
+            raise ParameterError(f"k must be whole numbers >= 1, not {brief(k)}") from cause
+    return sorted({int(k) for k in listed})
+
+
+def _groupings(by: Sequence[str]) -> list[str]:
+    """Names of groupings, each once. Raises ParameterError."""
+    if not isinstance(by, Iterable):
+        raise ParameterError(f"by is a list of {' and '.join(GROUPINGS)}, not {brief(by)}")
+    listed = [by] if isinstance(by, str) else list(by)
+    return list(dict.fromkeys(one_of("by", name, tuple(GROUPINGS)) for name in listed))
