@@ -39,14 +39,14 @@ SEVEN = [*FIELDS, "keywords"]
 class SimilarityAlone(MARec):
     """Eq. 5 without a backbone: score = X·G."""
 
-    def _align(self, clicks, items, learn):
-        super()._align(clicks, items, learn)
+    def _fit(self, clicks, items, options):
+        super()._fit(clicks, items, options)
         counts = clicks.item_clicks()
-        warm, every = np.flatnonzero(counts), np.arange(clicks.n_items)
-        place = np.full(clicks.n_items, -1)
-        place[warm] = np.arange(len(warm))
-        rows = self._similarities(self.similarity_.encode(items), place)
-        self._alone = DenseWeights(clicks.n_items, warm, [WeightBlock(every, np.ascontiguousarray(rows.T))])
+        warm, columns = np.flatnonzero(counts), np.arange(clicks.n_items)
+        own_rows = np.full(clicks.n_items, -1)
+        own_rows[warm] = np.arange(len(warm))
+        rows = self._weighted_similarity.rows(self.similarity_.encode(items), own_rows)
+        self._alone = DenseWeights(clicks.n_items, warm, [WeightBlock(columns, np.ascontiguousarray(rows.T))])
 
     def _score(self, user_items):
         return self._alone.scores(user_items)

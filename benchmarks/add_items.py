@@ -34,7 +34,7 @@ def measured(clicks: Interactions, dense: bool) -> tuple[float, float, float]:
     # one after the other: a pass over 1.6 GB would leave nothing in the caches for the next item
     add = interleaved(REPEATS, add=lambda: model.add_items(next(batches)))["add"]
     one_pass = interleaved(REPEATS, one_pass=lambda: one @ weights)["one_pass"]
-    similar = model._similarities(model.similarity_.encode(next(batches)))
+    similar = model._weighted_similarity.rows(model.similarity_.encode(next(batches)))
     return add, one_pass, np.count_nonzero(similar) / similar.size
 
 

@@ -25,8 +25,11 @@ from isotherm import (
 from isotherm.data import splits
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.features.metadata import FeatureStack
+from isotherm.models.marec.backbones.base import Alignment
+from isotherm.models.marec.backbones.vae import MetadataTargets
 from isotherm.models.marec.embedding import Siamese
 from isotherm.models.marec.field_weights import normal_equations
+from isotherm.models.marec.model import _WarmClicks
 from isotherm.parameters import build
 from tests.conftest import random_clicks
 from tests.models.marec.test_model import dense_weights, random_items
@@ -89,7 +92,7 @@ def test_collective_ease_equals_eq_9_with_features(case, l0):
 def features_of(model, items):
     """Fᵀ of all items, as the model stacks them."""
     encoded = model.similarity_.encode(items)
-    return FeatureStack(model._index.catalogue).of(encoded).toarray().astype(float)
+    return FeatureStack(model.warm_encoded_).of(encoded).toarray().astype(float)
 
 
 @pytest.mark.parametrize("threshold", [None, 6.0])
@@ -143,17 +146,14 @@ def test_guessed_clicks_move_a_network(clicks, items):
     assert np.abs(scores(1.0) - scores(5.0)).max() > 1e-3
 
 
-def test_guide_is_eq_7():
+def test_metadata_targets_are_those_of_eq_7():
     """The loss of one batch is −Σ x log π − α Σ b log π, with b = max(βXGD, 0)."""
-    from isotherm.models.marec.backbones.base import Alignment
-    from isotherm.models.marec.backbones.vae import _Guesses
-
     rng = np.random.default_rng(5)
     x = csr_array(random_clicks(rng, 30, 8).astype(np.float32))
     rare_rows = rng.standard_normal((1, 8)).astype(np.float32)
     cold_rows = rng.standard_normal((2, 8)).astype(np.float32)
-    data = Alignment(x, np.array([3]), np.array([0.5], np.float32), rare_rows, cold_rows, 1.0)
-    found = _Guesses(data, 1.7)(np.array([4, 9])).toarray()
+    alignment = Alignment(x, np.array([3]), np.array([0.5], np.float32), rare_rows, cold_rows)
+    found = MetadataTargets(alignment, 1.7)(np.array([4, 9])).toarray()
     expected = np.zeros((2, 10))
     expected[:, 3] = 1.7 * 0.5 * (x[[4, 9]] @ rare_rows[0])
     expected[:, 8:] = 1.7 * (x[[4, 9]] @ cold_rows.T)
@@ -195,22 +195,21 @@ def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, i
     """The regression over the columns of some items is the literal one over their cells."""
     model = MARec(embedding=Siamese(alone=True, width=8, heads=2), beta=1.0).fit(clicks, items)
     x = clicks.matrix.toarray().astype(float)
-    trial = model._trial(
-        clicks.matrix, model._index.catalogue.take(np.arange(25)), (x.T @ x).astype(np.float32)
-    )
-    assert len(trial.pseudo.hidden_items) == 5
-    vectors = trial.encoded.vectors["learned embedding"].astype(float)
+    pseudo_cold = model._pseudo_cold_items(_WarmClicks.of(clicks), model.warm_encoded_.take(np.arange(25)))
+    hidden = pseudo_cold.split.hidden_items
+    assert len(hidden) == 5
+    vectors = pseudo_cold.encoded.vectors["learned embedding"].astype(float)
     g = vectors @ vectors.T / (1 + model.shrinkage)
     np.fill_diagonal(g, 0)
     sums = normal_equations(
         clicks.matrix,
         (x.T @ x).astype(np.float32),
-        trial.similarity.index(trial.encoded),
-        trial.encoded.take(trial.pseudo.hidden_items),
-        trial.pseudo.hidden_items,
+        pseudo_cold.warm_index,
+        pseudo_cold.hidden,
+        hidden,
         0.1,
     )
-    expected = reference.weighted_least_squares(x, [g], trial.pseudo.hidden_items, 0.1)
+    expected = reference.weighted_least_squares(x, [g], hidden, 0.1)
     np.testing.assert_allclose(sums.solve(False), expected, rtol=1e-3)
 
 

@@ -1,5 +1,6 @@
 """The embedding model f_E by which MARec compares items: encoded fields as they are, or one learned."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from isotherm.checks import above, between, seeded, truth, whole
@@ -11,9 +12,6 @@ from isotherm.types import Float32
 
 class EmbeddingModel(Part):
     """What the metadata similarities compare."""
-
-    def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32) -> None:
-        """Add to ``similarity`` what is learned from clicked items and the Gram matrix of their clicks."""
 
     def memory(self) -> float:
         """Bytes that learning takes at least, of what settings make large."""
@@ -30,13 +28,39 @@ class Identity(EmbeddingModel):
     name: ClassVar[str] = "identity"
 
 
-class Siamese(EmbeddingModel):
+class LearnedEmbedding(EmbeddingModel, ABC):
+    """One field more, or instead of the others, that is learned from clicks."""
+
+    alone: bool  #: whether its similarity stands for all fields
+
+    @abstractmethod
+    def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32) -> None:
+        """Add to ``similarity`` what is learned from clicked items.
+
+        encoded: n items.  gram: XᵀX of their clicks, (n, n).
+        """
+
+    @abstractmethod
+    def empty(self, similarity: MetadataSimilarity) -> Embedding:
+        """An embedding to be filled with what a saved model holds."""
+
+
+class Siamese(LearnedEmbedding):
     """A Siamese network with cross-attention between texts and categories, trained by InfoNCE (MARec, §1.1).
 
-    alone: whether its similarity stands for all fields, as in the paper, or beside them.  width, heads: of
-    the network.  neighbours: k, how many items of highest and of lowest click cosine an item is compared
-    with.  temperature: τ.  dropout: share of features hidden in a step.  epochs, batch_size, learning_rate,
-    seed: its training.
+    Parameters:
+        alone (true or false; default false): whether its similarity stands for all fields, as in the paper,
+            or is one field more.
+        width (a multiple of heads; default 64): of the tokens and of the embedding.
+        heads (a divisor of width; default 4): of the attention.
+        neighbours (>= 1; default 10): k, how many items of highest and of lowest click cosine an item is
+            compared with (eq. 2).
+        temperature (> 0; default 0.1): τ of the cosines (eq. 2).
+        dropout (in [0, 1); default 0.3): share of an item's features that are hidden in a step.
+        epochs (>= 1; default 20): passes over the items.
+        batch_size (>= 2; default 512): items in a step.
+        learning_rate (> 0; default 1e-3): of AdamW.
+        seed (>= 0; default 0): of the weights, the order and the dropout.
     """
 
     name: ClassVar[str] = "siamese"
@@ -72,7 +96,7 @@ class Siamese(EmbeddingModel):
 
     def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32) -> None:
         """Train it."""
-        similarity.learn(self._made(similarity).fit(encoded, gram), self.alone)
+        similarity.learn(self._unfitted(similarity).fit(encoded, gram), self.alone)
 
     def memory(self) -> float:
         """Weights of the attention and of the dense layers, each with the optimiser's two moments."""
@@ -86,13 +110,13 @@ class Siamese(EmbeddingModel):
         """One to be filled with what a saved model holds."""
         from isotherm.features.siamese import SiameseEmbedding
 
-        made = self._made(similarity)
-        return SiameseEmbedding.empty(made.architecture, made.texts, similarity.encoded)
+        unfitted = self._unfitted(similarity)
+        return SiameseEmbedding.empty(unfitted.architecture, unfitted.texts, similarity.encoded)
 
-    def _made(self, similarity: MetadataSimilarity) -> Any:
+    def _unfitted(self, similarity: MetadataSimilarity) -> Any:
         from isotherm.features.siamese import Architecture, SiameseEmbedding
 
-        sizes = Architecture(
+        architecture = Architecture(
             self.width, self.heads, self.neighbours, self.temperature, self.epochs, self.batch_size,
             self.learning_rate, self.dropout, self.seed,
         )  # fmt: skip
@@ -102,7 +126,7 @@ class Siamese(EmbeddingModel):
             for name, source in similarity.sources_.items()
             if kinds[source] in ("text", "vector", "image")
         ]
-        return SiameseEmbedding(sizes, texts)
+        return SiameseEmbedding(architecture, texts)
 
 
 EMBEDDINGS: dict[str, type[EmbeddingModel]] = {kind.name: kind for kind in (Identity, Siamese)}

@@ -1,8 +1,8 @@
 """MARec (Monteil et al. 2024): a backbone whose rare and new items are aligned with item metadata.
 
-Metadata similarities G⁽ᵏ⁾ (eq. 3-4) are mixed by weights μ learned from clicks (eq. 5); f_A = αXGD (eq. 6), D
-falling with an item's clicks, is what the backbone's training is drawn to. How, is the backbone's file in
-``aligned``: eq. 9 and 10 in closed form on item-item weights, eq. 7 as a soft target of the VAEs, and
+Metadata similarities G⁽ᵏ⁾ (eq. 3-4) are mixed by weights μ learned from clicks (eq. 5) into G. The backbone's
+training is drawn to f_A = αXGD (eq. 6), where D decays with an item's clicks. How, says the backbone's family
+in ``backbones``: eq. 9 and 10 in closed form on item-item weights, eq. 7 as a soft target of the VAEs, and
 confidence-weighted soft targets of matrix factorization. Inference is the backbone's own.
 """
 
@@ -13,38 +13,43 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.errors import UnsupportedError
 from isotherm.features.encoding import Encoding
-from isotherm.features.metadata import (
-    Embedding,
-    EncodedItems,
-    FeatureStack,
-    MetadataIndex,
-    MetadataSimilarity,
-)
+from isotherm.features.metadata import Embedding, EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.models.base import Recommender
+from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
-from isotherm.models.marec.backbones import BACKBONES, aligned, check
-from isotherm.models.marec.backbones.base import Aligned, Alignment, OnWeights, Rehearsal
-from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity, Siamese
+from isotherm.models.marec.backbones import BACKBONES, aligner_of, checked_backbone
+from isotherm.models.marec.backbones.base import (
+    AlignedBackbone,
+    Aligner,
+    Alignment,
+    BackboneData,
+    CatalogueColumns,
+    ExplainsClicks,
+    ExplainsFields,
+    WeightsBackbone,
+)
+from isotherm.models.marec.beta import BetaChoice, GivenBeta, HeldBeta, LearnedBeta
+from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity, LearnedEmbedding
 from isotherm.models.marec.field_weights import normal_equations
+from isotherm.models.marec.pseudo_cold import PseudoColdItems
+from isotherm.models.marec.similarity import WeightedSimilarity
 from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains
 from isotherm.parameters import part_of, shown
 from isotherm.state import Dense, Field, Inner, Plain, Size
-from isotherm.types import Array, Float32, Float64, Int64
+from isotherm.types import Float32, Float64, Int64, ItemIndex, Scores, UserItems
 from isotherm.untrusted import Number
 
-_BAND = 512
 #: d_j / β of an item with x·p clicks (eq. 6)
 _DECAYS: dict[str, Callable[[Float64], Float64]] = {
     "linear": lambda x: np.maximum(1 - x, 0),
@@ -54,28 +59,65 @@ _DECAYS: dict[str, Callable[[Float64], Float64]] = {
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """Pseudo-cold items, and the warm items as they are compared when those play new ones."""
+class _WarmClicks:
+    """The clicks of a catalogue, without the items that have none.
 
-    pseudo: PseudoColdSplit
-    similarity: MetadataSimilarity
-    encoded: EncodedItems
-    learned: bool  #: whether the embedding is learned, and so without the hidden items
+    columns, cold: of the items with clicks and of those without, in the catalogue of ``n_items``.
+    counts: (n_warm,) how many clicks each has.  user_items: (n_users, n_warm).  gram: XᵀX, (n_warm, n_warm).
+    """
+
+    n_items: int
+    columns: ItemIndex
+    cold: ItemIndex
+    counts: Int64
+    user_items: UserItems
+    gram: Float32
+
+    @classmethod
+    def of(cls, clicks: Interactions) -> "_WarmClicks":
+        counts = clicks.item_clicks()
+        warm = np.flatnonzero(counts)
+        user_items = select_columns(clicks.matrix, warm)
+        product = gram(row_blocks(user_items, len(clicks.users)), len(warm))
+        return cls(clicks.n_items, warm, np.flatnonzero(counts == 0), counts[warm], user_items, product)
 
 
 class MARec(Recommender, ComparesItems, Explains, AddsItems):
-    """A backbone whose cold and rare columns are aligned with item metadata.
+    """A backbone whose rare and never-clicked items are aligned with item metadata.
 
-    backbone: EASE (eq. 9), SLIM (eq. 10), IALS, MultVAE, MultDAE or RecVAE (eq. 7), with its settings; a name
-    in a setting: backbone=slim.  encoding: the metadata fields, and their vectors.  shrinkage (δ),
-    second_order: their similarities (eq. 3-5).  embedding: f_E, identity (each field as it
-    is) or siamese (learned from clicks).  alpha, beta: strength of the alignment (eq. 6); α weighs its term
-    in a loss, β says how many clicks a guess stands for; beta="auto" is learned on pseudo-cold items.
-    click_threshold: p, the clicks from which an item needs no metadata; None is the paper's max(10th
-    percentile of clicks, 1).  decay: how D falls from β with an item's clicks n: "linear", 1 − n/p;
-    "constant", 1 until p; "exponential", exp(−n/p) until it is below 1%.  non_negative, nonclick_weight,
-    evidence: the fit of μ; evidence="all" counts the cells of never-clicked items too, as the paper does.
-    seed: for beta="auto".
+    >>> import polars as pl
+    >>> from isotherm import EASE, Interactions, Items, MARec
+    >>> log = pl.DataFrame({"user_id": [1, 1, 2, 2, 3, 4], "item_id": ["a", "b", "a", "b", "c", "a"]})
+    >>> table = pl.DataFrame({"item_id": ["a", "b", "c"], "genre": [["space"], ["space"], ["love"]]})
+    >>> model = MARec(backbone=EASE(l2=1.0), beta=1.0)
+    >>> model = model.fit(Interactions.from_frame(log), Items.from_frame(table))
+    >>> new = pl.DataFrame({"item_id": ["new", "newer"], "genre": [["love"], ["space"]]})
+    >>> model.add_items(Items.from_frame(new)).recommend([4], k=2)["item_id"].to_list()
+    ['b', 'newer']
+
+    Parameters:
+        backbone (ease, slim, ials, multvae, multdae or recvae; default EASE()): the model that is aligned,
+            with settings of its own, or its name: EASE (eq. 9), SLIM (eq. 10), IALS, or MultVAE, MultDAE and
+            RecVAE (eq. 7).
+        encoding (an Encoding; default Encoding()): the metadata fields, and how they become vectors.
+        shrinkage (>= 0; default 20): δ, which shrinks the similarity of items with little metadata (eq. 3).
+        second_order (true or false; default true): whether products of two fields' similarities count beside
+            the fields alone (eq. 5).
+        alpha (> 0; default 1): α, the weight of the alignment in the backbone's loss (eq. 6).
+        beta (> 0 or auto; default auto): β, how many clicks a guess from metadata stands for (eq. 6): the
+            higher, the higher new items score; auto: what ranks pseudo-cold items best.
+        click_threshold (>= 1 or None; default None): p, the clicks from which an item needs no metadata
+            (eq. 6); None: the paper's max(10th percentile of clicks, 1).
+        decay (linear, constant or exponential; default linear): how d falls from β with an item's clicks n
+            (eq. 6): β(1 − n/p); β until p; β·exp(−n/p) until it is below 1% of β.
+        non_negative (true or false; default false): whether every μ is held at or above 0 (eq. 5).
+        nonclick_weight (> 0; default 0.1): w₀, the weight of a cell without a click in the fit of μ, beside 1
+            of a clicked one (eq. 5).
+        evidence (warm or all; default warm): the columns that μ is learned on: of the clicked items; all: of
+            the others too, as in the paper.
+        embedding (identity or siamese; default Identity()): f_E, by which items are compared: each field as
+            it is, or a network learned from clicks (§1.1).
+        seed (>= 0; default 0): of the pseudo-cold items.
     """
 
     name: ClassVar[str] = "marec"
@@ -86,14 +128,13 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         "embedding": EMBEDDINGS,
     }
 
-    aligned_: Aligned  #: the trained backbone
-    similarity_: MetadataSimilarity
-    importance_: Float64  #: μ, one weight a term of similarity_.terms
-    beta_: float  #: β in use
+    similarity_: MetadataSimilarity  #: the fields' encoders, and the embedding where one is learned
     click_threshold_: float  #: p in use
-    warm_encoded_: EncodedItems  #: the items that new ones are compared with
-    cold_: Int64  #: (n_cold,) columns of the items without clicks, added ones last
-    cold_encoded_: EncodedItems
+    importance_: Float64  #: μ, (n_terms,), one weight a term of similarity_.terms
+    warm_encoded_: EncodedItems  #: the clicked items, with which new ones are compared
+    cold_: ColdItems  #: the never-clicked items, added ones last
+    aligned_: AlignedBackbone  #: the trained backbone, with β in use
+    _weighted_similarity: WeightedSimilarity  #: G to the warm items; follows from the rest
 
     def __init__(
         self,
@@ -112,7 +153,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         embedding: EmbeddingModel | str | None = None,
         seed: int = 0,
     ) -> None:
-        self.backbone = EASE() if backbone is None else check(backbone)
+        self.backbone = EASE() if backbone is None else checked_backbone(backbone)
         self.encoding = part_of(self, "encoding", encoding, Encoding)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
         self.second_order = truth("second_order", second_order)
@@ -140,17 +181,16 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
     def learned(self) -> Iterator[Field]:
         """Encoders, numbers, item vectors by metadata, and the trained backbone."""
         yield Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state)
-        if isinstance(self.embedding, Siamese):
+        if isinstance(self.embedding, LearnedEmbedding):
             yield Inner("embedding_", lambda model, _: model.embedding.empty(model.similarity_))
-        yield Plain("beta_", Number(least=0))
         yield Plain("click_threshold_", Number(above=0))
         yield Dense("importance_", np.float64, (self.similarity_.n_terms,))
-        yield Inner("warm_encoded_", _empty_items, {"n": "n_warm"})
-        yield Dense("cold_", np.int64, ("n_cold",), below="n_items", distinct=True)
-        yield Inner("cold_encoded_", _empty_items, {"n": "n_cold"})
-        n_features = sum(field.width for field in self.similarity_.encoded.values())
+        encoded = self.similarity_.encoded
+        yield Inner("warm_encoded_", lambda *_: EncodedItems.empty(encoded), {"n": "n_warm"})
+        yield Inner("cold_", lambda *_: ColdItems.empty(encoded))
+        n_features = sum(field.width for field in encoded.values())
         sizes: dict[str, Size] = {"n_warm": "n_warm", "n_features": n_features}
-        yield Inner("aligned_", lambda model, _: aligned(model.backbone), sizes)
+        yield Inner("aligned_", lambda model, known: model._aligner().empty(known), sizes)
 
     @property
     def embedding_(self) -> Embedding | None:
@@ -161,9 +201,23 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
     def embedding_(self, embedding: Embedding) -> None:
         self.similarity_.learn(embedding, self.embedding.alone)
 
+    @property
+    def beta_(self) -> float:
+        """β in use."""
+        return self._fitted().aligned_.beta
+
+    @property
+    def weights_(self) -> DenseWeights:
+        """Item-item weights, where the backbone has them: EASE and SLIM."""
+        aligned = self._fitted().aligned_
+        if not isinstance(aligned, WeightsBackbone):
+            raise UnsupportedError(f"marec on {self.backbone.name} has no item-item weights")
+        return aligned.weights
+
     def restored(self) -> None:
         """Compare with the warm items again."""
-        self._index = self.similarity_.index(self.warm_encoded_)
+        index = self.similarity_.index(self.warm_encoded_)
+        self._weighted_similarity = WeightedSimilarity(index, self.importance_)
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
@@ -172,7 +226,13 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         ).fit(items)
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
-        self._align(clicks, items, learn=True)
+        warm, encoded = _WarmClicks.of(clicks), self.similarity_.encode(items)
+        pseudo_cold = self._pseudo_cold_items(warm, encoded.take(warm.columns))
+        if isinstance(self.embedding, LearnedEmbedding):
+            self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
+            encoded = self.similarity_.embedded(encoded)
+        self.importance_ = self._learned_importance(warm, encoded, pseudo_cold)
+        self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """The nightly job between two full fits: encoders, the embedding, μ, β and p are held.
@@ -181,135 +241,115 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         column is then what ``add_items`` gives it.
         """
         assert items is not None
-        self._align(clicks, items, learn=False)
-
-    def _align(self, clicks: Interactions, items: Items, learn: bool) -> None:
-        """The weights: warm block from the backbone, rare and cold columns from metadata."""
-        counts = clicks.item_clicks()
-        warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
         encoded = self.similarity_.encode(items)
-        user_items = select_columns(clicks.matrix, warm)
-        product = gram(row_blocks(user_items, len(clicks.users)), len(warm))
-        trial = None
-        if learn:
-            trial = self._trial(user_items, encoded.take(warm), product)
-            self.embedding.learn(self.similarity_, encoded.take(warm), product)
-            encoded = self.similarity_.embedded(encoded)
-        self.warm_encoded_ = encoded.take(warm)
-        self._index = self.similarity_.index(self.warm_encoded_)
-        if learn:
-            self._learn_importance(user_items, product, encoded, warm, cold, trial)
-        falling = _DECAYS[self.decay](counts[warm] / self.click_threshold_)
-        rare = np.flatnonzero(falling)
-        model = aligned(self.backbone)
-        data = Alignment(
-            user_items,
-            rare,
-            falling[rare].astype(np.float32),
-            self._similarities(encoded.take(warm[rare]), rare),
-            self._similarities(encoded.take(cold)),
-            self.alpha,
-            self._features(encoded.take(np.concatenate([warm, cold]))) if model.wants_features else None,
-        )
-        beta = None if self.beta == "auto" else float(self.beta)
-        chosen_by: Rehearsal | float | None = None if learn else self.beta_
-        if beta is None and trial is not None:
-            features = None if data.features is None else data.features[: len(warm)]
-            chosen_by = self._rehearsal(trial, features)
-        self.beta_ = model.fit(data, beta, chosen_by, product)
-        model.place_all(clicks.n_items, warm, cold, data, self.beta_)
-        self.aligned_ = model
-        self.cold_encoded_ = encoded.take(cold)
-        self.cold_ = cold
+        self._align(_WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
 
-    def _trial(self, user_items: csr_array, encoded: EncodedItems, product: Float32) -> _Trial | None:
-        """Pseudo-cold items; None where nothing is learned on them, or the log is too small to hide any.
+    def _given_beta(self) -> GivenBeta | None:
+        """β as the hyper-parameter says, None where it is learned."""
+        return None if self.beta == "auto" else GivenBeta(float(self.beta))
 
-        A learned embedding is trained without them: with it, they would look more alike what they are clicked
-        with than any new item can.
+    def _learned_beta(self, pseudo_cold: PseudoColdItems | None) -> LearnedBeta:
+        """β as pseudo-cold items will say, None where there are none."""
+        return LearnedBeta(None if pseudo_cold is None else pseudo_cold.weighted(self.importance_))
+
+    def _pseudo_cold_items(self, warm: _WarmClicks, encoded: EncodedItems) -> PseudoColdItems | None:
+        """Warm items that play new ones.  encoded: the warm items, without an embedding.
+
+        None where nothing is learned on them, or the log is too small to hide any.
         """
-        learned = not isinstance(self.embedding, Identity)
-        pseudo = PseudoColdSplit.draw(user_items, self.seed) if learned or self.beta == "auto" else None
-        if pseudo is None:
+        is_learned = isinstance(self.embedding, LearnedEmbedding)
+        if not is_learned and self.beta != "auto":
+            return None
+        split = PseudoColdSplit.draw(warm.user_items, self.seed)
+        if split is None:
             return None
         similarity = copy(self.similarity_)
-        kept = pseudo.kept_items
-        if learned:
-            self.embedding.learn(similarity, encoded.take(kept), product[np.ix_(kept, kept)])
-        return _Trial(pseudo, similarity, similarity.embedded(encoded), learned)
+        if is_learned:
+            kept = split.kept_items
+            self.embedding.learn(similarity, encoded.take(kept), warm.gram[np.ix_(kept, kept)])
+        return PseudoColdItems(split, similarity, similarity.embedded(encoded))
 
-    def _learn_importance(
-        self,
-        user_items: csr_array,
-        product: Float32,
-        encoded: EncodedItems,
-        warm: Int64,
-        cold: Int64,
-        trial: _Trial | None,
-    ) -> None:
-        """μ; where the embedding is learned, by the columns of items that it has not met."""
-        columns, own_rows, index = encoded.take(warm), np.arange(len(warm)), self._index
-        if trial is not None and trial.learned:
-            own_rows = trial.pseudo.hidden_items
-            columns, index = trial.encoded.take(own_rows), trial.similarity.index(trial.encoded)
-        elif self.evidence == "all" and len(cold):
-            columns = EncodedItems.stacked([columns, encoded.take(cold)])
-            own_rows = np.concatenate([own_rows, np.full(len(cold), -1)])
-        sums = normal_equations(user_items, product, index, columns, own_rows, self.nonclick_weight)
-        self.importance_ = sums.solve(self.non_negative)
+    def _learned_importance(
+        self, warm: _WarmClicks, encoded: EncodedItems, pseudo_cold: PseudoColdItems | None
+    ) -> Float64:
+        """μ (eq. 5).  encoded: all items.
 
-    def _similarities(
-        self, queries: EncodedItems, own_rows: Array | None = None, index: MetadataIndex | None = None
-    ) -> Float32:
-        """G rows (eq. 5) of the query items to the warm ones, (n_queries, n_warm)."""
-        index = index or self._index
-        out = np.empty((len(queries), len(index.catalogue)), dtype=np.float32)
-        for first in range(0, len(queries), _BAND):
-            band = np.arange(first, min(first + _BAND, len(queries)))
-            fields = index.by_field(queries.take(band), None if own_rows is None else own_rows[band])
-            out[band] = index.mixed(fields, self.importance_)
-        return out
+        Where the embedding is learned, by the columns of items that it has not met.
+        """
+        columns, rows = encoded.take(warm.columns), np.arange(len(warm.columns))
+        if pseudo_cold is not None and isinstance(self.embedding, LearnedEmbedding):
+            split = pseudo_cold.split
+            return self._fitted_importance(
+                warm, pseudo_cold.warm_index, pseudo_cold.hidden, split.hidden_items
+            )
+        index = self.similarity_.index(columns)
+        if self.evidence == "all" and len(warm.cold):
+            columns = EncodedItems.stacked([columns, encoded.take(warm.cold)])
+            rows = np.concatenate([rows, np.full(len(warm.cold), -1)])
+        return self._fitted_importance(warm, index, columns, rows)
 
-    def _features(self, encoded: EncodedItems) -> csr_array:
-        """Their own features, for a backbone that wants them."""
-        return FeatureStack(self._index.catalogue).of(encoded)
+    def _fitted_importance(
+        self, warm: _WarmClicks, index: MetadataIndex, columns: EncodedItems, rows: ItemIndex
+    ) -> Float64:
+        """μ by the cells of some items' columns.  rows: where they stand among the warm ones, -1: nowhere."""
+        equations = normal_equations(warm.user_items, warm.gram, index, columns, rows, self.nonclick_weight)
+        return equations.solve(self.non_negative)
 
-    def _rehearsal(self, trial: _Trial, features: csr_array | None) -> Rehearsal:
-        """The pseudo-cold items' similarities, to choose β on."""
-        pseudo, encoded = trial.pseudo, trial.encoded
-        hidden = encoded.take(pseudo.hidden_items)
-        return Rehearsal(
-            pseudo,
-            self._similarities(hidden, index=trial.similarity.index(encoded.take(pseudo.kept_items))),
-            self._similarities(hidden, pseudo.hidden_items, trial.similarity.index(encoded)),
-            features,
+    def _align(self, warm: _WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> None:
+        """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items."""
+        self.warm_encoded_ = encoded.take(warm.columns)
+        self.restored()
+        similarity, cold = self._weighted_similarity, encoded.take(warm.cold)
+        decay = _DECAYS[self.decay](warm.counts / self.click_threshold_)
+        rare = np.flatnonzero(decay)
+        alignment = Alignment(
+            warm.user_items,
+            rare,
+            decay[rare].astype(np.float32),
+            similarity.rows(self.warm_encoded_.take(rare), rare),
+            similarity.rows(cold),
         )
+        order = np.concatenate([warm.columns, warm.cold])
+        data = BackboneData(
+            alignment,
+            warm.gram,
+            CatalogueColumns(warm.n_items, warm.columns, warm.cold),
+            lambda: similarity.features(encoded.take(order)),
+        )
+        self.aligned_ = self._aligner().fit(data, choice)
+        self.cold_ = ColdItems(warm.cold, cold)
 
-    @property
-    def weights_(self) -> DenseWeights:
-        """Item-item weights, where the backbone has them: EASE and SLIM."""
-        found = self._fitted().aligned_
-        if not isinstance(found, OnWeights):
-            raise UnsupportedError(f"marec on {self.backbone.name} has no item-item weights")
-        return found.weights
+    def _aligner(self) -> Aligner:
+        return aligner_of(self.backbone, self.alpha)
 
-    def _score(self, user_items: csr_array) -> Float32:
+    def _score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 of the aligned backbone."""
-        return self.aligned_.score(user_items)
+        return self.aligned_.scores(user_items)
 
     def item_similarities(self, column: int) -> Float32:
         """As the backbone has it."""
-        return self.aligned_.nearness(column)
+        return self.aligned_.similarities(column)
 
-    def user_vectors(self, user_items: csr_array) -> Float32 | csr_array:
+    def user_vectors(self, user_items: UserItems) -> Float32 | UserItems:
         """As the backbone has it."""
         return self.aligned_.user_vectors(user_items)
 
-    def contributions(self, history: csr_array, column: int) -> Contributions:
+    def contributions(self, history: UserItems, column: int) -> Contributions:
         """As the backbone has it. Raises UnsupportedError for a backbone that has none."""
-        if not self.aligned_.explains:
+        if not isinstance(self.aligned_, ExplainsClicks):
             raise UnsupportedError(f"marec on {self.backbone.name} has no exact explanation of a score")
-        return Contributions(self.aligned_.shares(history, column), self._by_field(history, column))
+        return Contributions(self.aligned_.click_shares(history, column), self._by_field(history, column))
+
+    def _by_field(self, history: UserItems, column: int) -> pl.DataFrame | None:
+        position = self.cold_.position(column)
+        if position is None or not isinstance(self.aligned_, ExplainsFields):
+            return None
+        item = self.cold_.encoded.take(np.array([position]))
+        projection = self.aligned_.history_projection(history)
+        shares = self.beta_ * self._weighted_similarity.term_products(item, projection)
+        order = np.argsort(-np.abs(shares), kind="stable")
+        names = [" × ".join(self.similarity_.terms[i]) for i in order]
+        return pl.DataFrame({"field": names, "share": shares[order].astype(np.float32)})
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -321,13 +361,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
 
         Held meanwhile: encoders, μ, β and the click threshold.
         """
-        queries = self.similarity_.encode(items)
-        new = np.arange(self.n_items, n_items)
-        features = self._features(queries) if self.aligned_.wants_features else None
-        columns = self.aligned_.columns(self._similarities(queries), features)
-        self.aligned_.append(n_items, new, self.aligned_.strengthened(columns, self.beta_))
-        self.cold_ = np.concatenate([self.cold_, new])
-        self.cold_encoded_ = EncodedItems.stacked([self.cold_encoded_, queries])
+        encoded, columns = self.similarity_.encode(items), np.arange(self.n_items, n_items)
+        metadata = self._weighted_similarity.metadata(encoded)
+        self.aligned_ = self.aligned_.extended(n_items, columns, metadata)
+        self.cold_ = self.cold_.appended(ColdItems(columns, encoded))
 
     def importance(self) -> pl.DataFrame:
         """What in the metadata predicts clicks: field, with (the pair's other field or null), weight μ."""
@@ -340,21 +377,6 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
             }
         )
 
-    def _by_field(self, history: csr_array, column: int) -> pl.DataFrame | None:
-        place = np.flatnonzero(self.cold_ == column)
-        if not len(place) or not self.aligned_.splits_fields:
-            return None
-        carried = self.aligned_.carried(history)
-        terms = self._index.by_term(self._index.by_field(self.cold_encoded_.take(place)))[:, 0]
-        shares = self.beta_ * self.importance_ * (terms @ carried)
-        order = np.argsort(-np.abs(shares), kind="stable")
-        names = [" × ".join(self.similarity_.terms[i]) for i in order]
-        return pl.DataFrame({"field": names, "share": shares[order].astype(np.float32)})
-
     def __repr__(self) -> str:
-        learned = f" [beta_={self.beta_:.4g}]" if self.beta == "auto" and hasattr(self, "beta_") else ""
-        return shown(self) + learned
-
-
-def _empty_items(model: MARec, sizes: Mapping[str, int]) -> EncodedItems:
-    return EncodedItems.empty(model.similarity_.encoded)
+        is_learned = self.beta == "auto" and hasattr(self, "aligned_")
+        return shown(self) + (f" [beta_={self.beta_:.4g}]" if is_learned else "")

@@ -1,22 +1,22 @@
-"""Backbones of MARec with its alignment term: one file a family, behind one interface (``base.Aligned``)."""
+"""Backbones of MARec with its alignment term: one file a family, behind one interface (``base.Aligner``)."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
 from isotherm.errors import ParameterError
-from isotherm.models.marec.backbones.base import Aligned
+from isotherm.models.marec.backbones.base import Aligner
 from isotherm.models.registry import model_class
 
-_NETWORKS = "isotherm.models.marec.backbones.vae:AlignedNetwork"
-_COLLECTIVE = "isotherm.models.marec.backbones.collective:AlignedCollective"  # EASE with λ₀ above 0
+_VAE = "isotherm.models.marec.backbones.vae:VAEAligner"
+_COLLECTIVE = "isotherm.models.marec.backbones.collective:CollectiveAligner"  # EASE with λ₀ above 0
 _FAMILIES = {
-    "ease": "isotherm.models.marec.backbones.linear:AlignedEASE",
-    "slim": "isotherm.models.marec.backbones.linear:AlignedSLIM",
-    "ials": "isotherm.models.marec.backbones.factors:AlignedFactors",
-    "multvae": _NETWORKS,
-    "multdae": _NETWORKS,
-    "recvae": _NETWORKS,
+    "ease": "isotherm.models.marec.backbones.linear:EASEAligner",
+    "slim": "isotherm.models.marec.backbones.linear:SLIMAligner",
+    "ials": "isotherm.models.marec.backbones.factors:FactorsAligner",
+    "multvae": _VAE,
+    "multdae": _VAE,
+    "recvae": _VAE,
 }
 
 
@@ -38,17 +38,17 @@ class _Backbones(Mapping[str, type[Any]]):
 BACKBONES = _Backbones()
 
 
-def aligned(backbone: Any) -> Aligned:
-    """``backbone``, ready to be fitted with an alignment. Raises ParameterError for another model."""
-    family = _FAMILIES[check(backbone).name]
+def aligner_of(backbone: Any, alpha: float) -> Aligner:
+    """The family of ``backbone``, ready to be fitted.  alpha: α of eq. 6. Raises ParameterError."""
+    family = _FAMILIES[checked_backbone(backbone).name]
     if getattr(backbone, "collective", 0):
         family = _COLLECTIVE
     module, _, attribute = family.partition(":")
-    made: Aligned = getattr(import_module(module), attribute)(backbone)
-    return made
+    aligner: Aligner = getattr(import_module(module), attribute)(backbone, alpha)
+    return aligner
 
 
-def check(backbone: Any) -> Any:
+def checked_backbone(backbone: Any) -> Any:
     """``backbone`` itself, or the default model of that name. Raises ParameterError for another model."""
     if isinstance(backbone, str) and backbone in _FAMILIES:
         return BACKBONES[backbone]()

@@ -12,165 +12,190 @@ which is exactly what eq. 9 gives it when it is the only item more; the others' 
 little, are held.
 """
 
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.linalg.cholesky import invert_in_place
-from isotherm.linalg.products import products
+from isotherm.linalg.ridge_inverse import RidgeInverse, woodbury_factor
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
-from isotherm.models.marec.backbones.base import Alignment, OnWeights, Rehearsal
-from isotherm.progress import stage
-from isotherm.state import Dense, Inner, Plain, Sparse
-from isotherm.types import Float32, Int64
-from isotherm.untrusted import Number
+from isotherm.models.marec.backbones.base import (
+    AlignedBackbone,
+    Aligner,
+    BackboneData,
+    WeightsBackbone,
+)
+from isotherm.models.marec.beta import BetaChoice, HiddenItems
+from isotherm.models.marec.similarity import ItemMetadata
+from isotherm.state import Dense, Field, Inner, Sparse
+from isotherm.types import Float32, ItemIndex
 
 _STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
 
 
-class AlignedCollective(OnWeights):
-    """Eq. 9 with λ₀ > 0; warm items come first in its order, then those of the table without clicks."""
+@dataclass(frozen=True)
+class NewColumns:
+    """The two terms of new items' weight columns, as rows (n_new, n).
 
-    wants_features: ClassVar[bool] = True
-    splits_fields: ClassVar[bool] = False
+    from_features: λ₀P·Fᵀf.  from_similarities: αP·C·g, for β = 1.
+    """
 
-    backbone: EASE
-    inner: Float32  #: Θ (n, n) in its own order
-    diagonal: Float32  #: diag(P), (n,)
-    features: csr_array  #: Fᵀ, (n, n_features)
-    rare: Int64  #: S
-    rare_rows: Float32  #: αD_S·G_S, (s, n_warm)
-    n_warm: int
+    from_features: Float32
+    from_similarities: Float32
+
+    def at_beta(self, beta: float) -> Float32:
+        """Θ_new: from features + β · from similarities, (n_new, n)."""
+        both: Float32 = self.from_features + np.float32(beta) * self.from_similarities
+        return both
+
+
+@dataclass(frozen=True)
+class CollectiveOperator:
+    """From what is known of a new item to its weight column.
+
+    inverse: P, over n items, the n_warm warm ones first.  features: Fᵀ, (n, n_features).  rare: S, (s,).
+    rare_similarities: αβD_S·G_S, (s, n_warm).  alpha: α.  l0: λ₀.
+    """
+
+    inverse: RidgeInverse
+    features: csr_array
+    rare: ItemIndex
+    rare_similarities: Float32
     alpha: float
+    l0: float
 
-    learned = (
-        Plain("alpha", Number(above=0)),
+    def columns(self, similarities: Float32, features: csr_array) -> NewColumns:
+        """By the new items' G to the warm ones, (n_new, n_warm), and their features, (n_new, n_features)."""
+        l0, n_warm = np.float32(self.l0), similarities.shape[1]
+        known = np.zeros((len(similarities), len(self.inverse.diagonal)), dtype=np.float32)
+        known[:, :n_warm] = similarities
+        if len(self.rare):  # y = (I + αGD)⁻¹g
+            core = np.eye(len(self.rare), dtype=np.float32) + self.rare_similarities[:, self.rare].T
+            known[:, :n_warm] -= (
+                np.linalg.solve(core, similarities[:, self.rare].T).T @ self.rare_similarities
+            )
+        alike = (self.features @ (self.features.T @ known.T)).T  # FᵀF·y
+        smoothed = self.inverse.times(np.float32(self.inverse.l2) * known + l0 * alike)
+        shared = (self.features @ features.T).toarray().T.astype(np.float32)  # Fᵀf
+        return NewColumns(self.inverse.times(l0 * shared), np.float32(self.alpha) * (known - smoothed))
+
+
+@dataclass(eq=False)
+class CollectiveBackbone(WeightsBackbone):
+    """Eq. 9 with λ₀ > 0; its first weights are Θ of the warm items, then of the table's without clicks.
+
+    l0, l2: λ₀ and λ₁.  diagonal: diag(P), (n,).  features, rare, rare_similarities: of the operator.
+    """
+
+    alpha: float
+    l0: float
+    l2: float
+    diagonal: Float32
+    features: csr_array
+    rare: ItemIndex
+    rare_similarities: Float32
+
+    learned: ClassVar[Iterable[Field]] = (
+        *AlignedBackbone.learned,
         Inner("weights", DenseWeights.empty, {"n_rows": "n"}),
         Dense("diagonal", np.float32, ("n",)),
         Sparse("features", ("n", "n_features")),
         Dense("rare", np.int64, ("n_rare",), below="n_warm", ascending=True),
-        Dense("rare_rows", np.float32, ("n_rare", "n_warm")),
+        Dense("rare_similarities", np.float32, ("n_rare", "n_warm")),
     )
 
-    def restored(self) -> None:
-        """The first group of the weights is Θ."""
-        self.inner, self.n_warm = self.weights.warm, self.rare_rows.shape[1]
+    @property
+    def operator(self) -> CollectiveOperator:
+        """From a new item to its column."""
+        inverse = RidgeInverse(self.weights.warm, self.diagonal, self.l2)
+        return CollectiveOperator(
+            inverse, self.features, self.rare, self.rare_similarities, self.alpha, self.l0
+        )
 
-    def fit(
+    def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
+        """With the columns of eq. 9; the others' are held."""
+        weights = self.operator.columns(new.similarities, new.features()).at_beta(self.beta)
+        return replace(self, weights=self.weights.appended(n_items, columns, np.ascontiguousarray(weights.T)))
+
+
+class CollectiveAligner(Aligner):
+    """EASE with λ₀ > 0."""
+
+    def __init__(self, backbone: EASE, alpha: float) -> None:
+        self.backbone, self.alpha = backbone, alpha
+
+    def fit(self, data: BackboneData, choice: BetaChoice) -> CollectiveBackbone:
+        """Invert without alignment, choose β, align the rare and the never-clicked columns."""
+        alignment, features = data.alignment, data.features()
+        n_warm = alignment.n_warm
+        inverse = self._inverse(features, data.gram)
+        beta = choice.choose(lambda hidden: self._learned_beta(hidden, features[:n_warm]), default=1.0)
+        strength = np.float32(self.alpha * beta)
+        rare = strength * alignment.decay[:, None] * alignment.rare_similarities
+        if len(alignment.columns):
+            aligned = np.concatenate([rare, strength * alignment.cold_similarities])
+            product = inverse[:, :n_warm] @ (data.gram @ aligned.T)  # QV, (n, s + n_cold)
+            factor = woodbury_factor(product, alignment.columns)
+            inverse -= factor @ inverse[alignment.columns]
+        solved = RidgeInverse.of(inverse, self.backbone.l2)
+        order = np.concatenate([data.columns.warm, data.columns.new])
+        weights = DenseWeights.among(data.columns.n_items, order, solved.weights)
+        return self._backbone(beta, weights, solved.diagonal, features, alignment.rare, rare)
+
+    def empty(self, sizes: Mapping[str, int]) -> CollectiveBackbone:
+        """To be filled with what a saved model holds."""
+        nothing = np.empty((0, 0), dtype=np.float32)
+        weights, rare = DenseWeights.empty(self, sizes), np.empty(0, dtype=np.int64)
+        return self._backbone(0.0, weights, nothing.ravel(), csr_array((0, 0)), rare, nothing)
+
+    def _backbone(
         self,
-        data: Alignment,
-        beta: float | None,
-        chosen_by: Rehearsal | float | None,
-        gram: Float32,
-    ) -> float:
-        """Train; β is learned before any column is aligned."""
-        inverse = self._plain(data, gram)
-        if beta is None:
-            beta = (
-                self._learned_beta(chosen_by, data.alpha) if isinstance(chosen_by, Rehearsal) else chosen_by
-            )
-            beta = 1.0 if beta is None else beta
-        self._align(data, beta, gram, inverse)
-        return beta
+        beta: float,
+        weights: DenseWeights,
+        diagonal: Float32,
+        features: csr_array,
+        rare: ItemIndex,
+        rare_similarities: Float32,
+    ) -> CollectiveBackbone:
+        l0, l2 = self.backbone.collective, self.backbone.l2
+        return CollectiveBackbone(
+            beta, weights, self.alpha, l0, l2, diagonal, features, rare, rare_similarities
+        )
 
-    def _learned_beta(self, rehearsal: Rehearsal, alpha: float) -> float:
-        """Of a grid around the level of warm scores, the β that ranks pseudo-cold items best among all."""
-        pseudo = rehearsal.pseudo
-        with stage("choose beta on pseudo-cold items"):
-            smaller = type(self)(self.backbone)
-            smaller._hold(smaller._plain(rehearsal.part(alpha)))
-            columns = smaller.columns(rehearsal.kept_rows, rehearsal.hidden_features)
-            aligned = columns.copy()
-            aligned[:, : columns.shape[1] // 2] = 0
-            warm = smaller.best_warm(pseudo.histories, pseudo.kept_items)
-            unit = WarmAndCold(
-                warm, smaller.best_cold(pseudo.histories, aligned, pseudo.hidden_items)
-            ).level_ratio()
-
-            def quality(beta: float) -> float:
-                weights = smaller.strengthened(columns, beta).T
-                cold = top_items(pseudo.histories, weights, pseudo.hidden_items)
-                return WarmAndCold(warm, cold).ndcg(pseudo.targets)
-
-            return max((unit * step for step in _STEPS), key=quality)
-
-    def _plain(self, data: Alignment, gram: Float32 | None = None) -> Float32:
-        """Q."""
-        assert data.features is not None
-        self.alpha, self.n_warm, self.features = data.alpha, data.user_items.shape[1], data.features
-        self.rare = np.empty(0, dtype=np.int64)
-        self.rare_rows = np.empty((0, self.n_warm), dtype=np.float32)
-        n = self.features.shape[0]
+    def _inverse(self, features: csr_array, gram: Float32) -> Float32:
+        """Q = (C + λ₀FᵀF + λ₁I)⁻¹, (n, n).  features: Fᵀ, (n, n_features).  gram: C, (n_warm, n_warm)."""
+        n, n_warm = features.shape[0], len(gram)
         total = np.zeros((n, n), dtype=np.float32)
-        clicked = self.backbone.gram(data.user_items) if gram is None else gram
-        total[: self.n_warm, : self.n_warm] = clicked
-        self.backbone.add_features(total, self.features)
+        total[:n_warm, :n_warm] = gram
+        self.backbone.add_features(total, features)
         total.flat[:: n + 1] += np.float32(self.backbone.l2)
         invert_in_place(total)
         return total
 
-    def _align(self, data: Alignment, beta: float, gram: Float32, inverse: Float32) -> None:
-        """P and Θ with the aligned columns, from Q in place."""
-        n, n_warm = len(inverse), self.n_warm
-        strength = np.float32(data.alpha * beta)
-        self.rare, self.rare_rows = data.rare, strength * data.falling[:, None] * data.rare_rows
-        columns = np.concatenate([data.rare, np.arange(n_warm, n)])
-        if len(columns):
-            aligned = np.concatenate([self.rare_rows, strength * data.cold_rows])
-            carried = inverse[:, :n_warm] @ (gram @ aligned.T)  # QV, (n, r)
-            core = np.eye(len(columns)) + carried[columns]
-            update = np.linalg.solve(core.T, carried.T.astype(np.float64)).T.astype(np.float32)
-            inverse -= update @ inverse[columns]
-        self._hold(inverse)
+    def _learned_beta(self, hidden: HiddenItems, features: csr_array) -> float:
+        """Of a grid around the level of warm scores, the β that ranks hidden items best among all.
 
-    def _hold(self, inverse: Float32) -> None:
-        """Θ and diag(P) from P, in place."""
-        self.diagonal = np.diag(inverse).copy()
-        self.inner = np.multiply(inverse, -1 / self.diagonal, out=inverse)
-        np.fill_diagonal(self.inner, 0)
+        features: of the warm items.
+        """
+        split = hidden.split
+        kept_features = features[split.kept_items]
+        inverse = self._inverse(kept_features, self.backbone.gram(split.kept_clicks))
+        solved = RidgeInverse.of(inverse, self.backbone.l2)
+        nothing = np.empty((0, len(split.kept_items)), dtype=np.float32)
+        operator = CollectiveOperator(
+            solved, kept_features, np.empty(0, dtype=np.int64), nothing, self.alpha, self.backbone.collective
+        )
+        columns = operator.columns(hidden.to_kept, features[split.hidden_items])
+        warm = top_items(split.histories, solved.weights, split.kept_items, hide_seen=True)
 
-    def _behind(self, rows: Float32) -> Float32:
-        """P·y of each row yᵀ (m, n)."""
-        scaled: Float32 = rows * self.diagonal
-        scaled -= scaled @ self.inner.T
-        return scaled
+        def lists(weights: Float32) -> WarmAndCold:
+            return WarmAndCold(warm, top_items(split.histories, weights.T, split.hidden_items))
 
-    def columns(self, rows: Float32, features: csr_array | None = None) -> Float32:
-        """The two parts of the columns side by side, (m, 2n): from features, and from G for β = 1."""
-        assert features is not None
-        l0 = np.float32(self.backbone.collective)
-        known = np.zeros((len(rows), len(self.diagonal)), dtype=np.float32)
-        known[:, : self.n_warm] = rows
-        if len(self.rare):  # y = (I + αGD)⁻¹g
-            core = np.eye(len(self.rare), dtype=np.float32) + self.rare_rows[:, self.rare].T
-            known[:, : self.n_warm] -= np.linalg.solve(core, rows[:, self.rare].T).T @ self.rare_rows
-        spread = (self.features @ (self.features.T @ known.T)).T
-        smoothed = self._behind(np.float32(self.backbone.l2) * known + l0 * spread)
-        collective = self._behind(l0 * (self.features @ features.T).toarray().T.astype(np.float32))
-        return np.concatenate([collective, np.float32(self.alpha) * (known - smoothed)], axis=1)
-
-    def strengthened(self, columns: Float32, beta: float) -> Float32:
-        """Features + β · alignment, (m, n)."""
-        n = columns.shape[1] // 2
-        both: Float32 = columns[:, :n] + np.float32(beta) * columns[:, n:]
-        return both
-
-    def warm_scores(self, user_items: csr_array) -> Float32:
-        """x·Θ among warm items."""
-        return products(user_items, self.inner[: self.n_warm, : self.n_warm])
-
-    def cold_scores(self, user_items: csr_array, columns: Float32) -> Float32:
-        """x times the columns for β = 1."""
-        return products(user_items, self.strengthened(columns, 1.0)[:, : self.n_warm].T)
-
-    def place(self, n_items: int, warm: Int64) -> None:
-        """Not alone: the items without clicks are part of Θ."""
-        raise NotImplementedError
-
-    def place_all(self, n_items: int, warm: Int64, cold: Int64, data: Alignment, beta: float) -> None:
-        """All columns of Θ are the fit's own."""
-        order = np.concatenate([warm, cold])
-        self.weights = DenseWeights.among(n_items, order, self.inner)
+        unit = lists(columns.from_similarities).level_ratio()
+        betas = (unit * step for step in _STEPS)
+        return max(betas, key=lambda beta: lists(columns.at_beta(beta)).ndcg(split.targets))

@@ -10,37 +10,44 @@ item × factor table. A new item's factors are one d × d solve, linear in g_j, 
 exactly over clicks (Hu et al. 2008, §5) and over fields.
 """
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
 from isotherm.models.factorization.ials import IALS, Soft
-from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, Vectors, learned_beta
-from isotherm.progress import stage
-from isotherm.state import Dense, Inner
-from isotherm.types import Float32, Int64
+from isotherm.models.marec.backbones.base import (
+    AlignedBackbone,
+    Aligner,
+    Alignment,
+    BackboneData,
+    CatalogueColumns,
+    ExplainsFields,
+)
+from isotherm.models.marec.beta import BetaChoice, HiddenItems, learned_beta
+from isotherm.models.marec.similarity import ItemMetadata
+from isotherm.state import Dense, Field, Inner, Stateful
+from isotherm.types import Float32, ItemIndex, Scores, UserItems
 
 
-class AlignedFactors(Aligned):
-    """iALS with guessed columns.
+@dataclass(eq=False)
+class TrainedFactors(Stateful):
+    """Factors before β is chosen.
 
-    items: (n_warm, d).  guess: M (n_warm, d), with which the factors of a new item are β·g·M.
+    backbone: whose settings fold users in.  items: q of the warm items, (n_warm, d).
+    of_similarities: M (n_warm, d), with which the factors of a new item are β·g·M.
     """
 
     backbone: IALS
     items: Float32
-    guess: Float32
-    new: Vectors
+    of_similarities: Float32
 
-    learned = (
+    learned: ClassVar[Iterable[Field]] = (
         Dense("items", np.float32, ("n_warm", "factors")),
-        Dense("guess", np.float32, ("n_warm", "factors")),
-        Inner(
-            "new",
-            lambda model, sizes: Vectors(model.factors, sizes["n_items"]),
-            {"n_warm": "n_warm", "width": "factors"},
-        ),
+        Dense("of_similarities", np.float32, ("n_warm", "factors")),
     )
 
     @property
@@ -48,81 +55,118 @@ class AlignedFactors(Aligned):
         """d."""
         return self.backbone.factors
 
-    def fit(
-        self,
-        data: Alignment,
-        beta: float | None,
-        chosen_by: Rehearsal | float | None,
-        gram: Float32,
-    ) -> float:
-        """Train with β as given, or with its natural scale; then β is learned for new items."""
-        self._train(data, data.natural_beta() if beta is None else beta)
-        if beta is not None:
-            return beta
-        if not isinstance(chosen_by, Rehearsal):
-            return data.natural_beta() if chosen_by is None else chosen_by
-        with stage("choose beta on pseudo-cold items"):
-            smaller, small = type(self)(self.backbone), chosen_by.part(data.alpha)
-            smaller._train(small, small.natural_beta())
-            return learned_beta(self, smaller, chosen_by, data.user_items)
+    def new_factors(self, similarities: Float32, beta: float = 1.0) -> Float32:
+        """β·g·M of each row g of G, (n_new, d)."""
+        factors: Float32 = np.float32(beta) * (similarities @ self.of_similarities)
+        return factors
 
-    def _train(self, data: Alignment, beta: float) -> None:
-        n_warm, n_cold = data.user_items.shape[1], len(data.cold_rows)
-        soft = Soft(
-            np.concatenate([data.rare, n_warm + np.arange(n_cold)]),
-            np.concatenate([data.falling, np.ones(n_cold, dtype=np.float32)]),
-            np.float32(beta) * np.concatenate([data.rare_rows, data.cold_rows]),
-            data.alpha,
+    def fold_in(self, user_items: UserItems) -> Float32:
+        """Factors p of users, (n_users, d), by their histories over the warm items."""
+        return self.backbone.folded(user_items, self.items)
+
+    def warm_scores(self, user_items: UserItems) -> Scores:
+        """p·q, (n_users, n_warm)."""
+        return np.asarray(self.fold_in(user_items) @ self.items.T)
+
+    def new_item_scorer(self, similarities: Float32) -> Callable[[UserItems], Scores]:
+        """p·(g·M), from histories to scores (n_users, n_new)."""
+        factors = self.new_factors(similarities)
+        return lambda user_items: np.asarray(self.fold_in(user_items) @ factors.T)
+
+
+@dataclass(eq=False)
+class FactorsBackbone(AlignedBackbone, ExplainsFields):
+    """iALS with guessed columns.  new_factors: of the new items, (n_new, d)."""
+
+    trained: TrainedFactors
+    columns: CatalogueColumns
+    new_factors: Float32
+
+    learned: ClassVar[Iterable[Field]] = (
+        *AlignedBackbone.learned,
+        Inner("trained", lambda backbone, _: backbone.trained, {"n_warm": "n_warm"}),
+        Inner("columns", lambda backbone, _: backbone.columns, {"n_warm": "n_warm", "n_new": "n_new"}),
+        Dense("new_factors", np.float32, ("n_new", "factors")),
+    )
+
+    @property
+    def factors(self) -> int:
+        """d."""
+        return self.trained.factors
+
+    def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
+        """With the factors of new items."""
+        factors = self.trained.new_factors(new.similarities, self.beta)
+        return replace(
+            self,
+            columns=self.columns.appended(n_items, columns),
+            new_factors=np.concatenate([self.new_factors, factors]),
         )
-        items, users = self.backbone.train(data.user_items, soft if len(soft.places) else None, n_cold)
-        self.items = items[:n_warm].copy()
-        sums = np.asarray(data.user_items.T @ users, dtype=np.float32)
-        self.guess = self.backbone.guessed(users, sums, weight=data.alpha)
 
-    def columns(self, rows: Float32, features: csr_array | None = None) -> Float32:
-        """g·M of each row."""
-        found: Float32 = rows @ self.guess
-        return found
-
-    def warm_scores(self, user_items: csr_array) -> Float32:
-        """Folded-in users times items."""
-        scores: Float32 = self.backbone.folded(user_items, self.items) @ self.items.T
-        return scores
-
-    def cold_scores(self, user_items: csr_array, columns: Float32) -> Float32:
-        """Folded-in users times new items."""
-        scores: Float32 = self.backbone.folded(user_items, self.items) @ columns.T
-        return scores
-
-    def place(self, n_items: int, warm: Int64) -> None:
-        """No new item yet."""
-        self.new = Vectors(self.items.shape[1])
-        self.new.n_items, self.new.warm = n_items, warm
-
-    def append(self, n_items: int, new: Int64, columns: Float32) -> None:
-        """Their factors."""
-        self.new.append(n_items, new, columns)
-
-    def score(self, user_items: csr_array) -> Float32:
-        """One fold-in, two products."""
+    def scores(self, user_items: UserItems) -> Scores:
+        """p·q: one fold-in, two products."""
         users = self.user_vectors(user_items)
-        return self.new.spread(users @ self.items.T, users @ self.new.values.T)
+        return self.columns.joined(users @ self.trained.items.T, users @ self.new_factors.T)
 
-    def nearness(self, column: int) -> Float32:
+    def similarities(self, column: int) -> Float32:
         """Cosines of factors."""
-        table = self.new.table(self.items)
+        table = self._item_factors()
         return cosines(table, table[column])
 
-    def user_vectors(self, user_items: csr_array) -> Float32:
+    def user_vectors(self, user_items: UserItems) -> Float32:
         """Folded-in factors."""
-        return self.backbone.folded(select_columns(user_items, self.new.warm), self.items)
+        return self.trained.fold_in(select_columns(user_items, self.columns.warm))
 
-    def shares(self, history: csr_array, column: int) -> Float32:
+    def click_shares(self, history: UserItems, column: int) -> Float32:
         """Hu et al. 2008, §5; a click on a new item gives nothing."""
-        vector = self.new.table(self.items)[column]
-        return self.backbone.spread(history, self.new.warm, self.items, vector)
+        factors = self._item_factors()[column]
+        return self.trained.backbone.spread(history, self.columns.warm, self.trained.items, factors)
 
-    def carried(self, history: csr_array) -> Float32:
+    def history_projection(self, history: UserItems) -> Float32:
         """M·p of the folded-in user."""
-        carried: Float32 = self.guess @ self.user_vectors(history)[0]
-        return carried
+        projection: Float32 = self.trained.of_similarities @ self.user_vectors(history)[0]
+        return projection
+
+    def _item_factors(self) -> Float32:
+        return self.columns.table(self.trained.items, self.new_factors)
+
+
+class FactorsAligner(Aligner):
+    """iALS.  alpha: α, how a guess weighs beside an unclicked cell."""
+
+    def __init__(self, backbone: IALS, alpha: float) -> None:
+        self.backbone, self.alpha = backbone, alpha
+
+    def fit(self, data: BackboneData, choice: BetaChoice) -> FactorsBackbone:
+        """Train with β as given, or with its natural scale and then choose it for new items."""
+        alignment = data.alignment
+        natural = alignment.natural_beta()
+        trained = self._train(alignment, choice.for_training(natural))
+
+        def learn(hidden: HiddenItems) -> float:
+            small = Alignment.of_new_items(hidden.split.kept_clicks, hidden.to_kept)
+            on_kept = self._train(small, small.natural_beta())
+            return learned_beta(trained, on_kept, hidden, alignment.user_items)
+
+        beta = choice.choose(learn, default=natural)
+        new_factors = trained.new_factors(alignment.cold_similarities, beta)
+        return FactorsBackbone(beta, trained, data.columns, new_factors)
+
+    def empty(self, sizes: Mapping[str, int]) -> FactorsBackbone:
+        """To be filled with what a saved model holds."""
+        nothing = np.empty((0, self.backbone.factors), dtype=np.float32)
+        trained = TrainedFactors(self.backbone, nothing, nothing)
+        return FactorsBackbone(0.0, trained, CatalogueColumns.empty(sizes["n_items"]), nothing)
+
+    def _train(self, alignment: Alignment, beta: float) -> TrainedFactors:
+        user_items, cold = alignment.user_items, alignment.cold_similarities
+        soft = Soft(
+            alignment.columns,
+            np.concatenate([alignment.decay, np.ones(len(cold), dtype=np.float32)]),
+            np.float32(beta) * np.concatenate([alignment.rare_similarities, cold]),
+            self.alpha,
+        )
+        items, users = self.backbone.train(user_items, soft if len(soft.places) else None, len(cold))
+        sums = np.asarray(user_items.T @ users, dtype=np.float32)
+        of_similarities = self.backbone.guessed(users, sums, weight=self.alpha)
+        return TrainedFactors(self.backbone, items[: alignment.n_warm].copy(), of_similarities)

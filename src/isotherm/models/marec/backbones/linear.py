@@ -14,145 +14,221 @@ A cold column of weighted SLIM is the same with λ₁/w₁ for λ: nobody clicke
 w₁. Its clicked columns are solved one by one behind the same P (see ``slim``).
 """
 
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import select_columns
 from isotherm.linalg.products import products
+from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.linear.slim import SLIM, AlignedColumns
-from isotherm.models.marec.backbones.base import Alignment, OnWeights, Rehearsal, learned_beta
+from isotherm.models.marec.backbones.base import (
+    AlignedBackbone,
+    Aligner,
+    BackboneData,
+    ExplainsFields,
+    WeightsBackbone,
+)
+from isotherm.models.marec.beta import BetaChoice, HiddenItems, learned_beta
 from isotherm.models.marec.cold_operator import AlignmentOperator
-from isotherm.progress import stage
-from isotherm.state import Dense, Field, Inner, Plain
-from isotherm.types import Float32, Int64
-from isotherm.untrusted import Number
+from isotherm.models.marec.similarity import ItemMetadata
+from isotherm.state import Dense, Field, Inner
+from isotherm.types import Float32, ItemIndex, Scores, UserItems
 
 
-class _Linear(OnWeights):
-    """Warm weights of the backbone's own, cold columns through the operator O."""
+@dataclass(frozen=True)
+class WarmWeights:
+    """Solved weights of the warm items: Θ, (n_warm, n_warm), and the operator αO."""
 
+    weights: Float32
     operator: AlignmentOperator
-    alpha: float
-    _warm: Float32  #: Θ of the warm items
 
-    learned: tuple[Field, ...] = (
-        Plain("alpha", Number(above=0)),
+    def warm_scores(self, user_items: UserItems) -> Scores:
+        """x·Θ, (n_users, n_warm)."""
+        return products(user_items, self.weights)
+
+    def new_item_scorer(self, similarities: Float32) -> Callable[[UserItems], Scores]:
+        """x·αO·g, from histories to scores (n_users, n_new)."""
+        columns = self.operator.columns(similarities)
+        return lambda user_items: products(user_items, columns.T)
+
+
+@dataclass(eq=False)
+class LinearBackbone(WeightsBackbone, ExplainsFields):
+    """Warm weights of the backbone's own, columns of new items through the operator O.
+
+    l2: λ of the operator.  diagonal: diag(P), (n_warm,).  rare: S, (s,).  woodbury: L, (n_warm, s).
+    """
+
+    alpha: float
+    l2: float
+    diagonal: Float32
+    rare: ItemIndex
+    woodbury: Float32
+
+    learned: ClassVar[Iterable[Field]] = (
+        *AlignedBackbone.learned,
         Inner("weights", DenseWeights.empty, {"n_rows": "n_warm"}),
-        Inner("operator", lambda linear, _: AlignmentOperator.empty(linear._l2()), {"n": "n_warm"}),
+        Dense("diagonal", np.float32, ("n_warm",)),
+        Dense("rare", np.int64, ("n_rare",), below="n_warm", ascending=True),
+        Dense("woodbury", np.float32, ("n_warm", "n_rare")),
     )
 
-    def restored(self) -> None:
-        """The first group of the weights is the warm block."""
-        self._warm = self.weights.warm
-
-    def fit(
-        self,
-        data: Alignment,
-        beta: float | None,
-        chosen_by: Rehearsal | float | None,
-        gram: Float32,
-    ) -> float:
-        """Train; β is learned before the rare columns are aligned, which depend on it."""
-        self._plain(data.user_items, data.alpha, gram)
-        if beta is None:
-            beta = 1.0 if chosen_by is None or isinstance(chosen_by, Rehearsal) else chosen_by
-            if isinstance(chosen_by, Rehearsal):
-                with stage("choose beta on pseudo-cold items"):
-                    smaller = type(self)(self.backbone)
-                    smaller._plain(chosen_by.pseudo.kept_clicks, data.alpha)
-                    beta = learned_beta(self, smaller, chosen_by, data.user_items)
-        if len(data.rare):
-            strength = np.float32(data.alpha * beta) * data.falling
-            self._align(data.user_items, data.rare, data.rare_rows * strength[:, None])
-        return beta
-
-    def _plain(self, user_items: csr_array, alpha: float, gram: Float32 | None = None) -> None:
-        """Without rare items."""
-        raise NotImplementedError
-
-    def _align(self, user_items: csr_array, rare: Int64, aligned: Float32) -> None:
-        """With them; aligned: αD_S·G_S, (s, n_warm)."""
-        raise NotImplementedError
-
-    def columns(self, rows: Float32, features: csr_array | None = None) -> Float32:
-        """αO·g of each row."""
-        found: Float32 = np.float32(self.alpha) * self.operator.columns(rows)
-        return found
-
-    def warm_scores(self, user_items: csr_array) -> Float32:
-        """x·Θ."""
-        return products(user_items, self._warm)
-
-    def cold_scores(self, user_items: csr_array, columns: Float32) -> Float32:
-        """x times the columns."""
-        return products(user_items, columns.T)
-
-    def place(self, n_items: int, warm: Int64) -> None:
-        """The warm block at the columns ``warm``."""
-        self.weights = DenseWeights.among(n_items, warm, self._warm)
-
-    def carried(self, history: csr_array) -> Float32:
-        """αOᵀx."""
-        clicked = select_columns(history, self.weights.rows).toarray().ravel().astype(np.float32)
-        carried: Float32 = np.float32(self.alpha) * self.operator.smoothed_history(clicked)
-        return carried
-
-    def _l2(self) -> float:
-        """λ of the operator."""
-        raise NotImplementedError
-
-
-class AlignedEASE(_Linear):
-    """Eq. 9."""
-
-    backbone: EASE
-
-    def restored(self) -> None:
-        """The operator's weights are those of the model."""
-        super().restored()
-        self.operator.weights = self._warm
-
-    def _plain(self, user_items: csr_array, alpha: float, gram: Float32 | None = None) -> None:
-        self.alpha = alpha
-        self.operator = AlignmentOperator.plain(self.backbone.solve(user_items, gram))
-        self._warm = self.operator.weights
-
-    def _align(self, user_items: csr_array, rare: Int64, aligned: Float32) -> None:
-        self.operator = self.operator.with_rare(rare, aligned)
-        self._warm = self.operator.weights
-
-    def _l2(self) -> float:
-        return float(self.backbone.l2)
-
-
-class AlignedSLIM(_Linear):
-    """Eq. 10-11."""
-
-    backbone: SLIM
-
-    learned = (*_Linear.learned, Dense("shared", np.float32, ("n_warm", "n_warm")))
+    @property
+    @abstractmethod
+    def inverse(self) -> RidgeInverse:
+        """P."""
 
     @property
-    def shared(self) -> Float32:
-        """The operator's weights, which are not the model's here."""
-        return self.operator.weights
+    def operator(self) -> AlignmentOperator:
+        """αO."""
+        return AlignmentOperator(self.alpha, self.inverse, self.rare, self.woodbury)
 
-    @shared.setter
-    def shared(self, weights: Float32) -> None:
-        self.operator.weights = weights
+    def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
+        """With αβ·O·g as the weight columns of new items."""
+        return self.with_columns(n_items, columns, new.similarities)
 
-    def _plain(self, user_items: csr_array, alpha: float, gram: Float32 | None = None) -> None:
+    def with_columns(self, n_items: int, columns: ItemIndex, similarities: Float32) -> Self:
+        """The same by their G to the warm items, (n_new, n_warm)."""
+        weights = np.float32(self.beta) * self.operator.columns(similarities)
+        return replace(self, weights=self.weights.appended(n_items, columns, np.ascontiguousarray(weights.T)))
+
+    def history_projection(self, history: UserItems) -> Float32:
+        """αOᵀx."""
+        clicked = select_columns(history, self.weights.rows).toarray().ravel().astype(np.float32)
+        return self.operator.history_projection(clicked)
+
+
+@dataclass(eq=False)
+class EASEBackbone(LinearBackbone):
+    """Eq. 9: P in the form of the model's weights."""
+
+    @property
+    def inverse(self) -> RidgeInverse:
+        """P, whose weights are the warm block."""
+        return RidgeInverse(self.weights.warm, self.diagonal, self.l2)
+
+
+@dataclass(eq=False)
+class SLIMBackbone(LinearBackbone):
+    """Eq. 10-11.  inverse_weights: Θ of the inverse that all columns share, (n_warm, n_warm)."""
+
+    inverse_weights: Float32
+
+    learned: ClassVar[Iterable[Field]] = (
+        *LinearBackbone.learned,
+        Dense("inverse_weights", np.float32, ("n_warm", "n_warm")),
+    )
+
+    @property
+    def inverse(self) -> RidgeInverse:
+        """P, which is not the model's weights here."""
+        return RidgeInverse(self.inverse_weights, self.diagonal, self.l2)
+
+
+class LinearAligner(Aligner):
+    """What EASE and SLIM share: β is chosen before the rare columns are aligned, which depend on it."""
+
+    def __init__(self, alpha: float) -> None:
         self.alpha = alpha
-        self.operator = AlignmentOperator.plain(self.backbone.ridge_inverse(user_items, gram))
-        self._warm = self.backbone.solve_columns(user_items, self.operator.inverse)
 
-    def _align(self, user_items: csr_array, rare: Int64, aligned: Float32) -> None:
-        self.operator = self.operator.with_rare(rare, aligned)
-        self._warm = self.backbone.solve_columns(
-            user_items, self.operator.inverse, AlignedColumns(rare, aligned)
+    def fit(self, data: BackboneData, choice: BetaChoice) -> LinearBackbone:
+        """Solve without rare items, choose β, align the rare columns and then those never clicked."""
+        alignment, columns = data.alignment, data.columns
+        solved = self._solved(alignment.user_items, data.gram)
+
+        def learn(hidden: HiddenItems) -> float:
+            return learned_beta(solved, self._solved(hidden.split.kept_clicks), hidden, alignment.user_items)
+
+        beta = choice.choose(learn, default=1.0)
+        if len(alignment.rare):
+            strength = np.float32(self.alpha * beta) * alignment.decay
+            rare = AlignedColumns(alignment.rare, alignment.rare_similarities * strength[:, None])
+            solved = self._with_rare(solved, alignment.user_items, rare)
+        weights = DenseWeights.among(columns.n_items, columns.warm, solved.weights)
+        backbone = self._backbone(beta, weights, solved.operator)
+        return backbone.with_columns(columns.n_items, columns.new, alignment.cold_similarities)
+
+    def empty(self, sizes: Mapping[str, int]) -> LinearBackbone:
+        """To be filled with what a saved model holds."""
+        nothing = np.empty((0, 0), dtype=np.float32)
+        operator = AlignmentOperator.without_rare(self.alpha, RidgeInverse(nothing, nothing.ravel(), self.l2))
+        return self._backbone(0.0, DenseWeights.empty(self, sizes), operator)
+
+    @property
+    @abstractmethod
+    def l2(self) -> float:
+        """λ of the operator."""
+
+    @abstractmethod
+    def _solved(self, user_items: UserItems, gram: Float32 | None = None) -> WarmWeights:
+        """Without rare items.  gram: XᵀX where the caller has it, which is overwritten."""
+
+    @abstractmethod
+    def _with_rare(self, solved: WarmWeights, user_items: UserItems, rare: AlignedColumns) -> WarmWeights:
+        """With them, in place of ``solved``."""
+
+    @abstractmethod
+    def _backbone(self, beta: float, weights: DenseWeights, operator: AlignmentOperator) -> LinearBackbone:
+        """The fitted thing."""
+
+
+class EASEAligner(LinearAligner):
+    """Eq. 9."""
+
+    def __init__(self, backbone: EASE, alpha: float) -> None:
+        super().__init__(alpha)
+        self.backbone = backbone
+
+    @property
+    def l2(self) -> float:
+        """EASE's λ."""
+        return float(self.backbone.l2)
+
+    def _solved(self, user_items: UserItems, gram: Float32 | None = None) -> WarmWeights:
+        operator = AlignmentOperator.without_rare(self.alpha, self.backbone.solve(user_items, gram))
+        return WarmWeights(operator.inverse.weights, operator)
+
+    def _with_rare(self, solved: WarmWeights, user_items: UserItems, rare: AlignedColumns) -> WarmWeights:
+        operator = solved.operator.with_rare(rare.columns, rare.similarities)
+        return WarmWeights(operator.inverse.weights, operator)
+
+    def _backbone(self, beta: float, weights: DenseWeights, operator: AlignmentOperator) -> EASEBackbone:
+        return EASEBackbone(
+            beta, weights, self.alpha, self.l2, operator.inverse.diagonal, operator.rare, operator.woodbury
         )
 
-    def _l2(self) -> float:
+
+class SLIMAligner(LinearAligner):
+    """Eq. 10-11."""
+
+    def __init__(self, backbone: SLIM, alpha: float) -> None:
+        super().__init__(alpha)
+        self.backbone = backbone
+
+    @property
+    def l2(self) -> float:
+        """λ₁/w₁: nobody clicked a new item, so that all users weigh w₁."""
         return float(self.backbone.l2 / self.backbone.nonclick_weight)
+
+    def _solved(self, user_items: UserItems, gram: Float32 | None = None) -> WarmWeights:
+        operator = AlignmentOperator.without_rare(self.alpha, self.backbone.ridge_inverse(user_items, gram))
+        weights = self.backbone.solve_columns(user_items, operator.inverse)
+        return WarmWeights(weights, operator)
+
+    def _with_rare(self, solved: WarmWeights, user_items: UserItems, rare: AlignedColumns) -> WarmWeights:
+        operator = solved.operator.with_rare(rare.columns, rare.similarities)
+        weights = self.backbone.solve_columns(user_items, operator.inverse, rare)
+        return WarmWeights(weights, operator)
+
+    def _backbone(self, beta: float, weights: DenseWeights, operator: AlignmentOperator) -> SLIMBackbone:
+        inverse = operator.inverse
+        return SLIMBackbone(
+            beta, weights, self.alpha, self.l2, inverse.diagonal, operator.rare, operator.woodbury,
+            inverse.weights,
+        )  # fmt: skip

@@ -13,9 +13,11 @@ shifts it by log β; what is left is convex in w and is solved for many items si
 the table at fit get their rows alike: ``add_items`` is what fit does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -28,67 +30,205 @@ from isotherm.linalg.csr import pack, row_blocks, select_columns, widen
 from isotherm.linalg.poisson import poisson_rows
 from isotherm.memory import users_per_block
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
-from isotherm.models.marec.backbones.base import Aligned, Alignment, Rehearsal, Vectors
+from isotherm.models.marec.backbones.base import (
+    AlignedBackbone,
+    Aligner,
+    Alignment,
+    BackboneData,
+    CatalogueColumns,
+)
+from isotherm.models.marec.beta import BetaChoice, HiddenItems
+from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import hidden_layer, posteriors
 from isotherm.models.vae.objective.terms import SoftTargetTerm
 from isotherm.models.vae.training.validation import held_out
 from isotherm.progress import stage
-from isotherm.ranking.topk import TopK
-from isotherm.state import Inner, Plain, Sparse
+from isotherm.state import Dense, Field, Inner, Plain, Sparse, Stateful
 from isotherm.streams import stream
 from isotherm.torch_state import without_weights
-from isotherm.types import Array, Float32, Int64
+from isotherm.types import Array, Float32, ItemIndex, Scores, UserItems
 from isotherm.untrusted import DamagedError, Number
 
 _MOST_USERS = 4096  # whose hidden layers a new item's row is fitted on
 _ITEMS = 256
 
 
-class AlignedNetwork(Aligned):
-    """A VAE over the warm items, and decoder rows of new ones, fitted on a sample of the users."""
+@dataclass(eq=False)
+class DecoderRows(Stateful):
+    """What logits of new items are made of.  weights: w, (n_new, width).  bias: c, (n_new,).  float32."""
 
-    explains: ClassVar[bool] = False
+    weights: Float32
+    bias: Float32
 
-    backbone: VAERecommender
+    learned: ClassVar[Iterable[Field]] = (
+        Dense("weights", np.float32, ("n_new", "width")),
+        Dense("bias", np.float32, ("n_new",)),
+    )
+
+    @classmethod
+    def empty(cls, n: int, width: int) -> "DecoderRows":
+        """Of ``n`` items, to be filled."""
+        return cls(np.empty((n, width), dtype=np.float32), np.empty(n, dtype=np.float32))
+
+    def at_beta(self, beta: float) -> "DecoderRows":
+        """Rows for β from those for β = 1: the bias moves by log β."""
+        return DecoderRows(self.weights, self.bias + np.float32(np.log(beta)))
+
+    def appended(self, new: "DecoderRows") -> "DecoderRows":
+        """These rows and then the ``new`` ones."""
+        return DecoderRows(np.concatenate([self.weights, new.weights]), np.concatenate([self.bias, new.bias]))
+
+    def logits(self, hidden: Float32) -> Scores:
+        """h·w + c, (n_users, n_new), of hidden layers (n_users, width)."""
+        logits: Scores = hidden @ self.weights.T
+        logits += self.bias
+        return logits
+
+
+@dataclass(frozen=True)
+class UserSample:
+    """Users on whom the rows of new items are fitted.
+
+    clicks: (n_sampled, n_warm).  hidden: h, their hidden layers (n_sampled, width).
+    exposure: log(n_u / Z_u), (n_sampled,).
+    """
+
+    clicks: UserItems
+    hidden: Float32
+    exposure: Float32
+
+
+@dataclass(eq=False)
+class TrainedNetwork(Stateful):
+    """A VAE trained on soft targets, before β of new items is chosen.
+
+    network: its first columns are the warm items; those behind them, never-clicked ones, are not used.
+    natural_beta: β at which guessed clicks are as many as real ones.
+    sample_clicks: (n_sampled, n_warm), of the users on whom rows of new items are fitted.
+    """
+
     network: Network
-    alpha: float
-    unit: float  #: β at which guessed clicks are as many as real ones
-    hidden: Float32  #: (n_sampled, width) their hidden layers
-    exposure: Float32  #: (n_sampled,) log(n_u / Z_u)
-    guesses: csr_array  #: (n_sampled, n_warm) their clicks
-    new: Vectors
+    natural_beta: float
+    sample_clicks: UserItems
 
-    learned = (
-        Plain("alpha", Number(above=0)),
-        Plain("unit", Number(above=0)),
-        Inner(
-            "network",
-            lambda model, sizes: without_weights(lambda: model.backbone.new_network(sizes["n_fitted"])),
-        ),
-        Sparse("guesses", ("n_sampled", "n_warm"), least=0),
-        Inner(
-            "new",
-            lambda model, sizes: Vectors(model.width, sizes["n_items"]),
-            {"n_warm": "n_warm", "width": "width"},
-        ),
+    learned: ClassVar[Iterable[Field]] = (
+        Plain("natural_beta", Number(above=0)),
+        Inner("network", lambda trained, _: trained.network),
+        Sparse("sample_clicks", ("n_sampled", "n_warm"), least=0),
+    )
+
+    def restored(self) -> None:
+        """Check that there are users to fit rows on, and that the network has their items."""
+        if not self.sample_clicks.nnz or self.n_warm > len(self.network.last_bias):
+            raise DamagedError("the users that new items are fitted on have no click, or one too many items")
+
+    @property
+    def n_warm(self) -> int:
+        """Of the items of the clicks."""
+        return int(self.sample_clicks.shape[1])
+
+    @property
+    def width(self) -> int:
+        """Of the last hidden layer."""
+        return int(self.network.last.weight.shape[1])
+
+    @cached_property
+    def warm_rows(self) -> DecoderRows:
+        """The warm items' rows of the last layer."""
+        weights, bias = self.network.last.weight.detach().numpy(), self.network.last_bias.detach().numpy()
+        return DecoderRows(weights[: self.n_warm], bias[: self.n_warm])
+
+    @cached_property
+    def sample(self) -> UserSample:
+        """The sampled users, as the network sees them."""
+        blocks = list(row_blocks(self.sample_clicks, users_per_block(self.n_warm)))
+        hidden = np.concatenate([self.hidden(block) for block in blocks])
+        log_sums = np.concatenate(
+            [logsumexp(self.warm_rows.logits(part), axis=1) for part in np.array_split(hidden, len(blocks))]
+        )
+        exposure = (np.log(self.sample_clicks.sum(axis=1)) - log_sums).astype(np.float32)
+        return UserSample(self.sample_clicks, hidden, exposure)
+
+    def hidden(self, user_items: UserItems) -> Float32:
+        """Last hidden layers (n_users, width) of histories over the warm items."""
+        return np.asarray(hidden_layer(self.network, self._in_network_columns(user_items)).numpy())
+
+    def posterior_means(self, user_items: UserItems) -> Float32:
+        """(n_users, latent) of histories over the warm items."""
+        return posteriors(self.network, self._in_network_columns(user_items))[0]
+
+    def new_rows(self, similarities: Float32) -> DecoderRows:
+        """Rows of new items for β = 1, by their G to the warm items, (n_new, n_warm)."""
+        sample, warm = self.sample, self.warm_rows.weights
+        mean, prior = warm.mean(axis=0), float(1 / max(warm.var(axis=0).mean(), 1e-12))  # w̄, 1 / σ²
+        rows = DecoderRows.empty(len(similarities), self.width)
+        with stage("fit decoder rows of new items", len(similarities)) as advance:
+            for first in range(0, len(similarities), _ITEMS):
+                band = slice(first, first + _ITEMS)
+                guessed = np.maximum(np.asarray(sample.clicks @ similarities[band].T), 0).T
+                guessed *= np.float32(self.natural_beta)
+                found = poisson_rows(sample.hidden, sample.exposure, guessed, mean, prior)
+                rows.weights[band], rows.bias[band] = found[:, :-1], found[:, -1]
+                advance(len(guessed))
+        rows.bias -= np.log(self.natural_beta)
+        return rows
+
+    def _in_network_columns(self, user_items: UserItems) -> UserItems:
+        return widen(user_items, len(self.network.last_bias))
+
+
+@dataclass(eq=False)
+class VAEBackbone(AlignedBackbone):
+    """A VAE over the warm items, and decoder rows of new ones."""
+
+    trained: TrainedNetwork
+    columns: CatalogueColumns
+    new_rows: DecoderRows
+
+    learned: ClassVar[Iterable[Field]] = (
+        *AlignedBackbone.learned,
+        Inner("trained", lambda backbone, _: backbone.trained, {"n_warm": "n_warm"}),
+        Inner("columns", lambda backbone, _: backbone.columns, {"n_warm": "n_warm", "n_new": "n_new"}),
+        Inner("new_rows", lambda backbone, _: backbone.new_rows, {"n_new": "n_new", "width": "width"}),
     )
 
     @property
     def width(self) -> int:
-        """Of a new item's vector: its decoder row and bias."""
-        return int(self.network.last.weight.shape[1]) + 1
+        """Of the last hidden layer."""
+        return self.trained.width
 
-    def restored(self) -> None:
-        """Hidden layers are computed again."""
-        self.n_warm = self.guesses.shape[1]
-        if not self.guesses.nnz or self.n_warm > len(self.network.last_bias):
-            raise DamagedError("the users that new items are fitted on have no click, or one too many items")
-        self._remember(self.guesses)
+    def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
+        """With decoder rows of new items."""
+        rows = self.trained.new_rows(new.similarities).at_beta(self.beta)
+        return replace(
+            self, columns=self.columns.appended(n_items, columns), new_rows=self.new_rows.appended(rows)
+        )
 
-    def __init__(self, backbone: VAERecommender) -> None:
-        super().__init__(backbone)
+    def scores(self, user_items: UserItems) -> Scores:
+        """Logits: one pass through the network, two products."""
+        hidden = self.trained.hidden(select_columns(user_items, self.columns.warm))
+        return self.columns.joined(self.trained.warm_rows.logits(hidden), self.new_rows.logits(hidden))
+
+    def similarities(self, column: int) -> Float32:
+        """Cosines of decoder rows."""
+        table = self.columns.table(self.trained.warm_rows.weights, self.new_rows.weights)
+        return cosines(table, table[column])
+
+    def user_vectors(self, user_items: UserItems) -> Float32:
+        """Means of the posteriors."""
+        return self.trained.posterior_means(select_columns(user_items, self.columns.warm))
+
+
+class VAEAligner(Aligner):
+    """MultVAE, MultDAE or RecVAE.  alpha: α of the soft targets' term.
+
+    Raises ParameterError for settings that read what a backbone does not get.
+    """
+
+    def __init__(self, backbone: VAERecommender, alpha: float) -> None:
+        self.backbone, self.alpha = backbone, alpha
         if backbone.ease_term.is_used:
             raise ParameterError(
                 "marec: a backbone with ease_term=ease speaks of clicked items only; "
@@ -101,169 +241,87 @@ class AlignedNetwork(Aligned):
                 "inverse-popularity, and anchors.init=random or svd"
             )
 
-    def fit(
-        self,
-        data: Alignment,
-        beta: float | None,
-        chosen_by: Rehearsal | float | None,
-        gram: Float32,
-    ) -> float:
-        """Train with β as given, or with its natural scale; then β is learned for new items."""
-        self.alpha, self.unit = data.alpha, data.natural_beta()
-        n_warm = data.user_items.shape[1]
-        n_items = n_warm + len(data.cold_rows)
-        clicks = Interactions.from_csr(widen(data.user_items, n_items))
-        model = deepcopy(self.backbone)
-        soft_targets = _Guesses(data, self.unit if beta is None else beta)
-        model.fit_with_soft_targets(clicks, SoftTargetTerm(data.alpha, soft_targets))
-        self.network, self.n_warm = model.network_, n_warm
-        self._remember(data.user_items)
-        if beta is not None:
-            return beta
-        if not isinstance(chosen_by, Rehearsal):
-            return self.unit if chosen_by is None else chosen_by
-        with stage("choose beta on pseudo-cold items"):
-            return self._learned_beta(data.user_items, chosen_by)
+    def fit(self, data: BackboneData, choice: BetaChoice) -> VAEBackbone:
+        """Train with β as given, or with its natural scale and then choose it for new items."""
+        alignment = data.alignment
+        natural = alignment.natural_beta()
+        network = self._train(alignment, choice.for_training(natural))
+        trained = TrainedNetwork(network, natural, self._sample(alignment.user_items))
+        beta = choice.choose(
+            lambda hidden: self._learned_beta(trained, alignment.user_items, hidden), default=natural
+        )
+        new_rows = trained.new_rows(alignment.cold_similarities).at_beta(beta)
+        return VAEBackbone(beta, trained, data.columns, new_rows)
 
-    def _remember(self, user_items: csr_array) -> None:
-        """What new rows are fitted on: a sample of users."""
+    def empty(self, sizes: Mapping[str, int]) -> VAEBackbone:
+        """To be filled with what a saved model holds."""
+        network = without_weights(lambda: self.backbone.new_network(sizes["n_fitted"]))
+        trained = TrainedNetwork(network, 1.0, csr_array((0, 0), dtype=np.float32))
+        columns = CatalogueColumns.empty(sizes["n_items"])
+        return VAEBackbone(0.0, trained, columns, DecoderRows.empty(0, trained.width))
+
+    def _train(self, alignment: Alignment, beta: float) -> Network:
+        """A network over the warm items and, behind them, the never-clicked ones, trained by eq. 7."""
+        user_items = alignment.user_items
+        n_items = alignment.n_warm + len(alignment.cold_similarities)
+        model = deepcopy(self.backbone)
+        term = SoftTargetTerm(self.alpha, MetadataTargets(alignment, beta))
+        model.fit_with_soft_targets(Interactions.from_csr(widen(user_items, n_items)), term)
+        return model.network_
+
+    def _sample(self, user_items: UserItems) -> UserItems:
+        """Clicks of the users on whom rows of new items are fitted."""
         clicked = np.flatnonzero(np.diff(user_items.indptr))
         if len(clicked) > _MOST_USERS:
             rng = stream(self.backbone.seed, "users for new rows")
             clicked = np.sort(rng.choice(clicked, _MOST_USERS, replace=False))
-        self.guesses = user_items[clicked]
-        blocks = list(row_blocks(self.guesses, users_per_block(self.n_warm)))
-        self.hidden = np.concatenate([self._hidden(block) for block in blocks])
-        normalizers = np.concatenate(
-            [logsumexp(self._logits(hidden), axis=1) for hidden in np.array_split(self.hidden, len(blocks))]
-        )
-        self.exposure = (np.log(self.guesses.sum(axis=1)) - normalizers).astype(np.float32)
+        return user_items[clicked]
 
-    def _learned_beta(self, user_items: csr_array, rehearsal: Rehearsal) -> float:
-        """β that ranks pseudo-cold items best among all, on users whom training did not see.
+    def _learned_beta(self, trained: TrainedNetwork, user_items: UserItems, hidden: HiddenItems) -> float:
+        """β that ranks hidden items best among all, on users whom training did not see.
 
         The network has met the hidden items, but their rows here come from metadata alone, and the clicked
         ones are judged on users that were held out; so one network does for both.
         """
-        pseudo = rehearsal.pseudo
+        split = hidden.split
         stays, _ = held_out(user_items, self.backbone.training.valid_share, self.backbone.seed)
-        unseen = np.flatnonzero(~stays[pseudo.test_users])
-        chosen = unseen if len(unseen) else np.arange(len(pseudo.test_users))
-        clicks = pseudo.train[pseudo.test_users[chosen]]
-        kept = np.zeros(self.n_warm, dtype=np.float32)
-        kept[np.setdiff1d(np.arange(self.n_warm), pseudo.kept_items)] = -np.inf
-        columns = self.columns(rehearsal.warm_rows)
-        warm = self._best(clicks, lambda hidden: self._logits(hidden) + kept, np.arange(self.n_warm), True)
-        cold = self._best(clicks, lambda hidden: _product(hidden, columns), pseudo.hidden_items, False)
-        lists = WarmAndCold(warm, cold)
-        return lists.best_scale(pseudo.targets[chosen]).relative * lists.level_ratio()
-
-    def _best(
-        self,
-        clicks: csr_array,
-        logits: Callable[[Float32], Float32],
-        items: Int64,
-        seen: bool,
-    ) -> TopK:
-        """The best items as softmax shares of the warm ones, which β multiplies."""
-
-        def shares(block: csr_array) -> Float32:
-            hidden = self._hidden(block)
-            normalizers = logsumexp(self._logits(hidden), axis=1)
-            found: Float32 = np.exp(logits(hidden) - normalizers[:, None])
-            return found
-
-        return top_items_by(shares, clicks, items, seen)
-
-    def columns(self, rows: Float32, features: csr_array | None = None) -> Float32:
-        """Decoder rows and, last, the bias for β = 1, (m, width + 1)."""
-        decoder, prior = self._decoder()
-        found = np.empty((len(rows), self.hidden.shape[1] + 1), dtype=np.float32)
-        with stage("fit decoder rows of new items", len(rows)) as advance:
-            for first in range(0, len(rows), _ITEMS):
-                band = slice(first, first + _ITEMS)
-                guessed = np.maximum(np.asarray(self.guesses @ rows[band].T), 0).T
-                guessed *= np.float32(self.unit)
-                found[band] = poisson_rows(self.hidden, self.exposure, guessed, decoder, prior)
-                advance(len(found[band]))
-        found[:, -1] -= np.log(self.unit)
-        return found
-
-    def _decoder(self) -> tuple[Float32, float]:
-        """Mean w̄ of the clicked items' rows, and 1 / σ²."""
-        rows = self.network.last.weight.detach().numpy()[: self.n_warm]
-        return rows.mean(axis=0), float(1 / max(rows.var(axis=0).mean(), 1e-12))
-
-    def strengthened(self, columns: Float32, beta: float) -> Float32:
-        """The bias moves by log β."""
-        columns = columns.copy()
-        columns[:, -1] += np.float32(np.log(beta))
-        return columns
-
-    def warm_scores(self, user_items: csr_array) -> Float32:
-        """Logits."""
-        return self._logits(self._hidden(user_items))
-
-    def cold_scores(self, user_items: csr_array, columns: Float32) -> Float32:
-        """Logits of new items."""
-        return _product(self._hidden(user_items), columns)
-
-    def _hidden(self, user_items: csr_array) -> Float32:
-        return np.asarray(hidden_layer(self.network, self._wide(user_items)).numpy())
-
-    def _wide(self, user_items: csr_array) -> csr_array:
-        """Histories over the warm items in the network's columns."""
-        return widen(user_items, len(self.network.last_bias))
-
-    def _logits(self, hidden: Float32) -> Float32:
-        weight = self.network.last.weight.detach().numpy()[: self.n_warm]
-        scores: Float32 = hidden @ weight.T
-        scores += self.network.last_bias.detach().numpy()[: self.n_warm]
-        return scores
-
-    def place(self, n_items: int, warm: Int64) -> None:
-        """No new item yet."""
-        self.new = Vectors(self.hidden.shape[1] + 1)
-        self.new.n_items, self.new.warm = n_items, warm
-
-    def append(self, n_items: int, new: Int64, columns: Float32) -> None:
-        """Their decoder rows."""
-        self.new.append(n_items, new, columns)
-
-    def score(self, user_items: csr_array) -> Float32:
-        """One pass through the network, two products."""
-        hidden = self._hidden(select_columns(user_items, self.new.warm))
-        return self.new.spread(self._logits(hidden), _product(hidden, self.new.values))
-
-    def nearness(self, column: int) -> Float32:
-        """Cosines of decoder rows."""
-        weight = self.network.last.weight.detach().numpy()[: self.n_warm]
-        rows = np.concatenate([weight, np.zeros((len(weight), 1), dtype=np.float32)], axis=1)
-        table = self.new.table(rows)[:, :-1]
-        return cosines(table, table[column])
-
-    def user_vectors(self, user_items: csr_array) -> Float32:
-        """Means of the posteriors."""
-        return posteriors(self.network, self._wide(select_columns(user_items, self.new.warm)))[0]
+        unseen = np.flatnonzero(~stays[split.test_users])
+        chosen = unseen if len(unseen) else np.arange(len(split.test_users))
+        clicks, n_warm = split.train[split.test_users[chosen]], trained.n_warm
+        among_kept = np.full(n_warm, -np.inf, dtype=np.float32)
+        among_kept[split.kept_items] = 0
+        new_rows = trained.new_rows(hidden.to_warm)
+        warm_scores = _softmax_shares(trained, lambda layer: trained.warm_rows.logits(layer) + among_kept)
+        lists = WarmAndCold(
+            top_items_by(warm_scores, clicks, np.arange(n_warm), hide_seen=True),
+            top_items_by(_softmax_shares(trained, new_rows.logits), clicks, split.hidden_items),
+        )
+        return lists.best_scale(split.targets[chosen]).relative * lists.level_ratio()
 
 
-class _Guesses:
-    """b of the users at some rows: max(βXGD, 0), over warm items and, behind them, the never-clicked ones."""
+def _softmax_shares(
+    trained: TrainedNetwork, logits: Callable[[Float32], Float32]
+) -> Callable[[UserItems], Scores]:
+    """From histories to exp(logits) / Z of their hidden layers, Z over the warm items: β multiplies them."""
 
-    def __init__(self, data: Alignment, beta: float) -> None:
-        n_warm, n_cold = data.user_items.shape[1], len(data.cold_rows)
-        self._clicks = data.user_items
-        self._columns = np.concatenate([data.rare, n_warm + np.arange(n_cold)])
-        rows = np.concatenate([data.rare_rows * data.falling[:, None], data.cold_rows])
-        self._mixed = np.ascontiguousarray(np.float32(beta) * rows.T)
-        self._n_items = n_warm + n_cold
+    def shares(user_items: UserItems) -> Scores:
+        hidden = trained.hidden(user_items)
+        log_sums = logsumexp(trained.warm_rows.logits(hidden), axis=1)
+        return np.asarray(np.exp(logits(hidden) - log_sums[:, None]))
 
-    def __call__(self, rows: Array) -> csr_array:
-        guessed = np.maximum(np.asarray(self._clicks[rows] @ self._mixed, dtype=np.float32), 0)
+    return shares
+
+
+class MetadataTargets:
+    """b = max(βXGD, 0) of users by their rows (eq. 7), over the warm and then the never-clicked items."""
+
+    def __init__(self, alignment: Alignment, beta: float) -> None:
+        self._user_items, self._columns = alignment.user_items, alignment.columns
+        self._n_items = alignment.n_warm + len(alignment.cold_similarities)
+        rare = alignment.rare_similarities * alignment.decay[:, None]
+        scaled = np.float32(beta) * np.concatenate([rare, alignment.cold_similarities]).T
+        self._similarities = np.ascontiguousarray(scaled)  # βGD, (n_warm, s + n_cold)
+
+    def __call__(self, rows: Array) -> UserItems:
+        guessed = np.maximum(np.asarray(self._user_items[rows] @ self._similarities, dtype=np.float32), 0)
         return pack(guessed > 0, np.broadcast_to(self._columns, guessed.shape), guessed, self._n_items)
-
-
-def _product(hidden: Float32, columns: Float32) -> Float32:
-    scores: Float32 = hidden @ columns[:, :-1].T
-    scores += columns[:, -1]
-    return scores

@@ -1,0 +1,45 @@
+"""Warm items that play new ones: what μ of a learned embedding, and β, are learned on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
+from isotherm.models.marec.beta import HiddenItems
+from isotherm.models.marec.similarity import WeightedSimilarity
+from isotherm.types import Float64
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoColdItems:
+    """Hidden warm items, and how they are compared with the others.
+
+    An embedding must be learned without them: with them, they would look more alike what they are clicked
+    with than any new item can.
+
+    split: which items and clicks are hidden.  similarity: its embedding, if any, is learned on the kept
+    items.  encoded: all warm items, by it.
+    """
+
+    split: PseudoColdSplit
+    similarity: MetadataSimilarity
+    encoded: EncodedItems
+
+    @cached_property
+    def hidden(self) -> EncodedItems:
+        """The hidden items."""
+        return self.encoded.take(self.split.hidden_items)
+
+    @cached_property
+    def warm_index(self) -> MetadataIndex:
+        """To compare with all warm items."""
+        return self.similarity.index(self.encoded)
+
+    def weighted(self, importance: Float64) -> HiddenItems:
+        """The same by their similarities G.  importance: μ."""
+        kept_index = self.similarity.index(self.encoded.take(self.split.kept_items))
+        return HiddenItems(
+            self.split,
+            WeightedSimilarity(kept_index, importance).rows(self.hidden),
+            WeightedSimilarity(self.warm_index, importance).rows(self.hidden, self.split.hidden_items),
+        )

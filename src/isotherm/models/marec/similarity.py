@@ -1,0 +1,63 @@
+"""G of MARec's eq. 5: similarities of items to the warm ones, each field weighed by what it is worth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from isotherm.features.metadata import EncodedItems, FeatureStack, MetadataIndex
+from isotherm.types import Array, Float32, Float64
+
+_BAND = 512  # rows of G whose similarities by field exist at one time
+
+
+@dataclass(frozen=True)
+class ItemMetadata:
+    """What backbones read of new items.
+
+    similarities: G (eq. 5), (n_items, n_warm) float32.
+    features: makes Fᵀ of eq. 8, CSR (n_items, n_features), for the backbone that asks.
+    """
+
+    similarities: Float32
+    features: Callable[[], csr_array]
+
+
+@dataclass(frozen=True)
+class WeightedSimilarity:
+    """G = Σ μ_k G⁽ᵏ⁾ + Σ μ_kl G⁽ᵏ⁾∘G⁽ˡ⁾ (eq. 5) of any items to those of an index.
+
+    index: over n items.  importance: μ, (n_terms,) float64.
+    """
+
+    index: MetadataIndex
+    importance: Float64
+
+    def rows(self, queries: EncodedItems, own_rows: Array | None = None) -> Float32:
+        """G, (n_queries, n) float32.
+
+        own_rows: where each query stands in the index; its similarity to itself is 0.
+        """
+        out = np.empty((len(queries), len(self.index.catalogue)), dtype=np.float32)
+        for first in range(0, len(queries), _BAND):
+            band = np.arange(first, min(first + _BAND, len(queries)))
+            fields = self.index.by_field(queries.take(band), None if own_rows is None else own_rows[band])
+            out[band] = self.index.mixed(fields, self.importance)
+        return out
+
+    def features(self, encoded: EncodedItems) -> csr_array:
+        """The items' encoded fields side by side, Fᵀ of eq. 8: CSR (n_items, n_features)."""
+        return FeatureStack(self.index.catalogue).of(encoded)
+
+    def metadata(self, encoded: EncodedItems) -> ItemMetadata:
+        """What backbones read of new items."""
+        return ItemMetadata(self.rows(encoded), lambda: self.features(encoded))
+
+    def term_products(self, query: EncodedItems, vector: Float32) -> Float64:
+        """μ_k·G⁽ᵏ⁾v of each term for one item, (n_terms,) float64: their sum is G·v.
+
+        vector: v, (n,).
+        """
+        terms = self.index.by_term(self.index.by_field(query))[:, 0]
+        return np.asarray(self.importance * (terms @ vector))
