@@ -63,7 +63,8 @@ def our_step(anchors=0.0, seed=0):
 
     from isotherm.models.vae.network.item_table import ItemTable
     from isotherm.models.vae.network.layers import MultiVAE
-    from isotherm.models.vae.objective.anchors import AnchorTerm, ItemAnchors
+    from isotherm.models.vae.objective.anchor_term import AnchorTerm
+    from isotherm.models.vae.objective.anchors import ItemAnchors
     from isotherm.models.vae.objective.beta import Constant
     from isotherm.models.vae.objective.masking import Bernoulli
     from isotherm.models.vae.objective.terms import GaussianKL, Reconstruction

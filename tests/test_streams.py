@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from isotherm import FitOptions, Interactions, ItemAnchors, MultVAE, RecVAE, Training, streams
 from isotherm.models.vae.objective.masking import PopularityAware
 from isotherm.streams import stream, stream_seed
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 
 PLACES = st.lists(st.integers(0, 2**32 - 1), max_size=4).map(tuple)
 NAMES = st.text(min_size=1, max_size=6)

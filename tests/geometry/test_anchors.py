@@ -14,7 +14,7 @@ from isotherm.geometry.anchors import (
 )
 from isotherm.geometry.posteriors import Posteriors
 from tests.conftest import random_clicks
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 from tests.reference.vae import anchor_loss
 
 

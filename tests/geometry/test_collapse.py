@@ -8,7 +8,7 @@ import pytest
 from isotherm import Constant, MultDAE, MultVAE, Training
 from isotherm.geometry.collapse import measure_collapse
 from isotherm.geometry.posteriors import Posteriors
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 
 
 def test_users_who_are_all_alike_carry_no_information():

@@ -8,7 +8,7 @@ from isotherm.geometry.drift import measure_drift, overlap
 from isotherm.geometry.posteriors import Posteriors, keep_probabilities
 from isotherm.models.vae.objective.masking import Clean, PopularityAware
 from isotherm.streams import stream
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from isotherm.geometry.pairs import Pairs, draw_pairs, stack_users, subsample_hi
 from isotherm.geometry.posteriors import Posteriors, antithetic_noise
 from isotherm.geometry.sharing import measure_sharing
 from isotherm.models.vae.network.layers import RecVAE as Linear
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 
 
 def paired(model, histories, n=400, seed=0):

@@ -27,7 +27,7 @@ from isotherm.errors import InteractionsError, ParameterError, UnsupportedError
 from isotherm.geometry import StudyOptions, study_models
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.report.geometry import GeometryReport
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 
 FEW = StudyOptions(pairs=400, masks=2)
 

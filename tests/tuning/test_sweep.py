@@ -19,7 +19,7 @@ from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.report.sweep import SweepReport, best_cell, grid, settings_of, steady_cell, table, tradeoffs
 from isotherm.tuning.sweep import sweep
 from tests.cli.test_commands import invoke
-from tests.models.vae.training.test_trainer import tastes
+from tests.models.vae.small import tastes
 
 SETTINGS = {"hidden": 12, "latent": 4, "training.epochs": 2, "training.valid_share": 0}
 GRID = {"keeps": [0.5, 1.0], "anchors": [0.0, 2.0]}

@@ -22,7 +22,8 @@ from isotherm.models.scorer import ComparesItems
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import logits, posteriors
-from isotherm.models.vae.objective.anchors import AnchorTerm, ItemAnchors, cold_anchors
+from isotherm.models.vae.objective.anchor_term import AnchorTerm
+from isotherm.models.vae.objective.anchors import ItemAnchors, cold_anchors
 from isotherm.models.vae.objective.ease_term import EASE_TERMS, FittedEASETerm, LogitTerm, NoEASETerm
 from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.objective.terms import Reconstruction, SoftTargetTerm, Term

@@ -37,7 +37,7 @@ class MultVAE(VAERecommender):
         mask (none, bernoulli, popularity or scheduled; default Bernoulli()): which clicks the encoder sees in
             training.
         beta (constant, annealed or per-click; default Annealed()): β, the weight of the KL term.
-        free_bits (>= 0; default 0): nats a latent dimension below which KL is not paid for
+        free_bits (>= 0; default 0): nats per latent dimension below which KL is not paid for
             (Kingma et al. 2016).
         anchors (anchors; default ItemAnchors()): the anchor regularizer of PIA; its weight 0 is the plain
             Multi-VAE.

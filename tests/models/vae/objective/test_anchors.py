@@ -13,7 +13,8 @@ from isotherm.errors import ParameterError
 from isotherm.features.metadata import all_features
 from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.network.item_table import ItemTable
-from isotherm.models.vae.objective.anchors import AnchorTerm, ItemAnchors, cold_anchors
+from isotherm.models.vae.objective.anchor_term import AnchorTerm
+from isotherm.models.vae.objective.anchors import ItemAnchors, cold_anchors
 from isotherm.models.vae.objective.terms import Forward
 from isotherm.models.vae.training.settings import Training
 from tests.models.vae.objective.test_terms import LATENT, N_ITEMS, assert_same, forward_of, x  # noqa: F401
@@ -103,7 +104,7 @@ def test_no_user_is_pulled_where_the_posterior_has_no_variance(x):  # noqa: F811
     mean = forward.posterior.mean
     bare = Forward(
         forward.clicks, forward.inputs, forward.entries, forward.posterior._replace(logvar=None), mean,
-        forward.log_likelihoods, 0.0,
+        forward.log_likelihood, 0.0,
     )  # fmt: skip
     anchor = term(ItemAnchors(), csr_array(x.numpy()))
     zero = torch.full_like(mean, -torch.inf)

@@ -12,7 +12,7 @@ from isotherm.models.vae.network.scoring import logits
 from isotherm.models.vae.objective.ease_term import EASETerm, FittedEASETerm
 from isotherm.models.vae.training.settings import Training
 from isotherm.models.vae.training.validation import held_out
-from tests.models.vae.training.test_trainer import SMALL, tastes
+from tests.models.vae.small import SMALL, tastes
 
 
 def test_scores_are_logits_and_eases_scores(clicks):

@@ -32,7 +32,7 @@ def forward_of(x, seed=1, epoch=0.0):
     posterior = Posterior(mean, logvar)
     z = posterior.sample(torch.randn(N_USERS, LATENT, generator=generator))
     batch = Batch.of(csr_array(x.numpy()))
-    found = torch.randn(N_USERS, 1, generator=generator)
+    found = torch.randn(N_USERS, generator=generator)
     return Forward(batch, batch, torch.arange(len(batch.items)), posterior, z, found, epoch)
 
 
@@ -77,7 +77,7 @@ def test_total_is_the_weighted_sum(x):
     forward = forward_of(x)
     losses, values = total([Reconstruction(), GaussianKL(PerClick(gamma=0.01))], forward)
     assert list(values) == ["reconstruction", "kl"]
-    expected = -forward.log_likelihoods[:, 0] + 0.01 * x.sum(1) * values["kl"]
+    expected = -forward.log_likelihood + 0.01 * x.sum(1) * values["kl"]
     torch.testing.assert_close(losses, expected)
 
 

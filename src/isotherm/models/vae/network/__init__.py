@@ -1,7 +1,7 @@
 """The networks: from clicks to a posterior over latent points, and from a point to item logits.
 
 layers          encoder and decoder of Multi-VAE, Multi-DAE and RecVAE
-item_table      weights with one row an item, and sums of them over a user's clicks
+item_table      weights with one row per item, and sums of them over a user's clicks
 softmax         log-likelihoods over all items, or over a sample of them
 in_place_adam   Adam on a table within the backward pass
 kernels         its compiled loops

@@ -5,16 +5,15 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from isotherm.linalg.csr import index_pointers
-from isotherm.types import Array
+from isotherm.types import Array, UserItems
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Clicks of some users in CSR.
+    """Clicks of the users of a batch, in CSR.
 
     starts: (n_users + 1,) int64.  items: (n_clicks,) int64 columns, ascending within a user.
     values: (n_clicks,) float32.  n_items: columns of the whole catalogue.
@@ -26,7 +25,7 @@ class Batch:
     n_items: int
 
     @classmethod
-    def of(cls, matrix: csr_array, device: torch.device | str = "cpu") -> "Batch":
+    def of(cls, matrix: UserItems, device: torch.device | str = "cpu") -> "Batch":
         """All rows of a CSR matrix."""
         return cls(
             torch.from_numpy(matrix.indptr.astype(np.int64)).to(device),
@@ -66,7 +65,7 @@ class Batch:
         return starts, self.rows.numpy()[order], self.values.numpy()[order]
 
     def sums(self, values: Tensor) -> Tensor:
-        """(n_users,) sums of one value a click."""
+        """(n_users,) sums of one value per click."""
         out = torch.zeros(self.n_users, dtype=values.dtype, device=values.device)
         return out.index_add(0, self.rows, values)
 

@@ -1,4 +1,4 @@
-"""Weights with one row an item — first layer, last layer, anchors — and sums of them over a user's clicks.
+"""Weights with one row per item — first layer, last layer, anchors — and sums of them over a user's clicks.
 
 On one CPU process their Adam step happens within the backward pass (``InPlaceAdam``): no item-wide gradient
 is stored. Elsewhere autograd gathers a plain gradient, and any optimizer takes it.

@@ -3,6 +3,7 @@
 terms           reconstruction, KL, and what a new term must give
 beta            β of the KL term: constant, annealed, by clicks
 masking         which clicks the encoder sees
-anchors         λ_A: a user's posterior is drawn to the anchors of its items (PIA, §3)
-ease_term       an additive EASE score
+anchor_term     λ_A · L_A: a user's posterior is drawn to the anchors of its items (PIA, §3)
+anchors         the anchors: settings, weights of clicks, where they begin
+ease_term       an EASE score that is added to the logits
 """

@@ -30,7 +30,8 @@ class Forward:
 
     clicks: clean.  inputs: what the encoder saw.  entries: of each click its index among those of the
     training matrix, on the CPU, as all that is kept for each click of the log.
-    z: (n_users, latent).  log_likelihoods: (n_users, n_targets), the clean clicks first, then soft targets.
+    z: (n_users, latent).  log_likelihood, soft_log_likelihood: (n_users,) of the clean clicks and of the soft
+    targets, where there are some.
     epoch: epochs done, with the fraction of the running one.
     """
 
@@ -39,8 +40,9 @@ class Forward:
     entries: Tensor
     posterior: Posterior
     z: Tensor
-    log_likelihoods: Tensor
+    log_likelihood: Tensor
     epoch: float
+    soft_log_likelihood: Tensor | None = None
 
 
 class Term(ABC):
@@ -70,7 +72,7 @@ class Reconstruction(Term):
 
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""
-        return -forward.log_likelihoods[:, 0]
+        return -forward.log_likelihood
 
 
 class SoftTargetTerm(Term):
@@ -90,7 +92,8 @@ class SoftTargetTerm(Term):
 
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""
-        return -forward.log_likelihoods[:, 1]
+        assert forward.soft_log_likelihood is not None
+        return -forward.soft_log_likelihood
 
 
 class GaussianKL(Term):

@@ -6,7 +6,7 @@ from isotherm.errors import ParameterError
 from isotherm.launcher import Launched
 
 
-def chosen_device(wanted: str, place: Launched) -> torch.device:
+def chosen_device(wanted: str, process: Launched) -> torch.device:
     """The device of training, on a machine of several processes one for each. Raises ParameterError."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "auto":
@@ -15,12 +15,12 @@ def chosen_device(wanted: str, place: Launched) -> torch.device:
         raise ParameterError(f"training.device={wanted}: this torch finds no such device; use auto or cpu")
     if wanted != "cuda":
         return torch.device(wanted)
-    if place.local >= torch.cuda.device_count():
+    if process.local >= torch.cuda.device_count():
         raise ParameterError(
-            f"LOCAL_RANK={place.local}, but this machine has {torch.cuda.device_count()} CUDA devices: "
+            f"LOCAL_RANK={process.local}, but this machine has {torch.cuda.device_count()} CUDA devices: "
             "start one process a device, or set training.device=cpu"
         )
-    return torch.device("cuda", place.local)
+    return torch.device("cuda", process.local)
 
 
 def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:

@@ -55,8 +55,10 @@ class ForwardPass:
         targets = [clicks]
         if setup.soft_targets is not None:
             targets.append(Batch.of(setup.soft_targets(rows[first:end]), device))
-        explained = self._log_likelihoods(z, targets, position)
-        return Forward(clicks, inputs, torch.from_numpy(entries[share]), posterior, z, explained, epoch)
+        likelihoods = self._log_likelihoods(z, targets, position)
+        soft = likelihoods[:, 1] if len(targets) > 1 else None
+        indices = torch.from_numpy(entries[share])
+        return Forward(clicks, inputs, indices, posterior, z, likelihoods[:, 0], epoch, soft)
 
     def _log_likelihoods(self, z: Tensor, targets: list[Batch], position: tuple[int, int, int]) -> Tensor:
         """Of each target under each user's z, (n_users, n_targets)."""

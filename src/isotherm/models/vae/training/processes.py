@@ -22,10 +22,10 @@ class Processes:
     @classmethod
     def joined(cls, wanted_device: str) -> "Processes":
         """Meet the others, where there are some. Raises ParameterError, TrainingError."""
-        place = launched()
-        device = chosen_device(wanted_device, place)
-        _join(place, device)
-        return cls(place.rank, place.world, device)
+        process = launched()
+        device = chosen_device(wanted_device, process)
+        _join(process, device)
+        return cls(process.rank, process.world, device)
 
     @property
     def is_first(self) -> bool:
@@ -57,8 +57,8 @@ class Processes:
         return float(sent.item())
 
 
-def _join(place: Launched, device: torch.device) -> None:
-    if place.world == 1 or distributed.is_initialized():
+def _join(process: Launched, device: torch.device) -> None:
+    if process.world == 1 or distributed.is_initialized():
         return
     if device.type == "mps":
         raise ParameterError("training.device=mps trains in one process; unset WORLD_SIZE, or use cpu")
@@ -66,7 +66,7 @@ def _join(place: Launched, device: torch.device) -> None:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     except (RuntimeError, ValueError) as cause:
         raise TrainingError(
-            f"process {place.rank} of {place.world} cannot meet the others ({_first_line(cause)}); "
+            f"process {process.rank} of {process.world} cannot meet the others ({_first_line(cause)}); "
             "unset WORLD_SIZE to train in one process, or start them with torchrun"
         ) from cause
 

@@ -132,9 +132,9 @@ def _check_headers(headers: Mapping[str, Header], groups: Iterable[Group]) -> No
             wanted |= group
     same_names(headers, wanted, "its arrays")
     for name, like in wanted.items():
-        found, shape = headers[name], tuple(like.shape)
-        if (found.dtype, found.shape) != (_DTYPES[like.dtype], shape):
+        header, shape = headers[name], tuple(like.shape)
+        if (header.dtype, header.shape) != (_DTYPES[like.dtype], shape):
             raise DamagedError(
-                f"{brief(name)} is {found.dtype} of shape {brief(found.shape)} and must be "
+                f"{brief(name)} is {header.dtype} of shape {brief(header.shape)} and must be "
                 f"{_DTYPES[like.dtype]} of shape {brief(shape)}"
             )
