@@ -18,8 +18,8 @@ from isotherm.ranking.topk import TopK, hide, top_k
 from isotherm.types import Bools, Float32, Int64, ItemIndex, Scores, UserItems
 
 K = 10
-_GRID = 161
-_DECADES = 2.0
+_GRID_POINTS = 161
+_DECADES = 2.0  # to either side of 1
 
 
 def top_items(histories: UserItems, weights: Float32, items: ItemIndex, hide_seen: bool = False) -> TopK:
@@ -83,7 +83,7 @@ class WarmAndCold:
 
     def best_scale(self, targets: UserItems) -> ColdScale:
         """The factor of cold scores with the best ndcg@10 over all candidates."""
-        grid, unit = np.logspace(-_DECADES, _DECADES, _GRID), self.level_ratio()
+        grid, unit = np.logspace(-_DECADES, _DECADES, _GRID_POINTS), self.level_ratio()
         hits, n_targets = self._hits(targets), np.diff(targets.indptr)
         ndcgs = np.array([self._scaled_ndcg(hits, n_targets, relative * unit) for relative in grid])
         plateau = np.flatnonzero(ndcgs >= ndcgs.max() * (1 - 1e-3))

@@ -80,7 +80,7 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False)
-class LeftOut:
+class LeftOutPredictor:
     """Predicts clicked items as though they had never been clicked.
 
     items: metadata of the n items.  taste, popularity: their ridges, with targets.  log_clicks: (n,) the

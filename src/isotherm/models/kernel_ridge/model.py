@@ -32,7 +32,7 @@ from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.fitting import FitOptions
-from isotherm.models.kernel_ridge.columns import LeftOut, Predictions, Scales
+from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.kernel_weights import learn_kernel_weights
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData, random_rows
@@ -67,7 +67,7 @@ def _empty_cold(model: "KernelRidge", sizes: Mapping[str, int]) -> ColdItems:
 
 @dataclass(frozen=True, eq=False)
 class _TrainingLog:
-    """A click log of n_items items, parted into clicked and never-clicked ones.
+    """A click log of n_items items, split into clicked and never-clicked ones.
 
     warm, cold: (n_warm,) and (n_cold,) item columns.  user_items: (n_users, n_warm) clicks.
     encoded, cold_encoded: metadata of the warm and of the cold items.  training: what the regressions learn.
@@ -108,7 +108,7 @@ class KernelRidge(ItemItem, AddsItems):
 
     Parameters:
         backbone (an EASE model; default EASE()): the model of warm items, without ``collective``.
-        encoding (the settings of Encoding; default Encoding()): which metadata fields are read, and how.
+        encoding (Encoding; default Encoding()): which metadata fields are read, and how.
         shrinkage (>= 0; default 0.3): δ of the kernels, in units of a field's median squared norm
             (docs/kernel-ridge.md, the kernel).
         sample_items (>= 1; default 1500): the most items that the kernels' weights are learned on.
@@ -299,7 +299,7 @@ class KernelRidge(ItemItem, AddsItems):
         rare = np.flatnonzero(~self.warm_up_.settled(clicks, new_scores))
         if not len(rare):
             return
-        left_out = LeftOut(
+        left_out = LeftOutPredictor(
             log.encoded,
             self.taste_,
             popularity,

@@ -134,9 +134,9 @@ class ExactRidge(Ridge):
             factor[band] = kernel.to(training.take(band))
         factor.flat[:: len(factor) + 1] += np.float32(ridge)
         factorize_in_place(factor)
-        made = cls(kernel, ridge, n_items, training_items)
-        made.factor_ = factor
-        return made
+        fitted = cls(kernel, ridge, n_items, training_items)
+        fitted.factor_ = factor
+        return fitted
 
     def columns(self, queries: EncodedItems) -> RidgeColumns:
         """One forward and one backward solve for all queries."""
@@ -181,13 +181,14 @@ class LandmarkRidge(Ridge):
         to_landmarks = np.empty((len(training), len(landmarks)), dtype=np.float32)
         for band in bands(len(training)):
             to_landmarks[band] = kernel.to(training.take(band))
-        among = _with_jitter(kernel.to(landmarks).astype(np.float64))
-        system = _with_jitter((to_landmarks.T @ to_landmarks).astype(np.float64) + ridge * among)
-        made = cls(kernel, ridge, n_items, training_items)
-        made.to_landmarks_ = to_landmarks
-        made.factor_ = cholesky(system, lower=True)
-        made.landmark_factor_ = cholesky(among, lower=True)
-        return made
+        among_landmarks = _with_jitter(kernel.to(landmarks).astype(np.float64))
+        system = (to_landmarks.T @ to_landmarks).astype(np.float64) + ridge * among_landmarks
+        system = _with_jitter(system)
+        fitted = cls(kernel, ridge, n_items, training_items)
+        fitted.to_landmarks_ = to_landmarks
+        fitted.factor_ = cholesky(system, lower=True)
+        fitted.landmark_factor_ = cholesky(among_landmarks, lower=True)
+        return fitted
 
     def columns(self, queries: EncodedItems) -> RidgeColumns:
         """Two m × m solves and one product with (n, m)."""

@@ -6,9 +6,10 @@ import numpy as np
 
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import binary, column_counts, filter_entries, select_columns
+from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
-from isotherm.models.kernel_ridge.columns import LeftOut, Predictions, Scales
+from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData, history_lengths
 from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, WarmUp, new_item_scores
@@ -207,7 +208,7 @@ class Tuner:
             stages.append(
                 RampStage(
                     metadata_scores[:, items],
-                    self._histories @ self._ease_columns(given),
+                    self._histories @ added_columns(self._inverse, self._kept_clicks, given),
                     clicks,
                     new_item_scores(np.concatenate([clicks, kept_counts]))[: len(items)],
                     given[self._split.test_users],
@@ -216,14 +217,6 @@ class Tuner:
             )
         return stages
 
-    def _ease_columns(self, given: UserItems) -> ItemWeights:
-        """EASE's columns (n_kept, m) of items with the clicks ``given`` (n_users, m), each added alone.
-
-        Regressing a new column x on the kept items is P·Xᵀx.
-        """
-        together = np.asarray((self._kept_clicks.T @ binary(given)).toarray(), dtype=np.float32)
-        return self._inverse.times(together.T).T
-
     def _warm_guard(self, scales: Scales, fit: KeptFit) -> WarmGuard:
         """The kept items, those of few clicks also as their metadata predicts them."""
         ease_scores = np.asarray(self._histories @ self._inverse.weights, dtype=np.float32)
@@ -231,7 +224,7 @@ class Tuner:
         clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
         rare = np.flatnonzero(clicks < MANY_CLICKS)
         metadata_scores = np.empty((len(ease_scores), len(rare)), dtype=np.float32)
-        left_out = LeftOut(
+        left_out = LeftOutPredictor(
             self._kept,
             fit.taste,
             self._popularity,
@@ -245,3 +238,12 @@ class Tuner:
         return WarmGuard(
             ease_scores, rare, metadata_scores, clicks[rare], new_item_scores(clicks)[rare], targets
         )
+
+
+def added_columns(inverse: RidgeInverse, user_items: UserItems, given: UserItems) -> ItemWeights:
+    """EASE's columns (n, m) of new items with the clicks ``given`` (n_users, m), each added alone.
+
+    inverse: P of the clicks X = ``user_items`` (n_users, n). Regressing a new column x on them is P·Xᵀx.
+    """
+    together = np.asarray((user_items.T @ binary(given)).toarray(), dtype=np.float32)
+    return inverse.times(together.T).T

@@ -1,0 +1,75 @@
+"""Weight columns from predictions: the formula by hand, and clicked items as though never clicked."""
+
+import numpy as np
+import pytest
+
+from isotherm.features.kernels import MetadataKernel
+from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
+from isotherm.models.kernel_ridge.ridge import RidgeFitter
+from tests.features.test_kernels import table
+from tests.reference import kernel_ridge as reference
+
+SCALES = Scales(
+    inverse_temperature=2.0,
+    popularity_weight=3.0,
+    smoothing=0.25,
+    ridge=0.7,
+    slope=0.5,
+    intercept=1.0,
+    variance_exponent=2.0,
+    cold_scale=4.0,
+)
+
+
+def test_columns_by_hand():
+    taste, smoothed = np.float32([[1], [0]]), np.float32([[0], [2]])
+    predictions = Predictions(taste, smoothed, np.float32([0.5]), np.float32([0.5]))
+    raw = [[2 * 10 * 0.75 * 1 + 3 * 0.5], [2 * 10 * 0.25 * 2 + 3 * 0.5]]
+    np.testing.assert_allclose(predictions.raw_columns(SCALES, 10.0), raw)
+    np.testing.assert_allclose(SCALES.cold_factor(np.float32([0.5, 1])), [1, 4])
+    np.testing.assert_allclose(predictions.columns(SCALES, 10.0), 0.5 * np.array(raw) + 1)
+    np.testing.assert_array_equal(taste, [[1], [0]])
+
+
+def test_sums_over_a_history_are_the_history_times_the_columns():
+    rng = np.random.default_rng(0)
+    taste, smoothed = rng.random((2, 5, 3)).astype(np.float32)
+    history, popularity = np.float32([[1, 1, 0, 1, 0]]), rng.random(3).astype(np.float32)
+    columns = SCALES.raw(taste, smoothed, popularity, 4.0)
+    sums = SCALES.raw(history @ taste, history @ smoothed, popularity, 4.0, np.float32([[3]]))
+    np.testing.assert_allclose(sums, history @ columns, rtol=1e-5)
+
+
+def test_left_out_columns_are_those_of_models_that_never_saw_the_item():
+    items = table(np.random.default_rng(7), 25)
+    kernel = MetadataKernel().fit(items)
+    encoded, rng = kernel.encode(items), np.random.default_rng(8)
+    weights = rng.random((2, len(kernel.terms) + 1)) + 0.1
+    ridges = RidgeFitter(kernel, weights[0], weights[1], exact_items=25, landmarks=1, seed=0)
+    every_second = np.arange(0, 25, 2)  # the training items
+    log_clicks, ease_weights = rng.random(25).astype(np.float32), rng.random((25, 25)).astype(np.float32)
+    left_out = LeftOutPredictor(
+        encoded,
+        ridges.taste(encoded, every_second, SCALES.ridge),
+        ridges.popularity(encoded, every_second),
+        log_clicks,
+        ease_weights,
+        10.0,
+    )
+    asked = np.array([3, 4, 20])
+    ((band, columns),) = left_out.columns(SCALES, asked)
+    assert band.tolist() == [0, 1, 2]
+    terms = kernel.index(encoded).by_term(encoded).astype(np.float64)
+    taste, popularity = (np.tensordot(w[:-1], terms, 1) + w[-1] for w in weights)
+    for query, j in enumerate(asked):
+        others = every_second[every_second != j]
+        among = np.ix_(others, others)
+        expected = reference.cold_column(
+            SCALES,
+            ease_weights,
+            (taste[among], taste[others, j], taste[j, j], others),
+            (popularity[among], popularity[others, j], log_clicks[others]),
+            10.0,
+        )
+        expected[j] = 0
+        assert columns[:, query] == pytest.approx(expected, abs=2e-3 * np.abs(expected).max())

@@ -1,0 +1,109 @@
+"""Tuning on pseudo-cold items: nothing where none can be drawn, a literal regression, columns added alone."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm import EASE
+from isotherm.features.kernels import MetadataKernel
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
+from isotherm.models.kernel_ridge.columns import Scales
+from isotherm.models.kernel_ridge.ridge import RidgeFitter
+from isotherm.models.kernel_ridge.training_data import TrainingData
+from isotherm.models.kernel_ridge.tuning import (
+    POPULARITY_SHARES,
+    RIDGES,
+    SMOOTHINGS,
+    FullFit,
+    Tuner,
+    added_columns,
+    tune,
+)
+from isotherm.models.kernel_ridge.warm_up import WarmUp
+from tests.conftest import random_clicks
+from tests.features.test_kernels import table
+
+
+def full_fit(user_items):
+    """Everything a tuner needs of a click matrix; ranks of clicks by row."""
+    user_items = csr_array(user_items.astype(np.float32))
+    n_items = user_items.shape[1]
+    kernel = MetadataKernel()
+    items = table(np.random.default_rng(0), n_items)
+    encoded = kernel.fit(items).encode(items)
+    weights = np.full(len(kernel.terms) + 1, 0.5)
+    ranks = user_items.copy()
+    ranks.data = np.cumsum(user_items.toarray(), axis=0)[user_items.toarray() > 0].astype(np.float32)
+    ease = EASE(l2=5.0)
+    return FullFit(
+        user_items,
+        ranks,
+        encoded,
+        ease,
+        ease.solve(user_items).weights,
+        TrainingData.of(user_items),
+        RidgeFitter(kernel, weights, weights, exact_items=100, landmarks=1, seed=0),
+    )
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Users who click what is of the genre they like."""
+    genres = table(np.random.default_rng(0), 30).to_frame()["genres"].to_list()
+    likes = [[genre in (each or []) for each in genres] for genre in "abcd"] * 20
+    return full_fit(np.random.default_rng(3).random((80, 30)) < np.where(likes, 0.5, 0.05))
+
+
+def test_learned_scales_stay_where_nothing_can_be_hidden():
+    steps, learned = [], Scales(popularity_weight=0.4)
+    tuned = tune(full_fit(np.eye(6)), learned, 2, 0, steps.append)
+    assert (tuned.scales, tuned.warm_up, steps) == (learned, WarmUp(), [])
+
+
+def test_what_is_tuned_is_of_the_grids_and_seeded(full):
+    steps, learned = [], Scales(inverse_temperature=2.0, popularity_weight=0.4)
+    tuned = tune(full, learned, 2, 5, steps.append)
+    assert steps == [1, 1]
+    assert (tuned.scales.ridge in RIDGES, tuned.scales.smoothing in SMOOTHINGS) == (True, True)
+    assert tuned.scales.popularity_weight in [0.4 * share for share in POPULARITY_SHARES]
+    assert tuned.scales.inverse_temperature == 2.0
+    assert min(tuned.scales.slope, tuned.scales.cold_scale) > 0
+    assert tune(full, learned, 2, 5, steps.append) == tuned
+
+
+def test_mixtures_are_ranked_among_the_hidden_items(full):
+    tuner = Tuner(full, PseudoColdSplit.draw(full.user_items, 0))
+    ndcgs = tuner.ndcg_by_mixture(Scales(popularity_weight=0.0), tuner.fit(1.0))
+    assert ndcgs.shape == (len(SMOOTHINGS), len(POPULARITY_SHARES))
+    assert (ndcgs > 0).all()
+    np.testing.assert_array_equal(ndcgs, ndcgs[:, :1].repeat(len(POPULARITY_SHARES), axis=1))
+
+
+def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
+    split = PseudoColdSplit.draw(full.user_items, 0)
+    tuner = Tuner(full, split)
+    fit = tuner.fit(1.0)
+    calibrated = tuner.calibrate(Scales(), fit)
+    raw = split.histories @ fit.hidden.raw_columns(Scales(), TrainingData.of(split.kept_clicks).mean_length)
+    raw /= np.diff(split.histories.indptr)[:, None]
+    whole_histories = full.user_items[split.test_users]
+    ease = whole_histories @ full.ease_weights[:, split.hidden_items]
+    ease /= np.diff(whole_histories.indptr)[:, None]
+    slope, intercept = np.polyfit(raw.ravel(), ease.ravel(), 1)
+    assert slope > 0
+    assert calibrated.full.slope == pytest.approx(slope, rel=1e-3)
+    assert calibrated.full.intercept == pytest.approx(intercept, rel=1e-3)
+    assert (calibrated.full.slope, calibrated.full.variance_exponent) == (
+        calibrated.kept.slope,
+        calibrated.kept.variance_exponent,
+    )
+
+
+def test_added_columns_are_eases_of_one_item_more():
+    x = random_clicks(np.random.default_rng(1), 30, 9, 0.4)
+    known, new = csr_array(x[:, :7].astype(np.float32)), csr_array(x[:, 7:].astype(np.float32))
+    columns = added_columns(EASE(l2=3.0).solve(known), known, new)
+    for i in range(2):
+        both = x[:, [*range(7), 7 + i]]
+        inverse = np.linalg.inv(both.T @ both + 3.0 * np.eye(8))
+        np.testing.assert_allclose(columns[:, i], -inverse[:7, 7] / inverse[7, 7], atol=1e-5)
