@@ -11,6 +11,8 @@ def cosines(vectors: Float32 | csr_array, vector: Float32) -> Float32:
 
     Returns (n,) float32 in [-1, 1], 0 where one of the two is zero.
 
+    >>> import numpy as np
+    >>> from isotherm.linalg.cosine import cosines
     >>> cosines(np.array([[3, 4], [0, 0]], dtype=np.float32), np.array([1, 0], dtype=np.float32))
     array([0.6, 0. ], dtype=float32)
     """

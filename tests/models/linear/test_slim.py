@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from isotherm import SLIM, Interactions
 from isotherm.errors import ParameterError
-from isotherm.models.linear.slim import _Columns
+from isotherm.models.linear.slim import _ColumnSystems
 from tests.conftest import random_clicks
 from tests.reference.marec import eq10_weights
 
@@ -46,12 +46,9 @@ def test_condition_number_behind_the_shared_inverse_is_at_most_one_over_the_weig
     x = csr_array(random_clicks(np.random.default_rng(1), 300, 25, 0.3).astype(np.float32))
     for nonclick_weight in (0.05, 0.3):
         slim = SLIM(l2=1.0, nonclick_weight=nonclick_weight, self_penalty=20.0)
-        columns = _Columns(
-            slim, x, x.tocsc(), slim.ridge_inverse(x), None, np.arange(25), slim._lengths(x.tocsc())
-        )
+        systems = _ColumnSystems.of(slim, x, slim.ridge_inverse(x), None)
         for item in range(25):
-            which = np.full(25, item)
-            matrix = columns.times(np.eye(25, dtype=np.float32), which).T
+            matrix = systems.times(np.eye(25, dtype=np.float32), np.full(25, item)).T
             values = np.linalg.eigvals(matrix).real
             assert values.min() > 1 - 1e-3
             assert values.max() < 1 / nonclick_weight + 1e-2

@@ -24,20 +24,34 @@ from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.state import Inner
-from isotherm.types import Array, Float32
+from isotherm.types import Array, Float32, UserItems
 
 _log = logging.getLogger(__name__)
-_BAND = 1024
+_BAND = 1024  # item rows of FᵀF at a time
 _USERS = 1 << 17  # a pass over this many users at a time touches each Gram row once
 
 
 class EASE(ItemItem):
     """Linear item-item autoencoder without self-weights.
 
-    l2: λ, added to the diagonal of the Gram matrix.  collective: λ₀, the weight of the items' features beside
-    the clicks; above 0 it needs an item table, and all its items are part of the solve.  dtype: float32, or
-    float64 at twice the memory and time for a tiny λ; a float32 factorization that fails is done again in
-    float64, and the log says so. Memory: one items × items matrix, worked on in place. Time: items³ flops.
+    Memory: one items × items matrix, worked on in place. Time: items³ flops.
+
+    >>> from isotherm import EASE, Interactions
+    >>> from scipy.sparse import csr_array
+    >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+    >>> EASE(l2=1.0).fit(clicks).weights_.warm.round(2)
+    array([[0.  , 0.43, 0.12],
+           [0.6 , 0.  , 0.25],
+           [0.2 , 0.29, 0.  ]], dtype=float32)
+
+    Parameters:
+        l2 (> 0; default 500): λ, the ridge penalty of every weight (Steck 2019, eq. 8).
+        collective (>= 0; default 0): λ₀, the weight of the items' features beside the clicks (MARec, eq. 8);
+            above 0 it needs an item table, and all its items are part of the solve.
+        dtype (float32 or float64; default float32): of the solve; float64 takes twice the memory and time,
+            and is for a tiny λ. A float32 factorization that fails is done again in float64, and the log
+            says so.
     """
 
     name: ClassVar[str] = "ease"
@@ -59,46 +73,46 @@ class EASE(ItemItem):
         if self.collective:
             if items is None:
                 raise ParameterError("ease: collective above 0 needs an item table: fit(clicks, items)")
-            used, product = np.arange(clicks.n_items), self.gram(clicks.matrix, self.dtype)
-            self.add_features(product, all_features(items))
-            inverse = self.solve(clicks.matrix, product)
+            columns, gram_matrix = np.arange(clicks.n_items), self.gram(clicks.matrix, self.dtype)
+            self.add_features(gram_matrix, all_features(items))
+            inverse = self.solve(clicks.matrix, gram_matrix)
         else:
-            used = np.flatnonzero(clicks.item_clicks())
-            inverse = self.solve(select_columns(clicks.matrix, used))
-        self.weights_ = DenseWeights.among(clicks.n_items, used, inverse.weights)
+            columns = np.flatnonzero(clicks.item_clicks())
+            inverse = self.solve(select_columns(clicks.matrix, columns))
+        self.weights_ = DenseWeights.among(clicks.n_items, columns, inverse.weights)
 
-    def add_features(self, product: Array, features: csr_array) -> None:
-        """product += λ₀FᵀF in place.  features: Fᵀ, (n_items, n_features)."""
-        index = SparseProducts(features)
-        for first in range(0, len(product), _BAND):
-            rows = slice(first, first + _BAND)
-            product[rows] += product.dtype.type(self.collective) * index.to(features[rows])
-
-    def solve(self, user_items: csr_array, product: Float32 | None = None) -> RidgeInverse:
-        """P for a click matrix (n_users, n_items), whose ``weights`` are B.
-
-        product: its Gram matrix where the caller has it, with λ₀FᵀF where there is one; overwritten by B.
-        Raises ParameterError where λ is too small even for float64.
-        """
-        if product is None or (self.dtype == "float64" and not self.collective):
-            product = self.gram(user_items, self.dtype)
-        try:
-            inverse = self._inverse(product)
-        except NotPositiveDefiniteError as cause:
-            if product.dtype == np.float64 or self.collective:
-                raise ParameterError(
-                    f"ease: l2={self.l2:g} is too small to factorize in {product.dtype}; raise it"
-                ) from cause
-            _log.warning("ease: float32 is too coarse for l2=%g (%s); solving in float64", self.l2, cause)
-            del product
-            inverse = self._inverse(self.gram(user_items, "float64"))
-        return RidgeInverse.of(inverse, self.l2)
-
-    def gram(self, user_items: csr_array, dtype: str = "float32") -> Array:
-        """XᵀX."""
+    def gram(self, user_items: UserItems, dtype: str = "float32") -> Array:
+        """XᵀX, (n_items, n_items)."""
         return gram(row_blocks(user_items, _USERS), user_items.shape[1], np.dtype(dtype))
 
-    def _inverse(self, product: Array) -> Array:
-        product.flat[:: len(product) + 1] += self.l2
-        invert_in_place(product)
-        return product
+    def add_features(self, gram_matrix: Array, features: csr_array) -> None:
+        """gram_matrix += λ₀FᵀF in place.  features: Fᵀ, (n_items, n_features)."""
+        index = SparseProducts(features)
+        for first in range(0, len(gram_matrix), _BAND):
+            rows = slice(first, first + _BAND)
+            gram_matrix[rows] += gram_matrix.dtype.type(self.collective) * index.to(features[rows])
+
+    def solve(self, user_items: UserItems, gram_matrix: Float32 | None = None) -> RidgeInverse:
+        """P for a click matrix (n_users, n_items), whose ``weights`` are B.
+
+        gram_matrix: XᵀX where the caller has it, with λ₀FᵀF where there is one; overwritten by B.
+        Raises ParameterError where λ is too small even for float64.
+        """
+        if gram_matrix is None or (self.dtype == "float64" and not self.collective):
+            gram_matrix = self.gram(user_items, self.dtype)
+        try:
+            return self._ridge_inverse(gram_matrix)
+        except NotPositiveDefiniteError as cause:
+            if gram_matrix.dtype == np.float64 or self.collective:
+                raise ParameterError(
+                    f"ease: l2={self.l2:g} is too small to factorize in {gram_matrix.dtype}; raise it"
+                ) from cause
+            _log.warning("ease: float32 is too coarse for l2=%g (%s); solving in float64", self.l2, cause)
+        del gram_matrix
+        return self._ridge_inverse(self.gram(user_items, "float64"))
+
+    def _ridge_inverse(self, gram_matrix: Array) -> RidgeInverse:
+        """(gram_matrix + λI)⁻¹, in place."""
+        gram_matrix.flat[:: len(gram_matrix) + 1] += self.l2
+        invert_in_place(gram_matrix)
+        return RidgeInverse.of(gram_matrix, self.l2)

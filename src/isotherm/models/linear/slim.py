@@ -4,8 +4,8 @@ Column i is solved with weight 1 on the users who clicked i and w on the others:
 
     (XᵀW_iX·T + λI + γe_ie_iᵀ) θ_i = XᵀW_iX·t_i,   T = I (plain), or I + αGD with metadata (MARec)
 
-Where clicks weigh much, θ_i is nearly e_i, and all that ranks other items is in the rest. So the rest is what
-is solved for: with A_i = XᵀW_iX·T + λI and u = A_i⁻¹e_i
+Where clicks weigh much, θ_i is nearly e_i, and what ranks other items is the small difference. So the
+difference is solved for: with A_i = XᵀW_iX·T + λI and u = A_i⁻¹e_i
 
     θ_i = e_i − (λ + γ)·u / (1 + γu_i)
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array
 
 from isotherm.checks import above, at_least, between
 from isotherm.data import Interactions, Items
@@ -39,27 +39,41 @@ from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.progress import stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
-from isotherm.types import Array, Float32, Float64, Int64, ItemIndex
+from isotherm.types import Array, Float32, ItemIndex, ItemWeights, UserItems
 
 _BLOCK_BYTES = 256 * 2**20  # of Krylov vectors
-_MOST_STEPS = 60
+_KRYLOV_VECTORS = 16  # of a column, for which a block has memory
+_MAX_COLUMNS = 512  # of a block
+_MAX_STEPS = 60
 
 
 @dataclass(frozen=True)
 class AlignedColumns:
-    """αGD where D is not zero: the columns S, (s,), and their αD_S·G_S, (s, n_items)."""
+    """αGD where D is not zero: the columns S, (s,), and the rows αD_S·G_S, (s, n_items)."""
 
     columns: ItemIndex
     similarities: Float32
 
 
 class SLIM(ItemItem):
-    """Weighted SLIM: a ridge regression a column, clicks weighing more than their absence.
+    """Weighted SLIM: a ridge regression per column, in which clicks weigh more than their absence.
 
-    l2: λ₁.  nonclick_weight: w₁ in (0, 1], the weight of users who did not click the column's item.
-    self_penalty: γ₁, added to λ₁ on an item's own weight.  tolerance: of each column's residual, relative,
-    items measured in units of their click vectors' lengths.
     Memory: two items × items matrices in float32.
+
+    >>> from isotherm import Interactions, SLIM
+    >>> from scipy.sparse import csr_array
+    >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+    >>> SLIM(l2=1.0).fit(clicks).recommend(["cat"], k=2)["item_id"].to_list()
+    ['cup', 'pot']
+
+    Parameters:
+        l2 (> 0; default 500): λ₁, the ridge penalty of every weight (MARec, eq. 10).
+        nonclick_weight (in (0, 1]; default 0.5): w₁, the weight of the users who did not click the column's
+            item; the others weigh 1 (eq. 10).
+        self_penalty (>= 0; default 800): γ₁, added to λ₁ for an item's weight on itself (eq. 10).
+        tolerance (in (0, 1); default 1e-4): of each column's residual, relative, with items in units of
+            their click vectors' lengths.
     """
 
     name: ClassVar[str] = "slim"
@@ -91,103 +105,103 @@ class SLIM(ItemItem):
         weights = self.solve_columns(user_items, self.ridge_inverse(user_items))
         self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
 
-    def ridge_inverse(self, user_items: csr_array, product: Float32 | None = None) -> RidgeInverse:
+    def ridge_inverse(self, user_items: UserItems, gram: Float32 | None = None) -> RidgeInverse:
         """w·P = (C + λ/w·I)⁻¹, which all columns share: EASE's for λ/w.
 
-        product: the Gram matrix where the caller has it; it is overwritten.
+        gram: C where the caller has it; it is overwritten.
         """
-        return EASE(l2=self.l2 / self.nonclick_weight).solve(user_items, product)
+        return EASE(l2=self.l2 / self.nonclick_weight).solve(user_items, gram)
 
     def solve_columns(
-        self, user_items: csr_array, inverse: RidgeInverse, aligned: AlignedColumns | None = None
-    ) -> Float32:
-        """Θ (n_items, n_items): a row what a clicked item gives, a column what an item receives.
+        self, user_items: UserItems, inverse: RidgeInverse, aligned: AlignedColumns | None = None
+    ) -> ItemWeights:
+        """Θ (n_items, n_items) for a click matrix (n_users, n_items) in which every item is clicked.
 
-        inverse: of ``ridge_inverse``, of the matrix with its aligned columns where there are some.
+        inverse: of ``ridge_inverse``, updated for the aligned columns where there are some.
         """
-        n = user_items.shape[1]
-        weights = np.empty((n, n), dtype=np.float32)
-        by_item = csc_array(user_items)
-        lengths = self._lengths(by_item)
-        # alike popular items meet the tolerance after alike many steps
-        order = np.argsort(np.diff(by_item.indptr), kind="stable")
-        block = int(np.clip(_BLOCK_BYTES // (4 * 16 * n), 1, 512))
-        with stage("solve the columns of slim", n) as advance:
-            for first in range(0, n, block):
-                items = order[first : first + block]
-                system = _Columns(self, user_items, by_item, inverse, aligned, items, lengths)
-                which = np.arange(len(items))
-                right = np.zeros((len(items), n), dtype=np.float32)
-                right[which, items] = 1
-                found = gmres(system.times, right, self.tolerance, _MOST_STEPS)
-                solved = system.behind(found)
-                solved /= lengths[items, None].astype(np.float32)
-                weights[:, items] = self._weighed(solved, items).T
+        n_items = user_items.shape[1]
+        systems = _ColumnSystems.of(self, user_items, inverse, aligned)
+        weights = np.empty((n_items, n_items), dtype=np.float32)
+        # columns of similar popularity meet the tolerance after a similar number of steps
+        order = np.argsort(np.diff(systems.item_users.indptr), kind="stable")
+        size = int(np.clip(_BLOCK_BYTES // (4 * _KRYLOV_VECTORS * n_items), 1, _MAX_COLUMNS))
+        with stage("solve the columns of slim", n_items) as advance:
+            for first in range(0, n_items, size):
+                items = order[first : first + size]
+                weights[:, items] = self._weights_from(systems.solve(items, self.tolerance), items).T
                 advance(len(items))
         return weights
 
-    def _weighed(self, solved: Float32, items: Int64) -> Float32:
-        """θ_i = e_i − (λ + γ)·u/(1 + γu_i) of each row u = A⁻¹e_i, in place."""
-        each = np.arange(len(items))
-        own = solved[each, items].astype(np.float64)
-        damped = 1 / (1 + self.self_penalty * own)
-        solved *= (-(self.l2 + self.self_penalty) * damped).astype(np.float32)[:, None]
-        solved[each, items] = (1 - self.l2 * own) * damped
+    def _weights_from(self, solved: Float32, items: ItemIndex) -> Float32:
+        """θ_i = e_i − (λ + γ)·u/(1 + γu_i) of each row u = A_i⁻¹e_i, in place."""
+        diagonal = np.arange(len(items)), items
+        itself = solved[diagonal].astype(np.float64)
+        damping = 1 / (1 + self.self_penalty * itself)
+        solved *= (-(self.l2 + self.self_penalty) * damping).astype(np.float32)[:, None]
+        solved[diagonal] = (1 - self.l2 * itself) * damping
         return solved
 
-    def _lengths(self, by_item: csc_array) -> Float64:
-        """√(C_ii + λ) of each item, (n_items,)."""
-        squares = np.square(by_item.data, dtype=np.float64)
-        sums = np.bincount(groups_of(by_item.indptr), squares, minlength=by_item.shape[1])
-        return np.asarray(np.sqrt(sums + self.l2))
 
+@dataclass(frozen=True)
+class _ColumnSystems:
+    """The systems A_i·u = e_i of all columns i, behind P and in units; a vector of a system is a row.
 
-class _Columns:
-    """The systems of some items' columns; a vector of a system is a row here.
-
-    lengths: (n_items,) units: what is solved is D⁻¹AD⁻¹ with D = diag(lengths).
+    item_users: (n_users, n_items) CSC, the users of each item.  units: (n_items,) float32 √(C_ii + λ); what
+    is solved is D⁻¹AD⁻¹ with D = diag(units).  nonclick_weight: w.
     """
 
-    def __init__(
-        self,
-        slim: SLIM,
-        user_items: csr_array,
-        by_item: csc_array,
-        inverse: RidgeInverse,
-        aligned: AlignedColumns | None,
-        items: Int64,
-        lengths: Float64,
-    ) -> None:
-        self._lengths = lengths.astype(np.float32)
-        self.weight = np.float32(slim.nonclick_weight)
-        self.user_items, self.by_item = user_items, by_item
-        self.inverse, self.aligned, self.items = inverse, aligned, items
+    user_items: UserItems
+    item_users: csc_array
+    inverse: RidgeInverse
+    aligned: AlignedColumns | None
+    units: Float32
+    nonclick_weight: np.float32
 
-    def behind(self, rows: Float32) -> Float32:
-        """P·Dy: (m, n) rows of y to rows of z."""
-        return self.inverse.times(rows * (self._lengths / self.weight))
+    @classmethod
+    def of(
+        cls, slim: SLIM, user_items: UserItems, inverse: RidgeInverse, aligned: AlignedColumns | None
+    ) -> "_ColumnSystems":
+        """From the arguments of ``solve_columns``."""
+        item_users = csc_array(user_items)
+        squares = np.square(item_users.data, dtype=np.float64)
+        diagonal = np.bincount(groups_of(item_users.indptr), squares, minlength=item_users.shape[1])
+        units = np.sqrt(diagonal + slim.l2).astype(np.float32)
+        weight = np.float32(slim.nonclick_weight)
+        return cls(user_items, item_users, inverse, aligned, units, weight)
 
-    def times(self, rows: Float32, which: Int64) -> Float32:
-        """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of the systems ``which``."""
-        solved, out = self.behind(rows), np.zeros_like(rows)
+    def solve(self, items: ItemIndex, tolerance: float) -> Float32:
+        """A_i⁻¹e_i of each of ``items``, a row each, (len(items), n_items)."""
+        right = np.zeros((len(items), len(self.units)), dtype=np.float32)
+        right[np.arange(len(items)), items] = 1
+
+        def times(rows: Float32, systems: ItemIndex) -> Float32:
+            return self.times(rows, items[systems])
+
+        solved = self.preconditioned(gmres(times, right, tolerance, _MAX_STEPS))
+        solved /= self.units[items, None]
+        return solved
+
+    def preconditioned(self, rows: Float32) -> Float32:
+        """P·Dy of each row y of (m, n_items)."""
+        return self.inverse.times(rows * (self.units / self.nonclick_weight))
+
+    def times(self, rows: Float32, items: ItemIndex) -> Float32:
+        """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of each row y of (m, n_items), in the system of its item, (m,)."""
+        solved, out = self.preconditioned(rows), np.zeros_like(rows)
         if self.aligned is not None:
             solved += solved[:, self.aligned.columns] @ self.aligned.similarities
-        self._add_clickers(solved, self.items[which], out)
-        out /= self._lengths
+        clicks, users = self.user_items, self.item_users
+        run_bands(
+            _add_users_of_item, len(items), items, users.indptr, users.indices,
+            clicks.indptr, clicks.indices, clicks.data, 1 - self.nonclick_weight, solved, out,
+        )  # fmt: skip
+        out /= self.units
         out += rows
         return out
 
-    def _add_clickers(self, rows: Float32, items: Int64, out: Float32) -> None:
-        """out += (1 − w)·X_UᵀX_U·v, U the users of each row's item."""
-        x = self.user_items
-        run_bands(
-            _clickers, len(items), items, self.by_item.indptr, self.by_item.indices, x.indptr, x.indices,
-            x.data, 1 - self.weight, rows, out,
-        )  # fmt: skip
-
 
 @kernel
-def _clickers(
+def _add_users_of_item(
     first: int,
     last: int,
     items: Array,
@@ -200,6 +214,7 @@ def _clickers(
     rows: Array,
     out: Array,
 ) -> None:
+    """out += weight·X_UᵀX_U·v for each row v, U the users of its item."""
     for r in range(first, last):
         row, total = rows[r], out[r]
         for c in range(item_starts[items[r]], item_starts[items[r] + 1]):
