@@ -15,7 +15,7 @@ FLOORS = [
     {"errors", "progress", "streams", "types", "version"},
     {"checks", "files", "launcher", "memory", "parameters", "threads", "untrusted"},
     {"folders", "kernels", "state"},
-    {"linalg", "torch_state"},
+    {"linalg"},
     {"data"},
     {"features", "ranking"},
     {"models"},

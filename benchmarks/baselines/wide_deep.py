@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from baselines.towers import ContentBaseline, Tower
 from isotherm.state import Field, Inner
-from isotherm.torch_state import StatefulModule
+from isotherm.state.torch_modules import StatefulModule
 
 _USERS = 16  # whose pairs with all items are scored at one time
 

@@ -9,7 +9,7 @@ from isotherm.models.registry import REGISTRY, model_class
 pytest.importorskip("torch")
 
 NETWORK = {"hidden": 8, "latent": 4, "training": Training(epochs=1)}
-SETTINGS = {name: NETWORK for name in ("multvae", "multdae", "recvae")} | {
+SETTINGS = dict.fromkeys(("multvae", "multdae", "recvae"), NETWORK) | {
     "ials": {"factors": 4},
     "kernel-ridge": {"steps": 3, "draws": 1},
 }

@@ -30,7 +30,7 @@ if find_spec("torch") is None:
 import torch
 from torch import Tensor, nn
 
-from isotherm.torch_state import StatefulModule, without_weights
+from isotherm.state.torch_modules import StatefulModule, without_weights
 
 _BAND = 1024
 

@@ -35,7 +35,7 @@ from isotherm.models.vae.training.trainer import Trainer
 from isotherm.models.vae.training.validation import Validation, held_out
 from isotherm.parameters import part_of
 from isotherm.state import Dense, Field, Inner, Plain
-from isotherm.torch_state import without_weights
+from isotherm.state.torch_modules import without_weights
 from isotherm.types import Bools, Float32, Scores, UserItems
 from isotherm.untrusted import Number, Whole
 

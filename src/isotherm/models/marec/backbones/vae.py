@@ -46,8 +46,8 @@ from isotherm.models.vae.objective.terms import SoftTargetTerm
 from isotherm.models.vae.training.validation import held_out
 from isotherm.progress import stage
 from isotherm.state import Dense, Field, Inner, Plain, Sparse, Stateful
+from isotherm.state.torch_modules import without_weights
 from isotherm.streams import stream
-from isotherm.torch_state import without_weights
 from isotherm.types import Array, Float32, ItemIndex, Scores, UserItems
 from isotherm.untrusted import DamagedError, Number
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.item_table import ItemTable, embedding_bag
+from isotherm.state.torch_modules import StatefulModule
 from isotherm.streams import stream_seed
-from isotherm.torch_state import StatefulModule
 
 _RECVAE_LAYERS = 5
 _NORM_EPSILON = 0.1  # RecVAE's own
