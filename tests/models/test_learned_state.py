@@ -13,8 +13,6 @@ SETTINGS = dict.fromkeys(("multvae", "multdae", "recvae"), NETWORK) | {
     "ials": {"factors": 4},
     "kernel-ridge": {"steps": 3, "draws": 1},
 }
-#: not annotated yet; who does it takes the name off
-PENDING = {"marec": {"_index"}, "kernel-ridge": {"_popularity", "_terms_index"}}
 #: of every model, kept beside its declaration
 IDS = {"users_", "items_", "clicks_"}
 
@@ -35,7 +33,7 @@ def annotated(model):
 
 def test_all_that_fit_sets_is_annotated(fitted):
     model, learned = fitted
-    assert learned - annotated(model) == PENDING.get(model.name, set())
+    assert learned - annotated(model) == set()
 
 
 def test_what_fit_learns_ends_in_an_underscore_and_is_declared(fitted):

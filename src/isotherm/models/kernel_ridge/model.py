@@ -27,7 +27,7 @@ from isotherm.data.items import Kind
 from isotherm.data.splits import column_positions
 from isotherm.errors import ParameterError
 from isotherm.features.encoding import Encoding
-from isotherm.features.kernels import MetadataKernel
+from isotherm.features.kernels import KernelIndex, MetadataKernel, WeightedKernel
 from isotherm.features.metadata import EncodedItems
 from isotherm.linalg.csr import select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
@@ -136,6 +136,8 @@ class KernelRidge(ItemItem, AddsItems):
     taste_: Ridge
     popularity_coefficients_: Float32  #: (n_landmarks,) α with g_j = α·k'_j
     cold_: ColdItems  #: the items without clicks; certainty: their explained variance
+    _landmark_index: KernelIndex  #: follows from the landmarks
+    _popularity_kernel: WeightedKernel  #: with the landmarks, by ν
 
     learned = (
         Inner("kernel_", lambda model, _: MetadataKernel()),
