@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack, sparray, vstack
 
 from isotherm.linalg.products import fill_products
 from isotherm.models.base import Recommender
@@ -48,6 +48,12 @@ class SparseWeights(Weights):
     def empty(cls, model: Any, sizes: Mapping[str, int]) -> "SparseWeights":
         """To be filled with what a saved model holds."""
         return cls(csr_array((sizes["n_items"], sizes["n_items"]), dtype=np.float32))
+
+    def appended(self, columns: sparray) -> "SparseWeights":
+        """The same with new items, from the known ones to them (n_items, n_new); they give nothing."""
+        wide = hstack([self.matrix, columns], format="csr")
+        nothing = csr_array((columns.shape[1], wide.shape[1]), dtype=np.float32)
+        return SparseWeights(csr_array(vstack([wide, nothing], format="csr")))
 
     def scores(self, user_items: UserItems) -> Scores:
         """user_items · weights, (n_users, n_items) float32."""

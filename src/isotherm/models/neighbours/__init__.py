@@ -2,5 +2,5 @@
 
 item_knn        shrunk cosine between the click vectors of items
 content_knn     cosine between the metadata vectors of items
-top_neighbours  keeps the nearest of a band of similarities
+top_neighbours  keeps the k nearest of each item, a band of items at a time
 """

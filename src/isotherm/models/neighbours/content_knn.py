@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array
 
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
@@ -13,13 +13,13 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
-from isotherm.models.neighbours.top_neighbours import nearest, stacked
+from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
 from isotherm.models.scorer import AddsItems
 from isotherm.parameters import part_of
 from isotherm.state import Inner, Plain
 from isotherm.types import Array
 
-_BAND = 512
+_BAND = 512  # items whose similarities are dense at one time
 
 
 class ContentKNN(ItemItem, AddsItems):
@@ -67,10 +67,11 @@ class ContentKNN(ItemItem, AddsItems):
             self._nearest(index, self.encoded_.take(rows), rows)
             for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND))
         ]
-        self.weights_ = SparseWeights(stacked(bands))
+        self.weights_ = neighbour_weights(bands)
 
     def _nearest(self, index: MetadataIndex, queries: EncodedItems, own_rows: Array | None) -> csr_array:
-        return nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
+        """The neighbours of each query item, a row each; own_rows: their rows in the catalogue, if there."""
+        return k_nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -80,9 +81,6 @@ class ContentKNN(ItemItem, AddsItems):
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get neighbours among the known ones; the known ones keep theirs."""
         queries = self.similarity_.encode(items)
-        columns = self._nearest(self.similarity_.index(self.encoded_), queries, None).T
-        old, new = self.weights_.matrix.shape[0], len(items)
-        wide = hstack([self.weights_.matrix, columns], format="csr")
-        nothing = csr_array((new, old + new), dtype=np.float32)
-        self.weights_ = SparseWeights(csr_array(vstack([wide, nothing], format="csr")))
+        neighbours = self._nearest(self.similarity_.index(self.encoded_), queries, None)
+        self.weights_ = self.weights_.appended(neighbours.T)
         self.encoded_ = EncodedItems.stacked([self.encoded_, queries])

@@ -3,22 +3,32 @@
 from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosine
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
-from isotherm.models.neighbours.top_neighbours import nearest, stacked
+from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
 from isotherm.state import Inner
 
-_BAND = 1024
+_BAND = 1024  # items whose similarities are dense at one time
 
 
 class ItemKNN(ItemItem):
-    """Scores an item by its similarity to the clicked ones.
+    """Scores an item by the similarities of its nearest neighbours among the clicked items.
 
-    neighbours: how many clicked items may speak for an item.  shrinkage: added to the product of norms.
+    >>> from isotherm import Interactions, ItemKNN
+    >>> from scipy.sparse import csr_array
+    >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+    >>> ItemKNN(shrinkage=0.0).fit(clicks).similar_items("tea")["item_id"].to_list()
+    ['cup', 'pot']
+
+    Parameters:
+        neighbours (>= 1; default 100): the most similar items that an item keeps; the others count as 0.
+        shrinkage (>= 0; default 20.0): added to the product of norms that a cosine is divided by.
     """
 
     name: ClassVar[str] = "item-knn"
@@ -32,12 +42,12 @@ class ItemKNN(ItemItem):
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
-        vectors = clicks.matrix.T.tocsr()
-        index = SparseCosine(vectors, self.shrinkage)
+        item_users = csr_array(clicks.matrix.T.tocsr())
+        index = SparseCosine(item_users, self.shrinkage)
         bands = []
         for first in range(0, clicks.n_items, _BAND):
-            band = index.to(vectors[first : first + _BAND])
-            own = np.arange(len(band))
-            band[own, first + own] = 0
-            bands.append(nearest(band, self.neighbours))
-        self.weights_ = SparseWeights(stacked(bands))
+            similarities = index.to(item_users[first : first + _BAND])
+            rows = np.arange(len(similarities))
+            similarities[rows, first + rows] = 0
+            bands.append(k_nearest(similarities, self.neighbours))
+        self.weights_ = neighbour_weights(bands)
