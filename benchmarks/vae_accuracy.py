@@ -23,7 +23,8 @@ from isotherm import (
     RecVAE,
     progress,
 )
-from isotherm.data.splits import Split, given
+from isotherm.data import Split
+from isotherm.data.splits import given
 from isotherm.evaluation.bootstrap import intervals, paired_p
 from isotherm.evaluation.candidates import candidate_sets
 from isotherm.evaluation.lists import ranked_lists

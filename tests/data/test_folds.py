@@ -37,7 +37,7 @@ def test_mixed_hides_a_share_of_the_other_clicks_anew_in_each_fold(clicks):
     assert (sum(split.cold.astype(int) for split in made) >= 1).all()
     warm = []
     for number, split in enumerate(made):
-        held_out = k_fold(clicks, "mixed", 5, seed=0).of == number
+        held_out = k_fold(clicks, "mixed", 5, seed=0).fold_of == number
         warm.append(split.targets[:, np.flatnonzero(~held_out)].nnz / split.train.n_clicks)
     assert np.mean(warm) == pytest.approx(0.3 / 0.7, abs=0.1)
     assert len(set(warm)) > 1
@@ -47,7 +47,7 @@ def test_folds_are_seeded_and_made_alike_whenever_asked_for(clicks):
     one, again, other = (k_fold(clicks, "mixed", 3, seed=seed) for seed in (0, np.int64(0), 1))
     for fold in range(3):
         assert (one[fold].targets != again[fold].targets).nnz == 0
-    assert (one.of != other.of).any()
+    assert (one.fold_of != other.fold_of).any()
     assert [split.settings["fold"] for split in one[1:]] == [2, 3]
     assert (one[-1].targets != one[2].targets).nnz == 0
     with pytest.raises(IndexError):

@@ -72,14 +72,14 @@ class SplitOptions:
     def check(self) -> None:
         """Raise ParameterError for what is no possible value, before the log is read."""
         from isotherm.checks import seeded, whole
-        from isotherm.data.splits import share_of
+        from isotherm.data.hidden_clicks import checked_share
 
         seeded("seed", self.seed)
         if self.negatives is not None:
             whole("negatives", self.negatives, 0)
         for name in ("holdout", "warm_holdout", "fold_in"):
             if getattr(self, name) is not None:
-                share_of(name, getattr(self, name))
+                checked_share(name, getattr(self, name))
         if self.folds is not None:
             whole("folds", self.folds, 2)
 

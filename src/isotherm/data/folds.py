@@ -7,8 +7,8 @@ from typing import Any, overload
 import numpy as np
 
 from isotherm.checks import seeded, whole
+from isotherm.data.hidden_clicks import Split, check_log, checked_share, fold_in_users, hide_clicks
 from isotherm.data.interactions import Interactions
-from isotherm.data.splits import Split, check_log, fold_in_users, hide_clicks, share_of
 from isotherm.errors import ParameterError, SplitError
 from isotherm.types import Int64
 
@@ -17,16 +17,16 @@ from isotherm.types import Int64
 class Folds(Sequence[Split]):
     """Splits of one log, each made when it is asked for; every item (or user) is hidden in exactly one.
 
-    of: (n_items,) or (n_users,) the fold that hides each, from 0.
+    fold_of: (n_items,) or (n_users,) the fold that hides each, from 0.
     """
 
     clicks: Interactions
     protocol: str
-    of: Int64
+    fold_of: Int64
     settings: dict[str, Any]
 
     def __len__(self) -> int:
-        return int(self.of.max()) + 1
+        return int(self.fold_of.max()) + 1
 
     @overload
     def __getitem__(self, fold: int) -> Split: ...
@@ -37,7 +37,7 @@ class Folds(Sequence[Split]):
         if isinstance(fold, slice):
             return [self[number] for number in range(*fold.indices(len(self)))]
         number = range(len(self))[fold]
-        held_out = self.of == number
+        held_out = self.fold_of == number
         settings = {**self.settings, "fold": number + 1}
         rng = np.random.default_rng(np.random.SeedSequence(self.settings["seed"], spawn_key=(number,)))
         try:
@@ -53,7 +53,8 @@ class Folds(Sequence[Split]):
 
 
 FOLDED = {"cold-items": "items", "mixed": "items", "strong": "users"}  #: protocol -> what its folds divide
-_SHARES = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}
+#: protocol -> its other setting, and the share where none is given
+_SHARES: dict[str, dict[str, float]] = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}
 
 
 def k_fold(clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, **settings: float) -> Folds:
@@ -65,18 +66,16 @@ def k_fold(clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, *
     check_log("clicks", clicks)
     if protocol not in FOLDED:
         raise ParameterError(f"folds are made for {', '.join(FOLDED)}, not for {protocol!r}")
-    defaults: dict[str, float] = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}.get(
-        protocol, {}
-    )
+    defaults = _SHARES.get(protocol, {})
     unknown = settings.keys() - defaults.keys()
     if unknown:
         raise ParameterError(f"folds of {protocol} have no setting {', '.join(sorted(unknown))}")
-    shares = {name: share_of(name, share) for name, share in (defaults | settings).items()}
+    shares = {name: checked_share(name, share) for name, share in (defaults | settings).items()}
     n = clicks.n_users if FOLDED[protocol] == "users" else clicks.n_items
     folds = whole("folds", folds, 2)
     if folds > n:
         raise SplitError(f"{folds:,} folds of {n:,} {FOLDED[protocol]}: at most one fold each can be made")
-    of = np.empty(n, dtype=np.int64)
+    fold_of = np.empty(n, dtype=np.int64)
     seed = seeded("seed", seed)
-    of[np.random.default_rng(seed).permutation(n)] = np.arange(n) % folds
-    return Folds(clicks, protocol, of, {"folds": folds, **shares, "seed": seed})
+    fold_of[np.random.default_rng(seed).permutation(n)] = np.arange(n) % folds
+    return Folds(clicks, protocol, fold_of, {"folds": folds, **shares, "seed": seed})

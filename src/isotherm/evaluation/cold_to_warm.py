@@ -15,7 +15,9 @@ import polars as pl
 
 from isotherm.checks import one_of, seeded, whole
 from isotherm.data import IdMap, Interactions, Items, Split
-from isotherm.data.splits import check_timed, chosen, column_positions
+from isotherm.data.click_ranks import item_click_ranks
+from isotherm.data.hidden_clicks import hold_out
+from isotherm.data.splits import check_timed
 from isotherm.errors import ParameterError, SplitError, brief
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.candidates import CandidateSet
@@ -157,7 +159,7 @@ class _StepSplits:
     ) -> None:
         check_timed(clicks, "ramp-up needs times")
         rng = np.random.default_rng(seed)
-        held_out = chosen(clicks.n_items, holdout, rng, "items")
+        held_out = hold_out(clicks.n_items, holdout, rng, "items")
         self._new = held_out & (clicks.item_clicks() > last)
         if not self._new.any():
             raise SplitError(
@@ -168,7 +170,7 @@ class _StepSplits:
         self._clicks = clicks.keep(~held_out[columns] | self._new[columns])
         matrix = self._clicks.matrix
         self._of_new = self._new[matrix.indices]  # whether a click is one on a new item
-        self._click_rank = column_positions(matrix, rng, self._clicks.timestamps)
+        self._click_rank = item_click_ranks(matrix, rng, self._clicks.timestamps)
         self._targets = filter_entries(matrix, self._of_new & (self._click_rank >= last))
         self._left_out = int((held_out & ~self._new).sum())
         self._catalogue = clicks.items if catalogue is None else catalogue

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from isotherm import progress
-from isotherm.data import Interactions
-from isotherm.data.splits import Split, strong
+from isotherm.data import Interactions, Split
+from isotherm.data.splits import strong
 from isotherm.errors import IsothermError
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.candidates import candidate_sets

@@ -22,7 +22,7 @@ import polars as pl
 
 from isotherm.checks import between, seeded, whole
 from isotherm.data import Interactions
-from isotherm.data.splits import share_of
+from isotherm.data.hidden_clicks import checked_share
 from isotherm.data.stored import is_stored
 from isotherm.errors import ParameterError, TrainingError, brief
 from isotherm.files import locked, told, write_json
@@ -142,7 +142,11 @@ def sweep(
     failed; finished cells stay.
     """
     whole("jobs", jobs, 1)
-    holdout, fold_in, seed = share_of("holdout", holdout), share_of("fold_in", fold_in), seeded("seed", seed)
+    holdout, fold_in, seed = (
+        checked_share("holdout", holdout),
+        checked_share("fold_in", fold_in),
+        seeded("seed", seed),
+    )
     pairs, probe = whole("pairs", pairs, _FEWEST_PAIRS), between("probe", probe, 0, 1, "(]")
     folder = Path(folder)
     names = _swept(model, settings or {}, betas, keeps)

@@ -23,8 +23,8 @@ import polars as pl
 
 from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
+from isotherm.data.click_ranks import item_click_ranks
 from isotherm.data.items import Kind
-from isotherm.data.splits import column_positions
 from isotherm.errors import ParameterError
 from isotherm.features.encoding import Encoding
 from isotherm.features.kernels import KernelIndex, MetadataKernel, WeightedKernel
@@ -236,7 +236,7 @@ class KernelRidge(ItemItem, AddsItems):
     def _click_ranks(self, user_items: UserItems, clicks: Interactions) -> UserItems:
         """The rank of each click, from 1, among its item's: by time where the log has it, else drawn."""
         rng = stream(self.seed, "places of clicks")
-        ranks = column_positions(user_items, rng, clicks.timestamps) + 1
+        ranks = item_click_ranks(user_items, rng, clicks.timestamps) + 1
         return with_data(user_items, ranks.astype(np.float32))
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
-from isotherm.data.splits import positions
+from isotherm.data.click_ranks import user_click_ranks
 from isotherm.errors import ParameterError
 from isotherm.linalg.csr import binary, filter_entries, row_blocks, rows_of, with_data
 from isotherm.memory import users_per_block
@@ -34,9 +34,9 @@ class Validation:
     @classmethod
     def folded(cls, user_items: UserItems, seed: int) -> "Validation":
         """At random, four fifths of each user's clicks as history; the rest, if any, are the targets."""
-        position, lengths = positions(user_items, stream(seed, "folding"))
-        n_history = np.clip(np.rint(_FOLD_IN * lengths), 1, np.maximum(lengths - 1, 1))
-        history = position < n_history[rows_of(user_items)]
+        n_clicks = np.diff(user_items.indptr)
+        n_history = np.clip(np.rint(_FOLD_IN * n_clicks), 1, np.maximum(n_clicks - 1, 1))
+        history = user_click_ranks(user_items, stream(seed, "folding")) < n_history[rows_of(user_items)]
         return cls(filter_entries(user_items, history), filter_entries(user_items, ~history))
 
     @classmethod
