@@ -62,9 +62,9 @@ def dense_setup(n_users: int, n_items: int, n_clicks: int):
 
 
 def _similarities(model: MARec, items: Items) -> list[np.ndarray]:
-    from isotherm.features.metadata import MetadataSimilarity
+    from isotherm.features.metadata_similarity import MetadataSimilarity
 
-    similarity = MetadataSimilarity(shrinkage=model.shrinkage, second_order=False).fit(items)
+    similarity = MetadataSimilarity.fitted(items, shrinkage=model.shrinkage, second_order=False)
     encoded = similarity.encode(items)
     fields = similarity.index(encoded).by_field(encoded, np.arange(len(items)))
     return [field.astype(np.float64) for field in fields]

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from isotherm import FitOptions, Interactions, Items
-from isotherm.features.metadata import all_features
+from isotherm.features.feature_stack import all_features
 from isotherm.models.base import Recommender
 from isotherm.state import Dense
 

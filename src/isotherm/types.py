@@ -20,3 +20,5 @@ Scores: TypeAlias = NDArray[np.float32]  #: (users, items): the higher, the soon
 ItemWeights: TypeAlias = NDArray[np.float32]  #: (items, columns): row = clicked item, column = scored item
 ItemIndex: TypeAlias = NDArray[np.int64]  #: (n,): columns of items in the catalogue
 UserIndex: TypeAlias = NDArray[np.int64]  #: (n,): rows of users
+ItemFeatures: TypeAlias = csr_array  #: (items, features) CSR in float32: item vectors of sparse metadata
+Similarities: TypeAlias = NDArray[np.float32]  #: (query items, catalogue items)

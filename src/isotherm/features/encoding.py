@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias, cast, get_args
 
 from isotherm.checks import folder_name, names, one_of, whole
-from isotherm.features.encoders import Weighting
-from isotherm.parameters import Part
+from isotherm.parameters import Part, hyperparameters
 
+Weighting: TypeAlias = Literal["count", "binary", "tfidf"]  #: what a word of a text counts
 TextWeighting: TypeAlias = Weighting | Literal["auto"]
 _TEXT_WEIGHTINGS = ("auto", *get_args(Weighting))
 
@@ -54,3 +54,7 @@ class Encoding(Part):
     def weighting(self, auto: Weighting) -> Weighting:
         """The text weighting in use, where ``auto`` is the model's choice."""
         return auto if self.text_weighting == "auto" else self.text_weighting
+
+    def resolved(self, auto: Weighting) -> "Encoding":
+        """The same settings with a text weighting, which is ``auto`` where it is left to the model."""
+        return type(self)(**{**hyperparameters(self), "text_weighting": self.weighting(auto)})

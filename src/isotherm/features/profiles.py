@@ -4,19 +4,20 @@ Made for what is measured on lists (how unlike their items are, how they reflect
 field is worth the same, however many values an item has in it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from isotherm.data.items import Items, Kind
 from isotherm.errors import ItemsError
-from isotherm.features.encoders import ENCODERS, CategoryEncoder
+from isotherm.features.encoders.categories import CategoryEncoder, TagEncoder
 from isotherm.linalg.csr import with_data
+from isotherm.types import Float64
 from isotherm.untrusted import Choice, Distinct, Each, expect
 
-_KINDS: tuple[Kind, ...] = ("categories", "tags")
+_ENCODERS: dict[Kind, type[CategoryEncoder]] = {"categories": CategoryEncoder, "tags": TagEncoder}
 
 
 class ItemProfiles:
@@ -35,16 +36,16 @@ class ItemProfiles:
         Raises ItemsError for a field that is not there, or is of another kind.
         """
         if fields is None:
-            fields = [name for name, kind in items.kinds.items() if kind in _KINDS]
+            fields = [name for name, kind in items.kinds.items() if kind in _ENCODERS]
         for name in fields:
             items.column(name)
-            if items.kinds[name] not in _KINDS:
+            if items.kinds[name] not in _ENCODERS:
                 raise ItemsError(
                     f"field {name!r} is of kind {items.kinds[name]}, where categories or tags are needed; "
                     f"--kind {name}=categories declares it"
                 )
         return cls(
-            {name: ENCODERS[items.kinds[name]](min_count=1).fit(items.column(name)) for name in fields}
+            {name: _ENCODERS[items.kinds[name]](min_count=1).fit(items.column(name)) for name in fields}
         )
 
     @property
@@ -55,15 +56,15 @@ class ItemProfiles:
     @property
     def kinds(self) -> dict[str, Kind]:
         """Their kinds."""
-        return {name: kind for name in self.fields for kind in _KINDS
-                if type(self._encoders[name]) is ENCODERS[kind]}  # fmt: skip
+        kind_of = {encoder: kind for kind, encoder in _ENCODERS.items()}
+        return {name: kind_of[type(encoder)] for name, encoder in self._encoders.items()}
 
     def directions(self, items: Items) -> csr_array:
         """(n_items, n_values) CSR float64 rows of unit length, or zero where an item has no value.
 
         The product of two rows is the mean over the fields of their cosines, where both have all fields.
         """
-        return self._stacked(items, "l2")
+        return self._stacked(items, _row_lengths)
 
     def directions_of_new(self, items: Items) -> csr_array:
         """``directions`` of items of another table. Raises ItemsError where a field is missing there."""
@@ -82,16 +83,17 @@ class ItemProfiles:
 
     def shares(self, items: Items) -> csr_array:
         """The same with rows that sum to 1: the distribution of an item over values, p(g|i) of Steck 2018."""
-        return self._stacked(items, "l1")
+        return self._stacked(items, _row_sums)
 
-    def _stacked(self, items: Items, norm: Literal["l1", "l2"]) -> csr_array:
-        parts = [
-            _normalized(encoder.transform(items.column(name)).astype(np.float64), norm)
+    def _stacked(self, items: Items, size: Callable[[csr_array], Float64]) -> csr_array:
+        """Fields side by side, of rows of size 1 each, and then as a whole."""
+        fields = [
+            _normalized(encoder.transform(items.column(name)).array.astype(np.float64), size)
             for name, encoder in self._encoders.items()
         ]
-        if not parts:
+        if not fields:
             return csr_array((len(items), 0), dtype=np.float64)
-        return _normalized(csr_array(hstack(parts, format="csr")), norm)
+        return _normalized(csr_array(hstack(fields, format="csr")), size)
 
     def state(self) -> dict[str, Any]:
         """Kind and values of each field, as plain JSON."""
@@ -103,18 +105,25 @@ class ItemProfiles:
     @classmethod
     def from_state(cls, state: Any) -> Self:
         """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
-        told = expect(state, Each({"kind": Choice(_KINDS), "values": Distinct()}), "profiles")
-        return cls({name: ENCODERS[field["kind"]](1, field["values"]) for name, field in told.items()})
+        state = expect(state, Each({"kind": Choice(tuple(_ENCODERS)), "values": Distinct()}), "profiles")
+        return cls({name: _ENCODERS[field["kind"]](1, field["values"]) for name, field in state.items()})
 
     @property
     def n_values(self) -> int:
         """Of all fields."""
-        return sum(encoder.encoded.width for encoder in self._encoders.values())
+        return sum(encoder.form.width for encoder in self._encoders.values())
 
 
-def _normalized(matrix: csr_array, norm: Literal["l1", "l2"]) -> csr_array:
-    """Rows of non-negative entries that sum to 1, or are of unit length; a row without any stays so."""
-    powers = matrix.data if norm == "l1" else matrix.data**2
-    sums = with_data(matrix, powers).sum(axis=1)
-    sizes = np.asarray(sums).ravel() if norm == "l1" else np.sqrt(np.asarray(sums).ravel())
-    return with_data(matrix, matrix.data / np.repeat(sizes, np.diff(matrix.indptr)))
+def _row_sums(matrix: csr_array) -> Float64:
+    """(n_rows,), of entries that are not negative."""
+    return np.asarray(matrix.sum(axis=1)).ravel()
+
+
+def _row_lengths(matrix: csr_array) -> Float64:
+    """Euclidean, (n_rows,)."""
+    return np.sqrt(_row_sums(matrix.power(2)))
+
+
+def _normalized(matrix: csr_array, size: Callable[[csr_array], Float64]) -> csr_array:
+    """Rows divided by their size; a row without any entry stays so."""
+    return with_data(matrix, matrix.data / np.repeat(size(matrix), np.diff(matrix.indptr)))

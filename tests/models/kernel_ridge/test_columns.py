@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from isotherm.features.kernels import MetadataKernel
+from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.ridge import RidgeFitter
-from tests.features.test_kernels import table
+from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
 
 SCALES = Scales(
@@ -42,7 +42,7 @@ def test_sums_over_a_history_are_the_history_times_the_columns():
 
 def test_left_out_columns_are_those_of_models_that_never_saw_the_item():
     items = table(np.random.default_rng(7), 25)
-    kernel = MetadataKernel().fit(items)
+    kernel = MetadataKernel.fitted(items)
     encoded, rng = kernel.encode(items), np.random.default_rng(8)
     weights = rng.random((2, len(kernel.terms) + 1)) + 0.1
     ridges = RidgeFitter(kernel, weights[0], weights[1], exact_items=25, landmarks=1, seed=0)

@@ -10,7 +10,7 @@ from isotherm import EASE, Interactions, Items, KernelRidge
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.models.kernel_ridge.training_data import TrainingData
 from tests.conftest import random_clicks
-from tests.features.test_kernels import table
+from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
 
 N_ITEMS, N_COLD = 60, 8

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from isotherm.features.kernels import MetadataKernel
+from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, RidgeFitter
-from tests.features.test_kernels import table
+from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
 
 
@@ -13,7 +13,7 @@ from tests.reference import kernel_ridge as reference
 def case():
     """Thirty items that may be trained on, ten that are asked about, K among them all in float64."""
     items = table(np.random.default_rng(7), 40)
-    kernel = MetadataKernel().fit(items)
+    kernel = MetadataKernel.fitted(items)
     encoded = kernel.encode(items)
     weights = np.random.default_rng(8).random(len(kernel.terms) + 1) + 0.1
     dense = np.tensordot(weights[:-1], kernel.index(encoded).by_term(encoded).astype(np.float64), 1)

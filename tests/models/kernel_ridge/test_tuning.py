@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import EASE
-from isotherm.features.kernels import MetadataKernel
+from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.ridge import RidgeFitter
@@ -21,16 +21,16 @@ from isotherm.models.kernel_ridge.tuning import (
 )
 from isotherm.models.kernel_ridge.warm_up import WarmUp
 from tests.conftest import random_clicks
-from tests.features.test_kernels import table
+from tests.features.test_metadata_kernel import table
 
 
 def full_fit(user_items):
     """Everything a tuner needs of a click matrix; ranks of clicks by row."""
     user_items = csr_array(user_items.astype(np.float32))
     n_items = user_items.shape[1]
-    kernel = MetadataKernel()
     items = table(np.random.default_rng(0), n_items)
-    encoded = kernel.fit(items).encode(items)
+    kernel = MetadataKernel.fitted(items)
+    encoded = kernel.encode(items)
     weights = np.full(len(kernel.terms) + 1, 0.5)
     ranks = user_items.copy()
     ranks.data = np.cumsum(user_items.toarray(), axis=0)[user_items.toarray() > 0].astype(np.float32)

@@ -24,7 +24,7 @@ from isotherm import (
 )
 from isotherm.data import splits
 from isotherm.errors import ParameterError, UnsupportedError
-from isotherm.features.metadata import FeatureStack
+from isotherm.features.feature_stack import FeatureStack
 from isotherm.models.marec.backbones.base import Alignment
 from isotherm.models.marec.backbones.vae import MetadataTargets
 from isotherm.models.marec.embedding import Siamese
@@ -92,7 +92,7 @@ def test_collective_ease_equals_eq_9_with_features(case, l0):
 def features_of(model, items):
     """Fᵀ of all items, as the model stacks them."""
     encoded = model.similarity_.encode(items)
-    return FeatureStack(model.warm_encoded_).of(encoded).toarray().astype(float)
+    return FeatureStack(model.warm_encoded_).features(encoded).toarray().astype(float)
 
 
 @pytest.mark.parametrize("threshold", [None, 6.0])
@@ -198,7 +198,7 @@ def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, i
     pseudo_cold = model._pseudo_cold_items(_WarmClicks.of(clicks), model.warm_encoded_.take(np.arange(25)))
     hidden = pseudo_cold.split.hidden_items
     assert len(hidden) == 5
-    vectors = pseudo_cold.encoded.vectors["learned embedding"].astype(float)
+    vectors = pseudo_cold.encoded.fields["learned embedding"].array.astype(float)
     g = vectors @ vectors.T / (1 + model.shrinkage)
     np.fill_diagonal(g, 0)
     sums = normal_equations(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isotherm.features.encoders import Encoded
-from isotherm.features.metadata import EncodedItems
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.field_vectors import FieldForm
 from isotherm.state import Dense, Field, Inner, Stateful
 from isotherm.types import Float32, ItemIndex
 
@@ -27,7 +27,7 @@ class ColdItems(Stateful):
     certainty: Float32 | None = None
 
     @classmethod
-    def empty(cls, declared: Mapping[str, Encoded], certainty: bool = False) -> "ColdItems":
+    def empty(cls, declared: Mapping[str, FieldForm], certainty: bool = False) -> "ColdItems":
         """To be filled with what a saved model holds.
 
         declared: field -> what its vectors must be.  certainty: whether the model says how sure it is.

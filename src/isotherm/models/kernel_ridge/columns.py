@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isotherm.features.metadata import EncodedItems
+from isotherm.features.encoded_items import EncodedItems
 from isotherm.models.kernel_ridge.ridge import Ridge, bands
 from isotherm.types import Float32, Int64, ItemIndex, ItemWeights
 

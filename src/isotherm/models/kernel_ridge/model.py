@@ -26,9 +26,10 @@ from isotherm.data import Interactions, Items
 from isotherm.data.click_ranks import item_click_ranks
 from isotherm.data.items import Kind
 from isotherm.errors import ParameterError
+from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
-from isotherm.features.kernels import KernelIndex, MetadataKernel, WeightedKernel
-from isotherm.features.metadata import EncodedItems
+from isotherm.features.kernel_index import KernelIndex, WeightedKernel
+from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.linalg.csr import select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.fitting import FitOptions
@@ -54,7 +55,7 @@ _CONSTANT = "all items alike"
 
 
 def _empty_landmarks(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
-    return EncodedItems.empty(model.kernel_.encoded)
+    return EncodedItems.empty(model.kernel_.forms)
 
 
 def _empty_taste(model: "KernelRidge", sizes: Mapping[str, int]) -> Ridge:
@@ -62,7 +63,7 @@ def _empty_taste(model: "KernelRidge", sizes: Mapping[str, int]) -> Ridge:
 
 
 def _empty_cold(model: "KernelRidge", sizes: Mapping[str, int]) -> ColdItems:
-    return ColdItems.empty(model.kernel_.encoded, certainty=True)
+    return ColdItems.empty(model.kernel_.forms, certainty=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ class KernelRidge(ItemItem, AddsItems):
     _popularity_kernel: WeightedKernel  #: with the landmarks, by ν
 
     learned = (
-        Inner("kernel_", lambda model, _: MetadataKernel()),
+        Inner("kernel_", lambda *_: MetadataKernel.empty()),
         Plain("scales_", numbers(Scales, Number()), asdict, lambda given: Scales(**given)),
         Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
         Plain("mean_length_", Number(above=0)),
@@ -198,7 +199,7 @@ class KernelRidge(ItemItem, AddsItems):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
-        self.kernel_ = MetadataKernel(self.encoding, shrinkage=self.shrinkage).fit(items)
+        self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
         log = _TrainingLog.of(clicks, self.kernel_.encode(items))
         with stage("learn what the metadata is worth"):
             self._learn_kernel_weights(log)
@@ -286,7 +287,7 @@ class KernelRidge(ItemItem, AddsItems):
     def _predict(self, queries: EncodedItems) -> Predictions:
         """What metadata says of never-clicked items."""
         taste = self.taste_.columns(queries)
-        popularity = self._popularity_kernel.to(queries) @ self.popularity_coefficients_
+        popularity = self._popularity_kernel.rows(queries) @ self.popularity_coefficients_
         smoothed = self.weights_.warm @ taste.weights
         return Predictions(taste.weights, smoothed, popularity, taste.explained_variance)
 
@@ -326,7 +327,7 @@ class KernelRidge(ItemItem, AddsItems):
     @property
     def item_kinds(self) -> dict[str, Kind]:
         """Kinds of the item fields in use."""
-        return dict(self._fitted().kernel_.kinds_)
+        return dict(self._fitted().kernel_.kinds)
 
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get the columns of never-clicked ones: a solve with the kept factor."""
@@ -351,7 +352,7 @@ class KernelRidge(ItemItem, AddsItems):
         A share is that of the prior variance of the clicked items: the weight times the mean K_f(i, i).
         """
         index = self._fitted()._landmark_index
-        variances = index.own_by_term().mean(axis=1, dtype=np.float64)
+        variances = index.diagonal_by_term().mean(axis=1, dtype=np.float64)
         shares = [
             weights[:-1] * variances / max(float(weights[:-1] @ variances), 1e-30)
             for weights in (self.taste_weights_, self.popularity_weights_)

@@ -16,8 +16,9 @@ from typing import Self
 import numpy as np
 from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
 
-from isotherm.features.kernels import MetadataKernel, WeightedKernel
-from isotherm.features.metadata import EncodedItems
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.kernel_index import WeightedKernel
+from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.linalg.cholesky import factorize_in_place
 from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.state import Dense, Plain, Stateful
@@ -76,7 +77,7 @@ class Ridge(Stateful, ABC):
 
     def kernel_rows(self, queries: EncodedItems) -> Float32:
         """k_j of the query items, (n_queries, n) in the order of ``dual_coefficients``."""
-        return self._kernel.to(queries)
+        return self._kernel.rows(queries)
 
     def left_out_columns(self, queries: EncodedItems, items: ItemIndex) -> RidgeColumns:
         """Z of some of the n_items, each predicted by the others alone; queries: their metadata.
@@ -97,7 +98,7 @@ class Ridge(Stateful, ABC):
 
     def _prior_variance(self, queries: EncodedItems) -> Float32:
         """k_jj of the query items, (n_queries,)."""
-        return np.maximum(self._kernel.own(queries), 1e-30)
+        return np.maximum(self._kernel.diagonal(queries), 1e-30)
 
     def _among_all_items(self, training_rows: Float32) -> ItemWeights:
         """(n_items, n_queries) from the rows of the training items."""
@@ -131,7 +132,7 @@ class ExactRidge(Ridge):
         """training: metadata of these items, with which ``kernel`` compares. n³ / 3 flops, in place."""
         factor = np.empty((len(training), len(training)), dtype=np.float32)
         for band in bands(len(training)):
-            factor[band] = kernel.to(training.take(band))
+            factor[band] = kernel.rows(training.take(band))
         factor.flat[:: len(factor) + 1] += np.float32(ridge)
         factorize_in_place(factor)
         fitted = cls(kernel, ridge, n_items, training_items)
@@ -140,7 +141,7 @@ class ExactRidge(Ridge):
 
     def columns(self, queries: EncodedItems) -> RidgeColumns:
         """One forward and one backward solve for all queries."""
-        rows = self._kernel.to(queries)
+        rows = self._kernel.rows(queries)
         # rows.T is Fortran's order: L⁻¹·Kᵀ and then L⁻ᵀ·L⁻¹·Kᵀ are solved where the rows lie
         forward = blas.strsm(1.0, self.factor_.T, rows.T, lower=0, trans_a=1, overwrite_b=1)
         explained = np.einsum("ij,ij->j", forward, forward) / self._prior_variance(queries)
@@ -180,8 +181,8 @@ class LandmarkRidge(Ridge):
         """training: metadata of the training items; ``kernel`` compares with the landmarks. 2·n·m² flops."""
         to_landmarks = np.empty((len(training), len(landmarks)), dtype=np.float32)
         for band in bands(len(training)):
-            to_landmarks[band] = kernel.to(training.take(band))
-        among_landmarks = _with_jitter(kernel.to(landmarks).astype(np.float64))
+            to_landmarks[band] = kernel.rows(training.take(band))
+        among_landmarks = _with_jitter(kernel.rows(landmarks).astype(np.float64))
         system = (to_landmarks.T @ to_landmarks).astype(np.float64) + ridge * among_landmarks
         system = _with_jitter(system)
         fitted = cls(kernel, ridge, n_items, training_items)
@@ -192,7 +193,7 @@ class LandmarkRidge(Ridge):
 
     def columns(self, queries: EncodedItems) -> RidgeColumns:
         """Two m × m solves and one product with (n, m)."""
-        rows = self._kernel.to(queries).astype(np.float64)
+        rows = self._kernel.rows(queries).astype(np.float64)
         solved = cho_solve((self.factor_, True), rows.T)
         forward = solve_triangular(self.landmark_factor_, rows.T, lower=True)
         explained = np.einsum("ij,ij->j", forward, forward) - self.ridge_ * np.einsum(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isotherm.features.metadata import EncodedItems
+from isotherm.features.encoded_items import EncodedItems
 from isotherm.linalg.csr import binary, column_counts, filter_entries, select_columns
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items

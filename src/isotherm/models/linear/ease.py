@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from isotherm.checks import above, at_least, one_of
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
-from isotherm.features.metadata import all_features
+from isotherm.features.feature_stack import all_features
 from isotherm.features.similarity import SparseProducts
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import row_blocks, select_columns
@@ -90,7 +90,7 @@ class EASE(ItemItem):
         index = SparseProducts(features)
         for first in range(0, len(gram_matrix), _BAND):
             rows = slice(first, first + _BAND)
-            gram_matrix[rows] += gram_matrix.dtype.type(self.collective) * index.to(features[rows])
+            gram_matrix[rows] += gram_matrix.dtype.type(self.collective) * index.similarities(features[rows])
 
     def solve(self, user_items: UserItems, gram_matrix: Float32 | None = None) -> RidgeInverse:
         """P for a click matrix (n_users, n_items), whose ``weights`` are B.

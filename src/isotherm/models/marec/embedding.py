@@ -1,11 +1,12 @@
 """The embedding model f_E by which MARec compares items: encoded fields as they are, or one learned."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from isotherm.checks import above, between, seeded, truth, whole
 from isotherm.errors import ParameterError, brief
-from isotherm.features.metadata import Embedding, EncodedItems, MetadataSimilarity
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.metadata_similarity import Embedding, MetadataSimilarity
 from isotherm.parameters import Part
 from isotherm.types import Float32
 
@@ -34,8 +35,10 @@ class LearnedEmbedding(EmbeddingModel, ABC):
     alone: bool  #: whether its similarity stands for all fields
 
     @abstractmethod
-    def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32) -> None:
-        """Add to ``similarity`` what is learned from clicked items.
+    def learn(
+        self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32
+    ) -> MetadataSimilarity:
+        """``similarity`` with what is learned from clicked items.
 
         encoded: n items.  gram: XᵀX of their clicks, (n, n).
         """
@@ -94,9 +97,14 @@ class Siamese(LearnedEmbedding):
         self.learning_rate = above("embedding.learning_rate", learning_rate, 0)
         self.seed = seeded("embedding.seed", seed)
 
-    def learn(self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32) -> None:
+    def learn(
+        self, similarity: MetadataSimilarity, encoded: EncodedItems, gram: Float32
+    ) -> MetadataSimilarity:
         """Train it."""
-        similarity.learn(self._unfitted(similarity).fit(encoded, gram), self.alone)
+        from isotherm.features.siamese.embedding import SiameseEmbedding
+
+        embedding = SiameseEmbedding.fitted(encoded, gram, self, similarity.encoders.content_fields)
+        return similarity.with_embedding(embedding, self.alone)
 
     def memory(self) -> float:
         """Weights of the attention and of the dense layers, each with the optimiser's two moments."""
@@ -108,25 +116,9 @@ class Siamese(LearnedEmbedding):
 
     def empty(self, similarity: MetadataSimilarity) -> Embedding:
         """One to be filled with what a saved model holds."""
-        from isotherm.features.siamese import SiameseEmbedding
+        from isotherm.features.siamese.embedding import SiameseEmbedding
 
-        unfitted = self._unfitted(similarity)
-        return SiameseEmbedding.empty(unfitted.architecture, unfitted.texts, similarity.encoded)
-
-    def _unfitted(self, similarity: MetadataSimilarity) -> Any:
-        from isotherm.features.siamese import Architecture, SiameseEmbedding
-
-        architecture = Architecture(
-            self.width, self.heads, self.neighbours, self.temperature, self.epochs, self.batch_size,
-            self.learning_rate, self.dropout, self.seed,
-        )  # fmt: skip
-        kinds = similarity.kinds_
-        texts = [
-            name
-            for name, source in similarity.sources_.items()
-            if kinds[source] in ("text", "vector", "image")
-        ]
-        return SiameseEmbedding(architecture, texts)
+        return SiameseEmbedding.empty(self, similarity.encoders.content_fields, similarity.forms)
 
 
 EMBEDDINGS: dict[str, type[EmbeddingModel]] = {kind.name: kind for kind in (Identity, Siamese)}

@@ -12,7 +12,8 @@ from scipy.linalg import blas
 from scipy.optimize import nnls
 from scipy.sparse import csr_array
 
-from isotherm.features.metadata import EncodedItems, MetadataIndex
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.metadata_similarity import MetadataIndex
 from isotherm.kernels import kernel
 from isotherm.linalg.cholesky import factorize_in_place
 from isotherm.linalg.csr import entries_by_column

@@ -7,7 +7,6 @@ confidence-weighted soft targets of matrix factorization. Inference is the backb
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,8 +17,9 @@ from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
 from isotherm.errors import UnsupportedError
+from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
-from isotherm.features.metadata import Embedding, EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.features.metadata_similarity import Embedding, MetadataIndex, MetadataSimilarity
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.models.base import Recommender
@@ -185,21 +185,21 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
             yield Inner("embedding_", lambda model, _: model.embedding.empty(model.similarity_))
         yield Plain("click_threshold_", Number(above=0))
         yield Dense("importance_", np.float64, (self.similarity_.n_terms,))
-        encoded = self.similarity_.encoded
-        yield Inner("warm_encoded_", lambda *_: EncodedItems.empty(encoded), {"n": "n_warm"})
-        yield Inner("cold_", lambda *_: ColdItems.empty(encoded))
-        n_features = sum(field.width for field in encoded.values())
+        forms = self.similarity_.forms
+        yield Inner("warm_encoded_", lambda *_: EncodedItems.empty(forms), {"n": "n_warm"})
+        yield Inner("cold_", lambda *_: ColdItems.empty(forms))
+        n_features = sum(field.width for field in forms.values())
         sizes: dict[str, Size] = {"n_warm": "n_warm", "n_features": n_features}
         yield Inner("aligned_", lambda model, known: model._aligner().empty(known), sizes)
 
     @property
     def embedding_(self) -> Embedding | None:
         """The learned embedding, where there is one."""
-        return self.similarity_.embedding_
+        return self.similarity_.embedding
 
     @embedding_.setter
     def embedding_(self, embedding: Embedding) -> None:
-        self.similarity_.learn(embedding, self.embedding.alone)
+        self.similarity_ = self.similarity_.with_embedding(embedding, self.embedding.alone)
 
     @property
     def beta_(self) -> float:
@@ -221,15 +221,15 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
-        self.similarity_ = MetadataSimilarity(
-            self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
-        ).fit(items)
+        self.similarity_ = MetadataSimilarity.fitted(
+            items, self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
+        )
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
         warm, encoded = _WarmClicks.of(clicks), self.similarity_.encode(items)
         pseudo_cold = self._pseudo_cold_items(warm, encoded.take(warm.columns))
         if isinstance(self.embedding, LearnedEmbedding):
-            self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
+            self.similarity_ = self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
             encoded = self.similarity_.embedded(encoded)
         self.importance_ = self._learned_importance(warm, encoded, pseudo_cold)
         self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
@@ -263,10 +263,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         split = PseudoColdSplit.draw(warm.user_items, self.seed)
         if split is None:
             return None
-        similarity = copy(self.similarity_)
+        similarity = self.similarity_
         if is_learned:
             kept = split.kept_items
-            self.embedding.learn(similarity, encoded.take(kept), warm.gram[np.ix_(kept, kept)])
+            similarity = self.embedding.learn(similarity, encoded.take(kept), warm.gram[np.ix_(kept, kept)])
         return PseudoColdItems(split, similarity, similarity.embedded(encoded))
 
     def _learned_importance(
@@ -354,7 +354,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
     @property
     def item_kinds(self) -> dict[str, Kind]:
         """Kinds of the item fields in use."""
-        return dict(self._fitted().similarity_.kinds_)
+        return dict(self._fitted().similarity_.kinds)
 
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get the columns that a refit would give them, from metadata alone.

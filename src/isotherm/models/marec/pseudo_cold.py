@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilarity
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.marec.beta import HiddenItems
 from isotherm.models.marec.similarity import WeightedSimilarity

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.features.metadata import EncodedItems, FeatureStack, MetadataIndex
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.feature_stack import FeatureStack
+from isotherm.features.metadata_similarity import MetadataIndex
 from isotherm.types import Array, Float32, Float64
 
 _BAND = 512  # rows of G whose similarities by field exist at one time
@@ -48,7 +50,7 @@ class WeightedSimilarity:
 
     def features(self, encoded: EncodedItems) -> csr_array:
         """The items' encoded fields side by side, Fᵀ of eq. 8: CSR (n_items, n_features)."""
-        return FeatureStack(self.index.catalogue).of(encoded)
+        return FeatureStack(self.index.catalogue).features(encoded)
 
     def metadata(self, encoded: EncodedItems) -> ItemMetadata:
         """What backbones read of new items."""

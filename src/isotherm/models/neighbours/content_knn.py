@@ -9,8 +9,9 @@ from scipy.sparse import csr_array
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.items import Kind
+from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
-from isotherm.features.metadata import EncodedItems, MetadataIndex, MetadataSimilarity
+from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilarity
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
@@ -42,7 +43,7 @@ class ContentKNN(ItemItem, AddsItems):
     learned = (
         Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state),
         Inner("weights_", SparseWeights.empty),
-        Inner("encoded_", lambda model, _: EncodedItems.empty(model.similarity_.encoded), {"n": "n_items"}),
+        Inner("encoded_", lambda model, _: EncodedItems.empty(model.similarity_.forms), {"n": "n_items"}),
     )
 
     def __init__(
@@ -58,9 +59,9 @@ class ContentKNN(ItemItem, AddsItems):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
-        self.similarity_ = MetadataSimilarity(
-            self.encoding, shrinkage=self.shrinkage, second_order=False
-        ).fit(items)
+        self.similarity_ = MetadataSimilarity.fitted(
+            items, self.encoding, shrinkage=self.shrinkage, second_order=False
+        )
         self.encoded_ = self.similarity_.encode(items)
         index = self.similarity_.index(self.encoded_)
         bands = [
@@ -76,7 +77,7 @@ class ContentKNN(ItemItem, AddsItems):
     @property
     def item_kinds(self) -> dict[str, Kind]:
         """Kinds of the item fields in use."""
-        return dict(self._fitted().similarity_.kinds_)
+        return dict(self._fitted().similarity_.kinds)
 
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get neighbours among the known ones; the known ones keep theirs."""

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
-from isotherm.features.similarity import SparseCosine
+from isotherm.features.similarity import SparseCosines
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
@@ -43,10 +43,10 @@ class ItemKNN(ItemItem):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         item_users = csr_array(clicks.matrix.T.tocsr())
-        index = SparseCosine(item_users, self.shrinkage)
+        index = SparseCosines(item_users, self.shrinkage)
         bands = []
         for first in range(0, clicks.n_items, _BAND):
-            similarities = index.to(item_users[first : first + _BAND])
+            similarities = index.similarities(item_users[first : first + _BAND])
             rows = np.arange(len(similarities))
             similarities[rows, first + rows] = 0
             bands.append(k_nearest(similarities, self.neighbours))

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from isotherm import Interactions, Items
 from isotherm.errors import ParameterError
-from isotherm.features.metadata import all_features
+from isotherm.features.feature_stack import all_features
 from isotherm.models.vae.multvae import MultVAE
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.objective.anchor_term import AnchorTerm

@@ -13,7 +13,8 @@ from sklearn.utils.extmath import randomized_svd
 from isotherm.checks import above, at_least, one_of, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
-from isotherm.features.metadata import MetadataSimilarity, all_features
+from isotherm.features.feature_stack import all_features
+from isotherm.features.metadata_similarity import MetadataSimilarity
 from isotherm.parameters import Part
 from isotherm.streams import stream, stream_seed
 from isotherm.types import Float32, Float64, Int64, UserItems
@@ -127,7 +128,7 @@ def cold_anchors(anchors: Float32, item_clicks: Int64, items: Items) -> Float32:
     warm, cold = np.flatnonzero(item_clicks), np.flatnonzero(item_clicks == 0)
     if not len(cold) or all(missing == 1 for missing in items.missing().values()):
         return anchors
-    similarity = MetadataSimilarity(second_order=False).fit(items)
+    similarity = MetadataSimilarity.fitted(items, second_order=False)
     encoded = similarity.encode(items)
     index = similarity.index(encoded.take(warm))
     anchors = anchors.copy()

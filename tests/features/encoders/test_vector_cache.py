@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isotherm.features.vector_cache import KEY_BYTES, VectorCache
+from isotherm.features.encoders.vector_cache import KEY_BYTES, VectorCache
 
 
 def keys(first, last):
@@ -13,7 +13,7 @@ def keys(first, last):
 @pytest.fixture
 def cache(tmp_path):
     """Two files: vectors 0 … 39 and 40 … 49, each filled with its number."""
-    made = VectorCache(tmp_path / "room")
+    made = VectorCache(tmp_path / "cache")
     for first, last in ((0, 40), (40, 50)):
         vectors = np.repeat(np.arange(first, last, dtype=np.float32)[:, None], 3, axis=1)
         made.keep(keys(first, last), vectors)

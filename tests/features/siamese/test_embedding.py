@@ -7,8 +7,9 @@ import torch
 
 from isotherm import Items
 from isotherm.errors import ParameterError
-from isotherm.features.metadata import MetadataSimilarity
-from isotherm.features.siamese import Architecture, SiameseEmbedding, info_nce, neighbours
+from isotherm.features.metadata_similarity import MetadataSimilarity
+from isotherm.features.siamese.contrastive import click_neighbours, info_nce
+from isotherm.features.siamese.embedding import SiameseEmbedding
 from isotherm.models.marec.embedding import Siamese
 from isotherm.state import restore, saved
 
@@ -35,15 +36,16 @@ def two_tastes(n=40):
 @pytest.fixture
 def trained():
     items, gram, taste = two_tastes()
-    encoded = MetadataSimilarity().fit(items).encode(items)
-    shape = Architecture(width=8, heads=2, neighbours=5, epochs=60, learning_rate=1e-2)
+    encoded = MetadataSimilarity.fitted(items).encode(items)
+    shape = Siamese(width=8, heads=2, neighbours=5, epochs=60, learning_rate=1e-2)
     kept = np.arange(30)
-    return SiameseEmbedding(shape, ["plot"]).fit(encoded.take(kept), gram[:30, :30]), encoded, taste
+    embedding = SiameseEmbedding.fitted(encoded.take(kept), gram[:30, :30], shape, ["plot"])
+    return embedding, encoded, taste
 
 
 def test_items_it_never_met_lie_with_their_taste(trained):
     embedding, encoded, taste = trained
-    vectors = embedding.of(encoded)
+    vectors = embedding.embed(encoded)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     cosines = vectors[30:] @ vectors[:30].T
     alike = np.equal.outer(taste[30:], taste[:30])
@@ -52,18 +54,16 @@ def test_items_it_never_met_lie_with_their_taste(trained):
 
 def test_saved_arrays_answer_alike(trained):
     embedding, encoded, _ = trained
-    again = SiameseEmbedding.empty(embedding.architecture, embedding.texts, encoded.declared)
+    again = SiameseEmbedding.empty(embedding.settings, embedding.content_fields, encoded.forms)
     restore(again, *saved(embedding, {}), {})
-    np.testing.assert_array_equal(again.of(encoded), embedding.of(encoded))
+    np.testing.assert_array_equal(again.embed(encoded), embedding.embed(encoded))
 
 
 def test_seed_decides_everything(trained):
     embedding, encoded, _ = trained
     _, gram, _ = two_tastes()
-    again = SiameseEmbedding(embedding.architecture, ["plot"]).fit(
-        encoded.take(np.arange(30)), gram[:30, :30]
-    )
-    np.testing.assert_array_equal(again.of(encoded), embedding.of(encoded))
+    again = SiameseEmbedding.fitted(encoded.take(np.arange(30)), gram[:30, :30], embedding.settings, ["plot"])
+    np.testing.assert_array_equal(again.embed(encoded), embedding.embed(encoded))
 
 
 def test_an_item_without_any_metadata_is_similar_to_nothing(trained):
@@ -73,8 +73,8 @@ def test_an_item_without_any_metadata_is_similar_to_nothing(trained):
         {"item_id": ["n"], "plot": [None], "genres": [[]], "year": [None]},
         schema={"item_id": pl.String, "plot": pl.String, "genres": pl.List(pl.String), "year": pl.Float64},
     )
-    encoded = MetadataSimilarity().fit(items).encode(Items.from_frame(nothing, kinds={"plot": "text"}))
-    assert not embedding.of(encoded).any()
+    encoded = MetadataSimilarity.fitted(items).encode(Items.from_frame(nothing, kinds={"plot": "text"}))
+    assert not embedding.embed(encoded).any()
 
 
 def test_loss_is_info_nce_literally():
@@ -86,7 +86,7 @@ def test_loss_is_info_nce_literally():
         s = item[1:] @ item[0] / tau
         rivals = np.exp(s[3:]).sum()
         losses += [-np.log(np.exp(s[p]) / (np.exp(s[p]) + rivals)) for p in range(3)]
-    found = info_nce(torch.from_numpy(v), Architecture(temperature=tau))
+    found = info_nce(torch.from_numpy(v), tau)
     assert float(found) == pytest.approx(np.mean(losses), rel=1e-5)
 
 
@@ -95,7 +95,7 @@ def test_neighbours_are_the_highest_and_lowest_click_cosines():
     x = (rng.random((60, 15)) < 0.4).astype(np.float32)
     gram = x.T @ x
     cosines = gram / np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
-    high, low = neighbours(gram, 3, seed=0)
+    high, low = click_neighbours(gram, 3, seed=0)
     for item in range(15):
         others = np.delete(np.arange(15), item)
         order = others[np.argsort(cosines[item, others], kind="stable")]

@@ -5,7 +5,7 @@ data set with the same contents, or a new item with a known one encodes nothing.
 """
 
 import hashlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 
 from isotherm.errors import ParameterError
-from isotherm.features.encoders import Encoded
-from isotherm.features.vector_cache import VectorCache
+from isotherm.features.encoders.base import Encoder
+from isotherm.features.encoders.vector_cache import VectorCache
+from isotherm.features.field_vectors import DenseVectors, FieldForm
 from isotherm.files import DIGITS, cache_folder, sha256
 from isotherm.progress import stage
 from isotherm.types import Float32, Int64
@@ -25,16 +26,17 @@ from isotherm.untrusted import Digest, Whole
 _BATCH = 256
 
 
-class LocalModelEncoder(ABC):
+class LocalModelEncoder(Encoder):
     """model: the folder.  fingerprint: of its content, checked when it is loaded again.
 
     fit raises ParameterError where there is no such folder or its content changed since, and
     MissingPackageError without the package that runs it.
     """
 
-    option: ClassVar[str]  #: the setting that names the folder
-    room: ClassVar[str]  #: of the cache
-    what: ClassVar[str]  #: what is encoded, for the progress bar
+    setting: ClassVar[str]  #: the setting that names the folder
+    cache_name: ClassVar[str]  #: of its folder in the cache
+    contents: ClassVar[str]  #: what is encoded, for the progress bar
+    column_type: ClassVar[Any] = pl.String
     schema: ClassVar[Any] = {"model": str, "fingerprint": Digest(), "length": Whole(0, 2**31)}
 
     def __init__(self, model: str, fingerprint: str = "", length: int = 0) -> None:
@@ -46,53 +48,53 @@ class LocalModelEncoder(ABC):
         """Remember which model this is, and its vectors' length."""
         self.fingerprint_ = self._fingerprint
         values = column.drop_nulls().unique(maintain_order=True)
-        self.length_ = self._encoded(self._named(values)).shape[1]
+        self.length_ = self._vectors(self._keyed(values)).shape[1]
         return self
 
-    def transform(self, column: pl.Series) -> Float32:
-        """(n_items, length) float32, zeros where there is nothing."""
+    def transform(self, column: pl.Series) -> DenseVectors:
+        """(n_items, length), zeros where there is nothing."""
         vectors = np.zeros((len(column), self.length_), dtype=np.float32)
         given = np.flatnonzero(column.is_not_null().to_numpy())
         if len(given):
-            vectors[given] = self._encoded(self._named(column.drop_nulls()))
-        return vectors
+            vectors[given] = self._vectors(self._keyed(column.drop_nulls()))
+        return DenseVectors(vectors)
 
     def state(self) -> dict[str, Any]:
         """Where the model lies, and what it was."""
         return {"model": self.model, "fingerprint": self.fingerprint_, "length": self.length_}
 
     @property
-    def encoded(self) -> Encoded:
+    def form(self) -> FieldForm:
         """The model's vectors."""
-        return Encoded("dense", self.length_)
+        return FieldForm(DenseVectors, self.length_)
 
-    def _named(self, column: pl.Series) -> list[tuple[bytes, str]]:
+    def _keyed(self, column: pl.Series) -> list[tuple[bytes, str]]:
         """Key (by content) and value of each."""
         return [(self._key(value, column.name), value) for value in column.to_list()]
 
-    def _encoded(self, named: Sequence[tuple[bytes, str]]) -> Float32:
+    def _vectors(self, keyed: Sequence[tuple[bytes, str]]) -> Float32:
         """(n, length); what the cache does not hold is encoded and added to it."""
-        cache = VectorCache(cache_folder() / self.room / self._fingerprint[:DIGITS])
-        known = cache.lookup([key for key, _ in named])
-        missing = {key: value for key, value in named if key not in known}
+        cache = VectorCache(cache_folder() / self.cache_name / self._fingerprint[:DIGITS])
+        known = cache.lookup([key for key, _ in keyed])
+        missing = {key: value for key, value in keyed if key not in known}
         if missing:
             vectors = self._encode(list(missing.values()))
             cache.keep(list(missing), vectors)
             known |= dict(zip(missing, vectors, strict=True))
         return (
-            np.stack([known[key] for key, _ in named]) if named else np.zeros((0, self.length_), np.float32)
+            np.stack([known[key] for key, _ in keyed]) if keyed else np.zeros((0, self.length_), np.float32)
         )
 
     def _encode(self, values: list[str]) -> Float32:
         order = self._order(values)
-        parts = []
-        with stage(f"encode {len(values):,} {self.what}", len(values)) as advance:
+        batches = []
+        with stage(f"encode {len(values):,} {self.contents}", len(values)) as advance:
             for first in range(0, len(values), _BATCH):
                 batch = [values[i] for i in order[first : first + _BATCH]]
-                parts.append(self._run(batch))
+                batches.append(self._run(batch))
                 advance(len(batch))
-        vectors = np.empty((len(values), parts[0].shape[1]), dtype=np.float32)
-        vectors[order] = np.concatenate(parts)
+        vectors = np.empty((len(values), batches[0].shape[1]), dtype=np.float32)
+        vectors[order] = np.concatenate(batches)
         return vectors
 
     def _order(self, values: list[str]) -> Int64:
@@ -122,18 +124,18 @@ class LocalModelEncoder(ABC):
             return folder
         packaged = self._packaged()
         if packaged is None:
-            raise ParameterError(f"{self.option} {self.model}: there is no such folder; {self._cure()}")
+            raise ParameterError(f"{self.setting} {self.model}: there is no such folder; {self._cure()}")
         return packaged
 
     @cached_property
     def _fingerprint(self) -> str:
         folder = self._folder
         files = sorted(file for file in folder.rglob("*") if file.is_file())
-        told = "".join(f"{file.relative_to(folder)} {sha256(file)}\n" for file in files)
-        found = hashlib.sha256(told.encode()).hexdigest()
-        if self.fingerprint_ and found != self.fingerprint_:
+        digests = "".join(f"{file.relative_to(folder)} {sha256(file)}\n" for file in files)
+        fingerprint = hashlib.sha256(digests.encode()).hexdigest()
+        if self.fingerprint_ and fingerprint != self.fingerprint_:
             raise ParameterError(
-                f"{self.option} {self.model}: its content is not that of the fitted model; "
+                f"{self.setting} {self.model}: its content is not that of the fitted model; "
                 "put the old one back or refit"
             )
-        return found
+        return fingerprint

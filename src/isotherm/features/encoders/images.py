@@ -3,13 +3,14 @@
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from isotherm.errors import ItemsError, MissingPackageError, ParameterError
-from isotherm.features.local_models import LocalModelEncoder
-from isotherm.features.vector_cache import KEY_BYTES
+from isotherm.features.encoders.local_model import LocalModelEncoder
+from isotherm.features.encoders.vector_cache import KEY_BYTES
+from isotherm.features.encoding import Encoding
 from isotherm.types import Float32
 
 
@@ -19,9 +20,14 @@ class ImageEncoder(LocalModelEncoder):
     Raises ItemsError that names a file that is missing or no picture.
     """
 
-    option: ClassVar[str] = "encoding.image_model"
-    room: ClassVar[str] = "images"
-    what: ClassVar[str] = "images"
+    setting: ClassVar[str] = "encoding.image_model"
+    cache_name: ClassVar[str] = "images"
+    contents: ClassVar[str] = "images"
+
+    @classmethod
+    def configured(cls, encoding: Encoding) -> Self:
+        """With ``image_model``, which must be given."""
+        return cls(str(encoding.image_model))
 
     def _key(self, value: str, field: str) -> bytes:
         try:
@@ -39,8 +45,9 @@ class ImageEncoder(LocalModelEncoder):
         network, processor = self._network
         inputs = processor(images=[_picture(path) for path in batch], return_tensors="pt")
         with torch.no_grad():
-            found = network.get_image_features(pixel_values=inputs["pixel_values"])
-        return np.asarray(getattr(found, "pooler_output", found).float().numpy())  # older ones: a tensor
+            features = network.get_image_features(pixel_values=inputs["pixel_values"])
+        vectors = getattr(features, "pooler_output", features)  # of older versions: a tensor
+        return np.asarray(vectors.float().numpy())
 
     @cached_property
     def _network(self) -> tuple[Any, Any]:
@@ -57,10 +64,12 @@ class ImageEncoder(LocalModelEncoder):
             loader: Any = transformers.AutoImageProcessor
             processor = loader.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError) as cause:
-            raise ParameterError(f"{self.option} {self.model}: holds no CLIP-like model ({cause})") from cause
+            raise ParameterError(
+                f"{self.setting} {self.model}: holds no CLIP-like model ({cause})"
+            ) from cause
         if not hasattr(network, "get_image_features"):
             raise ParameterError(
-                f"{self.option} {self.model}: {type(network).__name__} makes no image features; "
+                f"{self.setting} {self.model}: {type(network).__name__} makes no image features; "
                 "give a CLIP-like one"
             )
         return network, processor

@@ -12,7 +12,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 import isotherm
 from isotherm import ContentKNN, Encoding, Items, KernelRidge, MARec
 from isotherm.errors import ItemsError, ParameterError
-from isotherm.features.images import ImageEncoder
+from isotherm.features.encoders.images import ImageEncoder
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_vectors_are_the_models_own(clip, pictures):
     column = pl.Series("poster", pictures)
-    vectors = ImageEncoder(clip).fit(column).transform(column)
+    vectors = ImageEncoder(clip).fit(column).transform(column).array
     assert vectors.shape == (30, 12)
     assert vectors.dtype == np.float32
     assert not vectors[4].any()
@@ -64,13 +64,13 @@ def test_vectors_are_the_models_own(clip, pictures):
 
 def test_a_picture_is_encoded_once_ever_even_under_another_name(clip, pictures, tmp_path, monkeypatch):
     column = pl.Series("poster", pictures)
-    first = ImageEncoder(clip).fit(column).transform(column)
+    first = ImageEncoder(clip).fit(column).transform(column).array
     copy = tmp_path / "copy.png"
     copy.write_bytes(Path(pictures[0]).read_bytes())
     monkeypatch.setattr(ImageEncoder, "_run", lambda self, batch: pytest.fail(f"encoded {batch}"))
     encoder = ImageEncoder(clip).fit(column)
-    np.testing.assert_array_equal(encoder.transform(column), first)
-    np.testing.assert_array_equal(encoder.transform(pl.Series([str(copy)])), first[:1])
+    np.testing.assert_array_equal(encoder.transform(column).array, first)
+    np.testing.assert_array_equal(encoder.transform(pl.Series([str(copy)])).array, first[:1])
 
 
 @pytest.mark.parametrize("model", [ContentKNN, MARec, KernelRidge])

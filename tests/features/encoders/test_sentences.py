@@ -7,9 +7,9 @@ import pytest
 import isotherm
 from isotherm import ContentKNN, Encoding, Items, KernelRidge
 from isotherm.errors import ParameterError
-from isotherm.features import sentences
-from isotherm.features.metadata import MEANING
-from isotherm.features.sentences import PACKAGED, SentenceEncoder
+from isotherm.features.encoders import sentences
+from isotherm.features.encoders.sentences import PACKAGED, SentenceEncoder
+from isotherm.features.field_encoders import MEANING
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -26,7 +26,7 @@ TEXTS = pl.Series(
 
 
 def test_texts_of_like_meaning_are_near():
-    vectors = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS)
+    vectors = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS).array
     assert vectors.shape == (4, 384)
     assert vectors.dtype == np.float32
     assert not vectors[1].any()
@@ -34,9 +34,9 @@ def test_texts_of_like_meaning_are_near():
 
 
 def test_second_run_encodes_nothing(monkeypatch):
-    first = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS)
+    first = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS).array
     monkeypatch.setattr(SentenceEncoder, "_encode", lambda self, texts: pytest.fail(f"encoded {texts}"))
-    again = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS)
+    again = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS).array
     np.testing.assert_array_equal(again, first)
 
 
@@ -52,10 +52,10 @@ def test_only_new_texts_are_encoded(monkeypatch):
 
 
 def test_damaged_cache_is_encoded_again(caplog):
-    expected = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS)
+    expected = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS).array
     for file in (sentences.cache_folder() / "text").rglob("*.safetensors"):
         file.write_bytes(file.read_bytes()[:-3] + b"xyz")
-    again = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS)
+    again = SentenceEncoder(PACKAGED).fit(TEXTS).transform(TEXTS).array
     np.testing.assert_allclose(again, expected, atol=1e-5)
     assert "is damaged" in caplog.text
 
@@ -75,7 +75,7 @@ def test_missing_and_changed_models_are_named(tmp_path):
 @pytest.mark.parametrize("model", [ContentKNN, KernelRidge])
 def test_models_take_meanings_as_one_more_field(model, clicks, items, item_frame, tmp_path):
     fitted = model(encoding=Encoding(text_model=PACKAGED)).fit(clicks, items)
-    names = fitted.kernel_.terms if model is KernelRidge else fitted.similarity_.fields_
+    names = fitted.kernel_.terms if model is KernelRidge else fitted.similarity_.forms
     assert MEANING + "plot" in names
     fitted.save(tmp_path / "model")
     loaded = isotherm.load(tmp_path / "model")

@@ -24,24 +24,24 @@ class VectorCache:
 
     def lookup(self, keys: list[bytes]) -> dict[bytes, Float32]:
         """The vectors of those keys that it holds. A damaged file is left out, and the log says so."""
-        found: dict[bytes, Float32] = {}
+        vectors_by_key: dict[bytes, Float32] = {}
         for file in sorted(self.folder.glob("vectors-*.safetensors")):
-            told = file.stat()
-            places = _places(file, told.st_mtime_ns, told.st_size)
-            hits = [(key, places[key]) for key in keys if key in places and key not in found]
+            status = file.stat()
+            rows = _rows_by_key(file, status.st_mtime_ns, status.st_size)
+            hits = [(key, rows[key]) for key in keys if key in rows and key not in vectors_by_key]
             if not hits:
                 continue
             with safe_open(file, framework="numpy") as stored:
                 if len(hits) <= _FEW:
-                    part = stored.get_slice("vectors")
-                    found |= {key: part[row : row + 1][0] for key, row in hits}
+                    vectors = stored.get_slice("vectors")
+                    vectors_by_key |= {key: vectors[row : row + 1][0] for key, row in hits}
                 else:
                     vectors = stored.get_tensor("vectors")
-                    found |= {key: vectors[row] for key, row in hits}
-        return found
+                    vectors_by_key |= {key: vectors[row] for key, row in hits}
+        return vectors_by_key
 
     def keep(self, keys: list[bytes], vectors: Float32) -> None:
-        """Add to it; a folder that cannot be written only costs the next run the time."""
+        """Add vectors (n, length) under n keys; where that fails they are encoded again next time."""
         digests = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES)
         arrays: dict[str, Array] = {"keys": digests, "vectors": vectors}
         try:
@@ -52,7 +52,7 @@ class VectorCache:
 
 
 @lru_cache(maxsize=256)
-def _places(file: Path, modified: int, size: int) -> dict[bytes, int]:
+def _rows_by_key(file: Path, modified: int, size: int) -> dict[bytes, int]:
     """Key -> row of one file as it was written at that moment; none of a damaged one."""
     if not is_whole(file):
         _log.warning("%s is damaged: what it holds is encoded again", file)

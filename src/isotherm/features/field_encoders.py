@@ -1,0 +1,159 @@
+"""The fitted encoders of an item table: which fields are in use, and how each becomes vectors."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from isotherm.data.items import Items, Kind
+from isotherm.errors import ItemsError, brief
+from isotherm.features.encoded_items import EncodedItems
+from isotherm.features.encoders import ENCODERS
+from isotherm.features.encoders.base import Encoder
+from isotherm.features.encoders.sentences import SentenceEncoder
+from isotherm.features.encoding import Encoding, Weighting
+from isotherm.features.field_vectors import FieldForm
+from isotherm.untrusted import Choice, DamagedError, Each, expect
+
+_log = logging.getLogger(__name__)
+MEANING = "meaning of "  #: beginning of the name of a text field's vectors by ``text_model``
+
+
+@dataclass(frozen=True)
+class FieldEncoders:
+    """Fitted encoders by encoded field.
+
+    kinds: item field -> kind, of those in use.  encoders: encoded field -> encoder.
+    sources: encoded field -> the item field that it is made of; a text field may be the source of two.
+    """
+
+    kinds: Mapping[str, Kind]
+    encoders: Mapping[str, Encoder]
+    sources: Mapping[str, str]
+
+    @classmethod
+    def fitted(
+        cls, items: Items, encoding: Encoding | None = None, auto_weighting: Weighting = "count"
+    ) -> "FieldEncoders":
+        """Learn vocabularies and ranges. Fields without any value are left out, and the log says so.
+
+        encoding: the settings; None: the default ones.  auto_weighting: of texts, where that is open.
+        Raises ItemsError where no field is left, ParameterError where a model's folder cannot be read.
+        """
+        encoding = (encoding or Encoding()).resolved(auto_weighting)
+        kinds = _usable_kinds(items if encoding.fields is None else items.only(encoding.fields), encoding)
+        _warn_of_items_without_metadata(items, kinds)
+        encoders: dict[str, Encoder] = {}
+        sources: dict[str, str] = {}
+        for name, kind in kinds.items():
+            encoders[name], sources[name] = ENCODERS[kind].configured(encoding), name
+            if kind == "text" and encoding.text_model is not None:
+                encoders[MEANING + name] = SentenceEncoder.configured(encoding)
+                sources[MEANING + name] = name
+        for name, encoder in encoders.items():
+            encoder.fit(items.column(sources[name]))
+        return cls(kinds, encoders, sources)
+
+    def encode(self, items: Items) -> EncodedItems:
+        """Vectors of ``items``. Raises ItemsError where a field is missing or of another kind."""
+        for name in self.kinds:
+            self._check_field(items, name)
+        return EncodedItems(
+            {
+                name: encoder.transform(
+                    items.column(source)
+                    if items.kinds[source] == self.kinds[source]
+                    else self.encoders[source].empty_column(source, len(items))
+                )
+                for name, encoder, source in self
+            }
+        )
+
+    def __iter__(self) -> Iterator[tuple[str, Encoder, str]]:
+        """Encoded field, encoder and source, in order."""
+        for name, encoder in self.encoders.items():
+            yield name, encoder, self.sources[name]
+
+    def _check_field(self, items: Items, name: str) -> None:
+        """Raise ItemsError where a field is not there, or has values of another kind."""
+        if name not in items.kinds:
+            raise ItemsError(
+                f"field {name!r} is missing from the items; the model was fitted with "
+                f"{', '.join(self.kinds)} (a field may be empty, but it must be there)"
+            )
+        kind = self.kinds[name]
+        if items.kinds[name] != kind and items.missing()[name] < 1:
+            raise ItemsError(
+                f"field {name!r} was {kind} when the model was fitted and is {items.kinds[name]} now; "
+                f"declare its kind: {name}={kind}"
+            )
+
+    @property
+    def forms(self) -> dict[str, FieldForm]:
+        """What ``encode`` makes of each encoded field, in order."""
+        return {name: encoder.form for name, encoder in self.encoders.items()}
+
+    @property
+    def content_fields(self) -> list[str]:
+        """Encoded fields of texts, images and given vectors: what an item is, not what it is filed under."""
+        contents = ("text", "vector", "image")
+        return [name for name, source in self.sources.items() if self.kinds[source] in contents]
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON from which ``from_state`` builds the encoders again."""
+        return {
+            "kinds": dict(self.kinds),
+            "encoders": {name: encoder.state() for name, encoder in self.encoders.items()},
+            "sources": dict(self.sources),
+        }
+
+    @classmethod
+    def from_state(cls, state: Any) -> "FieldEncoders":
+        """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
+        schema = {"kinds": Each(Choice(get_args(Kind))), "encoders": Each(dict), "sources": Each(str)}
+        state = expect(state, schema, "metadata")
+        kinds, sources = state["kinds"], state["sources"]
+        direct = {name for name, source in sources.items() if name == source}
+        if not direct or direct != set(kinds) or list(state["encoders"]) != list(sources):
+            raise DamagedError("metadata: kinds, encoders and sources name other fields")
+        encoders: dict[str, Encoder] = {}
+        for name, source in sources.items():
+            if name != source and (name != MEANING + source or kinds.get(source) != "text"):
+                raise DamagedError(f"metadata: there is no text field for {brief(name)}")
+            encoder = ENCODERS[kinds[source]] if name == source else SentenceEncoder
+            encoders[name] = encoder.from_state(state["encoders"][name], f"encoder of {brief(name)}")
+        return cls(kinds, encoders, sources)
+
+
+def _usable_kinds(items: Items, encoding: Encoding) -> dict[str, Kind]:
+    """Kinds of the fields that have a value. Raises ItemsError where there is none."""
+    missing = items.missing()
+    kinds: dict[str, Kind] = {}
+    for name, kind in items.kinds.items():
+        if missing[name] == 1:
+            _log.warning("field %r has no value on any item and is left out", name)
+        elif kind == "image" and encoding.image_model is None:
+            _log.warning("field %r holds images and is left out: set encoding.image_model to use it", name)
+        else:
+            kinds[name] = kind
+    if not kinds:
+        raise ItemsError(
+            "the item table has no field with a value that can be used; metadata is what a new item is "
+            "known by (images need encoding.image_model)"
+        )
+    return kinds
+
+
+def _warn_of_items_without_metadata(items: Items, kinds: Mapping[str, Kind]) -> None:
+    """Log how many items have no value in any field in use."""
+    has_metadata = np.zeros(len(items), dtype=bool)
+    for name in kinds:
+        has_metadata |= ~items.is_missing(name)
+    if not has_metadata.all():
+        _log.warning(
+            "%s of %s items have no metadata at all: as new items they are recommended to nobody",
+            f"{int((~has_metadata).sum()):,}",
+            f"{len(items):,}",
+        )
