@@ -42,6 +42,7 @@ class AnchorShrinkage:
         """τ = L / (L + 2λ_A), median over the users; λ_A of another model where ``weight`` is given.
 
         >>> import numpy as np
+        >>> from isotherm.geometry import AnchorShrinkage
         >>> AnchorShrinkage(1.0, np.array([[0.5, 2.0]])).tau()  # 2 / (2 + 2)
         0.5
         """

@@ -114,6 +114,7 @@ def measure_collapse(posteriors: Posteriors, most_users: int = 5000, seed: int =
     """Of these users; the information from at most ``most_users`` of them, one z each.
 
     >>> import numpy as np
+    >>> from isotherm.geometry import Posteriors, measure_collapse
     >>> alike = Posteriors(np.zeros((200, 5), np.float32), np.ones((200, 5), np.float32))
     >>> measure_collapse(alike).state
     'collapsed'

@@ -23,6 +23,7 @@ def w2(first: Posteriors, second: Posteriors) -> Float32:
     """W₂ of each user of ``first`` to the user of ``second`` in the same row, (n,) float32.
 
     >>> import numpy as np
+    >>> from isotherm.geometry import Posteriors, w2
     >>> first = Posteriors(np.zeros((1, 2), np.float32), np.ones((1, 2), np.float32))
     >>> second = Posteriors(np.full((1, 2), 3, np.float32), np.full((1, 2), 5, np.float32))
     >>> w2(first, second)  # the root of 2 · 3² + 2 · 4²

@@ -125,6 +125,7 @@ def overlap(first: Int32, second: Int32) -> Float64:
     """Share of each row's k entries that both (n, k) arrays hold, (n,).
 
     >>> import numpy as np
+    >>> from isotherm.geometry.drift import overlap
     >>> overlap(np.array([[1, 2, 3, 4]]), np.array([[3, 9, 1, 7]]))
     array([0.5])
     """

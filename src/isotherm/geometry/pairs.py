@@ -112,6 +112,7 @@ def shared_clicks(histories: UserItems, u: UserIndex, v: UserIndex) -> Int64:
     """|S_u ∩ S_v| of each pair, (n_pairs,): the items that both clicked.
 
     >>> import numpy as np
+    >>> from isotherm.geometry.pairs import shared_clicks
     >>> from scipy.sparse import csr_array
     >>> histories = csr_array(np.array([[1, 1, 0], [0, 1, 1]], np.float32))
     >>> shared_clicks(histories, np.array([0, 0]), np.array([0, 1]))

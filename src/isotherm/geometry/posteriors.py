@@ -26,6 +26,7 @@ class Posteriors:
     mean, deviation: (n_users, latent) float32; the deviation is zero on a DAE, whose posterior is a point.
 
     >>> import numpy as np
+    >>> from isotherm.geometry import Posteriors
     >>> users = Posteriors(np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32))
     >>> len(users), users.w2_coordinates.shape
     (2, (2, 6))
@@ -75,6 +76,7 @@ def antithetic_noise(n_draws: int, latent: int, seed: int, replicate: int = 0) -
     An odd number has a zero as well: one draw alone is the posterior's mean.
     replicate: the draws of different replicates are independent.
 
+    >>> from isotherm.geometry.posteriors import antithetic_noise
     >>> antithetic_noise(5, 2, seed=0).sum()
     np.float32(0.0)
     """
