@@ -3,9 +3,11 @@
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from isotherm.errors import ParameterError, brief
+
+Built = TypeVar("Built")
 
 
 class Part:
@@ -24,15 +26,20 @@ def hyperparameters(model: object) -> dict[str, Any]:
 
 def parameters_of(model_class: type[Any]) -> Mapping[str, inspect.Parameter]:
     """The parameters of ``__init__`` by name; where a subclass passes **others on, its base's too."""
-    found: dict[str, inspect.Parameter] = {}
-    for each in model_class.__mro__:
-        if each is object or "__init__" not in vars(each):
+    parameters: dict[str, inspect.Parameter] = {}
+    for base in model_class.__mro__:
+        if base is object or "__init__" not in vars(base):
             continue
-        own = list(inspect.signature(each).parameters.values())
-        found |= {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-        if all(p.kind is not p.VAR_KEYWORD for p in own):
+        of_base = list(inspect.signature(base).parameters.values())
+        parameters |= {p.name: p for p in of_base if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        if all(p.kind is not p.VAR_KEYWORD for p in of_base):
             break
-    return found
+    return parameters
+
+
+def has_settings(value: object) -> bool:
+    """Whether a hyper-parameter is a part or a model, with hyper-parameters and a name of its own."""
+    return hasattr(type(value), "name")
 
 
 def shown(model: object) -> str:
@@ -45,7 +52,7 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     """``["l2=500", "encoding.fields=genres,year"]`` -> {"l2": 500, "encoding.fields": ["genres", "year"]}."""
     parsed: dict[str, Any] = {}
     for setting in settings:
-        name, equals, text = (part.strip() for part in setting.partition("="))
+        name, equals, text = (piece.strip() for piece in setting.partition("="))
         if not equals or not name:
             raise ParameterError(f"--set takes name=value, not {brief(setting)}")
         if name in parsed:
@@ -57,32 +64,30 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     return parsed
 
 
-def build(model_class: type[Any], settings: Mapping[str, Any]) -> Any:
-    """A model with dotted settings: ``build(MARec, {"backbone.l2": 100, "beta": 2})``.
+def build(model_class: type[Built], settings: Mapping[str, Any]) -> Built:
+    """A model, or a part, with dotted settings: ``build(MARec, {"backbone.l2": 100, "beta": 2})``.
 
     Raises ParameterError that lists the names the model knows.
     """
-    known = parameters_of(model_class)
-    choices = part_choices(model_class)
-    plain: dict[str, Any] = {}
+    owner, known, choices = _name(model_class), parameters_of(model_class), part_choices(model_class)
+    values: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
-    for name, value in settings.items():
-        head, dot, rest = name.partition(".")
-        if head not in known:
-            raise ParameterError(
-                f"{model_class.name} has no setting {brief(head)}; it has {', '.join(known) or 'none'}"
-            )
+    for setting, value in settings.items():
+        name, dot, inner_name = setting.partition(".")
+        if name not in known:
+            raise ParameterError(f"{owner} has no setting {brief(name)}; it has {', '.join(known) or 'none'}")
         if dot:
-            nested.setdefault(head, {})[rest] = value
+            nested.setdefault(name, {})[inner_name] = value
+        elif name in choices and not has_settings(value):
+            values[name] = _chosen(choices[name], setting, value)
         else:
-            made = head not in choices or hasattr(type(value), "name")
-            plain[head] = value if made else _chosen(choices[head], name, value)
-    for head, inner in nested.items():
-        part = plain.get(head, getattr(model_class(**plain), head))
-        if not hasattr(type(part), "name"):
-            raise ParameterError(f"{model_class.name}: {head} has no settings of its own")
-        plain[head] = build(type(part), {**hyperparameters(part), **inner})
-    return model_class(**plain)
+            values[name] = value
+    for name, inner_settings in nested.items():
+        part = values.get(name, getattr(model_class(**values), name))
+        if not has_settings(part):
+            raise ParameterError(f"{owner}: {name} has no settings of its own")
+        values[name] = build(type(part), {**hyperparameters(part), **inner_settings})
+    return model_class(**values)
 
 
 def part_choices(model_class: type[Any]) -> Mapping[str, Mapping[str, type[Any]]]:
@@ -99,9 +104,13 @@ def part_of(model: object, name: str, value: Any, default: type[Any]) -> Any:
 
 
 def _kind(choices: Mapping[str, type[Any]]) -> type[Any]:
-    """What all choices are: a user's own class of that kind is as welcome."""
+    """The class that all choices have in common: another class of that kind, a user's, is as welcome."""
     first, *others = choices.values()
-    return next(each for each in first.__mro__ if all(issubclass(other, each) for other in others))
+    return next(base for base in first.__mro__ if all(issubclass(other, base) for other in others))
+
+
+def _name(model_class: type[Any]) -> str:
+    return str(model_class.name)
 
 
 def _chosen(choices: Mapping[str, type[Any]], setting: str, value: Any) -> Any:
@@ -119,4 +128,4 @@ def _value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return [_value(part) for part in text.split(",")] if "," in text else text
+        return [_value(entry) for entry in text.split(",")] if "," in text else text

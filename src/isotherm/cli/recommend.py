@@ -58,17 +58,17 @@ def recommend(
     inputs |= {"--new-items": new_items, "--candidates": candidates, "--exclude": exclude}
     check_outputs(inputs, OutputFile("--out", out, tuple(_WRITERS)))
 
-    from isotherm.checks import one_of, whole
+    from isotherm.checks import whole
     from isotherm.data import Items
     from isotherm.data.tables import read_ids
     from isotherm.files import streamed, write_atomically
     from isotherm.models.persistence import load
-    from isotherm.models.requests.ids import UNKNOWN
+    from isotherm.models.requests.ids import unknown_policy
 
     log = o.LogOptions(user_column, item_column, weight_column=weight_column)
     log.columns()  # raises where two have one name
     whole("-k", k, 1)
-    one_of("--unknown", unknown, UNKNOWN)
+    policy = unknown_policy("--unknown", unknown)
     o.begin(quiet)
     loaded = load(model)
     if new_items is not None:
@@ -81,7 +81,7 @@ def recommend(
         answer = partial(loaded.recommend, ids)
     _check_types(out, ids, loaded.items_.values)
     only, never = (item_sets(file, ids, user_column, item_column, quiet) for file in (candidates, exclude))
-    lists = answer(k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=unknown)
+    lists = answer(k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=policy)
     write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)
 

@@ -10,14 +10,14 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from isotherm.checks import one_of, truth, whole
+from isotherm.checks import truth, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.fitting import FitOptions, check_data, learn, solvable
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.histories import checked_block
-from isotherm.models.requests.ids import UNKNOWN, Unknown, one_id, ordered_ids
+from isotherm.models.requests.ids import Unknown, one_id, ordered_ids, unknown_policy
 from isotherm.models.requests.item_filter import ItemFilter, ItemSets
 from isotherm.models.requests.recommendations import recommendations
 from isotherm.models.requests.requested import Requested, requested_histories, requested_users
@@ -105,7 +105,7 @@ class Recommender(Scorer):
         [('cat', 'cup', 1), ('cat', 'pot', 2), ('ann', 'pot', 1)]
         """
         known = self._fitted().users_
-        ids, rows = requested_users(users, known, one_of("unknown", unknown, UNKNOWN))
+        ids, rows = requested_users(users, known, unknown_policy("unknown", unknown))
         requested = Requested.all(ids, self.histories_of(rows))
         if unknown == "skip":
             requested = requested.take(np.flatnonzero(rows >= 0))
@@ -138,7 +138,7 @@ class Recommender(Scorer):
         [(0, 'cup', 1), (1, 'tea', 1)]
         """
         items = self._fitted().items_
-        requested = requested_histories(histories, items, one_of("unknown", unknown, UNKNOWN))
+        requested = requested_histories(histories, items, unknown_policy("unknown", unknown))
         return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown)
 
     def _recommend(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isotherm.models.registry import REGISTRY
-from isotherm.parameters import hyperparameters, parameters_of, part_choices
+from isotherm.parameters import has_settings, hyperparameters, parameters_of, part_choices
 
 _HEADING = "Parameters:"
 _ENTRY = re.compile(r"(\w+) \((.+?); (?:default (.+?)|required)\): (.+)")
@@ -69,7 +69,7 @@ def settings_of(model_class: type[Any], prefix: str = "") -> Iterator[tuple[str,
     entries = parameter_docs(model_class)
     for name, default in hyperparameters(model_class()).items():
         yield prefix + name, entries.get(name, ParameterDoc(name, "", repr(default), ""))
-        if not hasattr(type(default), "name"):
+        if not has_settings(default):
             continue
         yield from settings_of(type(default), f"{prefix}{name}.")
         choices = part_choices(model_class).get(name, {})

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -23,25 +23,29 @@ from isotherm.errors import IsothermError, ModelFolderError, ParameterError, Uns
 from isotherm.files import DIGITS, streamed
 from isotherm.folders import MODEL, read_whole, saving
 from isotherm.models.registry import REGISTRY, model_class
-from isotherm.parameters import Part, hyperparameters, parameters_of, part_choices
+from isotherm.parameters import Part, has_settings, hyperparameters, parameters_of, part_choices
 from isotherm.progress import stage
 from isotherm.state import Expected, Inner, Sparse, Stateful, saved
 from isotherm.untrusted import ArraysFile, DamagedError, Whole, expect, read_json, same_names
 from isotherm.version import __version__
 
+if TYPE_CHECKING:
+    from isotherm.models.base import Recommender
+
+Described = TypeVar("Described")
 FORMAT = 4
 MANIFEST = MODEL.manifest
 
 
-class _Fitted(Stateful):
-    """A model and the clicks it was fitted on."""
+class _ModelWithClicks(Stateful):
+    """A model and the clicks it was fitted on, which it does not declare itself."""
 
     learned = (
         Sparse("clicks_", ("n_users", "n_fitted"), least=0),
-        Inner("model", lambda fitted, _: fitted.model),
+        Inner("model", lambda holder, _: holder.model),
     )
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "Recommender") -> None:
         self.model = model
 
     @property
@@ -54,16 +58,16 @@ class _Fitted(Stateful):
         self.model.clicks_ = clicks
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> None:
+def save(model: "Recommender", path: str | os.PathLike[str]) -> None:
     """Write a fitted model to the folder ``path``, whole or not at all; an old model there is replaced.
 
     Raises ModelFolderError where ``path`` is a file or a folder of anything else, or a number of the model is
     not finite; OutputError where it cannot be written, UnsupportedError where the model holds a part that
     could not be loaded again.
     """
-    described = _described(model)
-    try:
-        arrays, document = saved(_Fitted(model), model.sizes())
+    description = _description(model)
+    try:  # fit looked at the same numbers; since then items may have been added, or arrays written to
+        arrays, document = saved(_ModelWithClicks(model), model.sizes())
     except DamagedError as cause:
         raise ModelFolderError(
             f"{path}: this {model.name} cannot be saved ({cause}); fit it again"
@@ -77,7 +81,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         manifest = {
             "format": FORMAT,
             "isotherm": __version__,
-            **described,
+            **description,
             "clicks": list(model.clicks_.shape),
             "files": files,
             "state": document["model"],
@@ -85,7 +89,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         folder.commit(manifest)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str]) -> "Recommender":
     """The model that ``save`` wrote to the folder ``path``.
 
     Nothing in the folder is trusted: names, types, shapes and ranges follow from the manifest and from what
@@ -102,25 +106,25 @@ def load(path: str | os.PathLike[str]) -> Any:
     return read_whole(path, MODEL, _loaded)
 
 
-def _loaded(folder: Path) -> Any:
-    with _blamed(folder / MANIFEST):
+def _loaded(folder: Path) -> "Recommender":
+    with _errors_name(folder / MANIFEST):
         manifest = _manifest(folder)
-        model = _built(manifest)
+        model = _unfitted(manifest)
         files = {role: folder / _file_name(manifest, role) for role in MODEL.roles}
     for file in files.values():
         if not file.is_file():
             raise ModelFolderError(f"{file}: this file of the saved model is missing; save or copy it again")
     n_users, n_fitted = manifest["clicks"]
-    with _blamed(files["users"]):
+    with _errors_name(files["users"]):
         model.users_ = read_ids(_content(files["users"]), n_users)
-    with _blamed(files["items"]):
+    with _errors_name(files["items"]):
         model.items_ = read_ids(_content(files["items"]))
-    with _blamed(folder / MANIFEST):
+    with _errors_name(folder / MANIFEST):
         sizes = {"n_users": n_users, "n_items": len(model.items_), "n_fitted": n_fitted}
         if n_fitted > len(model.items_):
             raise DamagedError(f"clicks on {n_fitted:,} of {len(model.items_):,} items")
-        expected = Expected(_Fitted(model), {"model": manifest["state"]}, sizes)
-    with _blamed(files["arrays"]):
+        expected = Expected(_ModelWithClicks(model), {"model": manifest["state"]}, sizes)
+    with _errors_name(files["arrays"]):
         stored = ArraysFile(files["arrays"])
         expected.check_headers(stored.headers)
         arrays, digest = stored.read()
@@ -130,7 +134,7 @@ def _loaded(folder: Path) -> Any:
 
 
 @contextmanager
-def _blamed(file: Path) -> Iterator[None]:
+def _errors_name(file: Path) -> Iterator[None]:
     """What is wrong with the content of a file, as an error that names it and the cure."""
     try:
         yield
@@ -142,27 +146,29 @@ def _blamed(file: Path) -> Iterator[None]:
         raise ModelFolderError(f"{file}: is damaged ({cause}); save or copy the model again") from cause
 
 
-def _described(model: Any, named: Mapping[str, type[Any]] | None = None) -> dict[str, Any]:
+def _description(model: Any, choices: Mapping[str, type[Any]] | None = None) -> dict[str, Any]:
     """Registry name and hyper-parameters; a part or a model among them is described the same way.
 
-    named: the parts that a name can stand for; None: the registry.  Raises UnsupportedError where the name
+    choices: the parts that a name can stand for; None: the registry.  Raises UnsupportedError where the name
     stands for another class, or a hyper-parameter is no plain value: such a model could not be loaded.
     """
-    made, name = type(model), getattr(model, "name", None)
-    if named is None:
-        known, cure = (model_class(name) if name in REGISTRY else None), "isotherm.models.registry.REGISTRY"
+    owner, name = type(model), getattr(model, "name", None)
+    known: type[Any] | None
+    if choices is None:
+        known = model_class(str(name)) if name in REGISTRY else None
+        cure = "isotherm.models.registry.REGISTRY"
     else:
-        known, cure = named.get(str(name)), f"the parts that are known: {', '.join(named)}"
-    if known is not made:
+        known, cure = choices.get(str(name)), f"the parts that are known: {', '.join(choices)}"
+    if known is not owner:
         raise UnsupportedError(
-            f"{made.__name__} is a class of your own, and a saved model is loaded by names alone: give it a "
+            f"{owner.__name__} is a class of your own, and a saved model is loaded by names alone: give it a "
             f"name and add it to {cure}, before saving and before loading"
         )
-    choices = part_choices(made)
+    inner_choices = part_choices(owner)
     parameters = {
-        name: _described(value, choices.get(name))
-        if isinstance(value, Part) or hasattr(type(value), "name")
-        else _plain(made, name, value)
+        name: _description(value, inner_choices.get(name))
+        if isinstance(value, Part) or has_settings(value)
+        else _plain(owner, name, value)
         for name, value in hyperparameters(model).items()
     }
     return {"model": name, "parameters": parameters}
@@ -180,28 +186,28 @@ def _plain(owner: type[Any], name: str, value: Any) -> Any:
     return value
 
 
-def _built(description: dict[str, Any]) -> Any:
+def _unfitted(description: dict[str, Any]) -> "Recommender":
     """The unfitted model that a manifest describes."""
     try:
-        return _described_model(description, "manifest")
+        return _model_of(description, "manifest")
     except (ParameterError, TypeError, ValueError, OverflowError, RecursionError) as cause:
         if isinstance(cause, DamagedError):
             raise
         raise DamagedError(f"its hyper-parameters are wrong: {cause}"[:200]) from cause
 
 
-def _described_model(description: dict[str, Any], where: str) -> Any:
+def _model_of(description: dict[str, Any], where: str) -> "Recommender":
     name = expect(description.get("model"), str, f"{where}.model")
     if name not in REGISTRY:
         raise DamagedError(f"there is no model {brief(name)} in this isotherm")
-    return _with(model_class(name), description, name)
+    return _with_parameters(model_class(name), description, name)
 
 
-def _with(made: type[Any], description: dict[str, Any], where: str) -> Any:
-    """The class ``made`` with the described hyper-parameters, all of them."""
+def _with_parameters(owner: type[Described], description: dict[str, Any], where: str) -> Described:
+    """An object of the class with the described hyper-parameters, all of them."""
     given = expect(description.get("parameters"), dict, f"{where}.parameters")
-    same_names(given, parameters_of(made), f"{where}.parameters")
-    return made(**{name: _value(made, name, value) for name, value in given.items()})
+    same_names(given, parameters_of(owner), f"{where}.parameters")
+    return owner(**{name: _value(owner, name, value) for name, value in given.items()})
 
 
 def _value(owner: type[Any], name: str, value: Any) -> Any:
@@ -210,11 +216,11 @@ def _value(owner: type[Any], name: str, value: Any) -> Any:
         return value
     choices = part_choices(owner).get(name)
     if choices is None:
-        return _described_model(value, name)
+        return _model_of(value, name)
     chosen = expect(value.get("model"), str, f"{name}.model")
     if chosen not in choices:
         raise DamagedError(f"{name} is no {brief(chosen)}")
-    return _with(choices[chosen], value, name)
+    return _with_parameters(choices[chosen], value, name)
 
 
 def _ids_writer(ids: IdMap) -> Callable[[Path], object]:

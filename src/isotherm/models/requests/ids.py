@@ -2,11 +2,12 @@
 
 import numbers
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import polars as pl
 
+from isotherm.checks import one_of
 from isotherm.data import IdMap
 from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, brief
@@ -15,8 +16,12 @@ from isotherm.types import Int64
 
 #: what becomes of an id that the model does not know
 Unknown = Literal["error", "skip", "popular"]
-UNKNOWN = ("error", "skip", "popular")
 _SCALARS = (str, bytes, numbers.Number)
+
+
+def unknown_policy(name: str, value: Any) -> Unknown:
+    """``value`` as what becomes of unknown ids, or ParameterError."""
+    return cast(Unknown, one_of(name, value, get_args(Unknown)))
 
 
 def is_list(value: Any) -> bool:
