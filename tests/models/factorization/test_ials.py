@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm import IALS, Interactions
-from isotherm.models.factorization.ials import Soft
+from isotherm.models.factorization.ials import SoftTargets
 from tests.conftest import random_clicks
 from tests.reference.marec import ials_step
 
@@ -36,8 +36,8 @@ def test_each_pass_lowers_the_loss(x):
     found = []
     for iterations in range(1, 8):
         model = IALS(factors=6, iterations=iterations, l2=0.02)
-        items, users = model.train(csr_array(x.astype(np.float32)))
-        found.append(loss(model, x, users, items))
+        factors = model.train(csr_array(x.astype(np.float32)))
+        found.append(loss(model, x, factors.users, factors.items))
     assert all(later < earlier for earlier, later in itertools.pairwise(found))
 
 
@@ -48,7 +48,7 @@ def test_folding_in_is_the_literal_least_squares(x, width):
     ridge = 0.05 * (x.sum(axis=1) + 0.2 * 20) ** 0.5
     nothing = np.zeros(20)
     expected = ials_step(x, 0 * x, nothing, model.item_factors_.astype(float), ridge, 0.2, 0.0)
-    found = model.folded(csr_array(x.astype(np.float32)), model.item_factors_)
+    found = model.fold_in(csr_array(x.astype(np.float32)), model.item_factors_)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -56,16 +56,16 @@ def test_a_step_with_guessed_columns_is_the_literal_least_squares(x):
     """Rare and never-clicked columns are drawn to their guesses, on both sides of the factorization."""
     rng = np.random.default_rng(1)
     wide = np.concatenate([x, np.zeros((50, 4))], axis=1)
-    places, confidence = np.array([2, 20, 21, 22, 23]), np.array([0.4, 1, 1, 1, 1])
+    columns, confidence = np.array([2, 20, 21, 22, 23]), np.array([0.4, 1, 1, 1, 1])
     g = rng.uniform(0, 0.2, (5, 20))
     guesses, trust = np.zeros((50, 24)), np.zeros(24)
-    guesses[:, places], trust[places] = x @ g.T, confidence
+    guesses[:, columns], trust[columns] = x @ g.T, confidence
     model = IALS(factors=5, l2=0.05, unobserved_weight=0.2)
-    soft = Soft(places, confidence.astype(np.float32), g.astype(np.float32), 1.5)
+    soft = SoftTargets(columns, confidence.astype(np.float32), g.astype(np.float32), 1.5)
     matrix = csr_array(x.astype(np.float32))
     items = rng.standard_normal((24, 5)).astype(np.float32)
 
-    users = model._users(matrix, items, 20, soft)
+    users = model._user_step(matrix, items, soft)
     ridge = 0.05 * (x.sum(axis=1) + 0.2 * 20)
     np.testing.assert_allclose(
         users, ials_step(wide, guesses, trust, items.astype(float), ridge, 0.2, 1.5), atol=1e-4
@@ -81,11 +81,11 @@ def test_a_step_with_guessed_columns_is_the_literal_least_squares(x):
         left = (users.T.astype(float) * weight) @ users + ridge[j] * np.eye(5)
         expected[j] = np.linalg.solve(left, users.T @ target)
     np.testing.assert_allclose(
-        model._items(csr_array(matrix.T.tocsr()), users, soft), expected[:20], atol=1e-4
+        model._item_step(csr_array(matrix.T.tocsr()), users, soft), expected[:20], atol=1e-4
     )
-    targets = soft.guesses[1:] @ np.asarray(matrix.T @ users)
+    new = soft.only(columns >= 20)
     np.testing.assert_allclose(
-        model.guessed(users, targets, soft.confidence[1:], 1.5), expected[20:], atol=1e-4
+        model._new_item_step(csr_array(matrix.T.tocsr()), users, new), expected[20:], atol=1e-4
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
-from isotherm.models.factorization.ials import IALS, Soft
+from isotherm.models.factorization.ials import IALS, SoftTargets
 from isotherm.models.marec.backbones.base import (
     AlignedBackbone,
     Aligner,
@@ -62,7 +62,7 @@ class TrainedFactors(Stateful):
 
     def fold_in(self, user_items: UserItems) -> Float32:
         """Factors p of users, (n_users, d), by their histories over the warm items."""
-        return self.backbone.folded(user_items, self.items)
+        return self.backbone.fold_in(user_items, self.items)
 
     def warm_scores(self, user_items: UserItems) -> Scores:
         """p·q, (n_users, n_warm)."""
@@ -120,7 +120,7 @@ class FactorsBackbone(AlignedBackbone, ExplainsFields):
     def click_shares(self, history: UserItems, column: int) -> Float32:
         """Hu et al. 2008, §5; a click on a new item gives nothing."""
         factors = self._item_factors()[column]
-        return self.trained.backbone.spread(history, self.columns.warm, self.trained.items, factors)
+        return self.trained.backbone.click_shares(history, self.columns.warm, self.trained.items, factors)
 
     def history_projection(self, history: UserItems) -> Float32:
         """M·p of the folded-in user."""
@@ -160,13 +160,13 @@ class FactorsAligner(Aligner):
 
     def _train(self, alignment: Alignment, beta: float) -> TrainedFactors:
         user_items, cold = alignment.user_items, alignment.cold_similarities
-        soft = Soft(
+        soft = SoftTargets(
             alignment.columns,
             np.concatenate([alignment.decay, np.ones(len(cold), dtype=np.float32)]),
             np.float32(beta) * np.concatenate([alignment.rare_similarities, cold]),
             self.alpha,
         )
-        items, users = self.backbone.train(user_items, soft if len(soft.places) else None, len(cold))
-        sums = np.asarray(user_items.T @ users, dtype=np.float32)
-        of_similarities = self.backbone.guessed(users, sums, weight=self.alpha)
-        return TrainedFactors(self.backbone, items[: alignment.n_warm].copy(), of_similarities)
+        factors = self.backbone.train(user_items, soft if len(soft.columns) else None, len(cold))
+        sums = np.asarray(user_items.T @ factors.users, dtype=np.float32)
+        of_similarities = self.backbone.factors_from_guesses(factors.users, sums, weight=self.alpha)
+        return TrainedFactors(self.backbone, factors.items[: alignment.n_warm].copy(), of_similarities)
