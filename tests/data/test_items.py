@@ -8,7 +8,7 @@ import pytest
 
 from isotherm import Items
 from isotherm.data import IdMap
-from isotherm.data.items import inferred_kind
+from isotherm.data.kinds import inferred_kind
 from isotherm.errors import ItemsError
 
 LONG = [f"a story about number {n} and more" for n in range(40)]

@@ -10,7 +10,7 @@ from isotherm.errors import ParameterError, brief
 
 if TYPE_CHECKING:
     from isotherm.data import Columns, Interactions, Items
-    from isotherm.data.items import Kind
+    from isotherm.data.kinds import Kind
 
 InteractionsFile = Annotated[
     Path | None,

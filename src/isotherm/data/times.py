@@ -47,6 +47,14 @@ def iso_times(text: pl.Series) -> pl.Series:
     return times
 
 
+def dates_or_text(column: pl.Series) -> pl.Series:
+    """Text as times where all of it is ISO dates; else the text without blanks around it."""
+    text = column.str.strip_chars()
+    text = text.set(text == "", None)
+    times = iso_times(text)
+    return times if times.null_count() == text.null_count() < len(text) else text
+
+
 def read_times(column: pl.Series, place: Place) -> pl.Series:
     """Times as numbers, Date, Datetime or Duration. Raises, naming the first row, where one is no time."""
     if column.null_count():
@@ -158,7 +166,7 @@ def _check_one_unit(times: pl.Series, parts: list[tuple[Place, pl.Series]]) -> N
     positive = times.filter(times > 0).cast(pl.Float64)
     if not len(positive):
         return
-    low, high = float(positive.min()), float(positive.max())  # type: ignore[arg-type]
+    low, high = float(positive.to_numpy().min()), float(positive.to_numpy().max())
     if _unit(low) is None or _unit(high) in (None, _unit(low)):
         return
     ranges = [(times >= _FIRST * unit) & (times <= _LAST * unit) for unit in _UNITS.values()]

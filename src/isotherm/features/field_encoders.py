@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from isotherm.data.items import Items, Kind
+from isotherm.data.items import Items
+from isotherm.data.kinds import Kind
 from isotherm.errors import ItemsError, brief
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoders import ENCODERS

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from isotherm.data.items import Items, Kind
+from isotherm.data.items import Items
+from isotherm.data.kinds import Kind
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.field_encoders import MEANING, FieldEncoders

@@ -6,7 +6,8 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from isotherm.data.items import Items, Kind
+from isotherm.data.items import Items
+from isotherm.data.kinds import Kind
 from isotherm.errors import ParameterError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding

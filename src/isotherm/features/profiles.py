@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from isotherm.data.items import Items, Kind
+from isotherm.data.items import Items
+from isotherm.data.kinds import Kind
 from isotherm.errors import ItemsError
 from isotherm.features.encoders.categories import CategoryEncoder, TagEncoder
 from isotherm.linalg.csr import with_data

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, vstack
 
 from isotherm.checks import between, names
 from isotherm.data import Interactions, Items
-from isotherm.data.items import Kind
+from isotherm.data.kinds import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender

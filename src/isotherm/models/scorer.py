@@ -13,7 +13,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
-from isotherm.data.items import Kind
+from isotherm.data.kinds import Kind
 from isotherm.errors import NotFittedError
 from isotherm.linalg.csr import filter_entries, rows_of
 from isotherm.models.fitting import FitOptions

@@ -16,7 +16,8 @@ from pathlib import Path
 import polars as pl
 
 from isotherm.data.interactions import Interactions
-from isotherm.data.items import Items, Kind
+from isotherm.data.items import Items
+from isotherm.data.kinds import Kind
 from isotherm.errors import DatasetError
 from isotherm.files import cache_folder, sha256, write_atomically
 

@@ -10,7 +10,7 @@ images         pictures by a CLIP-like model
 vector_cache   vectors kept on disk by content
 """
 
-from isotherm.data.items import Kind
+from isotherm.data.kinds import Kind
 from isotherm.features.encoders.base import Encoder
 from isotherm.features.encoders.categories import CategoryEncoder, TagEncoder
 from isotherm.features.encoders.images import ImageEncoder

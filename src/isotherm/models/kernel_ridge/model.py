@@ -24,7 +24,7 @@ import polars as pl
 from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.click_ranks import item_click_ranks
-from isotherm.data.items import Kind
+from isotherm.data.kinds import Kind
 from isotherm.errors import ParameterError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding

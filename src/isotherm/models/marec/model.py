@@ -15,7 +15,7 @@ import polars as pl
 
 from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
-from isotherm.data.items import Kind
+from isotherm.data.kinds import Kind
 from isotherm.errors import UnsupportedError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
-from isotherm.data.items import Kind
+from isotherm.data.kinds import Kind
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilarity

@@ -1,0 +1,192 @@
+"""The values of an item field, read as one of the kinds: a function for each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from isotherm.data.ids import IdMap
+from isotherm.data.kinds import Kind
+from isotherm.data.place import Place
+from isotherm.data.times import AMBIGUOUS, dates_or_text, day_or_month_first
+from isotherm.data.wording import names
+from isotherm.errors import ItemsError, brief
+
+_HEAVIEST = 1e15  # of a tag: squares of more overflow float32
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """The rows of several tables, one after the other."""
+
+    tables: Sequence[tuple[Place, int]]
+
+    def at(self, column: str, row: int) -> str:
+        """The file, the column and the row within the file."""
+        for place, height in self.tables:
+            if row < height:
+                return place.at(column, row)
+            row -= height
+        raise IndexError(row)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the item table: its name, its rows, its items."""
+
+    name: str
+    rows: TableRows
+    ids: IdMap
+
+    @property
+    def place(self) -> str:
+        """The column, with its file."""
+        return self.rows.tables[0][0].at(self.name)
+
+    def at(self, row: int) -> str:
+        """Where a value stands: file, column, row, item."""
+        return f"{self.rows.at(self.name, row)} (item {brief(self.ids.values[row])})"
+
+
+def read_values(kind: Kind, column: pl.Series, field: Field) -> pl.Series:
+    """A column as a field of this kind. Raises ItemsError where its type cannot be."""
+    try:
+        return _READERS[kind](column, field)
+    except pl.exceptions.PolarsError as cause:
+        raise ItemsError(
+            f"{field.place}: {brief(str(column.dtype))} cannot be read as {kind}; "
+            "declare another kind, or drop it"
+        ) from cause
+
+
+def _categories(column: pl.Series, field: Field) -> pl.Series:
+    if isinstance(column.dtype, pl.Array):
+        column = column.arr.to_list()
+    if isinstance(column.dtype, pl.List) and column.dtype.inner.is_nested():
+        raise ItemsError(
+            f"{field.place}: {column.dtype} holds no plain values; give a list of texts or numbers"
+        )
+    if not isinstance(column.dtype, pl.List):
+        text = column.cast(pl.String)
+        joined = [s for s in "|;," if text.str.contains(s, literal=True).any()]
+        column = text.str.split(joined[0]) if joined else text.reshape((-1, 1)).arr.to_list()
+    values = column.list.eval(pl.element().cast(pl.String).str.strip_chars(), parallel=True)
+    return values.list.eval(pl.element().filter(pl.element().is_not_null() & (pl.element() != ""))).fill_null(
+        []
+    )
+
+
+def _tags(column: pl.Series, field: Field) -> pl.Series:
+    """Text «space:0.9|robots:0.4», or lists of (text, weight) structs; a tag without a weight weighs 1."""
+    rows = pl.Series("row", range(len(column)), dtype=pl.UInt32)
+    if isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct):
+        parts = [part.name for part in column.dtype.inner.fields]
+        if len(parts) != 2:
+            raise ItemsError(f"{field.place}: a tag is a pair of value and weight, not {names(parts)}")
+        flat = pl.DataFrame([rows, column.alias("tag")]).explode("tag").drop_nulls("tag").unnest("tag")
+        flat = flat.rename({parts[0]: "value", parts[1]: "weight_text"})
+    else:
+        flat = pl.DataFrame([rows, _categories(column, field).alias("tag")]).explode("tag")
+        split = flat["tag"].str.extract_groups(r"^(?<value>.*?)(?::(?<weight_text>[^:]*))?$").struct.unnest()
+        flat = flat.hstack(split)
+    flat = flat.select(
+        "row",
+        "weight_text",
+        value=pl.col("value").cast(pl.String).str.strip_chars(),
+        weight=pl.col("weight_text").cast(pl.String).fill_null("1").cast(pl.Float32, strict=False),
+    ).filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
+    good = (flat["weight"] >= 0) & (flat["weight"] <= _HEAVIEST)  # a NaN is above all numbers
+    bad = flat.filter(~good.fill_null(False))
+    if len(bad):
+        row = int(bad["row"][0])
+        raise ItemsError(
+            f"{field.at(row)}: tag {brief(bad['value'][0])} has the weight "
+            f"{brief(str(bad['weight_text'][0]))}; give a number >= 0 and <= {_HEAVIEST:g}, or none for 1"
+        )
+    tags = flat.group_by("row", maintain_order=True).agg(tags=pl.struct("value", "weight"))
+    of_rows = pl.DataFrame([rows]).join(tags, on="row", how="left", maintain_order="left")
+    return of_rows["tags"].fill_null([]).alias(column.name)
+
+
+def _text(column: pl.Series, field: Field) -> pl.Series:
+    if isinstance(column.dtype, pl.List):
+        column = column.list.eval(pl.element().cast(pl.String)).list.join(" ")
+    text = column.cast(pl.String).str.strip_chars()
+    return text.set(text == "", None)
+
+
+def _image(column: pl.Series, field: Field) -> pl.Series:
+    """Paths of image files; they are opened when they are encoded."""
+    if column.dtype != pl.String and column.null_count() < len(column):
+        raise ItemsError(f"{field.place}: an image column holds paths of image files, not {column.dtype}")
+    return _text(column, field)
+
+
+def _number(column: pl.Series, field: Field) -> pl.Series:
+    """Float64; a date is the days since 1970, missing where a value is NaN."""
+    if column.dtype == pl.String:
+        column = dates_or_text(column)
+    text = column.dtype == pl.String
+    if column.dtype in (pl.Date, pl.Datetime):
+        column = column.cast(pl.Datetime("ms")).dt.epoch("d")
+    elif column.dtype.is_temporal():  # a duration, or a time of day
+        column = column.to_physical()
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise ItemsError(f"{field.place}: {column.dtype} is no number")
+    numbers = column.cast(pl.Float64, strict=False)
+    nan = numbers.is_nan().fill_null(False)
+    bad = (numbers.is_null() & column.is_not_null()) | numbers.is_infinite().fill_null(False)
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        if text and day_or_month_first(column).any():
+            row = int(day_or_month_first(column).arg_max() or 0)
+            raise ItemsError(f"{field.at(row)}: {brief(column[row])} {AMBIGUOUS}")
+        raise ItemsError(
+            f"{field.at(row)}: {brief(column[row])} is not a finite number; "
+            "mend it, leave it empty, or declare the column as text or categories"
+        )
+    return numbers.set(nan, None)
+
+
+def _vector(column: pl.Series, field: Field) -> pl.Series:
+    if column.dtype == pl.String:
+        column = column.str.strip_chars("[]() ").str.replace_all(r"[,;\s]+", " ").str.split(" ")
+    if isinstance(column.dtype, pl.Array):
+        column = column.arr.to_list()
+    if column.dtype == pl.Null:  # nothing known of any item
+        return column.cast(pl.List(pl.Float32))
+    if not isinstance(column.dtype, pl.List):
+        raise ItemsError(f"{field.place}: a vector column holds lists of numbers, not {column.dtype}")
+    lengths = column.list.len()
+    usual = lengths.drop_nulls().filter(lengths.drop_nulls() > 0).mode()
+    if not len(usual):
+        return pl.Series(column.name, [None] * len(column), dtype=pl.List(pl.Float32))
+    uneven = (lengths != usual.min()) & (lengths > 0)
+    if uneven.any():
+        row = int(uneven.arg_max() or 0)
+        raise ItemsError(
+            f"{field.at(row)}: a vector of length {lengths[row]} "
+            f"where the others have {usual.min()!r}; all must be of one length (or missing)"
+        )
+    vectors = column.cast(pl.List(pl.Float32), strict=False)
+    bad = vectors.list.eval(pl.element().is_null() | ~pl.element().is_finite()).list.any().fill_null(False)
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise ItemsError(f"{field.at(row)}: the vector holds a value that is not a finite number")
+    return vectors.set(lengths == 0, None)
+
+
+def missing_values(column: pl.Series) -> pl.Series:
+    """Which values of a field say nothing: null, or an empty list."""
+    empty = column.list.len() == 0 if isinstance(column.dtype, pl.List) else column.is_null()
+    return column.is_null() | empty.fill_null(True)
+
+
+_READERS: dict[Kind, Callable[[pl.Series, Field], pl.Series]] = {
+    "categories": _categories,
+    "tags": _tags,
+    "text": _text,
+    "number": _number,
+    "vector": _vector,
+    "image": _image,
+}
