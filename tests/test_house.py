@@ -37,6 +37,8 @@ MODEL_FLOORS = [
     {"kernel_ridge", "mmr", "neighbours", "vae"},
     {"marec"},
 ]
+#: The same within models/vae/.
+VAE_FLOORS = ["network", "objective", "training", "base", "multvae", "multdae", "recvae"]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 #: What linalg/ stands on: nothing that knows an id, an item or a model.
 GROUND_OF_NUMERICS = {"errors", "kernels", "memory", "progress", "threads", "types"}
@@ -100,6 +102,16 @@ def test_imports_run_one_way_among_models(file):
             assert imported == room or MODEL_LEVEL[imported] < MODEL_LEVEL[room], (
                 f"{file.name} imports {name}"
             )
+
+
+def test_imports_run_one_way_within_vae():
+    for file in (MODELS / "vae").rglob("*.py"):
+        room = file.relative_to(MODELS / "vae").parts[0].removesuffix(".py")
+        for name in imports(file):
+            if name.startswith("isotherm.models.vae.") and room != "__init__":
+                imported = name.split(".")[3]
+                lower = VAE_FLOORS.index(imported) < VAE_FLOORS.index(room)
+                assert imported == room or lower, f"{file.name} imports {name}"
 
 
 def test_numerics_know_arrays_only():

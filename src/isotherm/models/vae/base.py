@@ -246,7 +246,16 @@ class VAERecommender(Recommender, ComparesItems):
         return posteriors(self.network_, user_items)[0]
 
     def posterior(self, user_items: UserItems) -> tuple[Float32, Float32 | None]:
-        """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE."""
+        """Mean and log-variance (n_users, latent) of q(z | x) for clean histories; no variance on a DAE.
+
+        >>> from scipy.sparse import csr_array
+        >>> from isotherm import Interactions, MultVAE, Training
+        >>> clicks = Interactions.from_csr(csr_array([[1, 1, 0], [1, 0, 1]], dtype="float32"))
+        >>> model = MultVAE(hidden=4, latent=2, training=Training(epochs=1)).fit(clicks)
+        >>> mean, logvar = model.posterior(model.clicks_)
+        >>> mean.shape, logvar.shape
+        ((2, 2), (2, 2))
+        """
         return posteriors(self._fitted().network_, user_items)
 
 

@@ -20,6 +20,13 @@ class MultDAE(VAERecommender):
     As multvae without a KL term: z is the mean, and the loss of a user −Σ_j x_j log π_j + λ_A · L_A, where
     L_A is ‖z − ē‖² and the variance of the anchors.
 
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm import Interactions, MultDAE, Training
+    >>> clicks = Interactions.from_csr(csr_array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]], dtype="float32"))
+    >>> model = MultDAE(hidden=4, latent=2, training=Training(epochs=1)).fit(clicks)
+    >>> model.recommend([0], k=4)["item_id"].sort().to_list()
+    [2, 3]
+
     Parameters:
         hidden (>= 1; default 600): width of the hidden layers, items → hidden → latent → hidden → items.
         latent (>= 1; default 200): width of z.

@@ -25,6 +25,13 @@ class RecVAE(VAERecommender):
     of the epoch before (eq. 8), then one that trains the decoder on clean ones (§3.4). Anchors are part of
     the encoder's passes.
 
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm import Interactions, RecVAE, Training
+    >>> clicks = Interactions.from_csr(csr_array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]], dtype="float32"))
+    >>> model = RecVAE(hidden=4, latent=2, training=Training(epochs=1)).fit(clicks)
+    >>> model.recommend([0], k=4)["item_id"].sort().to_list()
+    [2, 3]
+
     Parameters:
         hidden (>= 1; default 600): width of the encoder's five layers.
         latent (>= 1; default 200): width of z; logits are linear in it.

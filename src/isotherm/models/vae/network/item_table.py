@@ -50,6 +50,15 @@ def embedding_bag_with_squares(table: ItemTable, batch: Batch, squares: bool = T
     """Σ value · weight[item], (n_users, width), and Σ value · ‖weight[item]‖², (n_users,).
 
     squares: whether the second is wanted; else it is zero.
+
+    >>> import torch
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm.models.vae.network.batch import Batch
+    >>> from isotherm.models.vae.network.item_table import ItemTable, embedding_bag_with_squares
+    >>> table = ItemTable(3, 2).requires_grad_(False)
+    >>> _ = table.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [9.0, 9.0]]))
+    >>> embedding_bag_with_squares(table, Batch.of(csr_array([[1, 1, 0]], dtype="float32")))
+    (tensor([[1., 2.]]), tensor([5.]))
     """
     learns = torch.is_grad_enabled() and table.learns
     if table.weight.device.type == "cpu" and (table.in_place is not None or not learns):

@@ -62,6 +62,16 @@ def log_likelihoods(
 
     π = softmax(hidden · weightᵀ + bias) over all items, or over a ``sample`` of them (Liang et al. 2018,
     eq. 2).  dtype: of the products, bfloat16 or float32.
+
+    >>> import torch
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm.models.vae.network.batch import Batch
+    >>> from isotherm.models.vae.network.item_table import ItemTable
+    >>> from isotherm.models.vae.network.softmax import log_likelihoods
+    >>> table, clicks = ItemTable(4, 2), Batch.of(csr_array([[1, 0, 1, 0]], dtype="float32"))
+    >>> table.fill(0.0, torch.Generator())
+    >>> log_likelihoods(torch.ones(1, 2), table, torch.zeros(4), [clicks], torch.float32)  # 2 log ¼
+    tensor([[-2.7726]], grad_fn=<_LogLikelihoodsBackward>)
     """
     return _LogLikelihoods.apply(hidden, table.weight, bias, table, targets, dtype, sample)  # type: ignore[no-any-return,no-untyped-call]
 

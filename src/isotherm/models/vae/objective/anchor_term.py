@@ -43,6 +43,7 @@ class AnchorTerm(Term):
             weights = weights.with_values(self._chosen(mean, weights))
         centroid, squares = embedding_bag_with_squares(self.table, weights)
         total = weights.totals  # 1, but for a user without clicks
+        # Σ_i w_i ‖μ − e_i‖², multiplied out
         to_anchors = total * mean.square().sum(1) - 2 * (mean * centroid).sum(1) + squares
         return to_anchors if logvar is None else to_anchors + total * logvar.exp().sum(1)
 

@@ -28,6 +28,12 @@ class ItemAnchors(Part):
     With several centroids (``nearest`` and ``soft``, for users of several tastes) which anchors attract a
     user is chosen without a gradient.
 
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm import Interactions, ItemAnchors
+    >>> clicks = Interactions.from_csr(csr_array([[1, 1, 0], [1, 0, 1], [1, 0, 0]], dtype="float32"))
+    >>> ItemAnchors(weighting="inverse-popularity").click_weights(clicks)  # the first item has 3 clicks
+    array([0.25, 0.75, 0.25, 0.75, 1.  ], dtype=float32)
+
     Parameters:
         weight (>= 0; default 0): λ_A, the weight of the term (PIA, §3); 0 switches anchors off.
         warmup (>= 0; default 0): epochs over which λ_A grows linearly from 0.

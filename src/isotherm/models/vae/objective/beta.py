@@ -38,6 +38,10 @@ class Constant(Beta):
 class Annealed(Beta):
     """β from 0 to ``cap``, linearly over ``epochs`` epochs, and then the cap (Liang et al. 2018, §2.2.2).
 
+    >>> from isotherm import Annealed, MultVAE
+    >>> MultVAE(beta=Annealed(cap=0.3, epochs=50)).beta
+    Annealed(cap=0.3, epochs=50.0)
+
     Parameters:
         cap (>= 0; default 0.2): β at the end; the paper chooses it by validation, 0.2 on its data sets.
         epochs (> 0; default 20): over how many epochs β rises.

@@ -57,6 +57,13 @@ class NoEASETerm(LogitTerm):
 class EASETerm(LogitTerm):
     """c · x B with EASE's weights B.
 
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm import EASETerm, Interactions, MultVAE, Training
+    >>> clicks = Interactions.from_csr(csr_array([[1, 1, 0], [1, 0, 1], [1, 1, 0]], dtype="float32"))
+    >>> model = MultVAE(hidden=4, latent=2, ease_term=EASETerm(), training=Training(epochs=1))
+    >>> model.fit(clicks).ease_term_.scale  # three users are too few to choose it on
+    10.0
+
     Parameters:
         l2 (> 0; default 1000): λ, EASE's ridge penalty (Steck 2019, eq. 8).
         weight (>= 0 or auto; default auto): c; auto chooses it on the validation users (10 where there are

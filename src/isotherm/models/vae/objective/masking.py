@@ -32,6 +32,11 @@ class Clean(Mask):
 class Bernoulli(Mask):
     """Each click is kept with the same probability ρ, independently (PIA, §2).
 
+    >>> import torch
+    >>> from isotherm import Bernoulli
+    >>> Bernoulli(keep=0.5).keep_probability(torch.tensor([7, 1]), epoch=0)
+    tensor([0.5000, 0.5000])
+
     Parameters:
         keep (in (0, 1]; default 0.5): ρ; 0.5 is the dropout of Liang et al. 2018.
     """
@@ -48,6 +53,11 @@ class Bernoulli(Mask):
 
 class PopularityAware(Mask):
     """Popular items are masked more: kept with probability ∝ clicks^−power, ``keep`` on average over clicks.
+
+    >>> import torch
+    >>> from isotherm import PopularityAware
+    >>> PopularityAware(keep=0.5, power=0.5).keep_probability(torch.tensor([4, 16, 64]), epoch=0)
+    tensor([1.0000, 0.7917, 0.3958])
 
     Parameters:
         keep (in (0, 1]; default 0.5): the mean probability over all clicks.
@@ -76,6 +86,12 @@ class PopularityAware(Mask):
 
 class Scheduled(Mask):
     """Bernoulli whose ρ goes linearly from ``start`` to ``end`` over ``epochs`` epochs.
+
+    >>> import torch
+    >>> from isotherm import Scheduled
+    >>> schedule = Scheduled(start=1.0, end=0.5, epochs=10)
+    >>> [float(schedule.keep_probability(torch.tensor([3]), epoch)) for epoch in (0, 5, 10, 15)]
+    [1.0, 0.75, 0.5, 0.5]
 
     Parameters:
         start (in (0, 1]; default 1.0): ρ of the first epoch.

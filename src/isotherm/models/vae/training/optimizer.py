@@ -40,11 +40,13 @@ class Optimizer:
             }
         )
         self._tables: dict[str, ItemTable] = {}
+        self._in_place: dict[str, InPlaceAdam] = {}
         if processes.device.type == "cpu" and processes.is_alone and settings.clip is None:
             for name, module in learners.named_modules():
                 if isinstance(module, ItemTable):
-                    module.in_place = InPlaceAdam(module.weight, rate, decay, sparse_updates)
                     self._tables[f"{name}.weight"] = module
+                    module.in_place = InPlaceAdam(module.weight, rate, decay, sparse_updates)
+                    self._in_place[f"{name}.weight"] = module.in_place
         self._dense = {name: w for name, w in learners.named_parameters() if w.requires_grad}
         self._adam = torch.optim.AdamW(list(self._dense.values()), lr=rate, weight_decay=decay, fused=True)
 
@@ -53,15 +55,14 @@ class Optimizer:
         held = {id(weight) for weight in weights}
         for weight in self._dense.values():
             weight.requires_grad_(id(weight) not in held)
-        for table in self._tables.values():
-            _adam_of(table).held = id(table.weight) in held
+        for name, adam in self._in_place.items():
+            adam.held = id(self._tables[name].weight) in held
 
     def step(self, loss: Tensor) -> None:
         """One update of what is not held, by the gradient of a number; summed over the processes."""
         for weight in self._dense.values():
             weight.grad = None
-        for table in self._tables.values():
-            adam = _adam_of(table)
+        for adam in self._in_place.values():
             adam.steps += not adam.held
         loss.backward()
         for weight in self._dense.values():
@@ -78,12 +79,12 @@ class Optimizer:
 
     def weights_replaced(self) -> None:
         """Renew what follows from the weights: they were set from outside."""
-        for table in self._tables.values():
-            _adam_of(table).weights_replaced()
+        for adam in self._in_place.values():
+            adam.weights_replaced()
 
     def steps(self) -> dict[str, int]:
         """Steps of each item table that is updated in place; those of the others are in ``state``."""
-        return {name: _adam_of(table).steps for name, table in self._tables.items()}
+        return {name: adam.steps for name, adam in self._in_place.items()}
 
     def state(self) -> dict[str, Tensor]:
         """What Adam remembers, WEIGHT/exp_avg and so on, torch's words; nothing of what never learned."""
@@ -95,13 +96,12 @@ class Optimizer:
     def table_state(self) -> dict[str, Tensor]:
         """The same of item tables that are updated in place, which is there from the start."""
         arrays: dict[str, Tensor] = {}
-        for name, table in self._tables.items():
-            adam = _adam_of(table)
+        for name, adam in self._in_place.items():
             arrays |= _named(name, {"exp_avg": adam.exp_avg, "exp_avg_sq": adam.exp_avg_sq})
         return arrays
 
     def possible_states(self) -> Iterator[dict[str, Tensor]]:
-        """Arrays like those of each other weight: all of them are in a state, or none."""
+        """Arrays like those of each other weight: a state holds all of them, or none."""
         for name, weight in self._dense.items():
             yield _named(name, {"step": torch.zeros(()), "exp_avg": weight, "exp_avg_sq": weight})
 
@@ -114,16 +114,10 @@ class Optimizer:
                     key: array if key == "step" and device.type == "cpu" else array.to(device)
                     for key, array in remembered.items()
                 }
-        for name, table in self._tables.items():
-            adam = _adam_of(table)
+        for name, adam in self._in_place.items():
             adam.exp_avg.copy_(arrays[f"{name}/exp_avg"])
             adam.exp_avg_sq.copy_(arrays[f"{name}/exp_avg_sq"])
             adam.steps = steps[name]
-
-
-def _adam_of(table: ItemTable) -> InPlaceAdam:
-    assert table.in_place is not None
-    return table.in_place
 
 
 def _named(name: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,6 +13,10 @@ _SAMPLED = 10_000  # items that stand for all beyond
 class Training(Part):
     """How a network is trained.
 
+    >>> from isotherm import MultVAE, Training
+    >>> MultVAE(training=Training(epochs=50, patience=5)).training.epochs
+    50
+
     Parameters:
         epochs (>= 1; default 200): passes over the users, at most.
         batch_size (>= 1; default 500): users per step (Liang et al. 2018, §4.3).

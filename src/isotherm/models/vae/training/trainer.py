@@ -36,7 +36,7 @@ from isotherm.types import Array
 
 
 class Trainer:
-    """Trains a network, and the modules beside it, on a click matrix."""
+    """Trains a network, and what its objective learns beside it, on a click matrix."""
 
     def __init__(self, setup: RunSetup) -> None:
         """Raises ParameterError where there is no user to train on, or no such device."""

@@ -33,7 +33,14 @@ class Validation:
 
     @classmethod
     def folded(cls, user_items: UserItems, seed: int) -> "Validation":
-        """At random, four fifths of each user's clicks as history; the rest, if any, are the targets."""
+        """At random, four fifths of each user's clicks as history; the rest, if any, are the targets.
+
+        >>> from scipy.sparse import csr_array
+        >>> from isotherm.models.vae.training.validation import Validation
+        >>> folded = Validation.folded(csr_array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 0]], dtype="float32"), seed=0)
+        >>> folded.histories.sum(axis=1), folded.targets.sum(axis=1)
+        (array([4., 1.], dtype=float32), array([1., 0.], dtype=float32))
+        """
         n_clicks = np.diff(user_items.indptr)
         n_history = np.clip(np.rint(_FOLD_IN * n_clicks), 1, np.maximum(n_clicks - 1, 1))
         history = user_click_ranks(user_items, stream(seed, "folding")) < n_history[rows_of(user_items)]
