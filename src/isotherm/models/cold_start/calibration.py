@@ -63,7 +63,16 @@ class ColdScale:
 
 @dataclass(frozen=True)
 class WarmAndCold:
-    """The K best warm and the K best cold items of the same users."""
+    """The K best warm and the K best cold items of the same users.
+
+    >>> import numpy as np
+    >>> from isotherm.models.cold_start.calibration import WarmAndCold
+    >>> from isotherm.ranking.topk import TopK
+    >>> warm = TopK(np.array([[0], [1]], dtype=np.int32), np.array([[6], [2]], dtype=np.float32))
+    >>> cold = TopK(np.array([[7], [7]], dtype=np.int32), np.array([[1], [1]], dtype=np.float32))
+    >>> WarmAndCold(warm, cold).level_ratio()
+    4.0
+    """
 
     warm: TopK
     cold: TopK

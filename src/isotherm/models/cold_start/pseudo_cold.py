@@ -19,6 +19,13 @@ _MOST_USERS = 10_000
 class PseudoColdSplit:
     """A seeded draw of hidden items and hidden clicks.
 
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
+    >>> split = PseudoColdSplit.draw(csr_array(np.ones((4, 10), dtype=np.float32)), seed=0)
+    >>> len(split.hidden_items), split.kept_clicks.shape, split.train.nnz + split.targets.nnz
+    (2, (4, 8), 40)
+
     hidden_items, kept_items: item columns; kept ones still have a click, and an item may be neither.
     train: (n_users, n_items) the clicks left, none on a hidden item.
     test_users: rows of the users with clicks left and clicks hidden (a sample of many).

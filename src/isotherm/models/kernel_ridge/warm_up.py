@@ -57,6 +57,13 @@ class BlendFactors:
 class WarmUp:
     """Decay constants, all in clicks.
 
+    >>> import numpy as np
+    >>> from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp
+    >>> n_clicks = np.array([0, 4, 400])
+    >>> evidence = Evidence(np.ones(3), np.ones(3), n_clicks, new_item_scores=np.zeros(3))
+    >>> WarmUp(direction_clicks=4.0).factors(evidence).metadata.round(2)
+    array([1.  , 0.37, 0.  ], dtype=float32)
+
     direction_clicks: κ, of the direction of metadata.  scale_clicks: ω, of what metadata promises.
     hold_clicks: φ, of the scale of metadata.
     """
