@@ -21,8 +21,8 @@ from isotherm.models.kernel_ridge.warm_up_tuning import (
 )
 from isotherm.models.linear.ease import EASE
 from isotherm.progress import Advance
-from isotherm.ranking.topk import hide
-from isotherm.types import Float64, ItemWeights, UserItems
+from isotherm.ranking.topk import TopK, hide
+from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, UserItems
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
@@ -97,6 +97,26 @@ class CalibratedScales:
     kept: Scales
 
 
+@dataclass(frozen=True, eq=False)
+class ColdAmongWarm:
+    """Hidden items among the warm ones, as one model ranks both for the test users.
+
+    histories: (n_test_users, n).  warm: their best unseen warm items.  hidden_items: (m,) item columns.
+    raw_columns: (n, m) of the hidden items.  explained_variance: (m,).
+    """
+
+    histories: UserItems
+    warm: TopK
+    hidden_items: ItemIndex
+    raw_columns: ItemWeights
+    explained_variance: Float32
+
+    def lists(self, scales: Scales) -> WarmAndCold:
+        """The best items of both kinds under these scales."""
+        columns = scales.scaled(self.raw_columns.copy(), self.explained_variance)
+        return WarmAndCold(self.warm, top_items(self.histories, columns, self.hidden_items))
+
+
 class Tuner:
     """Hidden items of one split, before a model of the kept clicks and before the model of all clicks."""
 
@@ -139,38 +159,43 @@ class Tuner:
     def calibrate(self, scales: Scales, fit: KeptFit) -> CalibratedScales:
         """Slope and intercept by regression, γ and β by the ranking of cold among warm items."""
         scales = self._regressed_on_ease(scales, fit)
-        split, full = self._split, self._full
-        full_histories = full.user_items[split.test_users]
-        all_items = np.arange(len(full.ease_weights))
-        warm = top_items(self._histories, self._inverse.weights, split.kept_items, hide_seen=True)
-        full_warm = top_items(full_histories, full.ease_weights, all_items, hide_seen=True)
-        raw = fit.hidden.raw_columns(scales, self._training.mean_length)
-        full_raw = self._among_all_items(fit.hidden).raw_columns(scales, full.training.mean_length)
+        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit)
         best_ndcg, best = -1.0, CalibratedScales(scales, scales)
         for exponent in VARIANCE_EXPONENTS:
             tried = replace(scales, variance_exponent=exponent)
-            cold, full_cold = (
-                top_items(
-                    histories, tried.scaled(columns.copy(), fit.hidden.explained_variance), split.hidden_items
-                )
-                for histories, columns in ((self._histories, raw), (full_histories, full_raw))
-            )
-            lists, full_lists = WarmAndCold(warm, cold), WarmAndCold(full_warm, full_cold)
-            scale = lists.best_scale(split.targets)
+            kept_lists = kept.lists(tried)
+            scale = kept_lists.best_scale(self._split.targets)
             if scale.ndcg > best_ndcg * (1 + 1e-3):
                 best_ndcg = scale.ndcg
                 best = CalibratedScales(
-                    replace(tried, cold_scale=scale.relative * full_lists.level_ratio()),
-                    replace(tried, cold_scale=scale.relative * lists.level_ratio()),
+                    full=replace(tried, cold_scale=scale.relative * full.lists(tried).level_ratio()),
+                    kept=replace(tried, cold_scale=scale.relative * kept_lists.level_ratio()),
                 )
         return best
 
+    def _kept_ranking(self, scales: Scales, fit: KeptFit) -> ColdAmongWarm:
+        """By the model of the kept clicks."""
+        split, hidden = self._split, fit.hidden
+        warm = top_items(self._histories, self._inverse.weights, split.kept_items, hide_seen=True)
+        raw = hidden.raw_columns(scales, self._training.mean_length)
+        return ColdAmongWarm(self._histories, warm, split.hidden_items, raw, hidden.explained_variance)
+
+    def _full_ranking(self, scales: Scales, fit: KeptFit) -> ColdAmongWarm:
+        """By the model of all clicks; items that were not kept count 0 in Z."""
+        split, full, hidden = self._split, self._full, fit.hidden
+        histories, n_items = full.user_items[split.test_users], full.user_items.shape[1]
+        warm = top_items(histories, full.ease_weights, np.arange(n_items), hide_seen=True)
+        taste = np.zeros((n_items, hidden.taste.shape[1]), dtype=np.float32)
+        taste[split.kept_items] = hidden.taste
+        predictions = replace(hidden, taste=taste, smoothed_taste=full.ease_weights @ taste)
+        raw = predictions.raw_columns(scales, full.training.mean_length)
+        return ColdAmongWarm(histories, warm, split.hidden_items, raw, hidden.explained_variance)
+
     def _regressed_on_ease(self, scales: Scales, fit: KeptFit) -> Scales:
         """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
-        full_histories = self._full.user_items[self._split.test_users]
-        ease = (full_histories @ self._full.ease_weights[:, self._split.hidden_items]) / history_lengths(
-            full_histories
-        )
+        histories = self._full.user_items[self._split.test_users]
+        ease = histories @ self._full.ease_weights[:, self._split.hidden_items]
+        ease /= history_lengths(histories)
         raw = fit.hidden.raw_columns(scales, self._training.mean_length)
         predicted = (self._histories @ raw) / self._history_lengths
         centred = predicted - predicted.mean()
@@ -179,12 +204,6 @@ class Tuner:
             slope = float(ease.std() / max(float(predicted.std()), 1e-15))
         slope = max(slope, 1e-12)
         return replace(scales, slope=slope, intercept=float(ease.mean() - slope * predicted.mean()))
-
-    def _among_all_items(self, hidden: Predictions) -> Predictions:
-        """The same predictions for histories over all items: items that were not kept count 0 in Z."""
-        taste = np.zeros((len(self._full.ease_weights), hidden.taste.shape[1]), dtype=np.float32)
-        taste[self._split.kept_items] = hidden.taste
-        return replace(hidden, taste=taste, smoothed_taste=self._full.ease_weights @ taste)
 
     def choose_warm_up(self, scales: Scales, fit: KeptFit) -> WarmUp:
         """How fast hidden items should leave their metadata; scales: for the kept clicks."""
