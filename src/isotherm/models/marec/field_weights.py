@@ -1,147 +1,193 @@
-"""What in the metadata predicts clicks: the weighted least squares for μ (MARec, eq. 5), in item space.
+"""What fields are worth: weighted least squares of clicks on metadata for μ (MARec, eq. 5), in item space.
 
-The literal fit regresses every cell x_uj on the cells of X·S_a, users × items each. Here the sums over all
-cells are ⟨S_a, C·S_b⟩ = ⟨S_a·L, S_b·L⟩ with the Gram matrix C = L·Lᵀ, and only the clicked cells, whose
-weight differs, are visited: n_u² additions for a user of n_u clicks. Everything runs over bands of item rows.
+A cell (u, j) is a user and the column of an item; x_uj is its click, if any, and the prediction of term a, a
+field or a pair of fields with similarities S_a, is s_a = (X·S_a)_uj. Of
+
+    Σ_cells w_uj (x_uj − c − Σ_a μ_a·s_a)²,   w_uj = 1 where u clicked j, w₀ elsewhere
+
+the normal equations are w₀ times sums over all cells and 1 − w₀ times sums over the clicked ones. Literally,
+each s_a is users × items. Here the sums over all cells are Σ s_a·s_b = ⟨S_a, C·S_b⟩ = ⟨S_a·L, S_b·L⟩ with the
+Gram matrix C = L·Lᵀ; and only the clicked cells are visited: n_u² additions for a user of n_u clicks.
+Everything runs over bands of columns.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import blas
 from scipy.optimize import nnls
-from scipy.sparse import csr_array
 
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.metadata_similarity import MetadataIndex
-from isotherm.kernels import kernel
+from isotherm.kernels import inlined, kernel
 from isotherm.linalg.cholesky import factorize_in_place
 from isotherm.linalg.csr import entries_by_column
 from isotherm.progress import stage
 from isotherm.threads import run_bands
-from isotherm.types import Array, Float32, Float64, Int64
+from isotherm.types import Array, Float32, Float64, Int64, UserItems
 
 _ROWS, _TILE = 16, 256  # rows and columns of a sparse term that meet the factor together
 _LANES = 16  # terms are padded to whole vector registers
-_BAND_BYTES = 256 * 2**20
-_LEAST_EIGENVALUE = 1e-7
-_SPARSE = 0.05  # share of nonzeros below which gathering rows of the Gram matrix beats the whole product
+_BAND_BYTES = 256 * 2**20  # of the terms of a band
+_LEAST_EIGENVALUE = 1e-7  # relative: float32 sums cannot tell directions below it from nothing
+_LEAST_DEVIATION = 1e-6  # of a term, relative to its root mean square: below, it is the intercept
+_JITTER = 1e-5  # relative to the trace: what float32 needs to factorize any Gram matrix
+_SPARSE = 0.05  # share of nonzeros below which gathering rows of the factor beats the whole product
 
 
-@dataclass
+@dataclass(frozen=True)
 class NormalEquations:
-    """A μ = b of the weighted fit; the last row and column belong to the intercept. float64."""
+    """A·(μ, c) = b of the weighted fit; the last row and column belong to the intercept c. float64.
+
+    matrix: A, (n_terms + 1, n_terms + 1).  target: b, (n_terms + 1,).
+    """
 
     matrix: Float64
     target: Float64
 
     def solve(self, non_negative: bool) -> Float64:
-        """The n_terms weights μ, free or >= 0; the intercept is always free and is left out."""
-        matrix, target = self.matrix, self.target
-        centred = matrix[:-1, :-1] - np.outer(matrix[:-1, -1], matrix[-1, :-1]) / matrix[-1, -1]
-        aim = target[:-1] - matrix[:-1, -1] * target[-1] / matrix[-1, -1]
-        scale = np.sqrt(np.maximum(np.diag(centred), 0))
-        scale = np.divide(
-            1, scale, out=np.zeros_like(scale), where=scale > 1e-6 * np.sqrt(np.diag(matrix)[:-1])
-        )
-        centred = centred * np.outer(scale, scale)
-        values, vectors = np.linalg.eigh(centred)
-        # float32 sums cannot tell directions below this from nothing: held, so that no weight runs away there
-        stiffness = np.sqrt(np.maximum(values, _LEAST_EIGENVALUE * max(values[-1], 1e-300)))
-        root = stiffness[:, None] * vectors.T
-        right = (vectors.T @ (aim * scale)) / stiffness
+        """μ, (n_terms,), free or >= 0; the intercept is always free and is left out."""
+        cross, weight = self.matrix[:-1, -1], self.matrix[-1, -1]
+        squares = np.diag(self.matrix)[:-1]
+        covariance = self.matrix[:-1, :-1] - np.outer(cross, self.matrix[-1, :-1]) / weight
+        target = self.target[:-1] - cross * self.target[-1] / weight
+        deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+        varies = deviation > _LEAST_DEVIATION * np.sqrt(squares)
+        scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies)
+        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale))
+        # small eigenvalues are held, so that no weight runs away in their directions
+        singular = np.sqrt(np.maximum(values, _LEAST_EIGENVALUE * max(values[-1], 1e-300)))
+        root = singular[:, None] * vectors.T
+        right = (vectors.T @ (target * scale)) / singular
         weights = nnls(root, right)[0] if non_negative else np.linalg.lstsq(root, right, rcond=None)[0]
         return np.asarray(weights * scale)
 
 
 def normal_equations(
-    clicks: csr_array,
+    user_items: UserItems,
     gram: Float32,
     index: MetadataIndex,
     columns: EncodedItems,
     own_rows: Int64,
     nonclick_weight: float,
 ) -> NormalEquations:
-    """Sums of the regression of x_uj on the terms, over all users and the given columns.
+    """The equations over the cells of all users and some items' columns.
 
-    clicks: (n_users, n_warm) CSR; gram: its Gram matrix; index: over the n_warm items.
-    columns: the items j whose cells count, of the warm ones all or some; own_rows: their place among the warm
-    ones, -1 for never clicked.
-    nonclick_weight: weight of a cell without click; a clicked cell weighs 1.
+    user_items: X, (n_users, n_warm).  gram: C, (n_warm, n_warm).  index: over the n_warm items.
+    columns: the items j whose cells count.  own_rows: (len(columns),) which of the n_warm items each is, -1
+    for a never-clicked one.  nonclick_weight: w₀.
     """
-    first, second = index.term_fields
-    n_terms, n_warm = len(first), len(gram)
-    by_item = entries_by_column(clicks)
-    totals = clicks.sum(axis=0).astype(np.float32)
-    factor, lift = _factor(gram)
-    every, every_sum = np.zeros((n_terms, n_terms)), np.zeros(n_terms)
-    groups = -(-(n_terms + 1) // _LANES)
-    clicked = np.zeros((groups * _LANES, groups * _LANES))
-    band = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
-    room = np.empty(n_terms * band * n_warm, dtype=np.float32)
+    n_terms = len(index.term_fields[0])
+    all_cells = _AllCells(user_items, gram, n_terms)
+    clicked_cells = _ClickedCells(user_items, index)
     with stage("learn what the metadata is worth", len(columns)) as advance:
-        for start in range(0, len(columns), band):
-            rows = own_rows[start : start + band]
-            fields = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
-            terms = index.by_term(
-                fields, room[: fields[0].size * n_terms].reshape(n_terms, *fields.shape[1:])
-            )
-            every_sum += (terms @ totals).sum(axis=1, dtype=np.float64)
-            flat = terms.reshape(n_terms, -1)
-            every -= lift * (flat @ flat.T)
-            _times_factor(terms, factor)  # in place, and so is ``flat``
-            every += flat @ flat.T
-            clicked += sum(
-                run_bands(
-                    _clicked_cells, len(rows), rows, fields, first, second, groups,
-                    by_item.indptr, by_item.indices, by_item.data, clicks.indptr, clicks.indices, clicks.data,
-                )
-            )  # fmt: skip
+        for rows, fields, terms in _bands(index, columns, own_rows):
+            clicked_cells.add(rows, fields)
+            all_cells.add(terms)
             advance(len(rows))
-    counted = by_item[:, own_rows[own_rows >= 0]]
-    cells = (
-        clicks.shape[0] * len(columns),
-        counted.nnz,
-        float(clicks.data[counted.data].sum(dtype=np.float64)),
-    )
-    return _assembled(every, every_sum, clicked, cells, nonclick_weight)
+    extra = 1 - nonclick_weight
+    matrix, target = np.empty((n_terms + 1, n_terms + 1)), np.empty(n_terms + 1)
+    matrix[:-1, :-1] = nonclick_weight * all_cells.symmetric_products() + extra * clicked_cells.products
+    matrix[:-1, -1] = matrix[-1, :-1] = nonclick_weight * all_cells.totals + extra * clicked_cells.totals
+    matrix[-1, -1] = nonclick_weight * user_items.shape[0] * len(columns) + extra * clicked_cells.n
+    target[:-1], target[-1] = clicked_cells.click_products, clicked_cells.click_total
+    return NormalEquations(matrix, target)
 
 
-def _factor(gram: Float32) -> tuple[Float32, np.float32]:
-    """Lower L with L·Lᵀ = C + lift·I; the lift is what float32 needs to factorize any Gram matrix."""
-    lift = np.float32(1e-5) * np.trace(gram)
-    factor = gram.copy()
-    factor.flat[:: len(gram) + 1] += lift
-    factorize_in_place(factor)
-    return factor, lift
+def _bands(
+    index: MetadataIndex, columns: EncodedItems, own_rows: Int64
+) -> Iterator[tuple[Int64, Float32, Float32]]:
+    """Own rows, similarities by field and by term of some columns at a time; the terms may be overwritten."""
+    n_terms, n_warm = len(index.term_fields[0]), len(index.catalogue)
+    size = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
+    buffer = np.empty(n_terms * size * n_warm, dtype=np.float32)
+    for start in range(0, len(columns), size):
+        rows = own_rows[start : start + size]
+        fields = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
+        out = buffer[: fields[0].size * n_terms].reshape(n_terms, *fields.shape[1:])
+        yield rows, fields, index.by_term(fields, out)
 
 
-def _times_factor(terms: Float32, factor: Float32) -> None:
-    """terms · L, (n_terms, n_rows, n_warm), in place; rare features make terms sparse, and those cheap."""
+class _AllCells:
+    """Sums over all cells of the columns that are added.
+
+    products: Σ s_a·s_b, (n_terms, n_terms).  totals: Σ s_a, (n_terms,).
+    """
+
+    def __init__(self, user_items: UserItems, gram: Float32, n_terms: int) -> None:
+        self.products, self.totals = np.zeros((n_terms, n_terms)), np.zeros(n_terms)
+        self._item_totals = user_items.sum(axis=0).astype(np.float32)
+        self._jitter = np.float32(_JITTER) * np.trace(gram)
+        self._factor = gram.copy()  # lower L with L·Lᵀ = C + jitter·I
+        self._factor.flat[:: len(gram) + 1] += self._jitter
+        factorize_in_place(self._factor)
+
+    def add(self, terms: Float32) -> None:
+        """More columns, by their terms (n_terms, n_columns, n_warm), which are overwritten."""
+        self.totals += (terms @ self._item_totals).sum(axis=1, dtype=np.float64)
+        flat = terms.reshape(len(terms), -1)
+        self.products -= self._jitter * (flat @ flat.T)
+        _multiply_by_factor(terms, self._factor)  # in place, and so is ``flat``
+        self.products += flat @ flat.T
+
+    def symmetric_products(self) -> Float64:
+        """The products, without what rounding made of their symmetry."""
+        return (self.products + self.products.T) / 2
+
+
+class _ClickedCells:
+    """Sums over the clicked cells of the columns that are added.
+
+    products: Σ s_a·s_b, (n_terms, n_terms).  totals, click_products: Σ s_a and Σ s_a·x_uj, (n_terms,).
+    n, click_total: how many cells, and Σ x_uj.
+    """
+
+    def __init__(self, user_items: UserItems, index: MetadataIndex) -> None:
+        self._user_items, self._first, self._second = user_items, *index.term_fields
+        self._by_item = entries_by_column(user_items)
+        # a lane behind the terms holds what belongs to the intercept
+        self._groups = -(-(len(self._first) + 1) // _LANES)
+        self._sums = np.zeros((self._groups * _LANES, self._groups * _LANES))
+        self.n, self.click_total = 0, 0.0
+
+    def add(self, own_rows: Int64, fields: Float32) -> None:
+        """More columns, by their similarities by field (n_fields, n_columns, n_warm)."""
+        x, by_item = self._user_items, self._by_item
+        self._sums += sum(
+            run_bands(
+                _clicked_cells, len(own_rows), own_rows, fields, self._first, self._second, self._groups,
+                by_item.indptr, by_item.indices, by_item.data, x.indptr, x.indices, x.data,
+            )
+        )  # fmt: skip
+        clicked = by_item[:, own_rows[own_rows >= 0]]
+        self.n += clicked.nnz
+        self.click_total += float(x.data[clicked.data].sum(dtype=np.float64))
+
+    @property
+    def products(self) -> Float64:
+        n_terms = len(self._first)
+        return self._sums[:n_terms, :n_terms]
+
+    @property
+    def totals(self) -> Float64:
+        n_terms = len(self._first)
+        return self._sums[n_terms, :n_terms]
+
+    @property
+    def click_products(self) -> Float64:
+        n_terms = len(self._first)
+        return self._sums[:n_terms, n_terms]
+
+
+def _multiply_by_factor(terms: Float32, factor: Float32) -> None:
+    """S·L of each term S, (n_columns, n_warm), in place; rare features make terms sparse, and those cheap."""
     for term in terms:
         if np.count_nonzero(term) > _SPARSE * term.size:
             # in BLAS's column order this is Lᵀ · termᵀ, half the flops of a full product
             blas.strmm(1.0, factor.T, term.T, lower=0, overwrite_b=1)
         else:
             run_bands(_sparse_times_factor, len(term), term, factor, smallest=_ROWS)
-
-
-def _assembled(
-    every: Float64,
-    every_sum: Float64,
-    clicked: Float64,
-    cells: tuple[int, int, float],
-    nonclick_weight: float,
-) -> NormalEquations:
-    """Cells weigh w₀, the clicked ones 1 − w₀ more.  cells: how many, how many clicked, Σ of these x_uj."""
-    n_terms, more = len(every), 1 - nonclick_weight
-    matrix, target = np.empty((n_terms + 1, n_terms + 1)), np.empty(n_terms + 1)
-    matrix[:-1, :-1] = nonclick_weight * (every + every.T) / 2 + more * clicked[:n_terms, :n_terms]
-    # the lane behind the terms holds the ones of the intercept; row and column differ by the factor x_uj
-    matrix[:-1, -1] = matrix[-1, :-1] = nonclick_weight * every_sum + more * clicked[n_terms, :n_terms]
-    matrix[-1, -1] = nonclick_weight * cells[0] + more * cells[1]
-    target[:-1], target[-1] = clicked[:n_terms, n_terms], cells[2]
-    return NormalEquations(matrix, target)
 
 
 @kernel
@@ -167,9 +213,23 @@ def _sparse_times_factor(first: int, last: int, term: Array, factor: Array) -> N
                 for p in range(counts[r]):
                     i, value = columns[r, p], values[r, p]
                     if i >= left:  # L is lower: its row i ends at column i
-                        known = factor[i, left : min(right, i + 1)]
-                        for c in range(len(known)):
-                            out[c] += value * known[c]
+                        factor_row = factor[i, left : min(right, i + 1)]
+                        for c in range(len(factor_row)):
+                            out[c] += value * factor_row[c]
+
+
+@inlined
+def _fill_similarities(fields: Array, row: int, first: Array, second: Array, similarities: Array) -> None:
+    """Terms of one item to the warm ones, (groups, n_warm, _LANES): a vector register of them side by side."""
+    for t in range(len(first)):
+        field, lane = fields[first[t], row], similarities[t // _LANES, :, t % _LANES]
+        if second[t] < 0:
+            for i in range(len(lane)):
+                lane[i] = field[i]
+        else:
+            other = fields[second[t], row]
+            for i in range(len(lane)):
+                lane[i] = field[i] * other[i]
 
 
 @kernel
@@ -183,41 +243,31 @@ def _clicked_cells(
     groups: int,
     item_starts: Array,
     item_users: Array,
-    item_places: Array,
+    item_entries: Array,
     starts: Array,
     items: Array,
     weights: Array,
 ) -> Array:
     """Sums over the clicked cells of a band of items: of s_a·s_b, of s_a·x_uj (column n), of s_a (row n)."""
-    n_terms, n_warm = len(first), fields.shape[2]
+    n_terms = len(first)
     sums = np.zeros((groups * _LANES, groups * _LANES))
-    # all terms of one item pair side by side, a vector register's worth at a time
-    similarity = np.zeros((groups, n_warm, _LANES), np.float32)
-    cell, part = np.zeros(groups * _LANES, np.float32), np.zeros(_LANES, np.float32)
+    similarities = np.zeros((groups, fields.shape[2], _LANES), np.float32)
+    cell, lanes = np.zeros(groups * _LANES, np.float32), np.zeros(_LANES, np.float32)
     for r in range(begin, end):
         j = own_rows[r]
         if j < 0:
             continue
-        for t in range(n_terms):
-            one, lane = fields[first[t], r], similarity[t // _LANES, :, t % _LANES]
-            if second[t] < 0:
-                for i in range(n_warm):
-                    lane[i] = one[i]
-            else:
-                other = fields[second[t], r]
-                for i in range(n_warm):
-                    lane[i] = one[i] * other[i]
+        _fill_similarities(fields, r, first, second, similarities)
         for c in range(item_starts[j], item_starts[j + 1]):
-            user = item_users[c]
+            user, clicked = item_users[c], weights[item_entries[c]]
             for g in range(groups):
-                part[:] = 0
+                lanes[:] = 0
                 for p in range(starts[user], starts[user + 1]):
                     weight, i = weights[p], items[p]
                     for t in range(_LANES):
-                        part[t] += weight * similarity[g, i, t]
+                        lanes[t] += weight * similarities[g, i, t]
                 for t in range(_LANES):
-                    cell[g * _LANES + t] = part[t]
-            clicked = weights[item_places[c]]
+                    cell[g * _LANES + t] = lanes[t]
             for a in range(n_terms):
                 for b in range(n_terms):
                     sums[a, b] += cell[a] * cell[b]
