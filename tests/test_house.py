@@ -165,5 +165,12 @@ def test_every_export_is_there():
 
     for name in isotherm.__all__:
         assert getattr(isotherm, name) is not None
+    for_types = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.col_offset and node.module.startswith("isotherm.")
+        for alias in node.names
+    }
+    assert for_types == isotherm._EXPORTS
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
         isotherm.Nothing  # noqa: B018

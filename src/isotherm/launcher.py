@@ -22,7 +22,7 @@ class Launched:
 
 
 def launched() -> Launched:
-    """This process's place, alone where nothing was launched.
+    """This process among those that share a training, alone where nothing was launched.
 
     Raises ParameterError where WORLD_SIZE cannot be read, or says several and the rest does not fit to it.
     """

@@ -111,7 +111,7 @@ def test_item_without_metadata_neither_wins_nor_loses_by_it(clicks, item_frame):
     """It is taken to be as near to others as items are on average, not as unlike all of them."""
     bare = item_frame.with_columns(genres=pl.when(pl.int_range(30) % 2 == 0).then(pl.col("genres")))
     model = MMR(model=Popularity(), diversity=1.0).fit(clicks, Items.from_frame(bare.drop("plot", "clip")))
-    assert 0 < model.unknown_ < 1
+    assert 0 < model.mean_cosine_ < 1
     unknown = {f"i{n:02}" for n in range(1, 30, 2)}
     lists = model.recommend(k=4)
     share = lists.filter(pl.col("item_id").is_in(unknown)).height / lists.height

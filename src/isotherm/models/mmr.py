@@ -71,11 +71,11 @@ class MMR(Recommender, AddsItems):
     model_: Recommender  #: the wrapped model, fitted
     profiles_: ItemProfiles
     directions_: csr_array  #: (n_items, n_values) float32 rows of unit length, or zero
-    unknown_: float  #: mean cosine of two items: what stands in where metadata is missing
+    mean_cosine_: float  #: of two items: what stands in where metadata is missing
 
     learned = (
         Plain("profiles_", dict, ItemProfiles.state, ItemProfiles.from_state),
-        Plain("unknown_", Number(least=0)),
+        Plain("mean_cosine_", Number(least=0)),
         Sparse("directions_", ("n_items", "n_values")),
         Inner("model_", lambda model, _: copy(model.model)),
     )
@@ -98,15 +98,15 @@ class MMR(Recommender, AddsItems):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Raises ItemsError where no field can tell how alike two items are."""
-        self._learn_likeness(items)
+        self._learn_directions(items)
         self.model_ = copy(self.model).fit(clicks, items, options)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """As the wrapped model does; what items are likened by is learned anew."""
-        self._learn_likeness(items)
+        self._learn_directions(items)
         self.model_ = copy(self.model_).refit(clicks, items, options)
 
-    def _learn_likeness(self, items: Items | None) -> None:
+    def _learn_directions(self, items: Items | None) -> None:
         assert items is not None
         profiles = ItemProfiles.of(items, self.fields)
         directions = profiles.directions(items).astype(np.float32)
@@ -116,7 +116,7 @@ class MMR(Recommender, AddsItems):
                 f"its fields are {', '.join(items.kinds) or 'none'}, and --kind genre=categories declares one"
             )
         self.profiles_, self.directions_ = profiles, directions
-        self.unknown_ = _mean_cosine(directions)
+        self.mean_cosine_ = _mean_cosine(directions)
 
     def _score(self, user_items: UserItems) -> Scores:
         return self.model_._score(user_items)
@@ -136,7 +136,7 @@ class MMR(Recommender, AddsItems):
 
     def _reranked(self, top: TopK, k: int) -> TopK:
         pool = TopK(top.columns[:, :POOL], top.scores[:, :POOL])
-        chosen = rerank(pool, k, self.directions_, self.diversity, self.unknown_)
+        chosen = rerank(pool, k, self.directions_, self.diversity, self.mean_cosine_)
         rest = slice(POOL, max(k, POOL))
         return TopK(
             np.hstack([chosen.columns, top.columns[:, rest]]), np.hstack([chosen.scores, top.scores[:, rest]])

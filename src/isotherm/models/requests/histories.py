@@ -73,13 +73,13 @@ def _weights(data: Array) -> Float32:
 
 
 def _check_coordinates(block: Any) -> None:
-    """That a COO matrix names rows and columns of its own."""
-    for name, found, size in zip(("row", "column"), block.coords, block.shape, strict=True):
-        if len(found) != len(block.data):
+    """That a COO matrix has a row and a column inside it for each entry."""
+    for name, indices, size in zip(("row", "column"), block.coords, block.shape, strict=True):
+        if len(indices) != len(block.data):
             raise InteractionsError(
-                f"the block of histories is broken: {len(found)} {name}s of {len(block.data)}"
+                f"the block of histories is broken: {len(indices)} {name}s of {len(block.data)}"
             )
-        _check_range(name, found, size)
+        _check_range(name, indices, size)
 
 
 def _check_layout(block: Any) -> None:
@@ -99,9 +99,9 @@ def _check_layout(block: Any) -> None:
     _check_range("column" if by_row else "row", indices, block.shape[1 if by_row else 0])
 
 
-def _check_range(name: str, found: Array, size: int) -> None:
-    if len(found) and not 0 <= found.min() <= found.max() < size:
-        wrong = found.min() if found.min() < 0 else found.max()
+def _check_range(name: str, indices: Array, size: int) -> None:
+    if len(indices) and not 0 <= indices.min() <= indices.max() < size:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
         raise InteractionsError(f"the block of histories holds {name} {wrong}; {name}s are 0 to {size - 1}")
 
 
