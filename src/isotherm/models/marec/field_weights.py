@@ -220,7 +220,7 @@ def _sparse_times_factor(first: int, last: int, term: Array, factor: Array) -> N
 
 @inlined
 def _fill_similarities(fields: Array, row: int, first: Array, second: Array, similarities: Array) -> None:
-    """Terms of one item to the warm ones, (groups, n_warm, _LANES): a vector register of them side by side."""
+    """Terms of one item to the warm ones, (groups, n_warm, _LANES): a vector register of them at once."""
     for t in range(len(first)):
         field, lane = fields[first[t], row], similarities[t // _LANES, :, t % _LANES]
         if second[t] < 0:
