@@ -45,16 +45,16 @@ def _choose(
     unknown: float,
     chosen: Array,
 ) -> None:
+    """Fill rows of ``chosen``, (n_rows, k), with indices into the pools."""
     n_pool, k = columns.shape[1], chosen.shape[1]
-    newest = np.zeros(n_values)  # the item chosen last, dense
+    direction = np.zeros(n_values)  # of the item chosen last, dense
     relevance, nearness, taken = np.empty(n_pool), np.empty(n_pool), np.empty(n_pool, np.bool_)
     for u in range(first, last):
         n = 0
         while n < n_pool and columns[u, n] >= 0:
             n += 1
-        spread = float(scores[u, 0]) - float(scores[u, n - 1]) if n else 0.0
+        _fill_relevance(scores[u, :n], relevance)
         for i in range(n):
-            relevance[i] = (float(scores[u, i]) - float(scores[u, n - 1])) / spread if spread > 0 else 0.0
             nearness[i] = 0.0
             taken[i] = False
         for rank in range(min(k, n)):
@@ -65,15 +65,42 @@ def _choose(
                     best, highest = i, value
             chosen[u, rank] = best
             taken[best] = True
-            a, b = starts[columns[u, best]], starts[columns[u, best] + 1]
-            for p in range(a, b):
-                newest[values[p]] = weights[p]
-            for i in range(n):
-                if not taken[i]:
-                    c, d = starts[columns[u, i]], starts[columns[u, i] + 1]
-                    cosine = unknown if a == b or c == d else 0.0
-                    for p in range(c, d):
-                        cosine += weights[p] * newest[values[p]]
-                    nearness[i] = max(nearness[i], cosine)
-            for p in range(a, b):
-                newest[values[p]] = 0.0
+            _raise_nearness(
+                best, columns[u, :n], taken, starts, values, weights, unknown, direction, nearness
+            )
+
+
+@kernel
+def _fill_relevance(scores: Array, relevance: Array) -> None:
+    """Scores, best first, moved to run from 0 to 1; 0 where all are equal."""
+    n = len(scores)
+    height = float(scores[0]) - float(scores[n - 1]) if n else 0.0
+    for i in range(n):
+        relevance[i] = (float(scores[i]) - float(scores[n - 1])) / height if height > 0 else 0.0
+
+
+@kernel
+def _raise_nearness(
+    newest: int,
+    columns: Array,
+    taken: Array,
+    starts: Array,
+    values: Array,
+    weights: Array,
+    unknown: float,
+    direction: Array,
+    nearness: Array,
+) -> None:
+    """Raise the nearness of each item not taken to its cosine with the newest; ``direction`` is scratch."""
+    a, b = starts[columns[newest]], starts[columns[newest] + 1]
+    for p in range(a, b):
+        direction[values[p]] = weights[p]
+    for i in range(len(columns)):
+        if not taken[i]:
+            c, d = starts[columns[i]], starts[columns[i] + 1]
+            cosine = unknown if a == b or c == d else 0.0
+            for p in range(c, d):
+                cosine += weights[p] * direction[values[p]]
+            nearness[i] = max(nearness[i], cosine)
+    for p in range(a, b):
+        direction[values[p]] = 0.0

@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.errors import ScoreError
 from isotherm.kernels import kernel
 from isotherm.threads import run_bands
-from isotherm.types import Array, Bools, Float32, Int32, UInt64
+from isotherm.types import Array, Bools, Float32, Int32, Scores, UInt64, UserItems
 
-_CHUNK = 64
-_SIGNLESS = np.int32(0x7FFFFFFF)
+_CHUNK = 64  # columns
+_SIGNLESS = np.int32(0x7FFFFFFF)  # all bits of an int32 but the sign
+_INFINITE = np.int32(0x7F800000)  # the key of inf
+_NEVER = np.int32(-0x7F800001)  # the key of -inf
 _ONE = np.int32(1)
-_FEW = 16
+_INSERTION_SIZE = 16  # codes that insertion sorts faster than partition
 
 
 class TopK(NamedTuple):
@@ -34,24 +35,29 @@ class TopK(NamedTuple):
 
 
 def top_k(
-    scores: Float32,
+    scores: Scores,
     k: int,
     candidates: Bools | None = None,
     tie_seeds: UInt64 | None = None,
 ) -> TopK:
-    """Columns and scores of the k best items a row, best first.
+    """Columns and scores of the k best items per row, best first.
 
     scores: (n_rows, n_items) float32; -inf means «never».  candidates: (n_items,) flags, None for all.
-    tie_seeds: (n_rows,) one seed a row, from which lots are drawn among equal scores; None for the lower
+    tie_seeds: (n_rows,) one seed per row, from which lots are drawn among equal scores; None for the lower
     column first.
     Returns int32 and float32 arrays (n_rows, k); where fewer than k can be shown, column -1, score -inf.
     Raises ScoreError where a score is not a number.
+
+    >>> import numpy as np
+    >>> from isotherm.ranking.topk import top_k
+    >>> top_k(np.array([[0.1, 0.7, 0.3]], dtype=np.float32), 2).columns
+    array([[1, 2]], dtype=int32)
     """
     return top_k_each(scores, k, [candidates], tie_seeds)[0]
 
 
 def top_k_each(
-    scores: Float32,
+    scores: Scores,
     k: int,
     candidate_sets: Sequence[Bools | None],
     tie_seeds: UInt64 | None = None,
@@ -73,7 +79,7 @@ def top_k_each(
     return [TopK(*lists) for lists in zip(columns, best, strict=True)]
 
 
-def hide(scores: Float32, seen: csr_array) -> None:
+def hide(scores: Scores, seen: UserItems) -> None:
     """Set the scores of the items in ``seen`` (the same shape, CSR) to -inf, in place."""
     run_bands(_hide_rows, scores.shape[0], scores, seen.indptr, seen.indices, smallest=64)
 
@@ -83,10 +89,6 @@ def _hide_rows(first: int, last: int, scores: Array, starts: Array, items: Array
     for u in range(first, last):
         for p in range(starts[u], starts[u + 1]):
             scores[u, items[p]] = -np.inf
-
-
-_NEVER = np.int32(-0x7F800001)  # the key of -inf
-_INFINITE = np.int32(0x7F800000)
 
 
 @kernel
@@ -101,50 +103,74 @@ def _top_k_rows(
     columns: Array,
     best: Array,
 ) -> int:
+    """Fill rows of ``columns`` and ``best``; return how many scores are not numbers."""
     n_items, k = scores.shape[1], columns.shape[2]
-    room = max(4 * k, _CHUNK)
-    found, codes, scratch = np.empty(room, np.int32), np.empty(room, np.uint64), np.empty(room, np.uint64)
-    whole = n_items // _CHUNK
-    largest, bounds = np.empty(whole, np.int32), np.empty(whole, np.uint64)
+    capacity = max(4 * k, _CHUNK)
+    kept, codes = np.empty(capacity, np.int32), np.empty(capacity, np.uint64)
+    scratch = np.empty(capacity, np.uint64)
+    largest, bounds = np.empty(n_items // _CHUNK, np.int32), np.empty(n_items // _CHUNK, np.uint64)
     edges = np.empty(64, np.int64)
-    strange = 0
+    not_numbers = 0
     for u in range(first, last):
-        row = bits[u]
-        strange += _not_numbers(row)
+        not_numbers += _not_numbers(bits[u])
         for s in range(len(caps)):
-            cap = caps[s]
-            for chunk in range(whole):
-                inside = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
-                largest[chunk] = _largest(row[inside], cap[inside])
-            least = _NEVER + _ONE
-            if whole >= k:
-                for chunk in range(whole):
-                    bounds[chunk] = _code(largest[chunk], 0)
-                least = max(least, _key_of(_select(bounds, whole, k - 1)))
-            size: Any = np.int64(0)  # a bare 0 would be a type of its own, and compiled for
-            for chunk in range(whole + 1):
-                if chunk < whole and largest[chunk] < least:
-                    continue
-                for c in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, n_items)):
-                    key = min(_key(row[c]), cap[c])
-                    if key >= least:
-                        if size == room:
-                            worst = _keep_best(found, codes, scratch, size, k)
-                            least = worst if drawn else worst + _ONE  # a later column's lot may win a tie
-                            size = k
-                            if key < least:
-                                continue
-                        found[size] = c
-                        codes[size] = _code(key, _lot(seeds[u], c) if drawn else c)
-                        size += 1
-            if size > k:
-                _keep_best(found, codes, scratch, size, k)
-                size = k
-            _sort(found, codes, edges, size)
+            least = _least_key(bits[u], caps[s], k, largest, bounds)
+            size = _collect(bits[u], caps[s], k, least, drawn, seeds[u], largest, kept, codes, scratch)
+            _sort(kept, codes, edges, size)
             for rank in range(size):
-                columns[s, u, rank] = found[rank]
-                best[s, u, rank] = scores[u, found[rank]]
-    return strange
+                columns[s, u, rank] = kept[rank]
+                best[s, u, rank] = scores[u, kept[rank]]
+    return not_numbers
+
+
+@kernel
+def _least_key(bits: Array, cap: Array, k: int, largest: Array, bounds: Array) -> Any:
+    """A key that the k best reach: the k-th largest of the chunks' largest keys, which ``largest`` takes."""
+    for chunk in range(len(largest)):
+        inside = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
+        largest[chunk] = _largest(bits[inside], cap[inside])
+    least = _NEVER + _ONE
+    if len(largest) >= k:
+        for chunk in range(len(largest)):
+            bounds[chunk] = _code(largest[chunk], 0)
+        least = max(least, _key_of(_select(bounds, len(largest), k - 1)))
+    return least
+
+
+@kernel
+def _collect(
+    bits: Array,
+    cap: Array,
+    k: int,
+    least: Any,
+    drawn: bool,
+    seed: Any,
+    largest: Array,
+    kept: Array,
+    codes: Array,
+    scratch: Array,
+) -> Any:
+    """Put the columns and codes of the k best first in ``kept`` and ``codes``; return how many they are."""
+    size: Any = np.int64(0)  # a bare 0 would be a type of its own, and compiled for
+    for chunk in range(len(largest) + 1):
+        if chunk < len(largest) and largest[chunk] < least:
+            continue
+        for c in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(bits))):
+            key = min(_key(bits[c]), cap[c])
+            if key >= least:
+                if size == len(kept):
+                    worst = _keep_best(kept, codes, scratch, size, k)
+                    least = worst if drawn else worst + _ONE  # a later column's lot may win a tie
+                    size = k
+                    if key < least:
+                        continue
+                kept[size] = c
+                codes[size] = _code(key, _lot(seed, c) if drawn else c)
+                size += 1
+    if size > k:
+        _keep_best(kept, codes, scratch, size, k)
+        size = k
+    return size
 
 
 @kernel
@@ -157,10 +183,10 @@ def _key(bits: Any) -> Any:
 
 @kernel
 def _not_numbers(bits: Array) -> Any:
-    strange = np.int32(0)
+    count = np.int32(0)
     for c in range(len(bits)):
-        strange += np.int32((bits[c] & _SIGNLESS) > _INFINITE)
-    return strange
+        count += np.int32((bits[c] & _SIGNLESS) > _INFINITE)
+    return count
 
 
 @kernel
@@ -192,19 +218,19 @@ def _key_of(code: Any) -> Any:
 
 
 @kernel
-def _keep_best(found: Array, codes: Array, scratch: Array, size: int, k: int) -> Any:
+def _keep_best(kept: Array, codes: Array, scratch: Array, size: int, k: int) -> Any:
     """Move the k best to the front, in the order of columns; return the worst key among them."""
     for i in range(size):
         scratch[i] = codes[i]
     last = _select(scratch, size, k - 1)
-    equal, kept = 0, 0
+    equal, n_kept = 0, 0
     for i in range(k):
         equal += scratch[i] == last
     for i in range(size):
         if codes[i] < last or (codes[i] == last and equal > 0):
             equal -= codes[i] == last
-            found[kept], codes[kept] = found[i], codes[i]
-            kept += 1
+            kept[n_kept], codes[n_kept] = kept[i], codes[i]
+            n_kept += 1
     return _key_of(last)
 
 
@@ -217,7 +243,7 @@ def _select(codes: Array, size: int, rank: int) -> Any:
     low: Any = np.int64(0)
     high = size - 1
     while low < high:
-        pivot = codes[_place(low, high)]
+        pivot = codes[_pivot_index(low, high)]
         i, j = low, high
         while i <= j:
             while codes[i] < pivot:
@@ -238,17 +264,17 @@ def _select(codes: Array, size: int, rank: int) -> Any:
 
 
 @kernel
-def _sort(found: Array, codes: Array, edges: Array, size: int) -> None:
-    """Sort the first codes, and ``found`` with them; among equal codes the lower column comes first.
+def _sort(kept: Array, codes: Array, edges: Array, size: int) -> None:
+    """Sort the first codes, and ``kept`` with them; among equal codes the lower column comes first.
 
-    edges: (64,) int64, room for the parts that still wait (Hoare 1962, quicksort; then by insertion).
+    edges: (64,) int64, for the ranges that still wait (Hoare 1962, quicksort; then by insertion).
     """
     waiting = 0
     low: Any = np.int64(0)
     high = size - 1
     while True:
-        while high - low > _FEW:
-            pivot = codes[_place(low, high)]
+        while high - low > _INSERTION_SIZE:
+            pivot = codes[_pivot_index(low, high)]
             i, j = low, high
             while i <= j:
                 while codes[i] < pivot:
@@ -257,10 +283,10 @@ def _sort(found: Array, codes: Array, edges: Array, size: int) -> None:
                     j -= 1
                 if i <= j:
                     codes[i], codes[j] = codes[j], codes[i]
-                    found[i], found[j] = found[j], found[i]
+                    kept[i], kept[j] = kept[j], kept[i]
                     i += 1
                     j -= 1
-            if j - low < high - i:  # the longer part waits, so that 64 edges are always enough
+            if j - low < high - i:  # the longer range waits, so that 64 edges are always enough
                 edges[waiting], edges[waiting + 1] = i, high
                 high = j
             else:
@@ -272,15 +298,15 @@ def _sort(found: Array, codes: Array, edges: Array, size: int) -> None:
         waiting -= 2
         low, high = edges[waiting], edges[waiting + 1]
     for i in range(1, size):
-        code, column = codes[i], found[i]
+        code, column = codes[i], kept[i]
         j = i
-        while j > 0 and (codes[j - 1] > code or (codes[j - 1] == code and found[j - 1] > column)):
-            codes[j], found[j] = codes[j - 1], found[j - 1]
+        while j > 0 and (codes[j - 1] > code or (codes[j - 1] == code and kept[j - 1] > column)):
+            codes[j], kept[j] = codes[j - 1], kept[j - 1]
             j -= 1
-        codes[j], found[j] = code, column
+        codes[j], kept[j] = code, column
 
 
 @kernel
-def _place(low: int, high: int) -> Any:
-    """A place from low to high that no order of the items makes a bad pivot again and again."""
+def _pivot_index(low: int, high: int) -> Any:
+    """An index from low to high that no order of the items makes a bad pivot again and again."""
     return low + ((low * 31 + high) * 40503 >> 4) % (high - low + 1)
