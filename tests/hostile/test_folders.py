@@ -441,10 +441,11 @@ def test_a_stored_log_without_a_click_opens(tmp_path):
     from scipy.sparse import csr_array
 
     from isotherm.data.ids import IdMap
-    from isotherm.data.stored import opened, store
+    from isotherm.data.stored import StoredLog, open_stored, store
 
-    store(tmp_path / "log", IdMap.numbered(3), IdMap.numbered(2), csr_array((3, 2), dtype=np.float32), None)
-    assert opened(tmp_path / "log")[2].nnz == 0
+    empty = csr_array((3, 2), dtype=np.float32)
+    store(tmp_path / "log", StoredLog(IdMap.numbered(3), IdMap.numbered(2), empty))
+    assert open_stored(tmp_path / "log").matrix.nnz == 0
 
 
 # checkpoints and sweeps

@@ -15,10 +15,17 @@ _OPTIONAL = ("rating", "timestamp", "weight")
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of a click log's columns.
+    """Names of a click log's columns. Raises ParameterError where one name is given to two of them.
 
-    A column that is named must be there. rating, timestamp, weight: None for a column of just that name where
-    the log has one.
+    A column that is named must be there; rating and weight may be one column. rating, timestamp, weight: None
+    for a column of just that name where the log has one.
+
+    >>> import polars as pl
+    >>> from isotherm import Columns, Interactions
+    >>> log = pl.DataFrame({"who": ["ann", "bob"], "what": [7, 8], "hours": [1.5, 3.0]})
+    >>> clicks = Interactions.from_frame(log, columns=Columns(user="who", item="what", weight="hours"))
+    >>> clicks.matrix.data
+    array([1.5, 3. ], dtype=float32)
     """
 
     user: str = "user_id"
@@ -28,18 +35,18 @@ class Columns:
     weight: str | None = None
 
     def __post_init__(self) -> None:
-        seen: dict[str, str] = {}
-        for part in fields(self):
-            name = getattr(self, part.name)
+        role_of: dict[str, str] = {}
+        for role in (each.name for each in fields(self)):
+            name = getattr(self, role)
             if name is None:
                 continue
             if not isinstance(name, str):
-                raise ParameterError(f"Columns({part.name}=…) takes a column's name, not {brief(name)}")
-            other = seen.setdefault(name, part.name)
-            if other != part.name and (other, part.name) != ("rating", "weight"):
+                raise ParameterError(f"Columns({role}=…) takes a column's name, not {brief(name)}")
+            other = role_of.setdefault(name, role)
+            if other != role and (other, role) != ("rating", "weight"):
                 raise ParameterError(
-                    f"column {brief(name)} is named as both {other} and {part.name}; name a column for each "
-                    f"(--{other}-column, --{part.name}-column)"
+                    f"column {brief(name)} is named as both {other} and {role}; name a column for each "
+                    f"(--{other}-column, --{role}-column)"
                 )
 
     def wanted(self) -> set[str]:
@@ -51,7 +58,7 @@ class Columns:
         named = getattr(self, role)
         if named is not None:
             return str(named)
-        return "" if role in (getattr(self, part.name) for part in fields(self)) else role
+        return "" if role in (getattr(self, each.name) for each in fields(self)) else role
 
 
 @dataclass(frozen=True)
@@ -71,18 +78,20 @@ def read_log(tables: Sequence[Table], columns: Columns, min_rating: float | None
     Only what is asked for must be usable: ratings where they are named or ``min_rating`` needs them, times
     where they are named. Times that nobody named and that cannot be read are left out.
     """
-    found: dict[str, pl.Series] = {}
+    columns_of: dict[str, pl.Series] = {}
     for role in ("user", "item"):
         name = columns.name(role)
-        found[role] = joined_ids([(table.place, id_column(table, name, _cure(role))) for table in tables])
+        columns_of[role] = joined_ids(
+            [(table.place, id_column(table, name, _cure(role))) for table in tables]
+        )
     if (min_rating is not None or columns.rating is not None) and _present(tables, columns, "rating", True):
-        found["rating"] = pl.concat([_numbers(table, columns.name("rating")) for table in tables])
+        columns_of["rating"] = pl.concat([_numbers(table, columns.name("rating")) for table in tables])
     if _present(tables, columns, "weight", columns.weight is not None):
-        found["weight"] = pl.concat([_weights(table, columns.name("weight")) for table in tables])
+        columns_of["weight"] = pl.concat([_weights(table, columns.name("weight")) for table in tables])
     times, untimed = _times(tables, columns)
     if times is not None:
-        found["timestamp"] = times
-    return Log(pl.DataFrame(found), untimed)
+        columns_of["timestamp"] = times
+    return Log(pl.DataFrame(columns_of), untimed)
 
 
 def _cure(role: str) -> str:
@@ -92,13 +101,13 @@ def _cure(role: str) -> str:
 def _present(tables: Sequence[Table], columns: Columns, role: str, needed: bool) -> bool:
     """Whether the tables have the column of this role. Raises where one lacks it that needs it."""
     name = columns.name(role)
-    there = [bool(name) and name in table.columns for table in tables]
-    if all(there) or not (needed or any(there)):
-        return all(there)
-    without = tables[there.index(False)]
+    has_it = [bool(name) and name in table.columns for table in tables]
+    if all(has_it) or not (needed or any(has_it)):
+        return all(has_it)
+    without = tables[has_it.index(False)]
     cure = _cure(role)
-    if any(there):
-        cure = f"{tables[there.index(True)].place.file} has it; give it to all files or to none"
+    if any(has_it):
+        cure = f"{tables[has_it.index(True)].place.file} has it; give it to all files or to none"
     raise without.place.missing(name or role, without.columns, cure)
 
 

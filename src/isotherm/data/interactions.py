@@ -13,9 +13,10 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from isotherm.checks import LARGEST, between
+from isotherm.data.click_table import ClickTable
 from isotherm.data.columns import BEYOND_FLOAT32, Columns, Log, read_log
 from isotherm.data.ids import IdMap
-from isotherm.data.stored import is_stored, opened, store
+from isotherm.data.stored import StoredLog, is_stored, open_stored, store
 from isotherm.data.tables import Source, read_tables, table_of
 from isotherm.errors import InteractionsError, brief, shown_path
 from isotherm.linalg.csr import (
@@ -27,25 +28,34 @@ from isotherm.linalg.csr import (
     take_rows,
     with_data,
 )
-from isotherm.types import Array, Bools, Float32, Int64
+from isotherm.types import Array, Bools, Int64, UserItems
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Clicks as a users × items matrix.
+    """Clicks as a users × items matrix, with the ids they came with.
 
-    matrix: csr_array (n_users, n_items) float32, indices sorted, one entry a (user, item) pair: its weight,
-    1 where the log has no weights. timestamps: one value an entry of ``matrix.data``, or None.
-    notes: what reading did (rows, duplicates merged, rows under the rating threshold).
-    untimed: why there are no timestamps although the log has a column of that name; else empty.
+    >>> import polars as pl
+    >>> from isotherm import Interactions
+    >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "item_id": [7, 8, 7], "rating": [5, 2, 4]})
+    >>> clicks = Interactions.from_frame(log, min_rating=4)
+    >>> clicks
+    Interactions(2 users, 1 items, 2 clicks)
+    >>> clicks.users.values.to_list(), clicks.items.values.to_list()
+    (['ann', 'bob'], [7])
+    >>> clicks.matrix.toarray()
+    array([[1.],
+           [1.]], dtype=float32)
     """
 
-    users: IdMap
-    items: IdMap
-    matrix: csr_array
-    timestamps: pl.Series | None = None
-    notes: Mapping[str, int] = field(default_factory=dict)
-    untimed: str = ""
+    users: IdMap  #: of the rows
+    items: IdMap  #: of the columns
+    matrix: UserItems  #: one entry per (user, item): its weight, 1 where the log has no weights
+    timestamps: pl.Series | None = None  #: (n_clicks,) in the order of ``matrix.data``
+    notes: Mapping[str, int] = field(
+        default_factory=dict
+    )  #: what reading did: rows, merged, under min_rating
+    untimed: str = ""  #: why there are no timestamps although the log has a column of that name
 
     @classmethod
     def read(
@@ -53,8 +63,10 @@ class Interactions:
     ) -> "Interactions":
         """Read Parquet (a file, a folder or a glob), CSV(.gz), TSV(.gz), JSONL(.gz) or a stored log.
 
-        min_rating: a (user, item) pair counts as a click if its latest rating is at least this.
-        Duplicate pairs are merged: weights are added, the latest rating and timestamp stay.
+        columns: names other than user_id, item_id, rating, timestamp, weight.  min_rating: a (user, item)
+        pair counts as a click if its latest rating is at least this.
+        Duplicate pairs are merged: weights are added, the latest rating and timestamp stay. Users and items
+        are numbered in the order of their ids.
         Raises InteractionsError that names the file, the column and the row.
         """
         columns = columns or Columns()
@@ -70,18 +82,18 @@ class Interactions:
 
         Raises InteractionsError where the folder is damaged.
         """
-        users, items, matrix, times, untimed = opened(path)
-        return cls(users, items, matrix, times, untimed=untimed)
+        log = open_stored(path)
+        return cls(log.users, log.items, log.matrix, log.timestamps, untimed=log.untimed)
 
     def store(self, path: str | os.PathLike[str]) -> None:
         """Write the log to the folder ``path``, to be opened in an instant, larger than memory or not."""
-        store(path, self.users, self.items, self.matrix, self.timestamps, self.untimed)
+        store(path, StoredLog(self.users, self.items, self.matrix, self.timestamps, self.untimed))
 
     @classmethod
     def from_frame(
         cls, frame: Any, *, columns: Columns | None = None, min_rating: float | None = None
     ) -> "Interactions":
-        """The same from a polars, pandas or Arrow frame."""
+        """The same from a polars, pandas or Arrow frame. Raises InteractionsError, TypeError for no frame."""
         columns = columns or Columns()
         _check_rating(min_rating)
         table = table_of(frame, InteractionsError, columns.wanted())
@@ -89,9 +101,10 @@ class Interactions:
 
     @classmethod
     def from_csr(cls, matrix: Any, user_ids: Any = None, item_ids: Any = None) -> "Interactions":
-        """From a scipy sparse matrix (n_users, n_items); stored zeros are no clicks.
+        """From a SciPy sparse matrix (n_users, n_items); stored zeros are no clicks.
 
-        user_ids, item_ids: one id a row / column, in order; by default 0, 1, 2, …
+        matrix: weights > 0 of clicks; what stands twice is added up.  user_ids, item_ids: one id per row /
+        column, in order; by default 0, 1, 2, … Raises InteractionsError.
 
         >>> from isotherm import Interactions
         >>> from scipy.sparse import csr_array
@@ -125,33 +138,9 @@ class Interactions:
         return log
 
     @classmethod
-    def _from_log(cls, log: Log, start: str, min_rating: float | None) -> "Interactions":
-        clicks, n_rows = log.rows, log.rows.height
-        if not n_rows:
-            raise InteractionsError(f"{start}0 clicks: there are no rows")
-        users, items = IdMap.of(clicks["user"]), IdMap.of(clicks["item"])
-        clicks = clicks.with_columns(user=users.rows(clicks["user"]), item=items.rows(clicks["item"]))
-        clicks = _merged(clicks)
-        merged = n_rows - clicks.height
-        if min_rating is not None:
-            clicks = clicks.filter(pl.col("rating") >= min_rating)
-            if not clicks.height:
-                raise InteractionsError(f"{start}0 clicks: no rating is at least {min_rating:g}")
-        under = n_rows - merged - clicks.height
-        if under:  # forget users and items that have no click left
-            clicks, users, items = _with_clicks_only(clicks, users, items)
-        notes = {"rows": n_rows, "duplicates_merged": merged, "under_min_rating": under}
-        counts = np.bincount(clicks["user"].to_numpy(), minlength=len(users))
-        matrix = csr_array(
-            (
-                _float32(clicks, users, items, start),
-                clicks["item"].to_numpy().astype(np.int32),
-                index_pointers(counts),
-            ),
-            shape=(len(users), len(items)),
-        )
-        times = clicks["timestamp"] if "timestamp" in clicks.columns else None
-        return cls(users, items, matrix, times, notes, log.untimed)
+    def _from_log(cls, log: Log, origin: str, min_rating: float | None) -> "Interactions":
+        table = ClickTable.of(log, origin, min_rating)
+        return cls(table.users, table.items, table.matrix(), table.timestamps, table.notes, log.untimed)
 
     @property
     def n_users(self) -> int:
@@ -171,7 +160,7 @@ class Interactions:
     def __repr__(self) -> str:
         return f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_clicks:,} clicks)"
 
-    def blocks(self, users: int = 4096) -> Iterator[csr_array]:
+    def blocks(self, users: int = 4096) -> Iterator[UserItems]:
         """The matrix as blocks of at most ``users`` rows, in order, sharing its memory."""
         yield from row_blocks(self.matrix, users)
 
@@ -183,10 +172,10 @@ class Interactions:
         """User row of each click, in the order of ``matrix.data``."""
         return rows_of(self.matrix)
 
-    def keep(self, clicks: Bools) -> "Interactions":
-        """The same users and items with only the clicks where ``clicks`` (one flag an entry) is true."""
-        matrix = filter_entries(self.matrix, clicks)
-        times = None if self.timestamps is None else self.timestamps.filter(pl.Series(clicks))
+    def keep(self, kept: Bools) -> "Interactions":
+        """The same users and items with only the clicks where ``kept``, (n_clicks,) flags, is true."""
+        matrix = filter_entries(self.matrix, kept)
+        times = None if self.timestamps is None else self.timestamps.filter(pl.Series(kept))
         return replace(self, matrix=matrix, timestamps=times, notes={})
 
     def take_users(self, rows: Array) -> "Interactions":
@@ -226,47 +215,12 @@ class Interactions:
 
 
 def _check_rating(least: float | None) -> None:
+    """Raise ParameterError where a rating threshold is no number."""
     if least is not None:
         between("min_rating", least, -LARGEST, LARGEST)
 
 
-def _merged(log: pl.DataFrame) -> pl.DataFrame:
-    """One row a (user, item), sorted by both."""
-    keys = ["user", "item"]
-    if "timestamp" in log.columns:
-        log = log.sort("timestamp", maintain_order=True)
-    if not log.select(keys).is_duplicated().any():
-        return log.sort(keys)
-    latest = [pl.col(name).last() for name in log.columns if name not in (*keys, "weight")]
-    weight = [pl.col("weight").sum()] if "weight" in log.columns else []
-    return log.group_by(keys, maintain_order=True).agg(*latest, *weight).sort(keys)
-
-
-def _with_clicks_only(log: pl.DataFrame, users: IdMap, items: IdMap) -> tuple[pl.DataFrame, IdMap, IdMap]:
-    """The log, renumbered, and the users and items that stand in it."""
-    kept_users, kept_items = log["user"].unique().sort(), log["item"].unique().sort()
-    log = log.with_columns(user=IdMap(kept_users).rows(log["user"]), item=IdMap(kept_items).rows(log["item"]))
-    return log, IdMap(users.take(kept_users.to_numpy())), IdMap(items.take(kept_items.to_numpy()))
-
-
-def _float32(log: pl.DataFrame, users: IdMap, items: IdMap, start: str) -> Float32:
-    """The weight of each (user, item); weights of rows that were merged may be too large together."""
-    if "weight" not in log.columns:
-        return np.ones(log.height, np.float32)
-    with np.errstate(over="ignore"):
-        weights = log["weight"].to_numpy().astype(np.float32)
-    too_large = np.flatnonzero(~np.isfinite(weights))
-    if len(too_large):
-        row = int(too_large[0])
-        user, item = users.values[log["user"][row]], items.values[log["item"][row]]
-        raise InteractionsError(
-            f"{start}user {brief(user)}, item {brief(item)}: the sum of weights {log['weight'][row]:g} "
-            f"{BEYOND_FLOAT32}"
-        )
-    return weights
-
-
-def _checked_matrix(matrix: Any) -> csr_array:
+def _checked_matrix(matrix: Any) -> UserItems:
     """A copy as CSR in float32, without stored zeros. Raises InteractionsError for what is no weight."""
     try:
         exact = csr_array(matrix, copy=True)
@@ -295,6 +249,7 @@ def _checked_matrix(matrix: Any) -> csr_array:
 
 
 def _given_ids(ids: Any, n: int, what: str) -> IdMap:
+    """The ids that were given, or 0 to n - 1. Raises InteractionsError."""
     if ids is None:
         return IdMap.numbered(n)
     if isinstance(ids, str | bytes) or not hasattr(ids, "__iter__"):

@@ -26,7 +26,10 @@ from isotherm.types import Int64
 
 
 def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
-    """Hide every click on ``holdout`` of the items: they are brand-new at test time."""
+    """Hide every click on ``holdout`` of the items: they are brand-new at test time.
+
+    holdout: in (0, 1).  Raises SplitError where that leaves no item on one side, or no user to test.
+    """
     check_log("clicks", clicks)
     holdout, seed = checked_share("holdout", holdout), seeded("seed", seed)
     cold = hold_out(clicks.n_items, holdout, np.random.default_rng(seed), "items")
@@ -35,7 +38,10 @@ def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Spl
 
 
 def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdout: float = 0.1) -> Split:
-    """Hide every click on ``holdout`` of the items and ``warm_holdout`` of the other clicks."""
+    """Hide every click on ``holdout`` of the items and ``warm_holdout`` of the other clicks.
+
+    holdout, warm_holdout: in (0, 1).  Raises SplitError where that leaves nothing to train on or to find.
+    """
     check_log("clicks", clicks)
     holdout, warm_holdout = checked_share("holdout", holdout), checked_share("warm_holdout", warm_holdout)
     seed = seeded("seed", seed)
@@ -47,7 +53,11 @@ def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdou
 
 
 def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:
-    """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets."""
+    """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets.
+
+    holdout, fold_in: in (0, 1).  Hidden users with a single click are left out. Raises SplitError where no
+    user is left on one side.
+    """
     check_log("clicks", clicks)
     holdout, fold_in = checked_share("holdout", holdout), checked_share("fold_in", fold_in)
     seed = seeded("seed", seed)
@@ -62,7 +72,8 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
     """Hide each user's last click (a random one where the log has no timestamps).
 
     negatives: rank it among this many sampled items that the user never clicked; 0 ranks it among all.
-    ``holdout`` has no part in it: every user gives one click.
+    ``holdout`` has no part in it: every user with two clicks or more gives one.
+    Raises SplitError where a user has too few items left to sample from, or times could not be read.
     """
     check_log("clicks", clicks)
     check_timed(clicks, "leave-one-out needs times")
@@ -79,7 +90,10 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
 
 
 def temporal(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
-    """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold."""
+    """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold.
+
+    holdout: in (0, 1).  Raises SplitError where the log has no times.
+    """
     check_log("clicks", clicks)
     check_timed(clicks, "the temporal split needs times")
     holdout, seed = checked_share("holdout", holdout), seeded("seed", seed)
@@ -105,6 +119,7 @@ def given(
 
     Test users that train does not hold need a history: with ``strong``, or where train knows no test user
     at all, ``fold_in`` of each test user's clicks become it (seeded).
+    Raises SplitError where the ids of the logs are of different types, or nothing is left to find.
     """
     fold_in, seed = checked_share("fold_in", fold_in), seeded("seed", seed)
     for name, log in (("train", train), ("test", test), ("valid", valid)):

@@ -7,19 +7,19 @@ content, and a manifest that lists them.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from isotherm.data.id_files import read_ids, read_times
 from isotherm.data.ids import IdMap
 from isotherm.errors import InteractionsError, brief
 from isotherm.files import streamed
 from isotherm.folders import STORED_LOG, read_whole, saving
-from isotherm.types import Array
+from isotherm.types import Array, UserItems
 from isotherm.untrusted import (
     DamagedError,
     Each,
@@ -54,39 +54,43 @@ def is_stored(path: Any) -> bool:
     return isinstance(path, str | os.PathLike) and (Path(path) / MANIFEST).is_file()
 
 
-def store(
-    path: str | os.PathLike[str],
-    users: IdMap,
-    items: IdMap,
-    matrix: csr_array,
-    times: pl.Series | None,
-    untimed: str = "",
-) -> None:
+@dataclass(frozen=True)
+class StoredLog:
+    """What a folder holds of a log."""
+
+    users: IdMap
+    items: IdMap
+    matrix: UserItems
+    timestamps: pl.Series | None = None
+    untimed: str = ""  #: why there are no timestamps although there was a column of them
+
+
+def store(path: str | os.PathLike[str], log: StoredLog) -> None:
     """Write a log to the folder ``path``, whole or not at all; an older log there is replaced.
 
-    untimed: why there are no times although there was a column of them.
     Raises InteractionsError where ``path`` is a file or a folder of anything else, OutputError where it
     cannot be written.
     """
+    matrix = log.matrix
     index = np.int32 if matrix.nnz < 2**31 else np.int64  # one type for both, or opening would make a copy
     arrays = {
         "indptr": matrix.indptr.astype(index, copy=False),
         "indices": matrix.indices.astype(index, copy=False),
         "data": matrix.data.astype(np.float32, copy=False),
     }
-    frames = {"users": users.values.to_frame("id"), "items": items.values.to_frame("id")}
-    if times is not None:
-        frames["timestamps"] = times.to_frame("timestamp")
+    frames = {"users": log.users.values.to_frame("id"), "items": log.items.values.to_frame("id")}
+    if log.timestamps is not None:
+        frames["timestamps"] = log.timestamps.to_frame("timestamp")
     with saving(path, STORED_LOG) as folder:
         files = {role: folder.by_content(role, ".npy", _array(values)) for role, values in arrays.items()}
         for role, frame in frames.items():
             files[role] = folder.by_content(role, ".parquet", streamed(frame.write_parquet))
         facts = {"format": FORMAT, "isotherm": __version__, "shape": list(matrix.shape), "files": files}
-        folder.commit(facts | ({"untimed": untimed} if untimed else {}))
+        folder.commit(facts | ({"untimed": log.untimed} if log.untimed else {}))
 
 
-def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Series | None, str]:
-    """Users, items, the memory-mapped matrix, timestamps, and why there are none of a column that was there.
+def open_stored(path: str | os.PathLike[str]) -> StoredLog:
+    """The log of a folder, its matrix memory-mapped.
 
     The arrays stay on disk, but each click is looked at once, as a wrong index would let whoever reads by it
     crash: about five seconds for a billion clicks, and the time to read them.
@@ -95,7 +99,7 @@ def opened(path: str | os.PathLike[str]) -> tuple[IdMap, IdMap, csr_array, pl.Se
     return read_whole(path, STORED_LOG, _opened)
 
 
-def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None, str]:
+def _opened(folder: Path) -> StoredLog:
     with _blamed(folder / MANIFEST):
         facts = expect({"untimed": ""} | expect(read_json(folder / MANIFEST), dict, "it"), _FACTS, "it")
         if facts["format"] != FORMAT:
@@ -126,7 +130,7 @@ def _opened(folder: Path) -> tuple[IdMap, IdMap, csr_array, pl.Series | None, st
         with _blamed(files["timestamps"]):
             times = read_times(files["timestamps"], len(data))
     untimed = " ".join(facts["untimed"].split())[:_LONGEST_REASON]
-    return users, items, csr(data, indices, indptr, (n_users, n_items)), times, untimed
+    return StoredLog(users, items, csr(data, indices, indptr, (n_users, n_items)), times, untimed)
 
 
 @contextmanager

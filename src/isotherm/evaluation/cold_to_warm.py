@@ -95,6 +95,16 @@ def ramp_up(
     "catalogue" those of the item table, with "clicked" those of the log alone.
     Raises ParameterError for steps or ks that are no whole numbers >= 0 and >= 1, SplitError where no new
     item has more clicks than the last step.
+
+    >>> import numpy as np
+    >>> from isotherm import Interactions, Popularity, ramp_up
+    >>> from scipy.sparse import csr_array
+    >>> clicks = Interactions.from_csr(csr_array(np.random.default_rng(0).random((40, 8)) < 0.5))
+    >>> result = ramp_up(clicks, lambda: [("popularity", Popularity())], steps=(0, 2), ks=(3,))
+    >>> result.to_frame().columns
+    ['model', 'clicks', 'candidates', 'metric', 'mean', 'low', 'high']
+    >>> result.split["new_items"]
+    2
     """
     check_data("clicks", clicks, Interactions)
     if not callable(models):

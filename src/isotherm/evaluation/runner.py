@@ -49,7 +49,20 @@ def evaluate(
     (users by the clicks of their history) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
     The models are left fitted, on the last fold.
-    Raises ParameterError, SplitError, ItemsError, UnknownIdError.
+    Raises ParameterError for what is no possible argument, SplitError where no user has something to find,
+    ItemsError where ``items`` lacks a clicked item, UnknownIdError for ``users`` that are not in the log.
+
+    >>> import numpy as np
+    >>> from isotherm import EASE, Interactions, Popularity, evaluate
+    >>> from isotherm.data.splits import leave_one_out
+    >>> from scipy.sparse import csr_array
+    >>> twelve = np.kron(np.eye(2), np.ones((6, 4)))  # two groups of users, each with items of its own
+    >>> split = leave_one_out(Interactions.from_csr(csr_array(twelve)))
+    >>> result = evaluate(split, {"popularity": Popularity(), "ease": EASE(l2=1)}, ks=[1])
+    >>> result.models["ease"].mean("all", "hr@1")
+    1.0
+    >>> result.to_frame().filter(metric="hr@1").columns
+    ['model', 'candidates', 'metric', 'mean', 'low', 'high']
     """
     options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
