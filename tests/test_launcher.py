@@ -34,7 +34,7 @@ def place(monkeypatch):
     ],
 )
 def test_a_process_that_is_alone_leads(place, left):
-    assert place(**left) == Launched(rank=0, world=1, local=0)
+    assert place(**left) == Launched(rank=0, world_size=1, local_rank=0)
 
 
 def test_a_launched_process_knows_its_place(place):

@@ -14,11 +14,14 @@ _CURE = "unset WORLD_SIZE to train in one process, or start the processes with t
 
 @dataclass(frozen=True)
 class Launched:
-    """rank: of this process among ``world``; the first, 0, reports and saves.  local: on its machine."""
+    """rank: of this process among ``world_size``; the first, 0, reports and saves.
+
+    local_rank: among those on its machine.
+    """
 
     rank: int = 0
-    world: int = 1
-    local: int = 0
+    world_size: int = 1
+    local_rank: int = 0
 
 
 def launched() -> Launched:
@@ -26,14 +29,17 @@ def launched() -> Launched:
 
     Raises ParameterError where WORLD_SIZE cannot be read, or says several and the rest does not fit to it.
     """
-    world = _number("WORLD_SIZE", "1", 1, None)
-    if world == 1:
+    world_size = _number("WORLD_SIZE", "1", 1, None)
+    if world_size == 1:
         return Launched()
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if not os.environ.get(name):
-            raise ParameterError(f"WORLD_SIZE={world} in the environment, but {name} is not set: {_CURE}")
+            raise ParameterError(
+                f"WORLD_SIZE={world_size} in the environment, but {name} is not set: {_CURE}"
+            )
     _number("MASTER_PORT", "", 0, 2**16)
-    return Launched(_number("RANK", "", 0, world), world, _number("LOCAL_RANK", "0", 0, world))
+    rank, local_rank = _number("RANK", "", 0, world_size), _number("LOCAL_RANK", "0", 0, world_size)
+    return Launched(rank, world_size, local_rank)
 
 
 def _number(name: str, default: str, least: int, bound: int | None) -> int:

@@ -38,7 +38,7 @@ def fit(
     --set backbone.l2=500 --out model
     """
     from isotherm.launcher import launched
-    from isotherm.models.fitting import FitOptions, check_trains_in_steps
+    from isotherm.models.fitting import FitOptions, check_trains_in_steps, trains_among_processes
     from isotherm.models.registry import model_class
     from isotherm.parameters import build, parse_settings
 
@@ -58,7 +58,7 @@ def fit(
     made = build(wanted, chosen)
     if valid or run_dir:
         check_trains_in_steps(made)
-    leads = not _trains_in_steps(made) or launched().rank == 0  # one of several processes speaks and saves
+    leads = not trains_among_processes(made) or launched().rank == 0  # one of several reports and saves
     quiet = quiet or not leads
     o.begin(quiet)
     clicks = data.read_clicks(interactions, quiet)
@@ -67,11 +67,3 @@ def fit(
     if leads:
         made.save(out)
     o.note(f"{made!r}\nsaved to {out}", quiet)
-
-
-def _trains_in_steps(model: object) -> bool:
-    """Whether the model, or one that it holds, trains in steps: only such work is shared among processes."""
-    from isotherm.parameters import hyperparameters
-
-    parts = [value for value in hyperparameters(model).values() if hasattr(type(value), "name")]
-    return getattr(model, "trains_in_steps", False) or any(map(_trains_in_steps, parts))

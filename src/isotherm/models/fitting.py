@@ -14,6 +14,7 @@ from isotherm.data import Interactions, Items
 from isotherm.errors import InteractionsError, ParameterError, ScoreError, TrainingError
 from isotherm.memory import check_memory
 from isotherm.models.catalogue import over_catalogue
+from isotherm.parameters import has_settings, hyperparameters
 from isotherm.progress import stage
 from isotherm.types import Float32
 from isotherm.untrusted import DamagedError
@@ -130,6 +131,12 @@ def training_data(
         raise ParameterError(f"{model.name} needs an item table: fit(clicks, items), or --items")
     _check_weights(clicks.matrix.data)
     return clicks, items
+
+
+def trains_among_processes(model: object) -> bool:
+    """Whether the model, or one that it holds, trains in steps: only such work is shared among processes."""
+    inner = [value for value in hyperparameters(model).values() if has_settings(value)]
+    return getattr(model, "trains_in_steps", False) or any(map(trains_among_processes, inner))
 
 
 def check_data(what: str, data: Any, kind: type) -> None:

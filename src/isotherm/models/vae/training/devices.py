@@ -15,12 +15,13 @@ def chosen_device(wanted: str, process: Launched) -> torch.device:
         raise ParameterError(f"training.device={wanted}: this torch finds no such device; use auto or cpu")
     if wanted != "cuda":
         return torch.device(wanted)
-    if process.local >= torch.cuda.device_count():
+    n_devices = torch.cuda.device_count()
+    if process.local_rank >= n_devices:
         raise ParameterError(
-            f"LOCAL_RANK={process.local}, but this machine has {torch.cuda.device_count()} CUDA devices: "
+            f"LOCAL_RANK={process.local_rank}, but this machine has {n_devices} CUDA devices: "
             "start one process a device, or set training.device=cpu"
         )
-    return torch.device("cuda", process.local)
+    return torch.device("cuda", process.local_rank)
 
 
 def chosen_precision(wanted: str, device: torch.device) -> torch.dtype:

@@ -13,10 +13,10 @@ from isotherm.models.vae.training.devices import chosen_device
 
 @dataclass(frozen=True)
 class Processes:
-    """rank: of this process among ``world``.  device: on which it computes."""
+    """rank: of this process among ``world_size``.  device: on which it computes."""
 
     rank: int
-    world: int
+    world_size: int
     device: torch.device
 
     @classmethod
@@ -25,7 +25,7 @@ class Processes:
         process = launched()
         device = chosen_device(wanted_device, process)
         _join(process, device)
-        return cls(process.rank, process.world, device)
+        return cls(process.rank, process.world_size, device)
 
     @property
     def is_first(self) -> bool:
@@ -35,11 +35,11 @@ class Processes:
     @property
     def is_alone(self) -> bool:
         """Whether there is no other."""
-        return self.world == 1
+        return self.world_size == 1
 
     def share(self, n: int) -> tuple[int, int]:
         """First and end of this process's users among the ``n`` of a batch."""
-        return n * self.rank // self.world, n * (self.rank + 1) // self.world
+        return n * self.rank // self.world_size, n * (self.rank + 1) // self.world_size
 
     def sum(self, values: Tensor) -> None:
         """Add up, in place, what each process has."""
@@ -58,7 +58,7 @@ class Processes:
 
 
 def _join(process: Launched, device: torch.device) -> None:
-    if process.world == 1 or distributed.is_initialized():
+    if process.world_size == 1 or distributed.is_initialized():
         return
     if device.type == "mps":
         raise ParameterError("training.device=mps trains in one process; unset WORLD_SIZE, or use cpu")
@@ -66,7 +66,7 @@ def _join(process: Launched, device: torch.device) -> None:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     except (RuntimeError, ValueError) as cause:
         raise TrainingError(
-            f"process {process.rank} of {process.world} cannot meet the others ({_first_line(cause)}); "
+            f"process {process.rank} of {process.world_size} cannot meet the others ({_first_line(cause)}); "
             "unset WORLD_SIZE to train in one process, or start them with torchrun"
         ) from cause
 

@@ -85,7 +85,7 @@ class Trainer:
         return {
             "training.device": self.processes.device.type,
             "training.precision": str(self.dtype),
-            "number of processes": str(self.processes.world),
+            "number of processes": str(self.processes.world_size),
         }
 
     def _facts(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Trainer:
             "model": setup.model_name, "settings": repr(setup.settings), "users": len(self.users),
             "items": setup.clicks.shape[1], "clicks": int(setup.clicks.nnz),
             "device": str(self.processes.device), "precision": str(self.dtype).removeprefix("torch."),
-            "processes": self.processes.world, "epoch": progress.epoch, "batch": progress.batch,
+            "processes": self.processes.world_size, "epoch": progress.epoch, "batch": progress.batch,
         }  # fmt: skip
 
     def _train(self, recorder: Recorder) -> None:
