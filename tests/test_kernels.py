@@ -83,10 +83,10 @@ def no_folder_yet(monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setattr(kernels, "_PACKAGE", tmp_path / "file" / "kernels")
     monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
-    for cached in (kernels.kernel_folder, kernels._say_once, files._fresh_folder):
+    for cached in (kernels.kernel_folder, kernels._note_once, files._fresh_folder):
         cached.cache_clear()
     yield
-    for cached in (kernels.kernel_folder, kernels._say_once, files._fresh_folder):
+    for cached in (kernels.kernel_folder, kernels._note_once, files._fresh_folder):
         cached.cache_clear()
 
 
@@ -94,7 +94,7 @@ def test_a_package_below_the_temporary_folder_is_no_last_resort(no_folder_yet, m
     monkeypatch.setattr(kernels, "_PACKAGE", tmp_path / "package")
     monkeypatch.setattr(kernels, "_can_write", lambda folder: True)
     assert kernels.kernel_folder().is_relative_to(tempfile.gettempdir())
-    assert kernels._how_often() == "once per machine"
+    assert kernels._when_compiled() == "once per machine"
 
 
 def test_the_first_folder_that_can_be_written(no_folder_yet, monkeypatch, tmp_path, capsys):

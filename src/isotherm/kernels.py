@@ -35,21 +35,21 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
     A kernel must not call itself: what numba reads back of such a one crashes.
     """
-    return cast(Callable[P, R], _kept(njit(nogil=True)(function)))
+    return cast(Callable[P, R], _cached(njit(nogil=True)(function)))
 
 
 def reordering_kernel(function: Callable[P, R]) -> Callable[P, R]:
     """A kernel whose sums may be taken in any order; a division by zero is infinite."""
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"nsz", "arcp", "contract", "reassoc"}}
-    return cast(Callable[P, R], _kept(njit(nogil=True, **options)(function)))
+    return cast(Callable[P, R], _cached(njit(nogil=True, **options)(function)))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """A step of kernels, compiled as a part of each that calls it."""
+    """A step of kernels, compiled into each that calls it."""
     return cast(Callable[P, R], njit(nogil=True, inline="always")(function))
 
 
-def _kept(dispatcher: Any) -> Any:
+def _cached(dispatcher: Any) -> Any:
     dispatcher._cache = _Cache(dispatcher.py_func)  # what numba's enable_caching does, with files of ours
     return dispatcher
 
@@ -61,8 +61,8 @@ def kernel_folder() -> Path | None:
     NUMBA_CACHE_DIR, the package's own __pycache__, isotherm's cache folder, and last a temporary folder. The
     last two must be this user's alone, as what lies there is run.
     """
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    for folder in ([Path(named)] if named else []) + [_PACKAGE]:
+    numba_folder = os.environ.get("NUMBA_CACHE_DIR")
+    for folder in ([Path(numba_folder)] if numba_folder else []) + [_PACKAGE]:
         if _can_write(folder):
             return folder
     for find in (cache_folder, private_folder):
@@ -82,7 +82,8 @@ def _can_write(folder: Path) -> bool:
     return True
 
 
-def _how_often() -> str:
+def _when_compiled() -> str:
+    """How often kernels are compiled on this machine, for the note at the first compilation."""
     folder = kernel_folder()
     if folder is None:
         return "in each process, as no folder can be written; ISOTHERM_CACHE names one"
@@ -93,8 +94,8 @@ def _how_often() -> str:
 
 
 def _is_private(folder: Path) -> bool:
-    found = folder.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & stat.S_IWOTH
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & stat.S_IWOTH
 
 
 class _Cache(FunctionCache):
@@ -117,7 +118,7 @@ class _Cache(FunctionCache):
                     return CompileResult._rebuild(context, *_files(folder)._load_data(name))
                 except Exception:  # not there, or cut short: it is compiled anew
                     continue
-        _say_once(f"compiling kernels, {_how_often()} …")
+        _note_once(f"compiling kernels, {_when_compiled()} …")
         return None
 
     def save_overload(self, signature: Any, code: Any) -> None:
@@ -127,20 +128,20 @@ class _Cache(FunctionCache):
         try:
             _files(folder)._save_data(self._file_name(signature, code.codegen), code._reduce())
         except OSError as error:  # a full disk must not stop what needs none
-            _say_once(f"compiled kernels cannot be kept in {folder}: {error.strerror}")
+            _note_once(f"compiled kernels cannot be kept in {folder}: {error.strerror}")
 
     def _file_name(self, signature: Any, codegen: Any) -> str:
         function = self._py_func
-        told = repr(
-            (numba_version, _content(function.__code__.co_filename), self._index_key(signature, codegen))
+        compiled_for = repr(
+            (numba_version, _digest_of(function.__code__.co_filename), self._index_key(signature, codegen))
         )
-        digits = hashlib.sha256(told.encode()).hexdigest()[:DIGITS]
+        digits = hashlib.sha256(compiled_for.encode()).hexdigest()[:DIGITS]
         version = f"py{sys.version_info[0]}{sys.version_info[1]}"
         return f"{function.__module__}.{function.__qualname__}.{version}.{digits}.nbc"
 
 
 @functools.cache
-def _content(file: str) -> str:
+def _digest_of(file: str) -> str:
     return sha256(file)
 
 
@@ -149,5 +150,5 @@ def _files(folder: Path) -> IndexDataCacheFile:
 
 
 @functools.cache
-def _say_once(text: str) -> None:
+def _note_once(text: str) -> None:
     note(text)

@@ -1,7 +1,7 @@
 """Runs compiled kernels over bands of rows on all cores.
 
 Kernels are compiled with ``nogil=True`` and take ``(first, last, *arguments)``; a plain thread pool
-is enough, compiles in a fraction of the time of a parallel loop, and is safe inside a server's threads.
+is enough: it needs a fraction of the compile time of a parallel loop, and is safe inside a server's threads.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from typing import Any
 
 from isotherm.errors import ParameterError, brief
 
-_MOST = 1024
+_MAX_THREADS = 1024
 
 
 @cache
@@ -23,13 +23,13 @@ def thread_count() -> int:
 
     Raises ParameterError where that is no whole number from 1 to 1024.
     """
-    asked = os.environ.get("ISOTHERM_THREADS", "").strip()
-    if not asked:
+    setting = os.environ.get("ISOTHERM_THREADS", "").strip()
+    if not setting:
         return len(_affinity())
-    count = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 4 else 0
-    if not 1 <= count <= _MOST:
+    count = int(setting) if setting.isascii() and setting.isdigit() and len(setting) <= 4 else 0
+    if not 1 <= count <= _MAX_THREADS:
         raise ParameterError(
-            f"ISOTHERM_THREADS is {brief(asked)}: give a whole number from 1 to {_MOST}, "
+            f"ISOTHERM_THREADS is {brief(setting)}: give a whole number from 1 to {_MAX_THREADS}, "
             "or leave it out for all cores that this process may use"
         )
     return count
@@ -50,7 +50,7 @@ def _pool(process: int) -> ThreadPoolExecutor:
 def run_bands(kernel: Callable[..., Any], n: int, *arguments: Any, smallest: int = 1) -> list[Any]:
     """Call ``kernel(first, last, *arguments)`` over bands that cover range(n); return the results in order.
 
-    smallest: least rows a band; with fewer than two bands the kernel runs in the calling thread.
+    smallest: rows of a band at least; with fewer than two bands the kernel runs in the calling thread.
     """
     bands = min(8 * thread_count(), n // max(smallest, 1))
     if bands < 2:

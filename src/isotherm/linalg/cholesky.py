@@ -56,9 +56,9 @@ def _potrf(matrix: Array) -> None:
     """L in place of one block, zeros above its diagonal."""
     (potrf,) = lapack.get_lapack_funcs(("potrf",), (matrix,))
     # matrix.T is the same memory in LAPACK's order: its upper triangle is our lower one
-    factor, trouble = potrf(matrix.T, lower=False, clean=True, overwrite_a=True)
-    if trouble:
-        raise NotPositiveDefiniteError(f"pivot {trouble} of {len(matrix)} is not positive")
+    factor, failed_pivot = potrf(matrix.T, lower=False, clean=True, overwrite_a=True)
+    if failed_pivot:
+        raise NotPositiveDefiniteError(f"pivot {failed_pivot} of {len(matrix)} is not positive")
     if not np.shares_memory(factor, matrix):
         matrix.T[...] = factor
 
@@ -67,9 +67,9 @@ def _invert_by_cholesky(matrix: Array) -> None:
     """The upper triangle of the inverse, in place."""
     potrf, potri = lapack.get_lapack_funcs(("potrf", "potri"), (matrix,))
     # matrix.T is the same memory in LAPACK's order: its lower triangle is our upper one
-    factor, trouble = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
-    if trouble:
-        raise NotPositiveDefiniteError(f"pivot {trouble} of {len(matrix)} is not positive")
+    factor, failed_pivot = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    if failed_pivot:
+        raise NotPositiveDefiniteError(f"pivot {failed_pivot} of {len(matrix)} is not positive")
     inverse, _ = potri(factor, lower=True, overwrite_c=True)
     if not np.shares_memory(inverse, matrix):
         matrix.T[...] = inverse
@@ -94,9 +94,9 @@ def _invert_by_sweeps(matrix: Array, block: int) -> None:
             if right <= first:
                 matrix[:right, left:right] -= row[:, :right].T @ scaled[:, left:right]
             elif left >= last:  # ``row`` has no columns for the pivots themselves
-                part = scaled[:, left - (last - first) : right - (last - first)]
-                matrix[:first, left:right] -= row[:, :first].T @ part
-                matrix[last:right, left:right] -= row[:, first : right - (last - first)].T @ part
+                columns = scaled[:, left - (last - first) : right - (last - first)]
+                matrix[:first, left:right] -= row[:, :first].T @ columns
+                matrix[last:right, left:right] -= row[:, first : right - (last - first)].T @ columns
         matrix[:first, first:last] = scaled[:, :first].T
         matrix[first:last, last:] = scaled[:, first:]
         matrix[first:last, first:last] = -pivot

@@ -1,7 +1,7 @@
 """The item Gram matrix C = XᵀX, a pass over user blocks.
 
-The floor is n_u² multiply-adds for a user of n_u clicks; symmetry halves it. Each thread owns a band of
-output rows, so a row stays in the first-level cache while the users of its item add to it.
+It takes n_u² / 2 multiply-adds for a user of n_u clicks, as the matrix is symmetric. Each thread has
+a band of output rows, so that a row stays in the first-level cache while the users of its item add to it.
 """
 
 from collections.abc import Iterable

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.kinds import Kind
 from isotherm.errors import NotFittedError
-from isotherm.linalg.csr import filter_entries, rows_of
+from isotherm.linalg.csr import filter_entries, rows_of, widen
 from isotherm.models.fitting import FitOptions
 from isotherm.parameters import shown
 from isotherm.ranking.topk import TopK, top_k_each
@@ -105,7 +105,7 @@ class Scorer(Stateful, ABC):
         block = self.clicks_[np.maximum(rows, 0)]
         if (rows < 0).any():
             block = filter_entries(block, (rows >= 0)[rows_of(block)])
-        return csr_array((block.data, block.indices, block.indptr), shape=(len(rows), self.n_items))
+        return widen(block, self.n_items)
 
     def _fitted(self) -> Self:
         if not hasattr(self, "items_"):

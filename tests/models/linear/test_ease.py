@@ -1,4 +1,4 @@
-"""EASE against the literal formula, its solver, and its precision."""
+"""EASE against the literal formula, and its precision."""
 
 import logging
 
@@ -10,7 +10,6 @@ from scipy.sparse import csr_array
 
 from isotherm import EASE, Interactions
 from isotherm.errors import ParameterError
-from isotherm.linalg.cholesky import NotPositiveDefiniteError, factorize_in_place, invert_in_place
 from tests.conftest import random_clicks
 from tests.reference.ease import eq8_weights
 
@@ -27,35 +26,6 @@ def test_weighted_clicks_enter_the_gram_matrix():
     x = random_clicks(np.random.default_rng(0), 40, 12) * np.random.default_rng(1).uniform(0.5, 3, (40, 12))
     scores = EASE(l2=5.0).fit(Interactions.from_csr(x)).score(csr_array(x))
     np.testing.assert_allclose(scores, x @ eq8_weights(x, 5.0), atol=1e-4)
-
-
-@pytest.mark.parametrize(("largest", "block"), [(100, 1), (32, 33), (16, 11), (16, 8), (7, 1)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_inverse_in_place_with_and_without_blocks(largest, block, dtype):
-    rng = np.random.default_rng(0)
-    a = rng.standard_normal((33, 50))
-    matrix = (a @ a.T + 10 * np.eye(33)).astype(dtype)
-    expected = np.linalg.inv(matrix.astype(np.float64))
-    invert_in_place(matrix, largest, block)
-    np.testing.assert_allclose(matrix, expected, atol=1e-5 if dtype == np.float32 else 1e-12)
-    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-4, atol=1e-9)
-
-
-@pytest.mark.parametrize(("largest", "block"), [(100, 1), (32, 33), (16, 11), (16, 8), (7, 1)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_factor_in_place_with_and_without_blocks(largest, block, dtype):
-    a = np.random.default_rng(0).standard_normal((33, 50))
-    matrix = (a @ a.T + 10 * np.eye(33)).astype(dtype)
-    expected = np.linalg.cholesky(matrix.astype(np.float64))
-    factorize_in_place(matrix, largest, block)
-    np.testing.assert_allclose(matrix, expected, atol=1e-4 if dtype == np.float32 else 1e-11)
-
-
-def test_indefinite_matrix_is_refused():
-    with pytest.raises(NotPositiveDefiniteError, match="pivot 2 of 2"):
-        factorize_in_place(np.array([[1.0, 2.0], [2.0, 1.0]]))
-    with pytest.raises(NotPositiveDefiniteError, match="pivot 2 of 2"):
-        invert_in_place(np.array([[1.0, 2.0], [2.0, 1.0]]))
 
 
 def test_too_small_l2_falls_back_to_float64_and_says_so(caplog):

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from isotherm.data import IdMap, Interactions
 from isotherm.data.id_types import as_ids
 from isotherm.errors import InteractionsError, ParameterError, brief
-from isotherm.linalg.csr import filter_entries, index_pointers, rows_of
+from isotherm.linalg.csr import index_pointers, move_entries, rows_of
 from isotherm.models.requests.ids import id_list, is_list, is_table, matched_rows, value_or_type
 from isotherm.progress import note
 from isotherm.types import Bools, Int32, Int64, UserItems
@@ -101,9 +101,7 @@ def _over_catalogue(entries: csr_array, columns: Int32, n_items: int, unweighted
 
     unweighted: (n,) the histories in which each item counts once, even where it is named in two ways.
     """
-    known = filter_entries(entries, columns >= 0)
-    shape = (entries.shape[0], n_items)
-    block = csr_array((known.data, columns[columns >= 0], known.indptr), shape=shape)
+    block = move_entries(entries, columns, n_items)
     block.sum_duplicates()  # an item named in two ways, 1 and "1"; sorts as well
     if unweighted.any():
         block.data[unweighted[rows_of(block)]] = 1
