@@ -28,7 +28,10 @@ from isotherm.types import Scores, UserItems
 
 
 class Recommender(Scorer):
-    """What every model does."""
+    """What every model does: learn from a click log, then answer in the ids of the log.
+
+    It can be fitted, asked, given new items where the model takes them, refitted on a newer log, and saved.
+    """
 
     def fit(
         self, clicks: Interactions, items: Items | None = None, options: FitOptions | None = None

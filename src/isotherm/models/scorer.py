@@ -41,6 +41,26 @@ class Scorer(Stateful, ABC):
 
     Hyper-parameters are the keyword arguments of ``__init__``. Learned state ends in ``_`` and is declared in
     ``learned`` (see ``isotherm.state``), from which saving, loading and the checks of both follow.
+
+    A model of one's own declares what it learns, and writes two methods:
+
+    >>> import numpy as np
+    >>> from isotherm import Interactions
+    >>> from isotherm.models.base import Recommender
+    >>> from isotherm.state import Dense
+    >>> class Heaviest(Recommender):
+    ...     name = "heaviest"
+    ...     learned = (Dense("weights_", np.float32, ("n_items",)),)
+    ...
+    ...     def _fit(self, clicks, items, options):
+    ...         self.weights_ = np.asarray(clicks.matrix.sum(axis=0), dtype=np.float32)
+    ...
+    ...     def _score(self, user_items):
+    ...         return np.tile(self.weights_, (user_items.shape[0], 1))
+    >>> x = np.float32([[1, 2, 0], [0, 1, 1]])
+    >>> clicks = Interactions.from_csr(x, ["ann", "bob"], ["tea", "cup", "pot"])
+    >>> Heaviest().fit(clicks).recommend(["bob", "ann"])["item_id"].to_list()
+    ['tea', 'pot']
     """
 
     name: ClassVar[str]

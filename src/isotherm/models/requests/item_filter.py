@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
 from isotherm.errors import ParameterError
-from isotherm.linalg.csr import filter_entries, index_pointers, rows_of
+from isotherm.linalg.csr import index_pointers, move_entries, rows_of
 from isotherm.models.requests.ids import id_list, is_list, is_table, matched_rows, value_or_type
 from isotherm.ranking.topk import hide
 from isotherm.types import Bools, Int64, Scores, UserItems
@@ -93,10 +93,9 @@ def _item_sets(
             "give ids for all, or one list a user, in the order of the users"
         )
     columns = matched_rows(items, ids, "item", unknown, f"left out of {name}")
-    flags, shape = np.ones(len(columns), dtype=bool), (n_users, len(items))
-    return filter_entries(
-        csr_array((flags, np.maximum(columns, 0), index_pointers(lengths)), shape=shape), columns >= 0
-    )
+    flags, column = np.ones(len(columns), dtype=bool), np.zeros(len(columns), dtype=np.int32)
+    entries = csr_array((flags, column, index_pointers(lengths)), shape=(n_users, 1))
+    return move_entries(entries, columns, len(items))
 
 
 def _lists_per_user(name: str, given: Any) -> tuple[pl.Series | list[Any], Int64] | None:
