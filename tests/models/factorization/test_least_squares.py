@@ -1,0 +1,51 @@
+"""The small systems of rows against NumPy's solver."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm.models.factorization.least_squares import solve_rows
+
+N_ROWS, N_COLUMNS, WIDTH = 12, 9, 5
+
+
+def literal(x, factors, gram, ridge, targets, gram_scales, right):
+    rows = []
+    for r in range(N_ROWS):
+        left = gram_scales[r] * gram + ridge[r] * np.eye(WIDTH) + (factors.T * x[r]) @ factors
+        rows.append(np.linalg.solve(left, right[r] + x[r] @ targets))
+    return np.array(rows)
+
+
+@pytest.fixture
+def case():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.5, 2, (N_ROWS, N_COLUMNS)) * (rng.random((N_ROWS, N_COLUMNS)) < 0.6)
+    x[4] = 0  # a row without a click
+    factors = rng.standard_normal((N_COLUMNS, WIDTH))
+    return {
+        "x": x,
+        "factors": factors,
+        "gram": factors.T @ factors,
+        "ridge": rng.uniform(0.1, 1, N_ROWS),
+        "targets": rng.standard_normal((N_COLUMNS, WIDTH)),
+        "gram_scales": rng.uniform(0.5, 2, N_ROWS),
+        "right": rng.standard_normal((N_ROWS, WIDTH)),
+    }
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e7])  # heavy clicks are solved in float64
+def test_rows_are_solved_with_all_that_a_system_may_have(case, weight):
+    case["x"] = weight * case["x"]
+    single = {name: np.float32(array) for name, array in case.items()}
+    found = solve_rows(csr_array(single.pop("x")), **single)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, literal(**case), rtol=2e-3, atol=2e-4)
+
+
+def test_what_is_left_out_is_the_plain_least_squares(case):
+    plain = case | {"targets": case["factors"], "gram_scales": np.ones(N_ROWS), "right": 0 * case["right"]}
+    x, *arguments = (np.float32(case[name]) for name in ("x", "factors", "gram", "ridge"))
+    found = solve_rows(csr_array(x), *arguments)
+    np.testing.assert_allclose(found, literal(**plain), rtol=2e-3, atol=2e-4)
+    assert not found[4].any()
