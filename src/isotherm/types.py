@@ -22,3 +22,4 @@ ItemIndex: TypeAlias = NDArray[np.int64]  #: (n,): columns of items in the catal
 UserIndex: TypeAlias = NDArray[np.int64]  #: (n,): rows of users
 ItemFeatures: TypeAlias = csr_array  #: (items, features) CSR in float32: item vectors of sparse metadata
 Similarities: TypeAlias = NDArray[np.float32]  #: (query items, catalogue items)
+SimilarityStack: TypeAlias = NDArray[np.float32]  #: (fields or terms, query items, catalogue items)

@@ -1,11 +1,13 @@
 """The metadata of some items as vectors, field by field."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from isotherm.features.field_vectors import FieldForm, FieldVectors
 from isotherm.state import Field, Stateful
 from isotherm.types import Array
+
+Vectors = TypeVar("Vectors", bound=FieldVectors)
 
 
 class EncodedItems(Stateful):
@@ -47,6 +49,10 @@ class EncodedItems(Stateful):
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values())))
+
+    def of_type(self, vector_type: type[Vectors]) -> dict[str, Vectors]:
+        """The fields whose vectors are of one type."""
+        return {name: field for name, field in self.fields.items() if isinstance(field, vector_type)}
 
     def take(self, rows: Array) -> "EncodedItems":
         """The items at ``rows``."""

@@ -42,6 +42,17 @@ class FieldEncoders:
 
         encoding: the settings; None: the default ones.  auto_weighting: of texts, where that is open.
         Raises ItemsError where no field is left, ParameterError where a model's folder cannot be read.
+
+        >>> import polars as pl
+        >>> from isotherm import Encoding, Items
+        >>> from isotherm.features.field_encoders import FieldEncoders
+        >>> frame = pl.DataFrame({"item_id": [1, 2], "genres": [["a", "b"], ["a"]], "year": [1999.0, 2001.0]})
+        >>> encoders = FieldEncoders.fitted(Items.from_frame(frame), Encoding(min_count=1))
+        >>> {name: form.width for name, form in encoders.forms.items()}
+        {'genres': 2, 'year': 1}
+        >>> encoders.encode(Items.from_frame(frame)).fields["genres"].array.toarray()
+        array([[1., 1.],
+               [1., 0.]], dtype=float32)
         """
         encoding = (encoding or Encoding()).resolved(auto_weighting)
         kinds = _usable_kinds(items if encoding.fields is None else items.only(encoding.fields), encoding)

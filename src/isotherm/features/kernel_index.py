@@ -1,14 +1,12 @@
 """Kernels between items and a catalogue: term by term, or their weighted sum K = Σ_f μ_f K_f + μ₀."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from isotherm.features.encoded_items import EncodedItems
-from isotherm.features.field_vectors import FieldVectors, SparseVectors
+from isotherm.features.field_vectors import SparseVectors
 from isotherm.features.similarity import SparseProducts
-from isotherm.types import Float32, Float64, ItemFeatures, Similarities
+from isotherm.types import Float32, Float64, ItemFeatures, Similarities, SimilarityStack
 
 
 class KernelIndex:
@@ -18,7 +16,7 @@ class KernelIndex:
         self.catalogue = catalogue
         self._indexes = {name: vectors.product_index() for name, vectors in catalogue.fields.items()}
 
-    def by_term(self, queries: EncodedItems) -> Float32:
+    def by_term(self, queries: EncodedItems) -> SimilarityStack:
         """K_f rows of the query items: (n_terms, n_queries, n_catalogue) float32."""
         rows = np.empty((len(self._indexes), len(queries), len(self.catalogue)), dtype=np.float32)
         for term_rows, (name, index) in zip(rows, self._indexes.items(), strict=True):
@@ -43,8 +41,7 @@ class WeightedKernel:
     def __init__(self, catalogue: EncodedItems, weights: Float64) -> None:
         *field_weights, self._constant = weights.astype(np.float32)
         self._weights = dict(zip(catalogue.fields, field_weights, strict=True))
-        sparse = _sparse_fields(catalogue.fields)
-        self._sparse = list(sparse)
+        sparse = self._sparse = list(catalogue.of_type(SparseVectors))
         self._joined = SparseProducts(self._side_by_side(catalogue)) if sparse else None
         self._others = {
             name: vectors.product_index() for name, vectors in catalogue.fields.items() if name not in sparse
@@ -77,7 +74,3 @@ class WeightedKernel:
         joined = csr_array(hstack(fields, format="csr", dtype=np.float32))
         joined.sort_indices()
         return joined
-
-
-def _sparse_fields(fields: Mapping[str, FieldVectors]) -> dict[str, SparseVectors]:
-    return {name: vectors for name, vectors in fields.items() if isinstance(vectors, SparseVectors)}

@@ -63,6 +63,17 @@ class MetadataKernel(Stateful):
         encoding: the fields to use and the options of their encoders; texts are tf-idf where that is open.
         shrinkage: δ, in units of a field's median squared norm.
         Raises ItemsError where no field has a value.
+
+        >>> import polars as pl
+        >>> from isotherm import Items
+        >>> from isotherm.features.metadata_kernel import MetadataKernel
+        >>> frame = pl.DataFrame({"item_id": [1, 2, 3], "genres": [["a", "b"], ["a"], ["b"]]})
+        >>> kernel = MetadataKernel.fitted(Items.from_frame(frame))
+        >>> kernel.terms
+        ['genres', 'amount of genres']
+        >>> encoded = kernel.encode(Items.from_frame(frame))
+        >>> kernel.index(encoded).by_term(encoded).shape
+        (2, 3, 3)
         """
         encoders = FieldEncoders.fitted(items, encoding, auto_weighting="tfidf")
         fields = encoders.encode(items).fields

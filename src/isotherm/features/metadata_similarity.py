@@ -1,5 +1,6 @@
 """All similarities of an item table: one for each field, their products for each pair (MARec, eq. 3-5)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Protocol, TypeAlias
@@ -13,7 +14,7 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.field_encoders import FieldEncoders
 from isotherm.features.field_vectors import DenseVectors, FieldForm
-from isotherm.types import Array, Float32, Float64, Int64, Similarities
+from isotherm.types import Array, Float32, Float64, Int64, Similarities, SimilarityStack
 from isotherm.untrusted import Number, expect
 
 EMBEDDING = "learned embedding"  #: the name of the field that an embedding makes
@@ -135,20 +136,43 @@ class MetadataSimilarity:
         return cls(encoders, state["shrinkage"], state["second_order"])
 
 
-class MetadataIndex:
-    """A catalogue that items are compared with, field by field.
+@dataclass(frozen=True, eq=False)
+class TermFields:
+    """The fields of each term, by their number.
 
-    term_fields: for each term, the number of its first field and of its second one, -1 for none.
+    first, second: (n_terms,); -1 where a term is of one field only.
     """
+
+    first: Int64
+    second: Int64
+
+    @classmethod
+    def of(cls, similarity: MetadataSimilarity) -> "TermFields":
+        """Those of ``similarity.terms``."""
+        number = {name: i for i, name in enumerate(similarity.forms)}
+        first = [number[term[0]] for term in similarity.terms]
+        second = [number[term[1]] if len(term) > 1 else -1 for term in similarity.terms]
+        return cls(np.array(first), np.array(second))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """First and second field of each term."""
+        return zip(self.first.tolist(), self.second.tolist(), strict=True)
+
+
+class MetadataIndex:
+    """A catalogue that items are compared with, field by field."""
 
     def __init__(self, similarity: MetadataSimilarity, catalogue: EncodedItems) -> None:
         self.catalogue = catalogue
-        self.term_fields = self._first, self._second = _term_fields(similarity)
+        self.term_fields = TermFields.of(similarity)
         self._indexes = {
             name: vectors.cosine_index(similarity.shrinkage) for name, vectors in catalogue.fields.items()
         }
 
-    def by_field(self, queries: EncodedItems, catalogue_rows: Array | None = None) -> Float32:
+    def by_field(self, queries: EncodedItems, catalogue_rows: Array | None = None) -> SimilarityStack:
         """G⁽ᵏ⁾ rows of the query items: (n_fields, n_queries, n_catalogue) float32.
 
         catalogue_rows: of each query, -1 where it is not in the catalogue; its similarity to itself is 0.
@@ -161,35 +185,27 @@ class MetadataIndex:
             rows[:, inside, catalogue_rows[inside]] = 0.0
         return rows
 
-    def by_term(self, by_field: Float32, out: Float32 | None = None) -> Float32:
+    def by_term(self, by_field: SimilarityStack, out: SimilarityStack | None = None) -> SimilarityStack:
         """Every term of eq. 5, (n_terms, n_queries, n_catalogue) float32.
 
         by_field: the rows by field.  out: an array to write to.
         """
-        terms = np.empty((len(self._first), *by_field.shape[1:]), np.float32) if out is None else out
-        for term, first, second in zip(terms, self._first, self._second, strict=True):
+        terms = out
+        if terms is None:
+            terms = np.empty((len(self.term_fields), *by_field.shape[1:]), dtype=np.float32)
+        for term, (first, second) in zip(terms, self.term_fields, strict=True):
             if second < 0:
                 term[...] = by_field[first]
             else:
                 np.multiply(by_field[first], by_field[second], out=term)
         return terms
 
-    def mixed(self, by_field: Float32, importance: Float64) -> Similarities:
+    def mixed(self, by_field: SimilarityStack, importance: Float64) -> Similarities:
         """G = Σ μ_k G⁽ᵏ⁾ + Σ μ_kl G⁽ᵏ⁾∘G⁽ˡ⁾ (eq. 5), (n_queries, n_catalogue).
 
         by_field: the rows by field.  importance: μ, (n_terms,).
         """
         mixed = np.zeros(by_field.shape[1:], dtype=np.float32)
-        for first, second, weight in zip(
-            self._first, self._second, importance.astype(np.float32), strict=True
-        ):
+        for (first, second), weight in zip(self.term_fields, importance.astype(np.float32), strict=True):
             mixed += weight * (by_field[first] if second < 0 else by_field[first] * by_field[second])
         return mixed
-
-
-def _term_fields(similarity: MetadataSimilarity) -> tuple[Int64, Int64]:
-    """For each term, the number of its first field and of its second one, -1 for none."""
-    number = {name: i for i, name in enumerate(similarity.forms)}
-    first = np.array([number[term[0]] for term in similarity.terms])
-    second = np.array([number[term[1]] if len(term) > 1 else -1 for term in similarity.terms])
-    return first, second

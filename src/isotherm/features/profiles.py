@@ -35,6 +35,14 @@ class ItemProfiles:
         """Learn the values of ``fields``, or else of all fields of these kinds; there may be none.
 
         Raises ItemsError for a field that is not there, or is of another kind.
+
+        >>> import polars as pl
+        >>> from isotherm import Items
+        >>> from isotherm.features.profiles import ItemProfiles
+        >>> items = Items.from_frame(pl.DataFrame({"item_id": [1, 2], "genres": [["a", "b"], ["a"]]}))
+        >>> ItemProfiles.of(items).shares(items).toarray()
+        array([[0.5, 0.5],
+               [1. , 0. ]])
         """
         if fields is None:
             fields = [name for name, kind in items.kinds.items() if kind in _ENCODERS]

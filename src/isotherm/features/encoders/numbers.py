@@ -32,8 +32,9 @@ class NumberEncoder(Encoder):
 
     def fit(self, column: pl.Series) -> Self:
         """Learn the range."""
-        if column.drop_nulls().len():
-            self.low_, self.high_ = float(column.min()), float(column.max())  # type: ignore[arg-type]
+        numbers = column.drop_nulls().cast(pl.Float64).to_numpy()
+        if len(numbers):
+            self.low_, self.high_ = float(numbers.min()), float(numbers.max())
         return self
 
     def transform(self, column: pl.Series) -> Numbers:
@@ -69,7 +70,7 @@ class VectorEncoder(Encoder):
 
     def fit(self, column: pl.Series) -> Self:
         """Learn the length."""
-        self.length_ = int(column.list.len().max() or 0)  # type: ignore[arg-type]
+        self.length_ = int(column.list.len().fill_null(0).to_numpy().max(initial=0))
         return self
 
     def transform(self, column: pl.Series) -> DenseVectors:

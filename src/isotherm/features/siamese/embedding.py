@@ -95,7 +95,7 @@ class SiameseEmbedding(Stateful):
         vectors = np.zeros((len(encoded), self.width), dtype=np.float32)
         for first in range(0, len(encoded), _BAND):
             band = slice(first, first + _BAND)
-            vectors[band] = self.network({name: part[band] for name, part in fields.items()}).numpy()
+            vectors[band] = self.network({name: features[band] for name, features in fields.items()}).numpy()
         n_features = sum(np.diff(features.indptr) for features in fields.values())
         vectors[n_features == 0] = 0
         return vectors

@@ -78,7 +78,7 @@ def normal_equations(
     columns: the items j whose cells count.  own_rows: (len(columns),) which of the n_warm items each is, -1
     for a never-clicked one.  nonclick_weight: w₀.
     """
-    n_terms = len(index.term_fields[0])
+    n_terms = len(index.term_fields)
     all_cells = _AllCells(user_items, gram, n_terms)
     clicked_cells = _ClickedCells(user_items, index)
     with stage("learn what the metadata is worth", len(columns)) as advance:
@@ -99,7 +99,7 @@ def _bands(
     index: MetadataIndex, columns: EncodedItems, own_rows: Int64
 ) -> Iterator[tuple[Int64, Float32, Float32]]:
     """Own rows, similarities by field and by term of some columns at a time; the terms may be overwritten."""
-    n_terms, n_warm = len(index.term_fields[0]), len(index.catalogue)
+    n_terms, n_warm = len(index.term_fields), len(index.catalogue)
     size = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
     buffer = np.empty(n_terms * size * n_warm, dtype=np.float32)
     for start in range(0, len(columns), size):
@@ -144,7 +144,8 @@ class _ClickedCells:
     """
 
     def __init__(self, user_items: UserItems, index: MetadataIndex) -> None:
-        self._user_items, self._first, self._second = user_items, *index.term_fields
+        self._user_items = user_items
+        self._first, self._second = index.term_fields.first, index.term_fields.second
         self._by_item = entries_by_column(user_items)
         # a lane behind the terms holds what belongs to the intercept
         self._groups = -(-(len(self._first) + 1) // _LANES)
