@@ -8,7 +8,7 @@ from itertools import pairwise
 from common import FIELDS, RESULTS, movielens, report
 
 from isotherm import EASE, ContentKNN, KernelRidge, MARec, ramp_up
-from isotherm.report.figures import ramp_lines
+from isotherm.report.evaluation_figures import ramp_lines
 
 
 def main() -> None:

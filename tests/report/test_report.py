@@ -8,8 +8,8 @@ from isotherm import EASE, MMR, Interactions, KernelRidge, MARec, Popularity, ev
 from isotherm.data import splits
 from isotherm.data.folds import k_fold
 from isotherm.report import Report, example_users
+from isotherm.report.evaluation_figures import tradeoff_points
 from isotherm.report.examples import title_of
-from isotherm.report.figures import tradeoff_points
 
 
 @pytest.fixture

@@ -24,6 +24,10 @@ class Interval:
     low: float
     high: float
 
+    def negated(self) -> "Interval":
+        """The interval of the negative mean."""
+        return Interval(0 - self.mean, 0 - self.high, 0 - self.low)  # not -0.0
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -49,9 +53,9 @@ def intervals(values: Float64, seed: int = 0) -> list[Interval]:
     counts = (np.bincount(rng.integers(n_users, size=size), minlength=n_users) for _ in range(DRAWS))
     draws = np.array([drawn @ values / size for drawn in counts])
     means = values.mean(axis=0)
-    spread = (draws - means) * np.sqrt(size / n_users)
+    deviations = (draws - means) * np.sqrt(size / n_users)
     tail = (1 - LEVEL) / 2
-    low, high = means + np.quantile(spread, [tail, 1 - tail], axis=0)
+    low, high = means + np.quantile(deviations, [tail, 1 - tail], axis=0)
     return [Interval(*map(float, row)) for row in zip(means, low, high, strict=True)]
 
 

@@ -1,0 +1,193 @@
+"""The figures of evaluations: metrics, lists, groups, new items, and what the metadata is worth."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from isotherm.evaluation import Evaluation, RampUp
+from isotherm.evaluation.groups import LABELS
+from isotherm.report.figures import BAR, HIGHLIGHT, INK, LINES, header, inline, svg
+
+
+def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) -> str:
+    """Bars with 95% intervals: a column per candidate set, a row per metric, a bar per model."""
+    import altair as alt
+
+    rows = evaluation.to_frame().filter(pl.col("metric").is_in(metrics))
+    models = list(evaluation.models)
+    sets = [s for s in ("cold", "warm", "all") if s in rows["candidates"]]
+    y = alt.Y("model:N", sort=models, title=None)
+    base = alt.Chart(inline(rows))
+    bars = base.mark_bar(size=16, cornerRadiusEnd=2).encode(
+        x=alt.X("mean:Q", title=None, axis=alt.Axis(tickCount=4, grid=True)),
+        y=y,
+        color=alt.condition(alt.datum.model == highlight, alt.value(HIGHLIGHT), alt.value(BAR)),
+    )
+    whiskers = base.mark_rule(color=INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q", y=y)
+    labels = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(
+        x="high:Q", y=y, text=alt.Text("mean:Q", format=".3f")
+    )
+    chart = (
+        alt.layer(bars, whiskers, labels)
+        .properties(width=245, height=24 * len(models))
+        .facet(
+            column=alt.Column(
+                "candidates:N", sort=sets, title=None, header=header("datum.value + ' candidates'")
+            ),
+            row=alt.Row("metric:N", sort=list(metrics), title=None, header=header("datum.value", "left")),
+        )
+    )
+    return svg(chart)
+
+
+def tradeoff_points(evaluation: Evaluation, measure: str, metric: str, highlight: str) -> str:
+    """One point per model: how unlike the items of its lists are against how well it ranks, 95% intervals."""
+    import altair as alt
+
+    rows = evaluation.to_frame().filter(pl.col("metric").is_in([measure, metric]), candidates="all")
+    wide = rows.pivot("metric", index="model", values=["mean", "low", "high"])
+    wide = wide.rename(
+        {name: name.replace(f"_{measure}", "_x").replace(f"_{metric}", "_y") for name in wide.columns}
+    )
+    if "mean_x" not in wide.columns:
+        return ""
+    same = [pl.col(name).round(3) for name in ("mean_x", "mean_y")]  # models at one point share their label
+    wide = wide.drop_nulls().with_columns(label=pl.col("model").str.join(", ").over(same))
+    base = alt.Chart(inline(wide))
+    axis = alt.Axis(tickCount=6)
+    x = alt.X("mean_x:Q", title=f"{measure}, more varied →", scale=_padded(40), axis=axis)
+    y = alt.Y("mean_y:Q", title=f"{metric}, better ranked →", scale=_padded(18), axis=axis)
+    color = alt.condition(alt.datum.model == highlight, alt.value(HIGHLIGHT), alt.value(LINES[1]))
+    rule = base.mark_rule(strokeWidth=1.6, opacity=0.5)
+    level = rule.encode(x="low_x:Q", x2="high_x:Q", y=y, color=color)
+    upright = rule.encode(x=x, y="low_y:Q", y2="high_y:Q", color=color)
+    points = base.mark_point(size=80, filled=True, opacity=1).encode(x=x, y=y, color=color)
+    names = base.mark_text(align="left", baseline="bottom", dx=7, dy=-6, fontSize=13, color=INK)
+    names = names.encode(x=x, y=y, text="label:N")
+    return svg(alt.layer(level, upright, points, names).properties(width=720, height=300))
+
+
+def group_points(evaluation: Evaluation, by: str, metric: str) -> str:
+    """One point per model and group, 95% intervals; a panel per candidate set."""
+    import altair as alt
+
+    rows = evaluation.groups_frame().filter(pl.col("metric") == metric, by=by)
+    labels = [label for label in LABELS[by] if label in rows["group"]]
+    models = list(evaluation.models)
+    sets = [s for s in ("cold", "warm", "all") if s in rows["candidates"]]
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("group:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-30 if by != "clicks" else 0)),
+        xOffset=alt.XOffset("model:N", sort=models),
+        color=alt.Color(
+            "model:N",
+            sort=models,
+            title=None,
+            scale=alt.Scale(range=LINES),
+            legend=alt.Legend(orient="top", symbolOpacity=1, labelFontSize=12),
+        ),
+    )
+    whiskers = base.mark_rule(strokeWidth=1.6, opacity=0.6).encode(
+        y=alt.Y("low:Q", title=metric), y2="high:Q"
+    )
+    points = base.mark_point(size=55, filled=True, opacity=1).encode(y="mean:Q")
+    chart = (
+        alt.layer(whiskers, points)
+        .properties(width=(930 - 30 * len(sets)) / len(sets), height=230)
+        .facet(
+            column=alt.Column(
+                "candidates:N", sort=sets, title=None, header=header("datum.value + ' candidates'")
+            )
+        )
+    )
+    return svg(chart)
+
+
+def ramp_lines(ramp: RampUp, metric: str) -> str:
+    """One line per model over the clicks each new item has got, 95% bands; a panel per candidate set."""
+    import altair as alt
+
+    rows = ramp.to_frame().filter(pl.col("metric") == metric)
+    models, steps = list(ramp.values), sorted(set(rows["clicks"]))
+    base = alt.Chart(inline(rows)).encode(
+        x=alt.X("clicks:O", sort=steps, title="clicks each new item has got", axis=alt.Axis(labelAngle=0)),
+        color=alt.Color(
+            "model:N",
+            sort=models,
+            title=None,
+            scale=alt.Scale(range=LINES),
+            legend=alt.Legend(symbolOpacity=1),
+        ),
+    )
+    band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=metric), y2="high:Q")
+    line = base.mark_line(point=True, strokeWidth=2.2).encode(y="mean:Q")
+    chart = (
+        alt.layer(band, line)
+        .properties(width=340, height=260)
+        .facet(
+            column=alt.Column(
+                "candidates:N",
+                sort=["cold", "all"],
+                title=None,
+                header=header("datum.value == 'cold' ? 'among the new items' : 'among all items'"),
+            )
+        )
+        .resolve_scale(y="independent")
+    )
+    return svg(chart)
+
+
+def importance_bars(importance: pl.DataFrame) -> str:
+    """Learned weight μ of each metadata field and pair, largest first."""
+    import altair as alt
+
+    rows = importance.select(
+        term=pl.when(pl.col("with").is_null())
+        .then(pl.col("field"))
+        .otherwise(pl.format("{} × {}", "field", "with")),
+        weight="weight",
+    ).sort(pl.col("weight").abs(), descending=True)
+    chart = (
+        alt.Chart(inline(rows))
+        .mark_bar(size=14, cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("weight:Q", title="learned weight μ"),
+            y=alt.Y("term:N", sort=rows["term"].to_list(), title=None),
+            color=alt.condition(alt.datum.weight > 0, alt.value(HIGHLIGHT), alt.value(BAR)),
+        )
+        .properties(width=560, height=22 * rows.height)
+    )
+    return svg(chart)
+
+
+def kernel_bars(importance: pl.DataFrame) -> str:
+    """Share of each field in kernel ridge's two kernels, largest first; what is below 0.5% is left out."""
+    import altair as alt
+
+    shown = importance.filter(pl.max_horizontal("taste", "popularity") >= 0.005)
+    order = shown.sort(pl.max_horizontal("taste", "popularity"), descending=True)["field"].to_list()
+    rows = shown.unpivot(index="field", variable_name="kernel", value_name="share")
+    chart = (
+        alt.Chart(inline(rows))
+        .mark_bar(size=14, cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("share:Q", title="share of the kernel", axis=alt.Axis(format=".0%", tickCount=5)),
+            y=alt.Y("field:N", sort=order, title=None),
+            color=alt.Color("kernel:N", legend=None, scale=alt.Scale(range=[BAR, HIGHLIGHT])),
+            column=alt.Column(
+                "kernel:N",
+                sort=["taste", "popularity"],
+                title=None,
+                header=header("datum.value == 'taste' ? 'what one user likes' : 'what everybody likes'"),
+            ),
+        )
+        .properties(width=330, height=22 * len(order))
+    )
+    return svg(chart)
+
+
+def _padded(pixels: int) -> Any:
+    """An axis from the least value to the most, with room for labels."""
+    import altair as alt
+
+    return alt.Scale(zero=False, padding=pixels)

@@ -1,0 +1,198 @@
+"""The page of an evaluation: how well each model ranks, what its lists are like, whom it serves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from isotherm.evaluation import Evaluation, ModelResult
+from isotherm.report.evaluation_figures import (
+    group_points,
+    importance_bars,
+    kernel_bars,
+    metric_bars,
+    tradeoff_points,
+)
+from isotherm.report.examples import ExampleUser
+from isotherm.report.page import Page, render
+from isotherm.version import __version__
+
+_SETS = {
+    "cold": "new items among new items",
+    "warm": "known items among known items",
+    "all": "everything in one list",
+}
+
+_LIST_MEASURES = ("diversity", "calibration-js", "calibration-kl", "novelty", "coverage", "gini")
+_GROUPINGS = {
+    "clicks": ("By how much is known of a user", "clicks of the history"),
+    "item-age": ("By how long an item has been there", "first click of the item to find"),
+}
+
+_ALIGNMENT_CAPTION = (
+    "Weight of each field, and of each pair of fields, in the learned item similarity. Pairs are products of "
+    "two similarities, so a large weight can go with a small effect."
+)
+_KERNEL_CAPTION = (
+    "Share of each field in what likens one item to another: for the taste of one user, and for the number "
+    "of people who click. The amount of a field is how much of it an item has."
+)
+
+
+@dataclass(frozen=True)
+class Report(Page):
+    """The page of an evaluation: tables and figures of metrics, lists and groups, and examples."""
+
+    title: str
+    source: str  #: of the clicks, in words
+    evaluation: Evaluation
+    k: int  #: length of the lists
+    highlight: str  #: the model that the page is about
+    examples: Sequence[ExampleUser] = field(default_factory=list)
+    importance: pl.DataFrame | None = None  #: what marec or kernel-ridge learned of the metadata
+
+    def html(self) -> str:
+        """The page."""
+        metrics = [f"hr@{self.k}", f"ndcg@{self.k}"]
+        return render(
+            "report.html",
+            report=self,
+            version=__version__,
+            split=self.evaluation.split,
+            metrics=metrics,
+            rows=self._ranking_rows(metrics),
+            sets=_SETS,
+            verdict=self._verdict(metrics[0]),
+            bars=metric_bars(self.evaluation, metrics, self.highlight),
+            importance=self._importance_figure(),
+            comparisons=self._comparisons(),
+            lists=self._list_measures(metrics[1]),
+            groups=self._group_tables(metrics[0]),
+        )
+
+    def _list_measures(self, metric: str) -> dict[str, Any] | None:
+        """What the lists of all candidates are like; None where metadata says nothing of them."""
+        results = self.evaluation.models
+        measures = [f"{name}@{self.k}" for name in _LIST_MEASURES]
+        names = [name for name in measures if any(name in each.metrics["all"] for each in results.values())]
+        diversity = f"diversity@{self.k}"
+        if diversity not in names:
+            return None
+        rows = [(model, [_three_digits(result, name) for name in names]) for model, result in results.items()]
+        figure = tradeoff_points(self.evaluation, diversity, metric, self.highlight)
+        return {"names": names, "rows": rows, "figure": figure}
+
+    def _group_tables(self, metric: str) -> list[dict[str, Any]]:
+        """A figure and a table for each grouping."""
+        tables = []
+        for by in dict.fromkeys(by for result in self.evaluation.models.values() for by in result.groups):
+            title, of = _GROUPINGS[by]
+            first = next(iter(self.evaluation.models.values())).groups[by]["all"]
+            rows = [
+                {
+                    "label": label,
+                    "users": group.users,
+                    "span": self._span(by, label),
+                    "cells": [
+                        f"{result.groups[by]['all'][label].metrics[metric].mean:.3f}"
+                        for result in self.evaluation.models.values()
+                    ],
+                }
+                for label, group in first.items()
+            ]
+            figure = group_points(self.evaluation, by, metric)
+            tables.append({"title": title, "of": of, "metric": metric, "rows": rows, "figure": figure})
+        return tables
+
+    def _span(self, by: str, label: str) -> str:
+        """From when to when the items of a group had their first click."""
+        facts = self.evaluation.split.get("groups", {}).get(by, {}).get(label, {})
+        return f"{facts['first']} to {facts['last']}" if "first" in facts else ""
+
+    def _importance_figure(self) -> dict[str, Any] | None:
+        """The figure of what the metadata is worth, what it shows, and the same as a table."""
+        if self.importance is None:
+            return None
+        if "taste" in self.importance.columns:
+            figure, caption = kernel_bars(self.importance), _KERNEL_CAPTION
+            shown = self.importance.with_columns(
+                pl.col("taste", "popularity").map_elements(_percent, pl.String)
+            )
+        else:
+            figure, caption = importance_bars(self.importance), _ALIGNMENT_CAPTION
+            shown = self.importance.sort(pl.col("weight").abs(), descending=True).with_columns(
+                pl.col("with").fill_null(""), pl.col("weight").map_elements("{:+.4g}".format, pl.String)
+            )
+        return {"figure": figure, "caption": caption, "names": shown.columns, "rows": shown.rows()}
+
+    def _ranking_rows(self, metrics: list[str]) -> list[dict[str, Any]]:
+        """Table rows, set by set; the best value of a column is marked."""
+        rows = []
+        for candidates in _SETS:
+            results = self._tested(candidates)
+            best = {
+                metric: max((result.mean(candidates, metric) for result in results.values()), default=0.0)
+                for metric in metrics
+            }
+            rows += [
+                {
+                    "candidates": candidates,
+                    "first": number == 0,
+                    "count": len(results),
+                    "model": name,
+                    "cells": [
+                        (result.metrics[candidates][metric], result.mean(candidates, metric) == best[metric])
+                        for metric in metrics
+                    ],
+                    "seconds": result.seconds,
+                }
+                for number, (name, result) in enumerate(results.items())
+            ]
+        return rows
+
+    def _tested(self, candidates: str) -> dict[str, ModelResult]:
+        """The models that were measured on a candidate set."""
+        models = self.evaluation.models
+        return {name: result for name, result in models.items() if candidates in result.metrics}
+
+    def _verdict(self, metric: str) -> str:
+        """The result in one sentence a set, from the paired comparisons."""
+        sentences = []
+        for candidates, words in _SETS.items():
+            results = self._tested(candidates)
+            scores = {name: result.mean(candidates, metric) for name, result in results.items()}
+            if scores:
+                top = max(scores.values())
+                best = [name for name, score in scores.items() if score == top]
+                verb = "leads" if len(best) == 1 else "lead"
+                sentences.append(f"{words}: {' and '.join(best)} {verb} with {metric} {top:.3f}")
+        text = "; ".join(sentences) + "."
+        return text[:1].upper() + text[1:]
+
+    def _comparisons(self) -> list[dict[str, Any]]:
+        """Comparisons of the highlighted model with each other one, seen from its side."""
+        rows = []
+        for each in self.evaluation.comparisons:
+            if self.highlight not in (each.first, each.second) or not each.metric.startswith("hr@"):
+                continue
+            is_first = each.first == self.highlight
+            rows.append(
+                {
+                    "candidates": each.candidates,
+                    "other": each.second if is_first else each.first,
+                    "difference": each.difference if is_first else each.difference.negated(),
+                    "p": each.p_holm,
+                }
+            )
+        order = list(_SETS)
+        return sorted(rows, key=lambda row: order.index(str(row["candidates"])))
+
+
+def _three_digits(result: ModelResult, metric: str) -> str:
+    """A metric among all candidates; nothing where it says nothing of the model."""
+    return f"{result.mean('all', metric):.3f}" if metric in result.metrics["all"] else ""
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
