@@ -1,0 +1,45 @@
+"""The networks against their literal versions."""
+
+import pytest
+import torch
+from scipy.sparse import csr_array
+
+from isotherm.models.vae.network.batch import Batch
+from isotherm.models.vae.network.layers import MultiVAE, RecVAE, normalised
+from isotherm.models.vae.network.scoring import logits
+from tests.models.vae.network.tables import N_ITEMS
+from tests.reference import vae as reference
+
+LATENT = 6
+
+
+def test_input_is_normalised_and_an_empty_user_stays_empty(x):
+    x[3] = 0
+    batch = normalised(Batch.of(csr_array(x.numpy())))
+    lengths = batch.sums(batch.values.square())
+    torch.testing.assert_close(lengths, (x.sum(1) > 0).float(), rtol=1e-5, atol=1e-5)
+    assert MultiVAE(N_ITEMS, 8, LATENT, True, 0).encode(batch).mean.isfinite().all()
+
+
+def test_networks_are_seeded():
+    for make in (lambda s: MultiVAE(N_ITEMS, 8, LATENT, True, s), lambda s: RecVAE(N_ITEMS, 8, LATENT, s)):
+        one, same_, other = make(1).state_dict(), make(1).state_dict(), make(2).state_dict()
+        assert all(torch.equal(one[name], same_[name]) for name in one)
+        assert not torch.equal(one["first.weight"], other["first.weight"])
+
+
+@pytest.mark.parametrize("name", ["multvae", "recvae"])
+def test_networks_are_the_literal_ones(name, x):
+    if name == "multvae":
+        network, literal = MultiVAE(N_ITEMS, 8, LATENT, True, 1), reference.multvae_logits
+    else:
+        network, literal = RecVAE(N_ITEMS, 8, LATENT, 1), reference.recvae_logits
+    with torch.no_grad():
+        for parameter in network.parameters():  # norms begin as the identity: move everything
+            parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2))
+        mean, logvar, expected = literal(x, dict(network.named_parameters()))
+        found = network.encode(normalised(Batch.of(csr_array(x.numpy()))))
+    torch.testing.assert_close(found.mean, mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.logvar, logvar, rtol=1e-4, atol=1e-4)
+    scores = logits(network.requires_grad_(False), csr_array(x.numpy()))
+    torch.testing.assert_close(torch.from_numpy(scores), expected, rtol=1e-4, atol=1e-4)
