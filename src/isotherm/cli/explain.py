@@ -1,12 +1,15 @@
 """isotherm explain"""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isotherm.cli import options as o
 from isotherm.cli.outputs import OutputFile, check_outputs, saved_model
 from isotherm.cli.results import plain_rows, show_frame
+
+if TYPE_CHECKING:
+    from isotherm.models.requests.explanation import Explanation
 
 
 def explain(
@@ -29,25 +32,32 @@ def explain(
 
     whole("-k", k, 1)
     o.begin(quiet)
-    why = load(model).explain(user, item)
+    explanation = load(model).explain(user, item)
     if json is not None:
-        document = {
-            "user": user,
-            "item": item,
-            "score": why.score,
-            "answered_by": why.answered_by,
-            "certainty": why.certainty,
-            "by_item": plain_rows(why.by_item),
-            "by_field": None if why.by_field is None else plain_rows(why.by_field),
-        }
-        write_json(json, document)
-    if why.answered_by == "popularity":
-        typer.echo(
-            f"score {why.score:g}: the user has no history and is shown popular items, by their clicks"
-        )
+        write_json(json, {"user": user, "item": item, **_document(explanation)})
+    _show(explanation, k)
+
+
+def _document(explanation: "Explanation") -> dict[str, Any]:
+    """The explanation as plain JSON."""
+    by_field = explanation.by_field
+    return {
+        "score": explanation.score,
+        "answered_by": explanation.answered_by,
+        "certainty": explanation.certainty,
+        "by_item": plain_rows(explanation.by_item),
+        "by_field": None if by_field is None else plain_rows(by_field),
+    }
+
+
+def _show(explanation: "Explanation", k: int) -> None:
+    """The score and its k largest shares, on the terminal."""
+    if explanation.answered_by == "popularity":
+        why = "the user has no history and is shown popular items, by their clicks"
+        typer.echo(f"score {explanation.score:g}: {why}")
         return
-    certainty = "" if why.certainty is None else f", certainty {why.certainty:.2f}"
-    typer.echo(f"score {why.score:.4f}{certainty}")
-    show_frame(why.by_item.head(k))
-    if why.by_field is not None:
-        show_frame(why.by_field.head(k))
+    certainty = "" if explanation.certainty is None else f", certainty {explanation.certainty:.2f}"
+    typer.echo(f"score {explanation.score:.4f}{certainty}")
+    show_frame(explanation.by_item.head(k))
+    if explanation.by_field is not None:
+        show_frame(explanation.by_field.head(k))

@@ -107,11 +107,7 @@ def ramp_up(
     2
     """
     check_data("clicks", clicks, Interactions)
-    if not callable(models):
-        raise ParameterError(
-            f"models is a function that gives names and fresh models for each step, not {brief(models)}: "
-            "lambda: [('ease', EASE())]"
-        )
+    _check_models(models)
     steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
     catalogue = _Catalogue.of(clicks, items, one_of("candidates", candidates, CANDIDATES))
     splits = _StepSplits(clicks, steps[-1], holdout, seed, catalogue.ids)
@@ -129,6 +125,15 @@ def ramp_up(
     settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
     settings["catalogue"] = catalogue.source
     return RampUp(settings | splits.counts(), values)
+
+
+def _check_models(models: Any) -> None:
+    """Raise ParameterError where ``models`` cannot be called for fresh models."""
+    if not callable(models):
+        raise ParameterError(
+            f"models is a function that gives names and fresh models for each step, not {brief(models)}: "
+            "lambda: [('ease', EASE())]"
+        )
 
 
 def _steps(steps: Sequence[int]) -> list[int]:
