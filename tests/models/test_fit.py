@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import EASE, FitOptions, Interactions
+from isotherm import EASE, MMR, FitOptions, Interactions, MARec
 from isotherm.errors import InteractionsError, IsothermError, NotFittedError, ParameterError, TrainingError
+from isotherm.models.fitting import trains_among_processes
 from isotherm.models.registry import model_class
 from isotherm.models.vae.training.settings import Training
 
@@ -111,6 +112,14 @@ def test_options_are_for_models_that_train_in_steps(model, clicks, items, tmp_pa
     model.fit(clicks, items, FitOptions())
     with pytest.raises(ParameterError, match=f"models that train in steps; {model.name} does not"):
         model.refit(clicks, items, options)
+
+
+def test_work_is_shared_among_processes_where_a_model_or_one_within_trains_in_steps():
+    vae, ease = model_class("multvae")(), EASE()
+    outer = [MMR(model=vae), MARec(backbone="multvae"), vae]
+    assert all(map(trains_among_processes, outer))
+    assert [model.trains_in_steps for model in outer] == [True, False, True]
+    assert not any(map(trains_among_processes, [ease, MMR(model=ease), MARec()]))
 
 
 def test_options_that_are_none_are_refused(clicks, items):

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.parameters import hyperparameters
+from isotherm.parameters import has_settings, hyperparameters
 from isotherm.types import Array
 
 
@@ -13,7 +13,7 @@ def described(model: object, prefix: str = "") -> dict[str, str]:
     """Dotted name -> value of every hyper-parameter of a model and its parts."""
     values = {}
     for name, value in hyperparameters(model).items():
-        if hasattr(type(value), "name"):
+        if has_settings(value):
             values[prefix + name] = type(value).__name__
             values |= described(value, f"{prefix}{name}.")
         else:
