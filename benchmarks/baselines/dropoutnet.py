@@ -20,16 +20,15 @@ class DropoutNet(ContentBaseline):
 
     def learn(self, clicks: csr_array, warm: NDArray[np.int64], features: csr_array) -> None:
         """Squared error on the scores of clicked and sampled pairs."""
-        factors = IALS(factors=self.width, seed=self.seed)
-        known, users = factors.train(clicks[:, warm])
+        factors = IALS(factors=self.width, seed=self.seed).train(clicks[:, warm])
         item_vectors = np.zeros((clicks.shape[1], self.width), dtype=np.float32)
-        item_vectors[warm] = known
+        item_vectors[warm] = factors.items
         content = Tower(features.shape[1], [256, 128])
         joined = nn.Sequential(nn.Linear(128 + self.width, 256), nn.Tanh(), nn.Linear(256, self.width))
         optimiser = torch.optim.AdamW(
             [*content.parameters(), *joined.parameters()], lr=self.learning_rate, weight_decay=1e-3
         )
-        table, user_table = torch.from_numpy(item_vectors), torch.from_numpy(users)
+        table, user_table = torch.from_numpy(item_vectors), torch.from_numpy(factors.users)
         for _ in range(self.epochs):
             for who, what in self.batches(clicks):
                 drawn = warm[self._rng.integers(len(warm), size=len(what))]
@@ -46,5 +45,5 @@ class DropoutNet(ContentBaseline):
                 optimiser.step()
         with torch.no_grad():
             self.item_vectors_ = joined(torch.cat([content(features), table], 1)).numpy()
-        self.user_vectors_ = users
+        self.user_vectors_ = factors.users
         self.item_bias_ = np.zeros(clicks.shape[1], dtype=np.float32)
