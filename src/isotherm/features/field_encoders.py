@@ -1,11 +1,12 @@
 """The fitted encoders of an item table: which fields are in use, and how each becomes vectors."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+import polars as pl
 
 from isotherm.data.items import Items
 from isotherm.data.kinds import Kind
@@ -23,16 +24,22 @@ MEANING = "meaning of "  #: beginning of the name of a text field's vectors by `
 
 
 @dataclass(frozen=True)
-class FieldEncoders:
-    """Fitted encoders by encoded field.
+class FieldEncoder:
+    """A fitted encoder, and the item field whose column it encodes."""
 
-    kinds: item field -> kind, of those in use.  encoders: encoded field -> encoder.
-    sources: encoded field -> the item field that it is made of; a text field may be the source of two.
+    source: str
+    encoder: Encoder
+
+
+@dataclass(frozen=True)
+class FieldEncoders:
+    """The encoders of an item table; a text field may be the source of two.
+
+    kinds: item field -> kind, of those in use.  by_field: encoded field -> its encoder.
     """
 
     kinds: Mapping[str, Kind]
-    encoders: Mapping[str, Encoder]
-    sources: Mapping[str, str]
+    by_field: Mapping[str, FieldEncoder]
 
     @classmethod
     def fitted(
@@ -57,36 +64,28 @@ class FieldEncoders:
         encoding = (encoding or Encoding()).resolved(auto_weighting)
         kinds = _usable_kinds(items if encoding.fields is None else items.only(encoding.fields), encoding)
         _warn_of_items_without_metadata(items, kinds)
-        encoders: dict[str, Encoder] = {}
-        sources: dict[str, str] = {}
+        encoders: dict[str, FieldEncoder] = {}
         for name, kind in kinds.items():
-            encoders[name], sources[name] = ENCODERS[kind].configured(encoding), name
+            encoders[name] = FieldEncoder(name, ENCODERS[kind].configured(encoding))
             if kind == "text" and encoding.text_model is not None:
-                encoders[MEANING + name] = SentenceEncoder.configured(encoding)
-                sources[MEANING + name] = name
-        for name, encoder in encoders.items():
-            encoder.fit(items.column(sources[name]))
-        return cls(kinds, encoders, sources)
+                encoders[MEANING + name] = FieldEncoder(name, SentenceEncoder.configured(encoding))
+        for field in encoders.values():
+            field.encoder.fit(items.column(field.source))
+        return cls(kinds, encoders)
 
     def encode(self, items: Items) -> EncodedItems:
         """Vectors of ``items``. Raises ItemsError where a field is missing or of another kind."""
-        for name in self.kinds:
-            self._check_field(items, name)
+        columns = {name: self._column(items, name) for name in self.kinds}
         return EncodedItems(
-            {
-                name: encoder.transform(
-                    items.column(source)
-                    if items.kinds[source] == self.kinds[source]
-                    else self.encoders[source].empty_column(source, len(items))
-                )
-                for name, encoder, source in self
-            }
+            {name: field.encoder.transform(columns[field.source]) for name, field in self.by_field.items()}
         )
 
-    def __iter__(self) -> Iterator[tuple[str, Encoder, str]]:
-        """Encoded field, encoder and source, in order."""
-        for name, encoder in self.encoders.items():
-            yield name, encoder, self.sources[name]
+    def _column(self, items: Items, name: str) -> pl.Series:
+        """A field's column; where it has no value, its kind does not matter."""
+        self._check_field(items, name)
+        if items.kinds[name] == self.kinds[name]:
+            return items.column(name)
+        return ENCODERS[self.kinds[name]].empty_column(name, len(items))
 
     def _check_field(self, items: Items, name: str) -> None:
         """Raise ItemsError where a field is not there, or has values of another kind."""
@@ -105,20 +104,20 @@ class FieldEncoders:
     @property
     def forms(self) -> dict[str, FieldForm]:
         """What ``encode`` makes of each encoded field, in order."""
-        return {name: encoder.form for name, encoder in self.encoders.items()}
+        return {name: field.encoder.form for name, field in self.by_field.items()}
 
     @property
     def content_fields(self) -> list[str]:
         """Encoded fields of texts, images and given vectors: what an item is, not what it is filed under."""
         contents = ("text", "vector", "image")
-        return [name for name, source in self.sources.items() if self.kinds[source] in contents]
+        return [name for name, field in self.by_field.items() if self.kinds[field.source] in contents]
 
     def state(self) -> dict[str, Any]:
         """Plain JSON from which ``from_state`` builds the encoders again."""
         return {
             "kinds": dict(self.kinds),
-            "encoders": {name: encoder.state() for name, encoder in self.encoders.items()},
-            "sources": dict(self.sources),
+            "encoders": {name: field.encoder.state() for name, field in self.by_field.items()},
+            "sources": {name: field.source for name, field in self.by_field.items()},
         }
 
     @classmethod
@@ -130,13 +129,14 @@ class FieldEncoders:
         direct = {name for name, source in sources.items() if name == source}
         if not direct or direct != set(kinds) or list(state["encoders"]) != list(sources):
             raise DamagedError("metadata: kinds, encoders and sources name other fields")
-        encoders: dict[str, Encoder] = {}
+        encoders: dict[str, FieldEncoder] = {}
         for name, source in sources.items():
             if name != source and (name != MEANING + source or kinds.get(source) != "text"):
                 raise DamagedError(f"metadata: there is no text field for {brief(name)}")
-            encoder = ENCODERS[kinds[source]] if name == source else SentenceEncoder
-            encoders[name] = encoder.from_state(state["encoders"][name], f"encoder of {brief(name)}")
-        return cls(kinds, encoders, sources)
+            encoder_type = ENCODERS[kinds[source]] if name == source else SentenceEncoder
+            encoder = encoder_type.from_state(state["encoders"][name], f"encoder of {brief(name)}")
+            encoders[name] = FieldEncoder(source, encoder)
+        return cls(kinds, encoders)
 
 
 def _usable_kinds(items: Items, encoding: Encoding) -> dict[str, Kind]:

@@ -83,7 +83,7 @@ class MetadataKernel(Stateful):
     @classmethod
     def empty(cls) -> "MetadataKernel":
         """To be filled with what a saved model holds."""
-        return cls(FieldEncoders({}, {}, {}), {}, {})
+        return cls(FieldEncoders({}, {}), {}, {})
 
     @property
     def kinds(self) -> dict[str, Kind]:
