@@ -88,7 +88,7 @@ class VAERecommender(Recommender, ComparesItems):
         yield Inner(
             "network_", lambda model, sizes: without_weights(lambda: model.new_network(sizes["n_fitted"]))
         )
-        if self.anchors.weight:
+        if self.anchors.is_used:
             yield Dense("anchors_", np.float32, ("n_fitted", "latent"))
         if self.ease_term.is_used:
             yield Inner(
@@ -97,7 +97,7 @@ class VAERecommender(Recommender, ComparesItems):
 
     def restored(self) -> None:
         """What is switched off is None."""
-        self.anchors_ = self.anchors_ if self.anchors.weight else None
+        self.anchors_ = self.anchors_ if self.anchors.is_used else None
         self.ease_term_ = self.ease_term_ if self.ease_term.is_used else None
 
     @property
@@ -110,7 +110,9 @@ class VAERecommender(Recommender, ComparesItems):
         """A fresh network, seeded."""
 
     @abstractmethod
-    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
+    def _phases(
+        self, network: Network, likelihood: Sequence[Term], anchors: Sequence[Term]
+    ) -> Sequence[Phase]:
         """The passes of an epoch.
 
         likelihood: what every pass is to explain: the clicks, and soft targets where there are some.
@@ -133,31 +135,29 @@ class VAERecommender(Recommender, ComparesItems):
         self._learn(clicks, items, options, [])
 
     def _learn(
-        self, clicks: Interactions, items: Items | None, options: FitOptions, soft_targets: list[Term]
+        self, clicks: Interactions, items: Items | None, options: FitOptions, soft_targets: Sequence[Term]
     ) -> None:
         if options.run_dir is not None:
             check_folder(options.run_dir, RUN)
-        click_weights = self.anchors.click_weights(clicks) if self.anchors.weight else None
+        features = self.anchors.features(items) if self.anchors.is_used else None
+        anchors = [self._anchor_term(clicks, features)] if self.anchors.is_used else []
         stays, validation = self._validation(clicks, options)
-        features = None if click_weights is None else self.anchors.features(items)
-        anchors = None if click_weights is None else self._anchor_term(clicks, features, click_weights)
         network = self.new_network(clicks.n_items)
-        likelihood = [Reconstruction(), *soft_targets]
         setup = RunSetup(
-            self.name,
-            self.training,
-            network,
-            self._phases(network, likelihood, [] if anchors is None else [anchors]),
-            clicks.matrix,
-            np.flatnonzero(stays),
-            self.seed,
-            None if validation is None else self._metric_of(network, validation),
+            model_name=self.name,
+            settings=self.training,
+            network=network,
+            phases=self._phases(network, [Reconstruction(), *soft_targets], anchors),
+            clicks=clicks.matrix,
+            users=np.flatnonzero(stays),
+            seed=self.seed,
+            validate=None if validation is None else self._metric_of(network, validation),
         )
         reads = {} if options.run_dir is None else self._reads(clicks, features, validation)
         self.progress_ = Trainer(setup).run(options.run_dir, reads)
         self.network_ = network.to("cpu").eval().requires_grad_(False)
         self.ease_term_ = self._fitted_ease_term(clicks.matrix, stays, validation)
-        self.anchors_ = None if anchors is None else _final_anchors(anchors, clicks, items)
+        self.anchors_ = _final_anchors(anchors[0], clicks, items) if anchors else None
         self._check_scores(clicks.matrix)
 
     def _validation(self, clicks: Interactions, options: FitOptions) -> tuple[Bools, Validation | None]:
@@ -166,9 +166,9 @@ class VAERecommender(Recommender, ComparesItems):
             return held_out(clicks.matrix, self.training.valid_share, self.seed)
         return np.ones(clicks.n_users, dtype=bool), Validation.given(clicks, options.valid, self.seed)
 
-    def _anchor_term(
-        self, clicks: Interactions, features: csr_array | None, click_weights: Float32
-    ) -> AnchorTerm:
+    def _anchor_term(self, clicks: Interactions, features: csr_array | None) -> AnchorTerm:
+        """features: what anchors begin from where that is metadata."""
+        click_weights = self.anchors.click_weights(clicks)
         table = ItemTable(clicks.n_items, self.latent)
         start = self.anchors.initial(clicks.matrix, features, self.latent, self.seed)
         table.weight.data.copy_(torch.from_numpy(start))
@@ -225,7 +225,7 @@ class VAERecommender(Recommender, ComparesItems):
 
     def fit_memory(self, clicks: Interactions) -> float:
         weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
-        weights += clicks.n_items * self.latent * bool(self.anchors.weight)
+        weights += clicks.n_items * self.latent * self.anchors.is_used
         return 2 * 4 * weights  # with the optimizer's moments
 
     def memory_settings(self) -> dict[str, int]:

@@ -65,5 +65,7 @@ class MultDAE(VAERecommender):
     def new_network(self, n_items: int) -> Network:
         return layers.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
 
-    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
+    def _phases(
+        self, network: Network, likelihood: Sequence[Term], anchors: Sequence[Term]
+    ) -> Sequence[Phase]:
         return [Phase([*likelihood, *anchors], self.mask)]

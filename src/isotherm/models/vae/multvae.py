@@ -77,5 +77,7 @@ class MultVAE(VAERecommender):
     def new_network(self, n_items: int) -> Network:
         return layers.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
 
-    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
+    def _phases(
+        self, network: Network, likelihood: Sequence[Term], anchors: Sequence[Term]
+    ) -> Sequence[Phase]:
         return [Phase([*likelihood, GaussianKL(self.beta, self.free_bits), *anchors], self.mask)]

@@ -77,7 +77,9 @@ class RecVAE(VAERecommender):
     def new_network(self, n_items: int) -> Network:
         return layers.RecVAE(n_items, self.hidden, self.latent, self.seed)
 
-    def _phases(self, network: Network, likelihood: list[Term], anchors: list[Term]) -> Sequence[Phase]:
+    def _phases(
+        self, network: Network, likelihood: Sequence[Term], anchors: Sequence[Term]
+    ) -> Sequence[Phase]:
         old = deepcopy(network).requires_grad_(False)
 
         def keep_as_old() -> None:

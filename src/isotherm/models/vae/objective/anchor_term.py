@@ -32,7 +32,7 @@ class AnchorTerm(Term):
         self.modules = {"anchors": table}
 
     def weight(self, forward: Forward) -> float:
-        """λ_A of this moment."""
+        """λ_A."""
         return self.settings.weight_at(forward.epoch)
 
     def __call__(self, forward: Forward) -> Tensor:

@@ -93,9 +93,14 @@ class ItemAnchors(Part):
         return (weights / sums[users]).astype(np.float32)
 
     @property
+    def is_used(self) -> bool:
+        """Whether there are anchors."""
+        return self.weight > 0
+
+    @property
     def reads_times(self) -> bool:
         """Whether the weights of clicks come from their times."""
-        return bool(self.weight) and self.weighting == "recency"
+        return self.is_used and self.weighting == "recency"
 
     def features(self, items: Items | None) -> csr_array | None:
         """What anchors begin from where that is metadata, (n_items, n_features). Raises ParameterError."""
@@ -121,7 +126,7 @@ class ItemAnchors(Part):
         return scaled
 
     def weight_at(self, epoch: float) -> float:
-        """λ_A when so many epochs are done."""
+        """λ_A after so many epochs."""
         return self.weight * (min(epoch / self.warmup, 1.0) if self.warmup else 1.0)
 
 

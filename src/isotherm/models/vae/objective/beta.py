@@ -54,7 +54,7 @@ class Annealed(Beta):
         self.epochs = above("beta.epochs", epochs, 0)
 
     def of(self, clicks: Batch, epoch: float) -> float:
-        """β of this moment."""
+        """β after so many epochs."""
         return self.cap * min(epoch / self.epochs, 1.0)
 
 
