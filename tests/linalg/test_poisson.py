@@ -21,7 +21,8 @@ def test_poisson_rows_are_the_optimum():
         return np.exp(exposure + logits).sum() - target @ logits + prior / 2 * ((row[:-1] - mean) ** 2).sum()
 
     expected = minimize(objective, np.zeros(8), method="BFGS", options={"gtol": 1e-6}).x
-    found = poisson_rows(hidden, exposure, counts, mean, prior)[0]
+    rows = poisson_rows(hidden, exposure, counts, mean, prior)
+    found = np.append(rows.weights[0], rows.bias[0])
     np.testing.assert_allclose(found, expected, atol=1e-2)
     assert objective(found) <= objective(expected) + 1e-2
 
@@ -30,6 +31,6 @@ def test_counts_of_zero_get_the_row_of_one_count_distributed_as_the_mean_row_has
     rng = np.random.default_rng(7)
     hidden = rng.standard_normal((50, 4)).astype(np.float32)
     exposure, mean = rng.uniform(-2, 0, 50).astype(np.float32), rng.standard_normal(4).astype(np.float32)
-    (row,) = poisson_rows(hidden, exposure, np.zeros((1, 50), np.float32), mean, 2.0)
-    np.testing.assert_allclose(row[:-1], mean, atol=1e-5)
-    np.testing.assert_allclose(np.exp(exposure + hidden @ row[:-1] + row[-1]).sum(), 1, rtol=1e-4)
+    rows = poisson_rows(hidden, exposure, np.zeros((1, 50), np.float32), mean, 2.0)
+    np.testing.assert_allclose(rows.weights[0], mean, atol=1e-5)
+    np.testing.assert_allclose(np.exp(exposure + hidden @ rows.weights[0] + rows.bias[0]).sum(), 1, rtol=1e-4)

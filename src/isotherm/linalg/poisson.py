@@ -16,14 +16,22 @@ _STEP_RANGE = (0.1, 10.0)  # of a step, in units of the Hessian's
 _SMALLEST_STEP = 1e-4
 
 
+@dataclass(frozen=True)
+class PoissonRows:
+    """Fitted regressions.  weights: w, (m, width) float32.  bias: c, (m,) float32."""
+
+    weights: Float32
+    bias: Float32
+
+
 def poisson_rows(
     hidden: Float32,
     exposure: Float32,
     counts: Float32,
     mean: Float32,
     prior: float,
-) -> Float32:
-    """Rows (w, c), (m, width + 1) float32, of the regressions of ``counts`` (m, n_users).
+) -> PoissonRows:
+    """The regressions of ``counts`` (m, n_users).
 
     hidden: h, (n_users, width).  exposure: log e, (n_users,).  mean: (width,).  prior: >= 0.
     With c at its optimum the objective is m_j·log Σ_u e_u exp(h_u·w) − Σ_u b_uj h_u·w + prior/2·‖w − mean‖²,
@@ -79,12 +87,12 @@ class _Regressions:
         expected = (self.totals[rows] / sums).astype(np.float32)[:, None] * (rates @ self.rotated)
         return value, expected - self.targets[rows] + np.float32(self.prior) * at
 
-    def rows(self, at: Float32, hidden: Float32, mean: Float32) -> Float32:
-        """(w, c) at z = ``at``, (m, width)."""
+    def rows(self, at: Float32, hidden: Float32, mean: Float32) -> PoissonRows:
+        """w and c at z = ``at``, (m, width)."""
         moved = at @ self.basis.T
         bias = np.log(self.totals) - logsumexp(at @ self.rotated.T + self.offset, axis=1)
         bias -= moved @ (self.shares @ hidden)
-        return np.concatenate([mean + moved, bias[:, None]], axis=1).astype(np.float32)
+        return PoissonRows((mean + moved).astype(np.float32, copy=False), bias.astype(np.float32, copy=False))
 
 
 def _minimum(regressions: _Regressions) -> Float32:

@@ -25,11 +25,13 @@ from isotherm import (
 from isotherm.data import splits
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.features.feature_stack import FeatureStack
+from isotherm.features.metadata_similarity import MetadataSimilarity
 from isotherm.models.marec.backbones.base import Alignment
 from isotherm.models.marec.backbones.vae import MetadataTargets
 from isotherm.models.marec.embedding import Siamese
 from isotherm.models.marec.field_weights import normal_equations
-from isotherm.models.marec.model import _WarmClicks
+from isotherm.models.marec.pseudo_cold import PseudoColdItems
+from isotherm.models.marec.warm_clicks import WarmClicks
 from isotherm.parameters import build
 from tests.conftest import random_clicks
 from tests.models.marec.test_model import dense_weights, random_items
@@ -193,13 +195,14 @@ def test_a_learned_embedding_stands_beside_the_fields_or_alone(clicks, items):
 
 def test_importance_of_an_embedding_is_learned_on_items_it_has_not_met(clicks, items):
     """The regression over the columns of some items is the literal one over their cells."""
-    model = MARec(embedding=Siamese(alone=True, width=8, heads=2), beta=1.0).fit(clicks, items)
+    similarity = MetadataSimilarity.fitted(items, shrinkage=20.0)
+    embedding, encoded = Siamese(alone=True, width=8, heads=2), similarity.encode(items)
     x = clicks.matrix.toarray().astype(float)
-    pseudo_cold = model._pseudo_cold_items(_WarmClicks.of(clicks), model.warm_encoded_.take(np.arange(25)))
+    pseudo_cold = PseudoColdItems.draw(WarmClicks.of(clicks), encoded, similarity, embedding, seed=0)
     hidden = pseudo_cold.split.hidden_items
     assert len(hidden) == 5
     vectors = pseudo_cold.encoded.fields["learned embedding"].array.astype(float)
-    g = vectors @ vectors.T / (1 + model.shrinkage)
+    g = vectors @ vectors.T / (1 + 20.0)
     np.fill_diagonal(g, 0)
     sums = normal_equations(
         clicks.matrix,

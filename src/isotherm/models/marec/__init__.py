@@ -1,8 +1,12 @@
 """MARec (Monteil et al. 2024): a backbone whose rare and new items are aligned with item metadata.
 
-model           the model: learns μ and β, hands the alignment to its backbone
-field_weights   μ, what each field and pair of fields is worth (eq. 5)
+model           the model: learns what metadata is worth, hands the alignment to its backbone
+warm_clicks     the clicks of a fit, without the items that have none
 embedding       the embedding model f_E by which items are compared
-cold_operator   O = P·C, metadata similarities in, weight columns out (eq. 9)
+field_weights   μ, what each field and pair of fields is worth (eq. 5)
+similarity      G, similarities of items with their fields weighed by μ (eq. 5)
+pseudo_cold     warm items that play new ones: what a learned embedding's μ, and β, are learned on
+beta            how β is chosen: given, held from an earlier fit, or learned
 backbones/      one file a family: EASE and SLIM, collective EASE, iALS, VAEs
+cold_operator   O = P·C of EASE and SLIM: similarities in, weight columns out (eq. 9)
 """

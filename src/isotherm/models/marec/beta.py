@@ -13,7 +13,7 @@ import numpy as np
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items_by
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.progress import stage
-from isotherm.types import Float32, Scores, UserItems
+from isotherm.types import Scores, Similarities, UserItems
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class HiddenItems:
     """
 
     split: PseudoColdSplit
-    to_kept: Float32
-    to_warm: Float32
+    to_kept: Similarities
+    to_warm: Similarities
 
 
 class BetaChoice(ABC):
@@ -90,7 +90,7 @@ class UnitBetaScorer(Protocol):
     def warm_scores(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_warm) of histories over the warm items."""
 
-    def new_item_scorer(self, similarities: Float32) -> Callable[[UserItems], Scores]:
+    def new_item_scorer(self, similarities: Similarities) -> Callable[[UserItems], Scores]:
         """From histories to the scores of new items, by their G to the warm ones, (n_new, n_warm)."""
 
 

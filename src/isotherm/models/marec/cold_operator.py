@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isotherm.linalg.ridge_inverse import RidgeInverse, woodbury_factor
-from isotherm.types import Float32, ItemIndex
+from isotherm.types import Float32, ItemIndex, Similarities
 
 _SPARSE = 0.02  # share of rare items with a similarity, below which only their columns of L are read
 
@@ -35,7 +35,7 @@ class AlignmentOperator:
         n = len(inverse.diagonal)
         return cls(alpha, inverse, np.empty(0, dtype=np.int64), np.empty((n, 0), dtype=np.float32))
 
-    def with_rare(self, rare: ItemIndex, scaled: Float32) -> "AlignmentOperator":
+    def with_rare(self, rare: ItemIndex, scaled: Similarities) -> "AlignmentOperator":
         """The operator once the columns S are aligned; this one, without any, is overwritten.
 
         rare: S, (s,).  scaled: αG_S·D_S as rows, (s, n): the similarities of S, times α and their d (eq. 6).
@@ -43,7 +43,7 @@ class AlignmentOperator:
         woodbury = woodbury_factor(self.inverse.smoothed(scaled).T, rare)  # of QV = Q·C·αG_S·D_S, (n, s)
         return AlignmentOperator(self.alpha, self.inverse.updated(rare, woodbury), rare, woodbury)
 
-    def columns(self, similarities: Float32) -> Float32:
+    def columns(self, similarities: Similarities) -> Float32:
         """αO·g of each row g, (n_new, n): weight columns of new items for β = 1, as rows."""
         smoothed = self.inverse.smoothed(similarities)
         if len(self.rare):

@@ -14,12 +14,12 @@ from isotherm.types import Float32
 class EmbeddingModel(Part):
     """What the metadata similarities compare."""
 
-    def memory(self) -> float:
-        """Bytes that learning takes at least, of what settings make large."""
+    def fit_memory(self) -> float:
+        """Bytes that learning holds at least, of what settings make large."""
         return 0
 
-    def sizes(self) -> dict[str, int]:
-        """Those settings."""
+    def memory_settings(self) -> dict[str, int]:
+        """The settings by which that memory grows."""
         return {}
 
 
@@ -30,7 +30,7 @@ class Identity(EmbeddingModel):
 
 
 class LearnedEmbedding(EmbeddingModel, ABC):
-    """One field more, or instead of the others, that is learned from clicks."""
+    """Makes one field more of the others, or one in their place; it is learned from clicks."""
 
     alone: bool  #: whether its similarity stands for all fields
 
@@ -106,11 +106,11 @@ class Siamese(LearnedEmbedding):
         embedding = SiameseEmbedding.fitted(encoded, gram, self, similarity.encoders.content_fields)
         return similarity.with_embedding(embedding, self.alone)
 
-    def memory(self) -> float:
+    def fit_memory(self) -> float:
         """Weights of the attention and of the dense layers, each with the optimiser's two moments."""
         return 3 * 4 * 10 * float(self.width) ** 2
 
-    def sizes(self) -> dict[str, int]:
+    def memory_settings(self) -> dict[str, int]:
         """The width."""
         return {"width": self.width}
 

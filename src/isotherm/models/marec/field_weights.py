@@ -69,20 +69,20 @@ def normal_equations(
     gram: Float32,
     index: MetadataIndex,
     columns: EncodedItems,
-    own_rows: Int64,
+    warm_rows: Int64,
     nonclick_weight: float,
 ) -> NormalEquations:
     """The equations over the cells of all users and some items' columns.
 
     user_items: X, (n_users, n_warm).  gram: C, (n_warm, n_warm).  index: over the n_warm items.
-    columns: the items j whose cells count.  own_rows: (len(columns),) which of the n_warm items each is, -1
+    columns: the items j whose cells count.  warm_rows: (len(columns),) which of the n_warm items each is, -1
     for a never-clicked one.  nonclick_weight: w₀.
     """
     n_terms = len(index.term_fields)
     all_cells = _AllCells(user_items, gram, n_terms)
     clicked_cells = _ClickedCells(user_items, index)
     with stage("learn what the metadata is worth", len(columns)) as advance:
-        for rows, fields, terms in _bands(index, columns, own_rows):
+        for rows, fields, terms in _bands(index, columns, warm_rows):
             clicked_cells.add(rows, fields)
             all_cells.add(terms)
             advance(len(rows))
@@ -96,14 +96,14 @@ def normal_equations(
 
 
 def _bands(
-    index: MetadataIndex, columns: EncodedItems, own_rows: Int64
+    index: MetadataIndex, columns: EncodedItems, warm_rows: Int64
 ) -> Iterator[tuple[Int64, Float32, Float32]]:
-    """Own rows, similarities by field and by term of some columns at a time; the terms may be overwritten."""
+    """Warm rows, similarities by field and by term of some columns at a time; terms may be overwritten."""
     n_terms, n_warm = len(index.term_fields), len(index.catalogue)
     size = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
     buffer = np.empty(n_terms * size * n_warm, dtype=np.float32)
     for start in range(0, len(columns), size):
-        rows = own_rows[start : start + size]
+        rows = warm_rows[start : start + size]
         fields = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
         out = buffer[: fields[0].size * n_terms].reshape(n_terms, *fields.shape[1:])
         yield rows, fields, index.by_term(fields, out)
@@ -152,16 +152,16 @@ class _ClickedCells:
         self._sums = np.zeros((self._groups * _LANES, self._groups * _LANES))
         self.n, self.click_total = 0, 0.0
 
-    def add(self, own_rows: Int64, fields: Float32) -> None:
+    def add(self, warm_rows: Int64, fields: Float32) -> None:
         """More columns, by their similarities by field (n_fields, n_columns, n_warm)."""
         x, by_item = self._user_items, self._by_item
         self._sums += sum(
             run_bands(
-                _clicked_cells, len(own_rows), own_rows, fields, self._first, self._second, self._groups,
+                _clicked_cells, len(warm_rows), warm_rows, fields, self._first, self._second, self._groups,
                 by_item.indptr, by_item.indices, by_item.data, x.indptr, x.indices, x.data,
             )
         )  # fmt: skip
-        clicked = by_item[:, own_rows[own_rows >= 0]]
+        clicked = by_item[:, warm_rows[warm_rows >= 0]]
         self.n += clicked.nnz
         self.click_total += float(x.data[clicked.data].sum(dtype=np.float64))
 
@@ -237,7 +237,7 @@ def _fill_similarities(fields: Array, row: int, first: Array, second: Array, sim
 def _clicked_cells(
     begin: int,
     end: int,
-    own_rows: Array,
+    warm_rows: Array,
     fields: Array,
     first: Array,
     second: Array,
@@ -250,12 +250,11 @@ def _clicked_cells(
     weights: Array,
 ) -> Array:
     """Sums over the clicked cells of a band of items: of s_a·s_b, of s_a·x_uj (column n), of s_a (row n)."""
-    n_terms = len(first)
-    sums = np.zeros((groups * _LANES, groups * _LANES))
+    n_terms, sums = len(first), np.zeros((groups * _LANES, groups * _LANES))
     similarities = np.zeros((groups, fields.shape[2], _LANES), np.float32)
     cell, lanes = np.zeros(groups * _LANES, np.float32), np.zeros(_LANES, np.float32)
     for r in range(begin, end):
-        j = own_rows[r]
+        j = warm_rows[r]
         if j < 0:
             continue
         _fill_similarities(fields, r, first, second, similarities)

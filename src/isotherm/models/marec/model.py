@@ -7,7 +7,6 @@ confidence-weighted soft targets of matrix factorization. Inference is the backb
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,12 +18,9 @@ from isotherm.data.kinds import Kind
 from isotherm.errors import UnsupportedError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
-from isotherm.features.metadata_similarity import Embedding, MetadataIndex, MetadataSimilarity
-from isotherm.linalg.csr import row_blocks, select_columns
-from isotherm.linalg.gram import gram
+from isotherm.features.metadata_similarity import Embedding, MetadataSimilarity
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
-from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.fitting import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
@@ -44,10 +40,11 @@ from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity
 from isotherm.models.marec.field_weights import normal_equations
 from isotherm.models.marec.pseudo_cold import PseudoColdItems
 from isotherm.models.marec.similarity import WeightedSimilarity
+from isotherm.models.marec.warm_clicks import WarmClicks
 from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains
 from isotherm.parameters import part_of, shown
 from isotherm.state import Dense, Field, Inner, Plain, Size
-from isotherm.types import Float32, Float64, Int64, ItemIndex, Scores, UserItems
+from isotherm.types import Float32, Float64, Scores, UserItems
 from isotherm.untrusted import Number
 
 #: d_j / β of an item with x·p clicks (eq. 6)
@@ -56,30 +53,6 @@ _DECAYS: dict[str, Callable[[Float64], Float64]] = {
     "constant": lambda x: (x < 1).astype(np.float64),
     "exponential": lambda x: np.where(np.exp(-x) >= 0.01, np.exp(-x), 0),
 }
-
-
-@dataclass(frozen=True)
-class _WarmClicks:
-    """The clicks of a catalogue, without the items that have none.
-
-    columns, cold: of the items with clicks and of those without, in the catalogue of ``n_items``.
-    counts: (n_warm,) how many clicks each has.  user_items: (n_users, n_warm).  gram: XᵀX, (n_warm, n_warm).
-    """
-
-    n_items: int
-    columns: ItemIndex
-    cold: ItemIndex
-    counts: Int64
-    user_items: UserItems
-    gram: Float32
-
-    @classmethod
-    def of(cls, clicks: Interactions) -> "_WarmClicks":
-        counts = clicks.item_clicks()
-        warm = np.flatnonzero(counts)
-        user_items = select_columns(clicks.matrix, warm)
-        product = gram(row_blocks(user_items, len(clicks.users)), len(warm))
-        return cls(clicks.n_items, warm, np.flatnonzero(counts == 0), counts[warm], user_items, product)
 
 
 class MARec(Recommender, ComparesItems, Explains, AddsItems):
@@ -170,11 +143,11 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         self.seed = seeded("seed", seed)
 
     def fit_memory(self, clicks: Interactions) -> float:
-        memory: float = self.backbone.fit_memory(clicks) + self.embedding.memory()
+        memory: float = self.backbone.fit_memory(clicks) + self.embedding.fit_memory()
         return memory
 
     def memory_settings(self) -> dict[str, int]:
-        parts = {"backbone": self.backbone.memory_settings(), "embedding": self.embedding.sizes()}
+        parts = {"backbone": self.backbone.memory_settings(), "embedding": self.embedding.memory_settings()}
         return {f"{part}.{name}": size for part, sizes in parts.items() for name, size in sizes.items()}
 
     @property
@@ -226,8 +199,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         )
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
-        warm, encoded = _WarmClicks.of(clicks), self.similarity_.encode(items)
-        pseudo_cold = self._pseudo_cold_items(warm, encoded.take(warm.columns))
+        warm, encoded = WarmClicks.of(clicks), self.similarity_.encode(items)
+        pseudo_cold = None
+        if isinstance(self.embedding, LearnedEmbedding) or self.beta == "auto":
+            pseudo_cold = PseudoColdItems.draw(warm, encoded, self.similarity_, self.embedding, self.seed)
         if isinstance(self.embedding, LearnedEmbedding):
             self.similarity_ = self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
             encoded = self.similarity_.embedded(encoded)
@@ -242,7 +217,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         """
         assert items is not None
         encoded = self.similarity_.encode(items)
-        self._align(_WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
+        self._align(WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
 
     def _given_beta(self) -> GivenBeta | None:
         """β as the hyper-parameter says, None where it is learned."""
@@ -252,50 +227,28 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems):
         """β as pseudo-cold items will say, None where there are none."""
         return LearnedBeta(None if pseudo_cold is None else pseudo_cold.weighted(self.importance_))
 
-    def _pseudo_cold_items(self, warm: _WarmClicks, encoded: EncodedItems) -> PseudoColdItems | None:
-        """Warm items that play new ones.  encoded: the warm items, without an embedding.
-
-        None where nothing is learned on them, or the log is too small to hide any.
-        """
-        is_learned = isinstance(self.embedding, LearnedEmbedding)
-        if not is_learned and self.beta != "auto":
-            return None
-        split = PseudoColdSplit.draw(warm.user_items, self.seed)
-        if split is None:
-            return None
-        similarity = self.similarity_
-        if is_learned:
-            kept = split.kept_items
-            similarity = self.embedding.learn(similarity, encoded.take(kept), warm.gram[np.ix_(kept, kept)])
-        return PseudoColdItems(split, similarity, similarity.embedded(encoded))
-
     def _learned_importance(
-        self, warm: _WarmClicks, encoded: EncodedItems, pseudo_cold: PseudoColdItems | None
+        self, warm: WarmClicks, encoded: EncodedItems, pseudo_cold: PseudoColdItems | None
     ) -> Float64:
         """μ (eq. 5).  encoded: all items.
 
         Where the embedding is learned, by the columns of items that it has not met.
         """
-        columns, rows = encoded.take(warm.columns), np.arange(len(warm.columns))
         if pseudo_cold is not None and isinstance(self.embedding, LearnedEmbedding):
-            split = pseudo_cold.split
-            return self._fitted_importance(
-                warm, pseudo_cold.warm_index, pseudo_cold.hidden, split.hidden_items
-            )
-        index = self.similarity_.index(columns)
-        if self.evidence == "all" and len(warm.cold):
-            columns = EncodedItems.stacked([columns, encoded.take(warm.cold)])
-            rows = np.concatenate([rows, np.full(len(warm.cold), -1)])
-        return self._fitted_importance(warm, index, columns, rows)
-
-    def _fitted_importance(
-        self, warm: _WarmClicks, index: MetadataIndex, columns: EncodedItems, rows: ItemIndex
-    ) -> Float64:
-        """μ by the cells of some items' columns.  rows: where they stand among the warm ones, -1: nowhere."""
-        equations = normal_equations(warm.user_items, warm.gram, index, columns, rows, self.nonclick_weight)
+            index, columns = pseudo_cold.warm_index, pseudo_cold.hidden
+            warm_rows = pseudo_cold.split.hidden_items
+        else:
+            columns, warm_rows = encoded.take(warm.columns), np.arange(len(warm.columns))
+            index = self.similarity_.index(columns)
+            if self.evidence == "all" and len(warm.cold):
+                columns = EncodedItems.stacked([columns, encoded.take(warm.cold)])
+                warm_rows = np.concatenate([warm_rows, np.full(len(warm.cold), -1)])
+        equations = normal_equations(
+            warm.user_items, warm.gram, index, columns, warm_rows, self.nonclick_weight
+        )
         return equations.solve(self.non_negative)
 
-    def _align(self, warm: _WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> None:
+    def _align(self, warm: WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> None:
         """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items."""
         self.warm_encoded_ = encoded.take(warm.columns)
         self.restored()

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilarity
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.marec.beta import HiddenItems
+from isotherm.models.marec.embedding import EmbeddingModel, LearnedEmbedding
 from isotherm.models.marec.similarity import WeightedSimilarity
+from isotherm.models.marec.warm_clicks import WarmClicks
 from isotherm.types import Float64
 
 
@@ -25,6 +29,28 @@ class PseudoColdItems:
     split: PseudoColdSplit
     similarity: MetadataSimilarity
     encoded: EncodedItems
+
+    @classmethod
+    def draw(
+        cls,
+        warm: WarmClicks,
+        encoded: EncodedItems,
+        similarity: MetadataSimilarity,
+        embedding: EmbeddingModel,
+        seed: int,
+    ) -> "PseudoColdItems | None":
+        """From the clicks of a fit; None where the log is too small to hide any item.
+
+        encoded: all items, by ``similarity``, which has no embedding yet.
+        """
+        split = PseudoColdSplit.draw(warm.user_items, seed)
+        if split is None:
+            return None
+        encoded = encoded.take(warm.columns)
+        if isinstance(embedding, LearnedEmbedding):
+            kept = split.kept_items
+            similarity = embedding.learn(similarity, encoded.take(kept), warm.gram[np.ix_(kept, kept)])
+        return cls(split, similarity, similarity.embedded(encoded))
 
     @cached_property
     def hidden(self) -> EncodedItems:

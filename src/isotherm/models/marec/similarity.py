@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.feature_stack import FeatureStack
 from isotherm.features.metadata_similarity import MetadataIndex
-from isotherm.types import Array, Float32, Float64
+from isotherm.types import Array, Float32, Float64, ItemFeatures, Similarities
 
 _BAND = 512  # rows of G whose similarities by field exist at one time
 
@@ -22,8 +21,8 @@ class ItemMetadata:
     features: makes Fᵀ of eq. 8, CSR (n_items, n_features), for the backbone that asks.
     """
 
-    similarities: Float32
-    features: Callable[[], csr_array]
+    similarities: Similarities
+    features: Callable[[], ItemFeatures]
 
 
 @dataclass(frozen=True)
@@ -36,19 +35,21 @@ class WeightedSimilarity:
     index: MetadataIndex
     importance: Float64
 
-    def rows(self, queries: EncodedItems, own_rows: Array | None = None) -> Float32:
+    def rows(self, queries: EncodedItems, catalogue_rows: Array | None = None) -> Similarities:
         """G, (n_queries, n) float32.
 
-        own_rows: where each query stands in the index; its similarity to itself is 0.
+        catalogue_rows: where each query stands in the index, -1 for nowhere; its similarity to itself is 0.
         """
         out = np.empty((len(queries), len(self.index.catalogue)), dtype=np.float32)
         for first in range(0, len(queries), _BAND):
             band = np.arange(first, min(first + _BAND, len(queries)))
-            fields = self.index.by_field(queries.take(band), None if own_rows is None else own_rows[band])
+            fields = self.index.by_field(
+                queries.take(band), None if catalogue_rows is None else catalogue_rows[band]
+            )
             out[band] = self.index.mixed(fields, self.importance)
         return out
 
-    def features(self, encoded: EncodedItems) -> csr_array:
+    def features(self, encoded: EncodedItems) -> ItemFeatures:
         """The items' encoded fields side by side, Fᵀ of eq. 8: CSR (n_items, n_features)."""
         return FeatureStack(self.index.catalogue).features(encoded)
 

@@ -1,4 +1,11 @@
-"""Backbones of MARec with its alignment term: one file a family, behind one interface (``base.Aligner``)."""
+"""Backbones of MARec with its alignment term: one file a family.
+
+base         what a family is: an Aligner, which fits an AlignedBackbone
+linear       EASE (eq. 9) and weighted SLIM (eq. 10-11), through the cold operator
+collective   EASE with λ₀ above 0 (eq. 8-9)
+factors      iALS, by confidence-weighted soft targets
+vae          the VAEs, by soft targets (eq. 7); vae_network fits decoder rows of new items
+"""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module

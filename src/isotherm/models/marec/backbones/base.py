@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.linalg.csr import column_counts
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.beta import BetaChoice
 from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.state import Dense, Field, Plain, Stateful
-from isotherm.types import Float32, ItemIndex, Scores, UserItems
+from isotherm.types import Float32, ItemFeatures, ItemIndex, Scores, Similarities, UserItems
 from isotherm.untrusted import Number
 
 
@@ -39,11 +38,11 @@ class Alignment:
     user_items: UserItems
     rare: ItemIndex
     decay: Float32
-    rare_similarities: Float32
-    cold_similarities: Float32
+    rare_similarities: Similarities
+    cold_similarities: Similarities
 
     @classmethod
-    def of_new_items(cls, user_items: UserItems, similarities: Float32) -> "Alignment":
+    def of_new_items(cls, user_items: UserItems, similarities: Similarities) -> "Alignment":
         """Of never-clicked items alone."""
         nothing = np.empty(0, dtype=np.float32)
         return cls(user_items, nothing.astype(np.int64), nothing, similarities[:0], similarities)
@@ -114,7 +113,7 @@ class BackboneData:
     alignment: Alignment
     gram: Float32
     columns: CatalogueColumns
-    features: Callable[[], csr_array]
+    features: Callable[[], ItemFeatures]
 
 
 @dataclass(eq=False)

@@ -33,7 +33,7 @@ from isotherm.models.marec.backbones.base import (
 from isotherm.models.marec.beta import BetaChoice, HiddenItems
 from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.state import Dense, Field, Inner, Sparse
-from isotherm.types import Float32, ItemIndex
+from isotherm.types import Float32, ItemFeatures, ItemIndex, Similarities
 
 _STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
 
@@ -63,13 +63,13 @@ class CollectiveOperator:
     """
 
     inverse: RidgeInverse
-    features: csr_array
+    features: ItemFeatures
     rare: ItemIndex
-    rare_similarities: Float32
+    rare_similarities: Similarities
     alpha: float
     l0: float
 
-    def columns(self, similarities: Float32, features: csr_array) -> NewColumns:
+    def columns(self, similarities: Similarities, features: ItemFeatures) -> NewColumns:
         """By the new items' G to the warm ones, (n_new, n_warm), and their features, (n_new, n_features)."""
         l0, n_warm = np.float32(self.l0), similarities.shape[1]
         known = np.zeros((len(similarities), len(self.inverse.diagonal)), dtype=np.float32)
@@ -89,16 +89,15 @@ class CollectiveOperator:
 class CollectiveBackbone(WeightsBackbone):
     """Eq. 9 with λ₀ > 0; its first weights are Θ of the warm items, then of the table's without clicks.
 
-    l0, l2: λ₀ and λ₁.  diagonal: diag(P), (n,).  features, rare, rare_similarities: of the operator.
+    ease: with its λ₀ and λ₁.  diagonal: diag(P), (n,).  features, rare, rare_similarities: of the operator.
     """
 
+    ease: EASE
     alpha: float
-    l0: float
-    l2: float
     diagonal: Float32
-    features: csr_array
+    features: ItemFeatures
     rare: ItemIndex
-    rare_similarities: Float32
+    rare_similarities: Similarities
 
     learned: ClassVar[Iterable[Field]] = (
         *AlignedBackbone.learned,
@@ -112,9 +111,9 @@ class CollectiveBackbone(WeightsBackbone):
     @property
     def operator(self) -> CollectiveOperator:
         """From a new item to its column."""
-        inverse = RidgeInverse(self.weights.warm, self.diagonal, self.l2)
+        inverse = RidgeInverse(self.weights.warm, self.diagonal, self.ease.l2)
         return CollectiveOperator(
-            inverse, self.features, self.rare, self.rare_similarities, self.alpha, self.l0
+            inverse, self.features, self.rare, self.rare_similarities, self.alpha, self.ease.collective
         )
 
     def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
@@ -145,29 +144,18 @@ class CollectiveAligner(Aligner):
         solved = RidgeInverse.of(inverse, self.backbone.l2)
         order = np.concatenate([data.columns.warm, data.columns.new])
         weights = DenseWeights.among(data.columns.n_items, order, solved.weights)
-        return self._backbone(beta, weights, solved.diagonal, features, alignment.rare, rare)
+        return CollectiveBackbone(
+            beta, weights, self.backbone, self.alpha, solved.diagonal, features, alignment.rare, rare
+        )
 
     def empty(self, sizes: Mapping[str, int]) -> CollectiveBackbone:
         """To be filled with what a saved model holds."""
         nothing = np.empty((0, 0), dtype=np.float32)
-        weights, rare = DenseWeights.empty(self, sizes), np.empty(0, dtype=np.int64)
-        return self._backbone(0.0, weights, nothing.ravel(), csr_array((0, 0)), rare, nothing)
+        rare, features = np.empty(0, dtype=np.int64), csr_array((0, 0), dtype=np.float32)
+        weights, diagonal = DenseWeights.empty(self, sizes), nothing.ravel()
+        return CollectiveBackbone(0.0, weights, self.backbone, self.alpha, diagonal, features, rare, nothing)
 
-    def _backbone(
-        self,
-        beta: float,
-        weights: DenseWeights,
-        diagonal: Float32,
-        features: csr_array,
-        rare: ItemIndex,
-        rare_similarities: Float32,
-    ) -> CollectiveBackbone:
-        l0, l2 = self.backbone.collective, self.backbone.l2
-        return CollectiveBackbone(
-            beta, weights, self.alpha, l0, l2, diagonal, features, rare, rare_similarities
-        )
-
-    def _inverse(self, features: csr_array, gram: Float32) -> Float32:
+    def _inverse(self, features: ItemFeatures, gram: Float32) -> Float32:
         """Q = (C + λ₀FᵀF + λ₁I)⁻¹, (n, n).  features: Fᵀ, (n, n_features).  gram: C, (n_warm, n_warm)."""
         n, n_warm = features.shape[0], len(gram)
         total = np.zeros((n, n), dtype=np.float32)
@@ -177,7 +165,7 @@ class CollectiveAligner(Aligner):
         invert_in_place(total)
         return total
 
-    def _learned_beta(self, hidden: HiddenItems, features: csr_array) -> float:
+    def _learned_beta(self, hidden: HiddenItems, features: ItemFeatures) -> float:
         """Of a grid around the level of warm scores, the β that ranks hidden items best among all.
 
         features: of the warm items.

@@ -30,7 +30,7 @@ from isotherm.models.marec.backbones.base import (
 from isotherm.models.marec.beta import BetaChoice, HiddenItems, learned_beta
 from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.state import Dense, Field, Inner, Stateful
-from isotherm.types import Float32, ItemIndex, Scores, UserItems
+from isotherm.types import Float32, ItemIndex, Scores, Similarities, UserItems
 
 
 @dataclass(eq=False)
@@ -55,7 +55,7 @@ class TrainedFactors(Stateful):
         """d."""
         return self.backbone.factors
 
-    def new_factors(self, similarities: Float32, beta: float = 1.0) -> Float32:
+    def new_factors(self, similarities: Similarities, beta: float = 1.0) -> Float32:
         """β·g·M of each row g of G, (n_new, d)."""
         factors: Float32 = np.float32(beta) * (similarities @ self.of_similarities)
         return factors
@@ -68,7 +68,7 @@ class TrainedFactors(Stateful):
         """p·q, (n_users, n_warm)."""
         return np.asarray(self.fold_in(user_items) @ self.items.T)
 
-    def new_item_scorer(self, similarities: Float32) -> Callable[[UserItems], Scores]:
+    def new_item_scorer(self, similarities: Similarities) -> Callable[[UserItems], Scores]:
         """p·(g·M), from histories to scores (n_users, n_new)."""
         factors = self.new_factors(similarities)
         return lambda user_items: np.asarray(self.fold_in(user_items) @ factors.T)

@@ -38,21 +38,21 @@ from isotherm.models.marec.beta import BetaChoice, HiddenItems, learned_beta
 from isotherm.models.marec.cold_operator import AlignmentOperator
 from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.state import Dense, Field, Inner
-from isotherm.types import Float32, ItemIndex, Scores, UserItems
+from isotherm.types import Float32, ItemIndex, ItemWeights, Scores, Similarities, UserItems
 
 
 @dataclass(frozen=True)
 class WarmWeights:
     """Solved weights of the warm items: Θ, (n_warm, n_warm), and the operator αO."""
 
-    weights: Float32
+    weights: ItemWeights
     operator: AlignmentOperator
 
     def warm_scores(self, user_items: UserItems) -> Scores:
         """x·Θ, (n_users, n_warm)."""
         return products(user_items, self.weights)
 
-    def new_item_scorer(self, similarities: Float32) -> Callable[[UserItems], Scores]:
+    def new_item_scorer(self, similarities: Similarities) -> Callable[[UserItems], Scores]:
         """x·αO·g, from histories to scores (n_users, n_new)."""
         columns = self.operator.columns(similarities)
         return lambda user_items: products(user_items, columns.T)
@@ -93,7 +93,7 @@ class LinearBackbone(WeightsBackbone, ExplainsFields):
         """With αβ·O·g as the weight columns of new items."""
         return self.with_columns(n_items, columns, new.similarities)
 
-    def with_columns(self, n_items: int, columns: ItemIndex, similarities: Float32) -> Self:
+    def with_columns(self, n_items: int, columns: ItemIndex, similarities: Similarities) -> Self:
         """The same by their G to the warm items, (n_new, n_warm)."""
         weights = np.float32(self.beta) * self.operator.columns(similarities)
         return replace(self, weights=self.weights.appended(n_items, columns, np.ascontiguousarray(weights.T)))
@@ -118,7 +118,7 @@ class EASEBackbone(LinearBackbone):
 class SLIMBackbone(LinearBackbone):
     """Eq. 10-11.  inverse_weights: Θ of the inverse that all columns share, (n_warm, n_warm)."""
 
-    inverse_weights: Float32
+    inverse_weights: ItemWeights
 
     learned: ClassVar[Iterable[Field]] = (
         *LinearBackbone.learned,
