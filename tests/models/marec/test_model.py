@@ -5,42 +5,17 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
 
 from isotherm import EASE, IALS, SLIM, Encoding, Interactions, Items, MARec, evaluate
 from isotherm.data.splits import mixed
 from isotherm.errors import ItemsError, ParameterError
 from isotherm.models.registry import model_class
 from isotherm.models.vae.training.settings import Training
+from isotherm.parameters import build
 from tests.conftest import random_clicks
+from tests.models.marec.small import dense_weights, random_items
 from tests.reference import marec as reference
 from tests.reference.ease import eq8_weights
-
-GENRES = ["a", "b", "c", "d"]
-
-
-def random_items(rng, n, missing=0.1):
-    """Items with categories, a number and a vector; the encoded vectors, as the reference wants them."""
-    hot = (rng.random((n, len(GENRES))) < 0.4).astype(float)
-    hot[:2] = 1  # each value is seen twice, so none is left out
-    year = np.where(rng.random(n) < missing, np.nan, rng.integers(1950, 2020, n).astype(float))
-    year[:2] = [1950.0, 2019.0]
-    vectors = rng.standard_normal((n, 3)).astype(np.float32)
-    frame = pl.DataFrame(
-        {
-            "item_id": np.arange(n),
-            "genres": [[g for g, on in zip(GENRES, row, strict=True) if on] for row in hot],
-            "year": pl.Series(year).fill_nan(None),
-            "clip": vectors.tolist(),
-        },
-        schema_overrides={"genres": pl.List(pl.String), "clip": pl.List(pl.Float32)},
-    )
-    return Items.from_frame(frame), (hot, year, vectors.astype(float))
-
-
-def dense_weights(model):
-    """score of each single-item history: the weight matrix."""
-    return model.score(csr_array(np.eye(model.n_items, dtype=np.float32)))
 
 
 @st.composite
@@ -259,3 +234,11 @@ def test_a_refused_refit_leaves_the_model_whole(clicks, items):
             model.refit(clicks, bad)
     assert model.__dict__ == state
     np.testing.assert_array_equal(dense_weights(model), before)
+
+
+def test_backbones_are_chosen_by_name_with_dotted_settings():
+    made = build(MARec, {"backbone": "slim", "backbone.nonclick_weight": 0.2})
+    assert repr(made.backbone) == repr(SLIM(nonclick_weight=0.2))
+    made = build(MARec, {"backbone": "multvae", "backbone.training.epochs": 3, "backbone.mask": "none"})
+    assert made.backbone.training.epochs == 3
+    assert made.backbone.mask.name == "none"
