@@ -10,12 +10,15 @@ from pathlib import Path
 from common import RESULTS, report, size
 
 from isotherm import Interactions, progress
-from isotherm.report.sweep import best_cell, settings_of, steady_cell, tradeoffs
-from isotherm.tuning.sweep import sweep
+from isotherm.report.sweep_figures import tradeoffs
+from isotherm.report.sweep_findings import best_cell, settings_of, steady_cell
+from isotherm.tuning.grid import Grid
+from isotherm.tuning.plan import SweepOptions
+from isotherm.tuning.sweep import run_sweep
 
 GRID = size(
-    {"betas": [0.1, 0.2, 0.5], "keeps": [0.5, 0.8, 1.0], "anchors": [0.0, 1.0, 3.0]},
-    {"betas": [0.2], "keeps": [0.5], "anchors": [0.0]},
+    Grid(beta=[0.1, 0.2, 0.5], keep=[0.5, 0.8, 1.0], anchors=[0.0, 1.0, 3.0]),
+    Grid(beta=[0.2], keep=[0.5], anchors=[0.0]),
 )
 SETTINGS = size({"training.patience": 10}, {"training.epochs": 1, "hidden": 16, "latent": 8})
 PAIRS = size(2000, 40)
@@ -28,7 +31,8 @@ def main() -> None:
     options = parser.parse_args()
     progress.watch_with("auto")
     clicks = Interactions.read(Path(options.data) / "interactions.parquet")
-    found = sweep(clicks, options.out, **GRID, settings=SETTINGS, pairs=PAIRS, jobs=2)
+    measured = SweepOptions(pairs=PAIRS)
+    found = run_sweep(clicks, options.out, GRID, settings=SETTINGS, options=measured, jobs=2)
     figure = tradeoffs(found.cells, ["beta", "keep", "anchors"])
     (RESULTS / "sweep_ml1m.svg").write_text(figure, encoding="utf-8")
     best, steady = best_cell(found), steady_cell(found)

@@ -16,7 +16,8 @@ from isotherm import FitOptions, Interactions, Items
 from isotherm.errors import InteractionsError, ModelFolderError, ParameterError, TrainingError
 from isotherm.models.registry import model_class
 from isotherm.parameters import build
-from isotherm.tuning import sweep
+from isotherm.tuning.folder import FIGURES, SweepFolder, fingerprint
+from isotherm.tuning.plan import Plan, SweepOptions
 from tests.conftest import random_clicks
 from tests.hostile import fuzzing
 
@@ -520,7 +521,7 @@ def test_checkpoints_that_are_damaged(trained, tmp_path, case):
     assert len(str(error.value)) < 600
 
 
-GOOD_CELL = {"epochs": 1, "seconds": 1.0} | dict.fromkeys(sweep._FIGURES, 0.5)
+GOOD_CELL = {"epochs": 1, "seconds": 1.0} | dict.fromkeys(FIGURES, 0.5)
 CELLS = {
     "cut off": '{"epochs": 1, "sec', "empty": "", "null": "null", "a list": "[]", "NaN": '{"epochs": NaN}',
     "a figure missing": json.dumps({"epochs": 1, "seconds": 1.0}),
@@ -534,17 +535,17 @@ def test_cells_of_a_sweep_that_are_damaged(tmp_path, case):
     (tmp_path / "cells").mkdir()
     file = tmp_path / "cells" / "beta=1.json"
     file.write_text(json.dumps(GOOD_CELL))
-    assert sweep.read_result(tmp_path, "beta=1") == GOOD_CELL
+    assert SweepFolder(tmp_path).read_result("beta=1") == GOOD_CELL
     file.write_text(CELLS[case])
     with pytest.raises(TrainingError, match=r"beta=1\.json: is damaged .*remove it, and the cell"):
-        sweep.read_result(tmp_path, "beta=1")
+        SweepFolder(tmp_path).read_result("beta=1")
 
 
 @pytest.mark.parametrize("content", ["", "null", "[]", "{}", '{"model": 1}', "[" * 100_000])
 def test_plans_of_a_sweep_that_are_damaged(tmp_path, content):
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(ParameterError, match=r"plan\.json: is damaged .*remove the folder or name another"):
-        sweep.read_plan(tmp_path)
+        SweepFolder(tmp_path).read_plan()
 
 
 def test_a_sweep_belongs_to_clicks_ids_and_times(tmp_path):
@@ -552,8 +553,8 @@ def test_a_sweep_belongs_to_clicks_ids_and_times(tmp_path):
 
     def begin(frame):
         clicks = Interactions.from_frame(frame)
-        plan = sweep.Plan("multvae", {}, {"a": {}}, 0.1, 0.8, 20, 0.5, 0, sweep._fingerprint(clicks))
-        sweep._begin(tmp_path / "sweep", plan, clicks)
+        plan = Plan("multvae", {}, {"a": {}}, SweepOptions(pairs=20), fingerprint(clicks))
+        SweepFolder(tmp_path / "sweep").begin(plan, clicks)
 
     (tmp_path / "sweep").mkdir()
     begin(frame)

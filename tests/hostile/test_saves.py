@@ -283,11 +283,12 @@ def test_undecodable_names_of_folders_are_written_and_shown(isotherm, desk, clic
 
 def test_a_second_sweep_in_one_folder_is_refused(tmp_path):
     pytest.importorskip("torch")
-    from isotherm.tuning.sweep import sweep
+    from isotherm.tuning.grid import Grid
+    from isotherm.tuning.sweep import run_sweep
 
     settings = {"hidden": 4, "latent": 2, "training.epochs": 1, "training.valid_share": 0}
     with locked(tmp_path / "sweep"), pytest.raises(ParameterError, match="another sweep is at work there"):
-        sweep(Interactions.from_csr(LOG), tmp_path / "sweep", settings=settings)
+        run_sweep(Interactions.from_csr(LOG), tmp_path / "sweep", Grid(), settings=settings)
     assert not list((tmp_path / "sweep").iterdir())
 
 

@@ -16,17 +16,24 @@ from isotherm.errors import ParameterError, TrainingError
 from isotherm.evaluation.candidates import candidate_sets
 from isotherm.evaluation.lists import ranked_lists
 from isotherm.ranking.metrics import ndcg, rank_hits
-from isotherm.report.sweep import SweepReport, best_cell, grid, settings_of, steady_cell, table, tradeoffs
-from isotherm.tuning.sweep import sweep
+from isotherm.report.sweep import SweepReport, table
+from isotherm.report.sweep_figures import grid_heatmap, tradeoffs
+from isotherm.report.sweep_findings import best_cell, settings_of, steady_cell
+from isotherm.tuning.grid import Grid
+from isotherm.tuning.plan import SweepOptions
+from isotherm.tuning.sweep import run_sweep
 from tests.cli.test_commands import invoke
 from tests.models.vae.small import tastes
 
 SETTINGS = {"hidden": 12, "latent": 4, "training.epochs": 2, "training.valid_share": 0}
-GRID = {"keeps": [0.5, 1.0], "anchors": [0.0, 2.0]}
+GRID = Grid(keep=[0.5, 1.0], anchors=[0.0, 2.0])
 
 
-def run(folder, **changes):
-    return sweep(tastes(), folder, **{**GRID, "settings": SETTINGS, "pairs": 100, "jobs": 2, **changes})
+def run(folder, grid=GRID, pairs=100, **changes):
+    options = SweepOptions(pairs=pairs)
+    return run_sweep(
+        tastes(), folder, grid, **{"settings": SETTINGS, "options": options, "jobs": 2, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,7 @@ def cells(forks):
         return forks.start(*command[3:], module=command[2], env=env, out=stdout.name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("isotherm.tuning.sweep.subprocess", SimpleNamespace(Popen=start))
+        patch.setattr("isotherm.tuning.processes.subprocess", SimpleNamespace(Popen=start))
         yield
 
 
@@ -125,13 +132,13 @@ def test_what_is_not_swept_is_not_shown_and_no_two_ticks_read_alike(made):
     assert any(tick.startswith("93.1") for axis in drawn for tick in axis)
     for axis in drawn:
         assert len(set(axis)) == len(axis)
-    assert ticks(grid(cells, ["anchors"], "drift", "drift")) == [["2", "0"]]
+    assert ticks(grid_heatmap(cells, ["anchors"], "drift", "drift")) == [["2", "0"]]
 
 
 def test_a_cell_that_fails_is_told_and_the_others_stay(tmp_path):
     broken = {**SETTINGS, "training.learning_rate": 1e30}
     with pytest.raises(TrainingError, match=r"cell model failed: .*no longer a number.*cells/model.log"):
-        run(tmp_path, keeps=[], anchors=[], settings=broken)
+        run(tmp_path, Grid(), settings=broken)
     assert not (tmp_path / "cells" / "model.json").exists()
 
 
@@ -139,9 +146,9 @@ def test_a_cell_that_fails_is_told_and_the_others_stay(tmp_path):
     ("changes", "message"),
     [
         ({"model": "ease"}, "ease has no mask and no anchors"),
-        ({"model": "multdae", "betas": [0.1]}, "multdae has no β to sweep"),
+        ({"model": "multdae", "grid": Grid(beta=[0.1])}, "multdae has no β to sweep"),
         ({"settings": {"mask": "none"}}, "mask=none keeps everything"),
-        ({"keeps": [1.5]}, r"mask.keep must be a number > 0 and <= 1"),
+        ({"grid": Grid(keep=[1.5])}, r"mask.keep must be a number > 0 and <= 1"),
         ({"settings": {"nothing": 1}}, "no setting 'nothing'"),
         ({"jobs": 0}, "jobs"),
     ],

@@ -1,7 +1,7 @@
 """isotherm sweep"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,27 +44,20 @@ def sweep(
     from isotherm.cli.results import show_table
     from isotherm.parameters import parse_settings
     from isotherm.report.sweep import SweepReport, table
-    from isotherm.tuning.sweep import sweep as run
+    from isotherm.tuning.grid import Grid
+    from isotherm.tuning.plan import SweepOptions
+    from isotherm.tuning.sweep import run_sweep
 
-    grid: dict[str, Any] = {
-        "betas": _numbers("beta", beta),
-        "keeps": _numbers("keep", keep),
-        "anchors": _numbers("anchors", anchors),
-    }
+    grid = Grid(_numbers("beta", beta), _numbers("keep", keep), _numbers("anchors", anchors))
+    options = SweepOptions(holdout, fold_in, pairs, probe, seed)
     o.begin(quiet)
     clicks = log.read_clicks(interactions, quiet)
-    asked: dict[str, Any] = {
-        "settings": parse_settings(settings or []),
-        "holdout": holdout,
-        "fold_in": fold_in,
-        "jobs": jobs,
-    }
-    found = run(clicks, out, model=model, **grid, **asked, pairs=pairs, probe=probe, seed=seed)
-    found.write_json(out / "sweep.json")
-    SweepReport(f"Sweep of {model} on {interactions.name}", str(interactions), found).write(
-        out / "sweep.html"
-    )
-    shown = table(found)
+    swept = parse_settings(settings or [])
+    result = run_sweep(clicks, out, grid, model=model, settings=swept, options=options, jobs=jobs)
+    result.write_json(out / "sweep.json")
+    title = f"Sweep of {model} on {interactions.name}"
+    SweepReport(title, str(interactions), result).write(out / "sweep.html")
+    shown = table(result)
     show_table(shown.names, shown.rows)
     o.note(f"{out / 'sweep.html'}", quiet)
 

@@ -114,6 +114,7 @@ def shared_clicks(histories: UserItems, u: UserIndex, v: UserIndex) -> Int64:
     >>> import numpy as np
     >>> from isotherm.geometry.pairs import shared_clicks
     >>> from scipy.sparse import csr_array
+    >>> from isotherm.geometry import shared_clicks
     >>> histories = csr_array(np.array([[1, 1, 0], [0, 1, 1]], np.float32))
     >>> shared_clicks(histories, np.array([0, 0]), np.array([0, 1]))
     array([2, 1])

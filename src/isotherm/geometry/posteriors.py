@@ -76,7 +76,7 @@ def antithetic_noise(n_draws: int, latent: int, seed: int, replicate: int = 0) -
     An odd number has a zero as well: one draw alone is the posterior's mean.
     replicate: the draws of different replicates are independent.
 
-    >>> from isotherm.geometry.posteriors import antithetic_noise
+    >>> from isotherm.geometry import antithetic_noise
     >>> antithetic_noise(5, 2, seed=0).sum()
     np.float32(0.0)
     """

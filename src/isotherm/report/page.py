@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from isotherm.files import text_writer, write_atomically
+from isotherm.report.tables import interval, number
 
 
 class Page(ABC):
@@ -30,4 +31,5 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.filters |= {"number": number, "interval": interval}
     return str(environment.get_template(template).render(**values))

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from isotherm import progress
@@ -15,29 +14,32 @@ from isotherm.evaluation.lists import ranked_lists
 from isotherm.evaluation.measures import measure_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import StudyOptions, study_models
+from isotherm.geometry.pairs import COPY, NEAR, RANDOM
 from isotherm.models.fitting import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.training.run_folder import LOG
+from isotherm.tuning.folder import METRICS, SweepFolder
 from isotherm.tuning.parent_process import end_with_parent
-from isotherm.tuning.sweep import METRICS, Plan, read_plan, write_result
+from isotherm.tuning.plan import SweepOptions
 
 _USERS = 2000  # whose geometry is looked at
+_MASKS = 4
 _MEASURED = {"ndcg": 100, "hr": 20}  # METRICS, as evaluation names them
 
 
-def run(folder: Path, cell: str) -> None:
-    """Train, rank, look at the geometry, keep model and figures."""
-    plan = read_plan(folder)
-    clicks = Interactions.open(folder / "clicks")
-    split = strong(clicks, plan.holdout, plan.seed, plan.fold_in)
-    model, checkpoints = plan.built(cell), folder / "runs" / cell
+def run_cell(folder: SweepFolder, cell: str) -> None:
+    """Train, rank, measure the geometry, keep model and figures."""
+    plan = folder.read_plan()
+    options, model = plan.options, plan.build(cell)
+    split = strong(Interactions.open(folder.clicks), options.holdout, options.seed, options.fold_in)
     started = time.perf_counter()
-    model.fit(split.train, options=FitOptions(run_dir=checkpoints))
+    model.fit(split.train, options=FitOptions(run_dir=folder.run(cell)))
     seconds = time.perf_counter() - started
-    model.save(folder / "models" / cell)
+    model.save(folder.model(cell))
     row = {"epochs": model.progress_.best_epoch or model.progress_.epoch, "seconds": seconds}
-    write_result(folder, cell, row | _ranked(model, split, plan.seed) | _geometry(model, split.train, plan))
-    discard(checkpoints, RUN, others=[LOG])
+    row |= _ranked(model, split, options.seed) | _geometry(model, split.train, options)
+    folder.write_result(cell, row)
+    discard(folder.run(cell), RUN, others=[LOG])
 
 
 def _ranked(model: Any, split: Split, seed: int) -> dict[str, float]:
@@ -45,19 +47,29 @@ def _ranked(model: Any, split: Split, seed: int) -> dict[str, float]:
     sets = candidate_sets(split)[:1]
     lists = ranked_lists(model, split, sets, max(_MEASURED.values()), seed)
     metrics = measure_lists(lists, split, sets, sorted(_MEASURED.values()), seed)["all"]
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for name, metric in zip(METRICS, _MEASURED, strict=True):
         value = metrics[f"{metric}@{_MEASURED[metric]}"]
         assert isinstance(value, Interval)
-        found |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
-    return found
+        figures |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
+    return figures
 
 
-def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float | None]:
+def _geometry(model: Any, clicks: Interactions, options: SweepOptions) -> dict[str, float | None]:
     """The figures that the trade-offs are drawn of, from a sample of users."""
-    options = StudyOptions(_USERS, plan.pairs, Bernoulli(keep=plan.probe), masks=4, seed=plan.seed)
-    g = study_models({"": model}, clicks, options=options).models[""]
-    random, near = g.influence.kinds["random"], g.influence.kinds["near"]
+    study = study_models(
+        {"": model},
+        clicks,
+        options=StudyOptions(
+            users=_USERS,
+            pairs=options.pairs,
+            mask=Bernoulli(keep=options.probe),
+            masks=_MASKS,
+            seed=options.seed,
+        ),
+    )
+    g = study.models[""]
+    random, near, copies = (g.influence.kinds[kind] for kind in (RANDOM, NEAR, COPY))
     far = g.influence.regions.filter(far=True, related=True)["influence"]
     return {
         "kl": g.collapse.kl,
@@ -66,7 +78,7 @@ def _geometry(model: Any, clicks: Interactions, plan: Plan) -> dict[str, float |
         "drift": float(g.drift.drift.mean()),
         "relative_variance": float(g.drift.relative_variance.mean()),
         "inside": random["inside"].mean,
-        "inside_copy": g.influence.kinds["copy"]["inside"].mean,
+        "inside_copy": copies["inside"].mean,
         "helped": random["helped"].mean,
         "random": random["influence"].mean,
         "near": near["influence"].mean,
@@ -78,6 +90,6 @@ if __name__ == "__main__":
     progress.watch_with("silent")
     end_with_parent()
     try:
-        run(Path(sys.argv[1]), sys.argv[2])
+        run_cell(SweepFolder(sys.argv[1]), sys.argv[2])
     except IsothermError as error:
         sys.exit(str(error))
