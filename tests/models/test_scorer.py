@@ -8,7 +8,7 @@ from isotherm import Interactions, Items
 from isotherm.errors import UnsupportedError
 from isotherm.models.base import Recommender
 from isotherm.models.registry import REGISTRY, model_class
-from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains
+from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains, WeighsMetadata
 from isotherm.state import Dense
 from isotherm.types import Float32
 
@@ -76,8 +76,9 @@ def test_what_a_model_writes_is_answered_in_ids(clicks):
 def test_classes_say_what_they_can():
     able = {
         kind: {name for name in REGISTRY if issubclass(model_class(name), kind)}
-        for kind in (ComparesItems, Explains, AddsItems)
+        for kind in (ComparesItems, Explains, AddsItems, WeighsMetadata)
     }
     assert able[AddsItems] == {"content-knn", "marec", "kernel-ridge", "mmr"}
+    assert able[WeighsMetadata] == {"marec", "kernel-ridge"}
     assert able[ComparesItems] == set(REGISTRY) - {"popularity", "mmr"}  # mmr asks the model that it wraps
     assert able[Explains] == able[ComparesItems] - {"multvae", "multdae", "recvae"}

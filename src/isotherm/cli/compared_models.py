@@ -35,12 +35,13 @@ class ComparedModels:
 
         What a model that was fitted meanwhile learned of the metadata is kept for ``importance``.
         """
+        from isotherm.models.scorer import WeighsMetadata
         from isotherm.parameters import build
 
         for name, wanted in self._classes.items():
             model = build(wanted, self._settings[name])
             yield name, model
-            if hasattr(model, "items_") and hasattr(model, "importance"):
+            if model.is_fitted and isinstance(model, WeighsMetadata):
                 self._importance[name] = model.importance()
             del model
 

@@ -127,8 +127,13 @@ class Scorer(Stateful, ABC):
             block = filter_entries(block, (rows >= 0)[rows_of(block)])
         return widen(block, self.n_items)
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there is something learned to answer with."""
+        return hasattr(self, "items_")
+
     def _fitted(self) -> Self:
-        if not hasattr(self, "items_"):
+        if not self.is_fitted:
             raise NotFittedError(f"{self.name} is not fitted yet; call fit(clicks, items) first")
         return self
 
@@ -171,3 +176,11 @@ class AddsItems(ABC):
     @abstractmethod
     def append_items(self, items: Items, n_items: int) -> None:
         """Take the items, new ones all, as the last columns of a catalogue of ``n_items``."""
+
+
+class WeighsMetadata(ABC):
+    """A model that learns what metadata is worth."""
+
+    @abstractmethod
+    def importance(self) -> pl.DataFrame:
+        """What in the metadata predicts clicks: field, then the model's weights or shares."""

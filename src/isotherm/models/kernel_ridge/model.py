@@ -41,7 +41,7 @@ from isotherm.models.kernel_ridge.tuning import FullFit, tune
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.scorer import AddsItems, Contributions
+from isotherm.models.scorer import AddsItems, Contributions, WeighsMetadata
 from isotherm.parameters import part_of
 from isotherm.progress import stage
 from isotherm.state import Dense, Inner, Plain
@@ -92,7 +92,7 @@ class _TrainingLog:
         return cls(clicks.n_items, warm, user_items, encoded.take(warm), training, cold, encoded.take(cold))
 
 
-class KernelRidge(ItemItem, AddsItems):
+class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     """EASE for warm items, kernel ridge on learned metadata kernels for new ones, a smooth way between.
 
     An item added later gets the weights of a never-clicked one: those of its metadata.

@@ -41,7 +41,7 @@ from isotherm.models.marec.field_weights import normal_equations
 from isotherm.models.marec.pseudo_cold import PseudoColdItems
 from isotherm.models.marec.similarity import WeightedSimilarity
 from isotherm.models.marec.warm_clicks import WarmClicks
-from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains
+from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains, WeighsMetadata
 from isotherm.parameters import part_of, shown
 from isotherm.state import Dense, Field, Inner, Plain, Size
 from isotherm.types import Float32, Float64, Scores, UserItems
@@ -55,7 +55,7 @@ _DECAYS: dict[str, Callable[[Float64], Float64]] = {
 }
 
 
-class MARec(Recommender, ComparesItems, Explains, AddsItems):
+class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     """A backbone whose rare and never-clicked items are aligned with item metadata.
 
     >>> import polars as pl
