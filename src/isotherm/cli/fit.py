@@ -55,15 +55,15 @@ def fit(
         OutputFolder("--run-dir", run_dir, RUN),
     )
     wanted = model_class(model)
-    made = build(wanted, chosen)
+    built = build(wanted, chosen)
     if valid or run_dir:
-        check_trains_in_steps(made)
-    leads = not trains_among_processes(made) or launched().rank == 0  # one of several reports and saves
+        check_trains_in_steps(built)
+    leads = not trains_among_processes(built) or launched().rank == 0  # one of several reports and saves
     quiet = quiet or not leads
     o.begin(quiet)
     clicks = data.read_clicks(interactions, quiet)
     valid_clicks = None if valid is None else data.read_clicks(valid, quiet)
-    made.fit(clicks, data.read_items(items, quiet), FitOptions(valid_clicks, run_dir))
+    built.fit(clicks, data.read_items(items, quiet), FitOptions(valid_clicks, run_dir))
     if leads:
-        made.save(out)
-    o.note(f"{made!r}\nsaved to {out}", quiet)
+        built.save(out)
+    o.note(f"{built!r}\nsaved to {out}", quiet)

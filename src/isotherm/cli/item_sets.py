@@ -19,13 +19,13 @@ def item_sets(path: Path | None, users: Any, user_column: str, item_column: str,
     import polars as pl
 
     from isotherm.data import IdMap
-    from isotherm.data.tables import id_column, joined_ids, read_tables
+    from isotherm.data.tables import ids_of, read_tables
 
     tables = list(read_tables(path, ItemsError, {user_column, item_column}))
-    items = joined_ids([(table.place, id_column(table, item_column)) for table in tables])
+    items = ids_of(tables, item_column)
     if not any(user_column in table.columns for table in tables):
         return items.unique(maintain_order=True)
-    named = joined_ids([(table.place, id_column(table, user_column)) for table in tables])
+    named = ids_of(tables, user_column)
     rows = IdMap(users).rows(named)
     others = named.filter(pl.Series(rows < 0)).n_unique()
     left = len(users) - len(np.unique(rows[rows >= 0]))
@@ -35,6 +35,6 @@ def item_sets(path: Path | None, users: Any, user_column: str, item_column: str,
         have = "user who is asked for has" if left == 1 else "users who are asked for have"
         o.note(f"{path}: {left:,} {have} no row", quiet)
     known = pl.DataFrame({"row": rows, "item": items}).filter(pl.col("row") >= 0)
-    every = pl.DataFrame({"row": np.arange(len(users), dtype=np.int64)})
-    found = every.join(known.group_by("row").agg("item"), on="row", how="left", maintain_order="left")
-    return found.select(pl.col("item").fill_null(pl.lit([], dtype=found.schema["item"]))).to_series()
+    rows_asked = pl.DataFrame({"row": np.arange(len(users), dtype=np.int64)})
+    lists = rows_asked.join(known.group_by("row").agg("item"), on="row", how="left", maintain_order="left")
+    return lists.select(pl.col("item").fill_null(pl.lit([], dtype=lists.schema["item"]))).to_series()

@@ -19,13 +19,13 @@ def with_option_groups(command: Command) -> Command:
 
     @wraps(command)
     def ungrouped(**given: Any) -> None:
-        made = {
+        built = {
             name: group(
                 **{field.name: given.pop(field.name) for field in fields(group) if field.name in given}
             )
             for name, group in groups.items()
         }
-        command(**given, **made)
+        command(**given, **built)
 
     options = list(_options(arguments.values()))
     vars(ungrouped)["__signature__"] = inspect.Signature(options)

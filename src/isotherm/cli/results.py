@@ -51,8 +51,8 @@ def _show_lists(evaluation: Any, k: int) -> None:
     names = [f"{name}@{k}" for name in _OF_LISTS]
     rows = []
     for model, result in evaluation.models.items():
-        told = [result.metrics["all"].get(name) for name in names]
-        means = [getattr(value, "mean", value) for value in told]
+        known = result.metrics["all"]
+        means = [result.mean("all", name) if name in known else None for name in names]
         rows.append([model, *("" if mean is None else f"{mean:.3f}" for mean in means)])
     show_table(["all candidates", *names], rows)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 
 import polars as pl
 
-from isotherm.data.tables import Table, id_column, joined_ids
+from isotherm.data.place import PlacedColumn
+from isotherm.data.tables import Table, ids_of
 from isotherm.data.times import check_one_way, joined_times, read_times
 from isotherm.errors import InteractionsError, ParameterError, brief
 
@@ -81,9 +82,7 @@ def read_log(tables: Sequence[Table], columns: Columns, min_rating: float | None
     columns_of: dict[str, pl.Series] = {}
     for role in ("user", "item"):
         name = columns.name(role)
-        columns_of[role] = joined_ids(
-            [(table.place, id_column(table, name, _cure(role))) for table in tables]
-        )
+        columns_of[role] = ids_of(tables, name, _cure(role))
     if (min_rating is not None or columns.rating is not None) and _present(tables, columns, "rating", True):
         columns_of["rating"] = pl.concat([_numbers(table, columns.name("rating")) for table in tables])
     if _present(tables, columns, "weight", columns.weight is not None):
@@ -140,7 +139,9 @@ def _times(tables: Sequence[Table], columns: Columns) -> tuple[pl.Series | None,
     try:
         if not _present(tables, columns, "timestamp", named):
             return None, ""
-        parts = [(table.place, read_times(_values(table, name), table.place)) for table in tables]
+        columns_of = [
+            PlacedColumn(table.place, read_times(_values(table, name), table.place)) for table in tables
+        ]
     except InteractionsError as cause:
         if named:
             raise
@@ -148,4 +149,4 @@ def _times(tables: Sequence[Table], columns: Columns) -> tuple[pl.Series | None,
             if name in table.columns:
                 check_one_way(table.frame[name], table.place)
         return None, str(cause)
-    return joined_times(parts), ""
+    return joined_times(columns_of), ""

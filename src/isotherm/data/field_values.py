@@ -19,11 +19,12 @@ _HEAVIEST = 1e15  # of a tag: squares of more overflow float32
 class TableRows:
     """The rows of several tables, one after the other."""
 
-    tables: Sequence[tuple[Place, int]]
+    places: Sequence[Place]
+    heights: Sequence[int]  #: rows of each
 
     def at(self, column: str, row: int) -> str:
         """The file, the column and the row within the file."""
-        for place, height in self.tables:
+        for place, height in zip(self.places, self.heights, strict=True):
             if row < height:
                 return place.at(column, row)
             row -= height
@@ -41,7 +42,7 @@ class Field:
     @property
     def place(self) -> str:
         """The column, with its file."""
-        return self.rows.tables[0][0].at(self.name)
+        return self.rows.places[0].at(self.name)
 
     def at(self, row: int) -> str:
         """Where a value stands: file, column, row, item."""
@@ -80,11 +81,11 @@ def _tags(column: pl.Series, field: Field) -> pl.Series:
     """Text «space:0.9|robots:0.4», or lists of (text, weight) structs; a tag without a weight weighs 1."""
     rows = pl.Series("row", range(len(column)), dtype=pl.UInt32)
     if isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct):
-        parts = [part.name for part in column.dtype.inner.fields]
-        if len(parts) != 2:
-            raise ItemsError(f"{field.place}: a tag is a pair of value and weight, not {names(parts)}")
+        keys = [each.name for each in column.dtype.inner.fields]
+        if len(keys) != 2:
+            raise ItemsError(f"{field.place}: a tag is a pair of value and weight, not {names(keys)}")
         flat = pl.DataFrame([rows, column.alias("tag")]).explode("tag").drop_nulls("tag").unnest("tag")
-        flat = flat.rename({parts[0]: "value", parts[1]: "weight_text"})
+        flat = flat.rename({keys[0]: "value", keys[1]: "weight_text"})
     else:
         flat = pl.DataFrame([rows, _categories(column, field).alias("tag")]).explode("tag")
         split = flat["tag"].str.extract_groups(r"^(?<value>.*?)(?::(?<weight_text>[^:]*))?$").struct.unnest()

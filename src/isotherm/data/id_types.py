@@ -100,19 +100,19 @@ def converted(ids: pl.Series, to: pl.DataType) -> pl.Series:
     raise ValueError(f"ids of type {have} were given where this data has ids of type {to}")
 
 
-def joined(parts: Sequence[pl.Series]) -> pl.Series:
+def joined(columns: Sequence[pl.Series]) -> pl.Series:
     """Several columns of ids as one: of one type where they have one, else numbers, else text.
 
     Raises ValueError where the types have nothing in common.
     """
-    plain = [plain_ids(part) for part in parts]
-    types = [part.dtype for part in plain if part.dtype != pl.Null]
+    plain = [plain_ids(column) for column in columns]
+    types = [column.dtype for column in plain if column.dtype != pl.Null]
     common = reduce(_common, types, None) or pl.Null()
-    together = plain_ids(pl.concat([_all_converted(part, common) for part in plain]))
-    if together.dtype == pl.Float64 and any(dtype.is_integer() for dtype in types):
-        whole = converted(together, pl.Int64())
-        return together if whole.null_count() > together.null_count() else whole
-    return together
+    ids = plain_ids(pl.concat([_all_converted(column, common) for column in plain]))
+    if ids.dtype == pl.Float64 and any(dtype.is_integer() for dtype in types):
+        whole = converted(ids, pl.Int64())
+        return ids if whole.null_count() > ids.null_count() else whole
+    return ids
 
 
 def uuid_text(values: pl.Series) -> pl.Series:
@@ -201,8 +201,9 @@ def _common(one: pl.DataType | None, other: pl.DataType) -> pl.DataType:
     raise ValueError(f"ids of type {one} and ids of type {other} cannot stand together; give one type")
 
 
-def _all_converted(part: pl.Series, to: pl.DataType) -> pl.Series:
-    there = converted(part, to)
-    if there.null_count() > part.null_count():
-        raise ValueError(f"ids of type {part.dtype} cannot stand beside ids of type {to}; give one type")
+def _all_converted(ids: pl.Series, to: pl.DataType) -> pl.Series:
+    """All ids in another type. Raises ValueError where one cannot be."""
+    there = converted(ids, to)
+    if there.null_count() > ids.null_count():
+        raise ValueError(f"ids of type {ids.dtype} cannot stand beside ids of type {to}; give one type")
     return there

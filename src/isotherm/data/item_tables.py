@@ -8,7 +8,8 @@ import polars as pl
 from isotherm.data.field_values import Field, TableRows
 from isotherm.data.id_types import plain_ids
 from isotherm.data.ids import IdMap
-from isotherm.data.tables import Table, id_column, joined_ids
+from isotherm.data.place import Place
+from isotherm.data.tables import Table, ids_of
 from isotherm.data.wording import listed
 from isotherm.errors import ItemsError, brief
 
@@ -32,23 +33,24 @@ def check_columns(tables: Sequence[Table], wanted: Sequence[str]) -> None:
 
 def joined_column(tables: Sequence[Table], name: str) -> pl.Series:
     """One field of all tables."""
-    parts = [table.frame[name] for table in tables]
-    parts = [
-        part.set(part.is_in(["NA", "null"]), None) if table.place.separator else part
-        for part, table in zip(parts, tables, strict=True)
-    ]
+    columns = [_without_null_words(table.frame[name], table.place) for table in tables]
     try:
-        if len({_unit(part.dtype) for part in parts} - {""}) > 1:  # which polars would count as one
+        if len({_unit(each.dtype) for each in columns} - {""}) > 1:  # which polars would count as one
             raise pl.exceptions.SchemaError("dates, durations and numbers")
-        column = pl.concat([part.to_frame() for part in parts], how="vertical_relaxed").to_series()
+        column = pl.concat([each.to_frame() for each in columns], how="vertical_relaxed").to_series()
     except pl.exceptions.PolarsError as cause:
-        types = {str(part.dtype): table.place.file for part, table in zip(parts, tables, strict=True)}
+        types = {str(each.dtype): table.place.file for each, table in zip(columns, tables, strict=True)}
         two = ", ".join(f"{dtype} in {file}" for dtype, file in list(types.items())[:2])
         raise ItemsError(f"column {brief(name)} is of different types: {two}; give it one") from cause
     if column.dtype == pl.Object:
         with suppress(ValueError):  # what is no UUID is refused by its type
             return plain_ids(column)
     return column
+
+
+def _without_null_words(column: pl.Series, place: Place) -> pl.Series:
+    """In CSV and TSV NA and null mean no value, too."""
+    return column.set(column.is_in(["NA", "null"]), None) if place.separator else column
 
 
 def _unit(dtype: pl.DataType) -> str:
@@ -69,7 +71,7 @@ def check_type(column: pl.Series, field: Field) -> None:
 def checked_ids(tables: Sequence[Table], name: str, rows: TableRows) -> IdMap:
     """The items' ids. Raises ItemsError, naming the rows, where one stands twice."""
     cure = "Name yours with item_column=… or --item-column"
-    ids = joined_ids([(table.place, id_column(table, name, cure)) for table in tables])
+    ids = ids_of(tables, name, cure)
     duplicated = ids.is_duplicated()
     if not duplicated.any():
         return IdMap(ids)

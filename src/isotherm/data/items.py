@@ -90,7 +90,7 @@ class Items:
         if item_column in kinds:
             place = tables[0].place.at(item_column)
             raise ItemsError(f"{place}: holds the items' ids, which are of no kind; leave its kind out")
-        rows = TableRows([(table.place, table.frame.height) for table in tables])
+        rows = TableRows([table.place for table in tables], [table.frame.height for table in tables])
         ids = checked_ids(tables, item_column, rows)
         kept = list(fields) if fields is not None else [c for c in tables[0].columns if c != item_column]
         kind_of: dict[str, Kind] = {}

@@ -68,6 +68,14 @@ class Place:
         return numbers
 
 
+@dataclass(frozen=True)
+class PlacedColumn:
+    """A column of one table, and where that table stands."""
+
+    place: Place
+    values: pl.Series
+
+
 def repeated(columns: Sequence[str]) -> str | None:
     """The first name that stands twice, or None."""
     seen: set[str] = set()
@@ -81,9 +89,9 @@ def repeated(columns: Sequence[str]) -> str | None:
 def other_separator(columns: Sequence[str], separator: str, wanted: str = "") -> str:
     """What seems to separate a table of text instead of its ``separator``, or nothing."""
     for other in SEPARATORS if separator else ():
-        parts = {part.strip(' "') for name in columns for part in name.split(other)}
+        split = {word.strip(' "') for name in columns for word in name.split(other)}
         is_in = other != separator and any(other in name for name in columns)
-        if is_in and (wanted in parts or len(columns) == 1):
+        if is_in and (wanted in split or len(columns) == 1):
             return other
     return ""
 

@@ -1,19 +1,19 @@
 """Tables as they come: files of every format, frames of polars, pandas and Arrow; their columns of ids."""
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from isotherm.data.finding import Source, files_of
 from isotherm.data.formats import read_file
 from isotherm.data.id_types import joined, plain_ids, typed_text, uuid_text
-from isotherm.data.place import Place, repeated
+from isotherm.data.place import Place, PlacedColumn, repeated
+from isotherm.data.source_files import Source, files_of
 from isotherm.errors import IsothermError, brief
 
-__all__ = ["Source", "Table", "id_column", "joined_ids", "read_ids", "read_tables", "table_of"]
+__all__ = ["Source", "Table", "id_column", "ids_of", "read_ids", "read_tables", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -86,30 +86,31 @@ def id_column(table: Table, name: str, cure: str = "") -> pl.Series:
         raise place.error(f"{place.at(name)}: {cause}") from cause
 
 
-def joined_ids(parts: Sequence[tuple[Place, pl.Series]]) -> pl.Series:
-    """The ids of all files of a table as one column, of one type.
+def ids_of(tables: Iterable[Table], name: str, cure: str = "") -> pl.Series:
+    """A column of ids of all tables as one, of one type. Raises as ``id_column`` does.
 
     Text that came from CSV or TSV turns into numbers where all of it is whole numbers; text from elsewhere
     stays text. Where numbers then stand beside text, all are text.
     """
-    from_text = [column for place, column in parts if place.separator]
+    placed = [PlacedColumn(table.place, id_column(table, name, cure)) for table in tables]
+    from_text = [each.values for each in placed if each.place.separator]
     numbers = typed_text(pl.concat(from_text)) if from_text else None
     columns, row = [], 0
-    for place, column in parts:
-        if place.separator and numbers is not None:
+    for each in placed:
+        column = each.values
+        if each.place.separator and numbers is not None:
             column, row = numbers.slice(row, len(column)), row + len(column)
         columns.append(column)
     try:
         return joined(columns)
     except ValueError as cause:
-        place, column = parts[-1]
-        raise place.error(f"{place.start}column {brief(column.name)}: {cause}") from cause
+        place = placed[-1].place
+        raise place.error(f"{place.start}column {brief(name)}: {cause}") from cause
 
 
 def read_ids(source: Source, name: str, error: type[IsothermError]) -> pl.Series:
     """The distinct ids in one column of a table, in the order in which they come first."""
-    parts = [(table.place, id_column(table, name)) for table in read_tables(source, error, {name})]
-    return joined_ids(parts).unique(maintain_order=True)
+    return ids_of(read_tables(source, error, {name}), name).unique(maintain_order=True)
 
 
 def _only(frame: Any, columns: Sequence[str], only: Collection[str] | None) -> Any:
@@ -123,10 +124,10 @@ def _of_pandas(frame: Any, place: Place, only: Collection[str] | None, needed: s
     columns = [str(name) for name in frame.columns]
     chosen = [n for n, name in enumerate(columns) if only is None or name in only]
     _check_once([columns[n] for n in chosen], place)
-    part = frame.iloc[:, chosen]
-    texts = {name: part[name].map(_uuid_as_text) for name in part.columns if _holds_uuids(part[name])}
+    kept = frame.iloc[:, chosen]
+    texts = {name: kept[name].map(_uuid_as_text) for name in kept.columns if _holds_uuids(kept[name])}
     try:
-        return Table(pl.from_pandas(part.assign(**texts), nan_to_null=False), columns, place)
+        return Table(pl.from_pandas(kept.assign(**texts), nan_to_null=False), columns, place)
     except (TypeError, ValueError, OverflowError) as cause:  # what Arrow raises for a column of mixed objects
         raise place.error(
             f"the frame holds a column of mixed types ({str(cause).splitlines()[0]}); give each column one"
@@ -156,10 +157,10 @@ def _of_arrow(frame: Any, place: Place, only: Collection[str] | None) -> Table:
     columns = list(whole.column_names)
     chosen = [n for n, name in enumerate(columns) if only is None or name in only]
     _check_once([columns[n] for n in chosen], place)
-    part = whole.select(chosen)
-    read = pl.from_arrow(part)
+    kept = whole.select(chosen)
+    read = pl.from_arrow(kept)
     assert isinstance(read, pl.DataFrame)
-    uuids = [field.name for field in part.schema if "arrow.uuid" in str(field.type)]
+    uuids = [field.name for field in kept.schema if "arrow.uuid" in str(field.type)]
     return Table(read.with_columns(uuid_text(read[name]) for name in uuids), columns, place)
 
 

@@ -4,14 +4,15 @@ A date such as 01/02/2026 is never guessed at: half the world puts the day first
 """
 
 import re
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
-from isotherm.data.place import Place
+from isotherm.data.place import Place, PlacedColumn
 
 _ISO = re.compile(
     r"^[0-9]{4}(?P<hyphen>[-/])[0-9]{2}[-/][0-9]{2}"
-    r"(?:(?P<blank>[T ])[0-9]{2}:[0-9]{2}(?P<second>:[0-9]{2}(?P<part>\.[0-9]{1,9})?)?"
+    r"(?:(?P<blank>[T ])[0-9]{2}:[0-9]{2}(?P<second>:[0-9]{2}(?P<fraction>\.[0-9]{1,9})?)?"
     r"(?P<zone> ?UTC|Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
 )
 _IS_ISO = re.sub(r"\?P<\w+>", "", _ISO.pattern)
@@ -96,19 +97,20 @@ def day_or_month_first(text: pl.Series) -> pl.Series:
     return text.str.contains(_DAY_OR_MONTH_FIRST).fill_null(False)
 
 
-def joined_times(parts: list[tuple[Place, pl.Series]]) -> pl.Series:
+def joined_times(columns: Sequence[PlacedColumn]) -> pl.Series:
     """The times of all files of a log as one column. Raises where they are of different kinds or units."""
-    first, times = parts[0]
-    for place, other in parts[1:]:
+    first, times = columns[0].place, columns[0].values
+    for place, other in ((each.place, each.values) for each in columns[1:]):
         if _kind(other) != _kind(times):
             raise place.error(
                 f"{place.at(other.name)} holds {_kind(other)} ({other[0]}) where {first.file} holds "
                 f"{_kind(times)} ({times[0]}); write all files in one way, best as 2026-01-31T23:59:00"
             )
-    together = pl.concat([_cast_for(others=parts, times=times) for _, times in parts])
-    if together.dtype.is_numeric():
-        _check_one_unit(together, parts)
-    return together
+    dtypes = {each.values.dtype for each in columns}
+    all_times = pl.concat([_cast_to_common(each.values, dtypes) for each in columns])
+    if all_times.dtype.is_numeric():
+        _check_one_unit(all_times, columns)
+    return all_times
 
 
 def _text_times(text: pl.Series, place: Place) -> pl.Series:
@@ -128,20 +130,19 @@ def _text_times(text: pl.Series, place: Place) -> pl.Series:
 
 def _format(iso: str) -> str:
     """How an ISO date or time is written, in the letters of strptime."""
-    found = _ISO.match(iso)
-    assert found is not None
-    day = "%Y{0}%m{0}%d".format(found["hyphen"])
-    clock = f"{found['blank']}%H:%M" if found["blank"] else ""
+    match = _ISO.match(iso)
+    assert match is not None
     return (
-        day
-        + clock
-        + (":%S" if found["second"] else "")
-        + ("%.f" if found["part"] else "")
-        + ("%#z" if found["zone"] else "")
+        "%Y{0}%m{0}%d".format(match["hyphen"])
+        + (f"{match['blank']}%H:%M" if match["blank"] else "")
+        + (":%S" if match["second"] else "")
+        + ("%.f" if match["fraction"] else "")
+        + ("%#z" if match["zone"] else "")
     )
 
 
 def _kind(times: pl.Series) -> str:
+    """What the values are: numbers, durations, or times with or without a zone."""
     if times.dtype.is_numeric():
         return "numbers"
     if times.dtype == pl.Duration:
@@ -149,19 +150,18 @@ def _kind(times: pl.Series) -> str:
     return "times of a zone" if getattr(times.dtype, "time_zone", None) else "times without a zone"
 
 
-def _cast_for(others: list[tuple[Place, pl.Series]], times: pl.Series) -> pl.Series:
-    """Times in the one type that holds those of all parts."""
-    types = {part.dtype for _, part in others}
-    if len(types) == 1:
+def _cast_to_common(times: pl.Series, dtypes: Collection[pl.DataType]) -> pl.Series:
+    """Times in the one type that holds those of all files."""
+    if len(dtypes) == 1:
         return times
     if _kind(times) == "numbers":
-        return times.cast(pl.Int64 if all(dtype.is_integer() for dtype in types) else pl.Float64)
+        return times.cast(pl.Int64 if all(dtype.is_integer() for dtype in dtypes) else pl.Float64)
     if _kind(times) == "durations":
         return times.cast(pl.Duration("us"))
     return times.cast(pl.Datetime("us", "UTC" if _kind(times) == "times of a zone" else None))
 
 
-def _check_one_unit(times: pl.Series, parts: list[tuple[Place, pl.Series]]) -> None:
+def _check_one_unit(times: pl.Series, columns: Sequence[PlacedColumn]) -> None:
     """Raise where some numbers are seconds since 1970 and all others milliseconds, or the like."""
     positive = times.filter(times > 0).cast(pl.Float64)
     if not len(positive):
@@ -174,15 +174,16 @@ def _check_one_unit(times: pl.Series, parts: list[tuple[Place, pl.Series]]) -> N
         return  # a count of its own that runs through all magnitudes
     shown = []
     for wanted in (low, high):
-        place = next(place for place, part in parts if (part == wanted).any())
+        place = next(each.place for each in columns if (each.values == wanted).any())
         shown.append(f"{_unit(wanted)} ({wanted:.0f}{f' in {place.file}' if place.file else ''})")
-    place, part = parts[0]
-    raise place.error(
-        f"column {part.name!r} holds {shown[0]} and {shown[1]}; write all times of a log in one unit"
+    name = columns[0].values.name
+    raise columns[0].place.error(
+        f"column {name!r} holds {shown[0]} and {shown[1]}; write all times of a log in one unit"
     )
 
 
 def _unit(time: float) -> str | None:
+    """The unit in which a number is a time from 1980 to 2100."""
     for name, unit in _UNITS.items():
         if _FIRST * unit <= time <= _LAST * unit:
             return name

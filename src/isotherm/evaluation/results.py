@@ -91,14 +91,14 @@ class Evaluation:
 
 
 def _model(result: ModelResult) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "parameters": result.parameters,
         "seconds": result.seconds,
         "rank_seconds": result.rank_seconds,
     }
-    told |= {candidates: _metrics(metrics) for candidates, metrics in result.metrics.items()}
+    document |= {candidates: _metrics(metrics) for candidates, metrics in result.metrics.items()}
     if result.groups:
-        told["groups"] = {
+        document["groups"] = {
             by: {
                 candidates: {
                     label: {"users": group.users, **_metrics(group.metrics)}
@@ -108,7 +108,7 @@ def _model(result: ModelResult) -> dict[str, Any]:
             }
             for by, sets in result.groups.items()
         }
-    return told
+    return document
 
 
 def _metrics(metrics: Mapping[str, Interval | float]) -> dict[str, dict[str, float]]:

@@ -102,15 +102,15 @@ def title_of(items: Items, item: Any) -> str:
 
 def _detail(items: Items, row: int) -> str:
     """Numbers and categories of an item in a few words."""
-    parts = []
+    words = []
     for name, kind in items.kinds.items():
         value = items.column(name)[row]
         if value is None or name in TITLES:
             continue
         if kind == "number":
-            parts.append(f"{value:g}")
+            words.append(f"{value:g}")
         elif kind == "categories" and len(value):
-            parts.append(", ".join(value.head(4)))
+            words.append(", ".join(value.head(4)))
         elif kind == "tags" and len(value):
-            parts.append(", ".join(value.struct.field("value").head(4)))
-    return " · ".join(parts)
+            words.append(", ".join(value.struct.field("value").head(4)))
+    return " · ".join(words)

@@ -22,14 +22,14 @@ def files_of(source: Source, error: type[IsothermError]) -> list[Path]:
         raise TypeError(f"a path is needed, not {kind}; from_frame takes polars, pandas and Arrow frames")
     path, name = Path(source), shown_path(source)
     try:
-        found = _found(path, name, error)
-        for file in found:
+        files = _named(path, name, error)
+        for file in files:
             _check_file(file, error)
     except (OSError, ValueError) as cause:
         if isinstance(cause, IsothermError):
             raise
         raise error(f"{name}: {getattr(cause, 'strerror', None) or cause}") from cause
-    return found
+    return files
 
 
 def readable(path: Path) -> Path | IO[bytes]:
@@ -41,30 +41,31 @@ def readable(path: Path) -> Path | IO[bytes]:
     return path
 
 
-def _found(path: Path, name: str, error: type[IsothermError]) -> list[Path]:
+def _named(path: Path, name: str, error: type[IsothermError]) -> list[Path]:
+    """The files that a path names, sorted. Raises ``error`` where there is none."""
     if path.is_dir():
-        found = sorted(_parquet_below(path))
-        if not found:
+        files = sorted(_parquet_below(path))
+        if not files:
             raise error(
                 f"{name}: this folder holds no .parquet file; name other files with a pattern, as '*.csv'"
             )
-        return found
+        return files
     if path.exists():
         return [path]
     if path.is_symlink():
         raise error(f"{name}: is a link to {shown_path(os.readlink(path))}, which is not there")
     if any(letter in str(path) for letter in "*?["):
         matching = [Path(match) for match in glob.glob(str(path), recursive=True)]
-        found = sorted(match for match in matching if not match.is_dir())
-        if not found:
+        files = sorted(match for match in matching if not match.is_dir())
+        if not files:
             raise error(f"{name}: no file matches this pattern")
-        return found
+        return files
     raise error(f"{name}: no such file or folder")
 
 
 def _parquet_below(folder: Path) -> list[Path]:
     """Files that end in .parquet, through links, too; names with «.» or «_» in front are hidden."""
-    found, visited = [], set()
+    parquet, visited = [], set()
     for place, folders, files in os.walk(folder, followlinks=True):
         here = os.path.realpath(place)
         if here in visited:  # a link that leads back
@@ -72,8 +73,8 @@ def _parquet_below(folder: Path) -> list[Path]:
             continue
         visited.add(here)
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        found += [Path(place, name) for name in files if name.endswith(".parquet") and name[0] not in "._"]
-    return found
+        parquet += [Path(place, name) for name in files if name.endswith(".parquet") and name[0] not in "._"]
+    return parquet
 
 
 def _check_file(file: Path, error: type[IsothermError]) -> None:
