@@ -247,8 +247,9 @@ def test_every_command_has_help_with_an_example():
 
 def test_help_model_shows_every_setting_with_its_default():
     shown = invoke("fit", "--model", "marec", "--help-model")
-    assert re.search(r"^  backbone\.l2 \(.*default 500", shown, re.M)
-    assert re.search(r"^  beta \(.*default '?auto", shown, re.M)
+    assert "\n  backbone.l2 (> 0; default 500): λ, the ridge penalty" in shown
+    assert "\n  beta (> 0 or auto; default auto): β, how many clicks" in shown
+    assert ">>>" not in shown
 
 
 def test_datasets_list_and_info():
@@ -306,8 +307,8 @@ def test_vaes_are_evaluated_with_settings_of_their_own(folder):
 def test_help_model_tells_parts_and_their_choices():
     shown = invoke("fit", "--model", "recvae", "--help-model")
     for name, default in (
-        ("anchors.weight", "0"), ("mask", "[Bb]ernoulli"), ("mask=popularity mask.power", "0.25"),
-        ("beta", "[Pp]er-?[Cc]lick"), ("training.clip", "[Nn]one"), ("ease_term=ease ease_term.l2", "1,?000"),
+        ("anchors.weight", "0"), ("mask", r"Bernoulli\(\)"), ("mask=popularity mask.power", "0.25"),
+        ("beta", r"PerClick\(\)"), ("training.clip", "none"), ("ease_term=ease ease_term.l2", "1000"),
     ):  # fmt: skip
         assert re.search(rf"^  {name} \(.*default {default}", shown, re.M), name
     assert "\nbeta=annealed:\n" in shown

@@ -18,53 +18,43 @@ from isotherm.parameters import Part, hyperparameters, parameters_of, part_choic
 pytest.importorskip("torch")  # the VAEs' settings need it
 
 SOURCE = Path(isotherm.__file__).parent
-#: Classes that have no ``Parameters:`` section yet; whoever writes one takes the name off the list.
-PENDING: set[str] = set()
 
 
-def settable(owner, found=None):
+def settable(owner, owners=None):
     """``owner`` and every class that one of its hyper-parameters may be set to."""
-    found = set() if found is None else found
-    if owner not in found:
-        found.add(owner)
+    owners = set() if owners is None else owners
+    if owner not in owners:
+        owners.add(owner)
         for choices in part_choices(owner).values():
             for choice in choices.values():
-                settable(choice, found)
-    return found
+                settable(choice, owners)
+    return owners
 
 
 def classes():
     """Classes with hyper-parameters: the models, what they can be set to, and whoever has a section."""
-    found = set().union(*(settable(model_class(name)) for name in REGISTRY))
+    owners = set().union(*(settable(model_class(name)) for name in REGISTRY))
     for file in sorted(SOURCE.rglob("*.py")):
         text = file.read_text(encoding="utf-8")
         if re.search(r"^ +Parameters:$", text, re.M) or "(Part)" in text:
             path = file.relative_to(SOURCE.parent).with_suffix("")
             module = import_module(".".join(path.parts).removesuffix(".__init__"))
-            found |= {
+            owners |= {
                 value
                 for value in vars(module).values()
                 if inspect.isclass(value)
                 and value.__module__ == module.__name__
                 and (issubclass(value, Part) or "\n    Parameters:\n" in (value.__doc__ or ""))
             }
-    named = sorted(found, key=lambda each: each.__qualname__)
-    return [each for each in named if parameters_of(each) and not inspect.isabstract(each)]
+    by_name = sorted(owners, key=lambda each: each.__qualname__)
+    return [each for each in by_name if parameters_of(each) and not inspect.isabstract(each)]
 
 
 CLASSES = classes()
-DOCUMENTED = [each for each in CLASSES if each.__qualname__ not in PENDING]
-ENTRIES = [(each, entry) for each in DOCUMENTED for entry in parameter_docs(each).values()]
+ENTRIES = [(each, entry) for each in CLASSES for entry in parameter_docs(each).values()]
 
 
-def test_pending_classes_are_really_undocumented():
-    names = {each.__qualname__ for each in CLASSES}
-    assert names >= PENDING, f"unknown: {PENDING - names}"
-    ready = {each.__qualname__ for each in CLASSES if set(parameter_docs(each)) == set(parameters_of(each))}
-    assert not ready & PENDING, f"take these off PENDING: {ready & PENDING}"
-
-
-@pytest.mark.parametrize("owner", DOCUMENTED, ids=lambda owner: owner.__qualname__)
+@pytest.mark.parametrize("owner", CLASSES, ids=lambda owner: owner.__qualname__)
 def test_parameters_are_documented_in_the_order_of_the_signature(owner):
     assert list(parameter_docs(owner)) == list(parameters_of(owner))
 

@@ -34,9 +34,7 @@ class ParameterDoc:
     @property
     def bounds(self) -> str:
         """Range and default as the entry has them."""
-        return f"{self.range}; " * bool(self.range) + (
-            f"default {self.default}" if self.default else "required"
-        )
+        return f"{self.range}; " + ("required" if self.default is None else f"default {self.default}")
 
 
 def description(documented_class: type[Any]) -> str:
@@ -68,7 +66,7 @@ def settings_of(model_class: type[Any], prefix: str = "") -> Iterator[tuple[str,
     """
     entries = parameter_docs(model_class)
     for name, default in hyperparameters(model_class()).items():
-        yield prefix + name, entries.get(name, ParameterDoc(name, "", repr(default), ""))
+        yield prefix + name, entries[name]
         if not has_settings(default):
             continue
         yield from settings_of(type(default), f"{prefix}{name}.")
