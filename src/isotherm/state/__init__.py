@@ -3,7 +3,7 @@
     class IALS(Recommender):
         learned = (
             Dense("item_factors_", np.float32, ("n_clicked", "factors")),
-            Dense("rows_", np.int64, ("n_clicked",), below="n_items", ascending=True),
+            Dense("columns_", np.int64, ("n_clicked",), below="n_items", ascending=True),
         )
 
 A size is a number or a name: an attribute of the object that is a whole number (a hyper-parameter), one of
