@@ -37,6 +37,9 @@ def test_products_equal_the_literal_inverse(symmetric, entries):
     inverse = RidgeInverse.of(literal.copy(), L2)
     rows = (rng.standard_normal((40, N)) * (rng.random((40, N)) < entries)).astype(np.float32)
     np.testing.assert_allclose(inverse.times(rows), rows @ literal.T, atol=1e-5)
+    in_place = rows.copy()
+    assert inverse.times(in_place, out=in_place) is in_place
+    np.testing.assert_array_equal(in_place, inverse.times(rows))
     np.testing.assert_allclose(inverse.smoothed(rows), rows @ (literal @ a).T, atol=1e-4)
     np.testing.assert_allclose(
         inverse.smoothed_by_transpose(rows[0]), rows[0] @ (np.eye(N) - L2 * literal), atol=1e-4

@@ -17,7 +17,7 @@ def gmres(
 ) -> Float32:
     """Rows y with A_r·y = right_r for each row r of ``right``, (n_systems, n) float32.
 
-    times: A_r·v for rows v (m, n) and their systems r (m,).  tolerance: of a residual's norm, relative to
+    times: A_r·v, a new array, for rows v (m, n) and their systems r (m,).  tolerance: of a residual's norm, relative to
     that of the right side, in (0, 1); a system that meets it takes no further step.  max_steps: of each
     system, which is then as near as it came.
     """
@@ -26,7 +26,8 @@ def gmres(
         unsolved = spaces.unsolved(tolerance)
         if not len(unsolved):
             break
-        spaces.extend(unsolved, times(spaces.newest[unsolved], unsolved))
+        rows = unsolved if len(unsolved) < len(right) else slice(None)  # all of them: no copies
+        spaces.extend(rows, times(spaces.newest[rows], unsolved))
     return spaces.solution()
 
 
@@ -55,15 +56,15 @@ class _KrylovSpaces:
         residuals = self._residuals[np.arange(len(self._steps)), self._steps]
         return np.flatnonzero(np.abs(residuals) > tolerance * self._norms)
 
-    def extend(self, systems: Int64, vectors: Float32) -> None:
+    def extend(self, systems: Int64 | slice, vectors: Float32) -> None:
         """One dimension more for these systems, from A times their newest vectors, which are overwritten."""
         column = self._orthogonalize(systems, vectors)
         self._rotate(systems, column)
         self._steps[systems] += 1
 
-    def _orthogonalize(self, systems: Int64, vectors: Float32) -> Float64:
+    def _orthogonalize(self, systems: Int64 | slice, vectors: Float32) -> Float64:
         """Append to the basis; return the vectors' coordinates in it, (m, max_steps + 1)."""
-        column = np.zeros((len(systems), self._hessenberg.shape[1]))
+        column = np.zeros((len(vectors), self._hessenberg.shape[1]))
         for _ in range(2):  # float32: once leaves the basis skew
             for j, known in enumerate(self._basis):
                 along = np.einsum("rn,rn->r", known[systems], vectors)
@@ -76,7 +77,7 @@ class _KrylovSpaces:
         self._basis.append(following)
         return column
 
-    def _rotate(self, systems: Int64, column: Float64) -> None:
+    def _rotate(self, systems: Int64 | slice, column: Float64) -> None:
         """Turn the new column of the Hessenberg matrices into one of triangles (Givens rotations)."""
         k = len(self._rotations)
         for j, (cosine, sine) in enumerate(self._rotations):

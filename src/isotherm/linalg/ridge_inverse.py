@@ -42,9 +42,9 @@ class RidgeInverse:
         np.fill_diagonal(weights, 0)
         return cls(weights.astype(np.float32, copy=False), diagonal.astype(np.float32, copy=False), l2)
 
-    def times(self, rows: Float32) -> Float32:
-        """P·y of each row y of (m, n)."""
-        solved: Float32 = rows * self.diagonal
+    def times(self, rows: Float32, out: Float32 | None = None) -> Float32:
+        """P·y of each row y of (m, n).  out: where to; may be ``rows`` itself."""
+        solved: Float32 = np.multiply(rows, self.diagonal, out=out)
         solved -= solved @ self.weights.T
         return solved
 

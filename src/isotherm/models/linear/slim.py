@@ -183,7 +183,8 @@ class _ColumnSystems:
 
     def preconditioned(self, rows: Float32) -> Float32:
         """P·Dy of each row y of (m, n_items)."""
-        return self.inverse.times(rows * (self.units / self.nonclick_weight))
+        scaled = rows * (self.units / self.nonclick_weight)
+        return self.inverse.times(scaled, out=scaled)
 
     def times(self, rows: Float32, items: ItemIndex) -> Float32:
         """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of each row y of (m, n_items), in the system of its item, (m,)."""
