@@ -17,9 +17,9 @@ def gmres(
 ) -> Float32:
     """Rows y with A_r·y = right_r for each row r of ``right``, (n_systems, n) float32.
 
-    times: A_r·v, a new array, for rows v (m, n) and their systems r (m,).  tolerance: of a residual's norm, relative to
-    that of the right side, in (0, 1); a system that meets it takes no further step.  max_steps: of each
-    system, which is then as near as it came.
+    times: A_r·v, a new array, for rows v (m, n) and their systems r (m,).  tolerance: of a residual's norm,
+    relative to that of the right side, in (0, 1); a system that meets it takes no further step.  max_steps:
+    of each system, whose solution is then the best that these steps give.
     """
     spaces = _KrylovSpaces(right, max_steps)
     for _ in range(max_steps):
