@@ -24,7 +24,7 @@ from isotherm.models.scorer import AddsItems, Scorer
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK
 from isotherm.state import Inner, Plain, Sparse
-from isotherm.types import Bools, Scores, UInt64, UserItems
+from isotherm.types import Bools, ItemFeatures, Scores, UInt64, UserItems
 from isotherm.untrusted import Number
 
 POOL = 200  #: items of a list that are chosen from; what comes after them keeps its order
@@ -70,7 +70,7 @@ class MMR(Recommender, AddsItems):
 
     model_: Recommender  #: the wrapped model, fitted
     profiles_: ItemProfiles
-    directions_: csr_array  #: (n_items, n_values) float32 rows of unit length, or zero
+    directions_: ItemFeatures  #: (n_items, n_values) float32 rows of unit length, or zero
     mean_cosine_: float  #: of two items: what stands in where metadata is missing
 
     learned = (
@@ -175,7 +175,7 @@ def _wrapped(model: Any) -> Recommender:
     return model
 
 
-def _mean_cosine(directions: csr_array) -> float:
+def _mean_cosine(directions: ItemFeatures) -> float:
     """Over all pairs of two items that have metadata; 0 where there is no pair."""
     n = int((np.diff(directions.indptr) > 0).sum())
     total = np.asarray(directions.sum(axis=0, dtype=np.float64)).ravel()

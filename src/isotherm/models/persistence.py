@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from safetensors.numpy import save_file
-from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
 from isotherm.data.id_files import read_ids
@@ -25,7 +24,8 @@ from isotherm.folders import MODEL, read_whole, saving
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.parameters import Part, has_settings, hyperparameters, parameters_of, part_choices
 from isotherm.progress import stage
-from isotherm.state import Expected, Inner, Sparse, Stateful, saved
+from isotherm.state import ExpectedState, Inner, Sparse, Stateful, saved
+from isotherm.types import UserItems
 from isotherm.untrusted import ArraysFile, DamagedError, Whole, expect, read_json, same_names
 from isotherm.version import __version__
 
@@ -49,12 +49,12 @@ class _ModelWithClicks(Stateful):
         self.model = model
 
     @property
-    def clicks_(self) -> csr_array:
+    def clicks_(self) -> UserItems:
         """Of the model."""
         return self.model.clicks_
 
     @clicks_.setter
-    def clicks_(self, clicks: csr_array) -> None:
+    def clicks_(self, clicks: UserItems) -> None:
         self.model.clicks_ = clicks
 
 
@@ -98,8 +98,7 @@ def load(path: str | os.PathLike[str]) -> "Recommender":
     Raises ModelFolderError where there is no model, it is damaged, or another format wrote it.
 
     >>> from isotherm import Interactions, Popularity, load
-    >>> from scipy.sparse import csr_array
-    >>> Popularity().fit(Interactions.from_csr(csr_array([[1, 1], [0, 1]]))).save("model")
+    >>>     >>> Popularity().fit(Interactions.from_csr(csr_array([[1, 1], [0, 1]]))).save("model")
     >>> load("model")
     Popularity()
     """
@@ -123,7 +122,7 @@ def _loaded(folder: Path) -> "Recommender":
         sizes = {"n_users": n_users, "n_items": len(model.items_), "n_fitted": n_fitted}
         if n_fitted > len(model.items_):
             raise DamagedError(f"clicks on {n_fitted:,} of {len(model.items_):,} items")
-        expected = Expected(_ModelWithClicks(model), {"model": manifest["state"]}, sizes)
+        expected = ExpectedState(_ModelWithClicks(model), {"model": manifest["state"]}, sizes)
     with _errors_name(files["arrays"]):
         stored = ArraysFile(files["arrays"])
         expected.check_headers(stored.headers)

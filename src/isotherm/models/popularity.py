@@ -3,13 +3,12 @@
 from typing import ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from isotherm.data import Interactions, Items
 from isotherm.models.base import Recommender
 from isotherm.models.fitting import FitOptions
 from isotherm.state import Dense
-from isotherm.types import Float32
+from isotherm.types import Float32, Scores, UserItems
 
 
 class Popularity(Recommender):
@@ -24,6 +23,6 @@ class Popularity(Recommender):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         self.item_clicks_ = clicks.item_clicks().astype(np.float32)
 
-    def _score(self, user_items: csr_array) -> Float32:
+    def _score(self, user_items: UserItems) -> Scores:
         """Click counts, the same row for each user."""
         return np.tile(self.item_clicks_, (user_items.shape[0], 1))

@@ -17,12 +17,12 @@ torch_modules  the state of a torch network
 """
 
 from isotherm.state.fields import Arrays, Dense, Field, Inner, Plain, Size, Sparse, Stateful
-from isotherm.state.saved_state import Expected, arrays_under, restore, saved
+from isotherm.state.saved_state import ExpectedState, arrays_under, restore, saved
 
 __all__ = [
     "Arrays",
     "Dense",
-    "Expected",
+    "ExpectedState",
     "Field",
     "Inner",
     "Plain",

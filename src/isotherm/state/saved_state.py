@@ -27,7 +27,7 @@ def saved(owner: Stateful, known: Mapping[str, int]) -> tuple[Arrays, dict[str, 
 
 def restore(owner: Stateful, arrays: Arrays, document: Any, known: Mapping[str, int]) -> None:
     """The inverse of ``saved``. Raises DamagedError."""
-    expected = Expected(owner, document, known)
+    expected = ExpectedState(owner, document, known)
     expected.check_headers({name: Header.of(array) for name, array in arrays.items()})
     expected.fill(arrays)
 
@@ -91,7 +91,7 @@ class _Declared:
             yield declared, declared.value(arrays, self._known)
 
 
-class Expected(_Declared):
+class ExpectedState(_Declared):
     """What a saved state must hold, by the declarations of an object that is to be filled with it.
 
     known: sizes of the model.  Takes the plain part of the state at once; DamagedError where it is not as

@@ -7,10 +7,10 @@ from scipy.sparse import csr_array, issparse
 
 from isotherm.errors import InteractionsError
 from isotherm.linalg.csr import with_data
-from isotherm.types import Array, Float32
+from isotherm.types import Array, Float32, UserItems
 
 
-def checked_block(block: Any, n_items: int) -> csr_array:
+def checked_block(block: Any, n_items: int) -> UserItems:
     """A block of histories as every model may read it: (n_users, n_items) CSR float32 in canonical form.
 
     Other sparse formats are turned into CSR, columns are sorted, duplicates added up and stored zeros left
