@@ -17,7 +17,7 @@ def test_fitted_encoders_survive_their_plain_state(items):
     again = MetadataSimilarity.from_state(similarity.state())
     one, other = similarity.encode(items), again.encode(items)
     for name, kind in similarity.kinds.items():
-        assert type(again.encoders.by_field[name].encoder) is ENCODERS[kind]
+        assert type(again.encoders.fields[name].encoder) is ENCODERS[kind]
         a, b = one.fields[name], other.fields[name]
         assert a.form == b.form == similarity.forms[name]
         np.testing.assert_array_equal(a.stored, b.stored)

@@ -4,6 +4,7 @@ encoding              which fields are read, and how: the settings
 encoders/             a class for each kind of field: categories, words, numbers, sentences, pictures
 field_encoders        the fitted encoders of an item table
 field_vectors         what an encoder makes of a field: sparse vectors, dense vectors, numbers
+field_errors          what is said of a table with other fields
 encoded_items         the vectors of some items, field by field
 similarity            shrunk cosines (MARec, eq. 3-4), products and closeness, through indexes
 metadata_similarity   the similarities of all fields and of their pairs (MARec, eq. 5)

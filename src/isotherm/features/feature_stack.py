@@ -1,4 +1,4 @@
-"""Encoded fields side by side: the items' features as one sparse matrix."""
+"""Encoded fields side by side: the items' features F as one sparse matrix (MARec, eq. 8)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -97,10 +97,10 @@ class UnitLength(FieldScaler):
         return _unit_rows(vectors.array)
 
 
-class StandardNumbers(FieldScaler):
-    """Numbers: deviations from the mean in standard deviations, 0 where missing.
+class Standardized(FieldScaler):
+    """Deviations from the mean in standard deviations, 0 where missing.
 
-    mean, deviation: of the reference items, () or (width,) float64.
+    mean, deviation: of the reference items, () for numbers, else (width,), float64.
     """
 
     def __init__(self, mean: Float64, deviation: Float64) -> None:
@@ -129,26 +129,31 @@ class StandardNumbers(FieldScaler):
         yield Dense("mean_", np.float64, shape)
         yield Dense("deviation_", np.float64, shape, least=0.0)
 
-    def scaled(self, vectors: FieldVectors) -> csr_array:
-        """(n_items, 1)."""
-        return csr_array(self._standardized(vectors.array)[:, None])
-
-    def _standardized(self, array: Float32) -> Float64:
+    def standardized(self, array: Float32) -> Float64:
+        """Of the same shape."""
         return np.where(np.isfinite(array), (array - self.mean_) / self.deviation_, 0)
 
 
-class StandardVectors(StandardNumbers):
-    """Dense vectors: the same, then rows of unit length."""
+class StandardizedNumbers(Standardized):
+    """Numbers: one column."""
+
+    def scaled(self, vectors: FieldVectors) -> csr_array:
+        """(n_items, 1)."""
+        return csr_array(self.standardized(vectors.array)[:, None])
+
+
+class StandardizedVectors(Standardized):
+    """Dense vectors: rows of unit length."""
 
     def scaled(self, vectors: FieldVectors) -> csr_array:
         """(n_items, width)."""
-        return csr_array(_unit_rows(self._standardized(vectors.array)))
+        return csr_array(_unit_rows(self.standardized(vectors.array)))
 
 
 _SCALERS: dict[type[FieldVectors], type[FieldScaler]] = {
     SparseVectors: UnitLength,
-    DenseVectors: StandardVectors,
-    Numbers: StandardNumbers,
+    DenseVectors: StandardizedVectors,
+    Numbers: StandardizedNumbers,
 }
 
 

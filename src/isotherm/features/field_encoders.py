@@ -16,6 +16,7 @@ from isotherm.features.encoders import ENCODERS
 from isotherm.features.encoders.base import Encoder
 from isotherm.features.encoders.sentences import SentenceEncoder
 from isotherm.features.encoding import Encoding, Weighting
+from isotherm.features.field_errors import field_of_another_kind, missing_field
 from isotherm.features.field_vectors import FieldForm
 from isotherm.untrusted import Choice, DamagedError, Each, expect
 
@@ -35,11 +36,11 @@ class FieldEncoder:
 class FieldEncoders:
     """The encoders of an item table; a text field may be the source of two.
 
-    kinds: item field -> kind, of those in use.  by_field: encoded field -> its encoder.
+    kinds: item field -> kind, of those in use.  fields: encoded field -> its encoder.
     """
 
     kinds: Mapping[str, Kind]
-    by_field: Mapping[str, FieldEncoder]
+    fields: Mapping[str, FieldEncoder]
 
     @classmethod
     def fitted(
@@ -77,47 +78,37 @@ class FieldEncoders:
         """Vectors of ``items``. Raises ItemsError where a field is missing or of another kind."""
         columns = {name: self._column(items, name) for name in self.kinds}
         return EncodedItems(
-            {name: field.encoder.transform(columns[field.source]) for name, field in self.by_field.items()}
+            {name: field.encoder.transform(columns[field.source]) for name, field in self.fields.items()}
         )
 
     def _column(self, items: Items, name: str) -> pl.Series:
-        """A field's column; where it has no value, its kind does not matter."""
-        self._check_field(items, name)
-        if items.kinds[name] == self.kinds[name]:
-            return items.column(name)
-        return ENCODERS[self.kinds[name]].empty_column(name, len(items))
-
-    def _check_field(self, items: Items, name: str) -> None:
-        """Raise ItemsError where a field is not there, or has values of another kind."""
+        """A field's column; the kind of a field without any value does not matter."""
         if name not in items.kinds:
-            raise ItemsError(
-                f"field {name!r} is missing from the items; the model was fitted with "
-                f"{', '.join(self.kinds)} (a field may be empty, but it must be there)"
-            )
-        kind = self.kinds[name]
-        if items.kinds[name] != kind and items.missing()[name] < 1:
-            raise ItemsError(
-                f"field {name!r} was {kind} when the model was fitted and is {items.kinds[name]} now; "
-                f"declare its kind: {name}={kind}"
-            )
+            raise missing_field(name, self.kinds)
+        kind, kind_now = self.kinds[name], items.kinds[name]
+        if kind_now == kind:
+            return items.column(name)
+        if items.missing()[name] < 1:
+            raise field_of_another_kind(name, kind, kind_now)
+        return ENCODERS[kind].empty_column(name, len(items))
 
     @property
     def forms(self) -> dict[str, FieldForm]:
         """What ``encode`` makes of each encoded field, in order."""
-        return {name: field.encoder.form for name, field in self.by_field.items()}
+        return {name: field.encoder.form for name, field in self.fields.items()}
 
     @property
     def content_fields(self) -> list[str]:
         """Encoded fields of texts, images and given vectors: what an item is, not what it is filed under."""
         contents = ("text", "vector", "image")
-        return [name for name, field in self.by_field.items() if self.kinds[field.source] in contents]
+        return [name for name, field in self.fields.items() if self.kinds[field.source] in contents]
 
     def state(self) -> dict[str, Any]:
         """Plain JSON from which ``from_state`` builds the encoders again."""
         return {
             "kinds": dict(self.kinds),
-            "encoders": {name: field.encoder.state() for name, field in self.by_field.items()},
-            "sources": {name: field.source for name, field in self.by_field.items()},
+            "encoders": {name: field.encoder.state() for name, field in self.fields.items()},
+            "sources": {name: field.source for name, field in self.fields.items()},
         }
 
     @classmethod

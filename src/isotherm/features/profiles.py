@@ -1,7 +1,7 @@
 """What items are about: the values of their categories and tags, side by side.
 
-Made for what is measured on lists (how unlike their items are, how they reflect a user's taste), where every
-field is worth the same, however many values an item has in it.
+For what is measured on lists: how different their items are, and how they reflect a user's taste. All fields
+count the same, however many values an item has in them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +14,7 @@ from isotherm.data.items import Items
 from isotherm.data.kinds import Kind
 from isotherm.errors import ItemsError
 from isotherm.features.encoders.categories import CategoryEncoder, TagEncoder
+from isotherm.features.field_errors import field_of_another_kind, missing_field
 from isotherm.linalg.csr import with_data
 from isotherm.types import Float64
 from isotherm.untrusted import Choice, Distinct, Each, expect
@@ -22,7 +23,7 @@ _ENCODERS: dict[Kind, type[CategoryEncoder]] = {"categories": CategoryEncoder, "
 
 
 class ItemProfiles:
-    """Encoders of the fields of kind categories and tags.
+    """Fitted encoders of the fields of kind categories and tags.
 
     A value «a > b» counts as «a», too. A tag counts by its weight, a category as 1.
     """
@@ -79,15 +80,9 @@ class ItemProfiles:
         """``directions`` of items of another table. Raises ItemsError where a field is missing there."""
         for name in self.fields:
             if name not in items.kinds:
-                raise ItemsError(
-                    f"field {name!r} is missing from the items; the model was fitted with "
-                    f"{', '.join(self.fields)} (a field may be empty, but it must be there)"
-                )
+                raise missing_field(name, self.fields)
             if items.kinds[name] != self.kinds[name]:
-                raise ItemsError(
-                    f"field {name!r} was {self.kinds[name]} when the model was fitted and is "
-                    f"{items.kinds[name]} now; declare its kind: {name}={self.kinds[name]}"
-                )
+                raise field_of_another_kind(name, self.kinds[name], items.kinds[name])
         return self.directions(items)
 
     def shares(self, items: Items) -> csr_array:
