@@ -109,7 +109,7 @@ def _measure(
     inputs: _Inputs, split: SplitOptions, compared: ComparedModels, ks: list[int], measured: MeasureOptions
 ) -> "Evaluation":
     """Split, fit and measure."""
-    from isotherm.data.tables import read_ids
+    from isotherm.data.reading.tables import read_ids
     from isotherm.evaluation import evaluate as evaluate_models
 
     train_and_test = read_split(inputs.logs, split, inputs.read_clicks)

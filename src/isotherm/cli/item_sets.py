@@ -19,7 +19,7 @@ def item_sets(path: Path | None, users: Any, user_column: str, item_column: str,
     import polars as pl
 
     from isotherm.data import IdMap
-    from isotherm.data.tables import ids_of, read_tables
+    from isotherm.data.reading.tables import ids_of, read_tables
 
     tables = list(read_tables(path, ItemsError, {user_column, item_column}))
     items = ids_of(tables, item_column)

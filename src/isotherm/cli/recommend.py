@@ -60,7 +60,7 @@ def recommend(
 
     from isotherm.checks import whole
     from isotherm.data import Items
-    from isotherm.data.tables import read_ids
+    from isotherm.data.reading.tables import read_ids
     from isotherm.files import streamed, write_atomically
     from isotherm.models.persistence import load
     from isotherm.models.requests.ids import unknown_policy

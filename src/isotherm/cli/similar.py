@@ -40,7 +40,7 @@ def similar(
     )
 
     from isotherm.checks import whole
-    from isotherm.data.tables import read_ids
+    from isotherm.data.reading.tables import read_ids
     from isotherm.files import write_json
     from isotherm.models.persistence import load
 

@@ -1,4 +1,22 @@
-"""What came in: clicks, items, and ways to split them."""
+"""What came in: clicks, items, and ways to split them.
+
+interactions   the click log: users × items CSR with its ids
+columns        names of a log's columns; the rows of all its files
+click_table    one row per user and item
+stored         a log in a folder, larger than memory; id_files reads the ids and times of such folders
+items          the item table: fields of one kind each
+kinds          categories, tags, text, number, vector, image: which a column seems to be
+item_tables    the files of an item table put together
+field_values   the values of a field, read as its kind
+ids            ids <-> rows
+splits         protocols that hide clicks: cold items, mixed, strong, leave-one-out, temporal
+folds          k-fold: every item or user hidden once
+hidden_clicks  a split: what to train on, what is known, what is to be found
+click_ranks    the rank of a click within its user's or its item's
+wording        values and names in messages
+reading/       files and frames as tables
+datasets/      public data sets, one file each
+"""
 
 from isotherm.data.columns import Columns
 from isotherm.data.hidden_clicks import Split

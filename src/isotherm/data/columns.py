@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 
 import polars as pl
 
-from isotherm.data.place import PlacedColumn
-from isotherm.data.tables import Table, ids_of
-from isotherm.data.times import check_one_way, joined_times, read_times
+from isotherm.data.reading.place import PlacedColumn
+from isotherm.data.reading.tables import Table, ids_of
+from isotherm.data.reading.times import check_one_way, joined_times, read_times
 from isotherm.errors import InteractionsError, ParameterError, brief
 
 BEYOND_FLOAT32 = "is beyond what a weight can be (1e-45 to 3.4e38); divide all weights by one number"

@@ -7,8 +7,8 @@ import polars as pl
 
 from isotherm.data.ids import IdMap
 from isotherm.data.kinds import Kind
-from isotherm.data.place import Place
-from isotherm.data.times import AMBIGUOUS, dates_or_text, day_or_month_first
+from isotherm.data.reading.place import Place
+from isotherm.data.reading.times import AMBIGUOUS, dates_or_text, day_or_month_first
 from isotherm.data.wording import names
 from isotherm.errors import ItemsError, brief
 

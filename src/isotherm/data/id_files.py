@@ -7,7 +7,7 @@ from typing import IO
 import polars as pl
 
 from isotherm.data.ids import IdMap
-from isotherm.data.source_files import readable
+from isotherm.data.reading.source_files import readable
 from isotherm.untrusted import DamagedError
 
 _ROWS_PER_BYTE = (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from isotherm.data.id_types import as_ids, converted, joined
+from isotherm.data.reading.id_types import as_ids, converted, joined
 from isotherm.data.wording import listed
 from isotherm.errors import UnknownIdError, brief
 from isotherm.types import Array, Int64

@@ -16,8 +16,8 @@ from isotherm.checks import LARGEST, between
 from isotherm.data.click_table import ClickTable
 from isotherm.data.columns import BEYOND_FLOAT32, Columns, Log, read_log
 from isotherm.data.ids import IdMap
+from isotherm.data.reading.tables import Source, read_tables, table_of
 from isotherm.data.stored import StoredLog, is_stored, open_stored, store
-from isotherm.data.tables import Source, read_tables, table_of
 from isotherm.errors import InteractionsError, brief, shown_path
 from isotherm.linalg.csr import (
     column_counts,

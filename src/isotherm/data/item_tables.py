@@ -6,10 +6,10 @@ from contextlib import suppress
 import polars as pl
 
 from isotherm.data.field_values import Field, TableRows
-from isotherm.data.id_types import plain_ids
 from isotherm.data.ids import IdMap
-from isotherm.data.place import Place
-from isotherm.data.tables import Table, ids_of
+from isotherm.data.reading.id_types import plain_ids
+from isotherm.data.reading.place import Place
+from isotherm.data.reading.tables import Table, ids_of
 from isotherm.data.wording import listed
 from isotherm.errors import ItemsError, brief
 

@@ -10,7 +10,7 @@ from isotherm.data.field_values import Field, TableRows, missing_values, read_va
 from isotherm.data.ids import IdMap
 from isotherm.data.item_tables import check_columns, check_type, checked_ids, joined_column
 from isotherm.data.kinds import KINDS, Kind, inferred_kind
-from isotherm.data.tables import Source, Table, read_tables, table_of
+from isotherm.data.reading.tables import Source, Table, read_tables, table_of
 from isotherm.data.wording import listed, names
 from isotherm.errors import ItemsError, brief
 from isotherm.types import Array, Bools

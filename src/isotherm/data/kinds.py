@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from isotherm.data.times import dates_or_text
+from isotherm.data.reading.times import dates_or_text
 
 Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

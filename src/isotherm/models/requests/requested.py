@@ -10,7 +10,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions
-from isotherm.data.id_types import as_ids
+from isotherm.data.reading.id_types import as_ids
 from isotherm.errors import InteractionsError, ParameterError, brief
 from isotherm.linalg.csr import index_pointers, move_entries, rows_of
 from isotherm.models.requests.ids import id_list, is_list, is_table, matched_rows, value_or_type

@@ -8,10 +8,10 @@ from typing import IO, Any
 
 import polars as pl
 
-from isotherm.data.delimited import read_delimited
-from isotherm.data.id_types import uuid_text
-from isotherm.data.place import Place, repeated
-from isotherm.data.source_files import readable
+from isotherm.data.reading.delimited import read_delimited
+from isotherm.data.reading.id_types import uuid_text
+from isotherm.data.reading.place import Place, repeated
+from isotherm.data.reading.source_files import readable
 from isotherm.errors import IsothermError, brief, shown_path
 
 READERS = ".parquet, .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .ndjson, .jsonl.gz"

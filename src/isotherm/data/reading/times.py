@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import polars as pl
 
-from isotherm.data.place import Place, PlacedColumn
+from isotherm.data.reading.place import Place, PlacedColumn
 
 _ISO = re.compile(
     r"^[0-9]{4}(?P<hyphen>[-/])[0-9]{2}[-/][0-9]{2}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from isotherm.data.times import iso_times
+from isotherm.data.reading.times import iso_times
 
 _UUID = r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 _EXACT = {

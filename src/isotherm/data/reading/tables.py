@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.data.formats import read_file
-from isotherm.data.id_types import joined, plain_ids, typed_text, uuid_text
-from isotherm.data.place import Place, PlacedColumn, repeated
-from isotherm.data.source_files import Source, files_of
+from isotherm.data.reading.formats import read_file
+from isotherm.data.reading.id_types import joined, plain_ids, typed_text, uuid_text
+from isotherm.data.reading.place import Place, PlacedColumn, repeated
+from isotherm.data.reading.source_files import Source, files_of
 from isotherm.errors import IsothermError, brief
 
 __all__ = ["Source", "Table", "id_column", "ids_of", "read_ids", "read_tables", "table_of"]

@@ -9,8 +9,8 @@ from typing import IO, cast
 
 import polars as pl
 
-from isotherm.data.place import SEPARATORS, Place, other_separator, repeated, wrong_separator
-from isotherm.data.source_files import readable
+from isotherm.data.reading.place import SEPARATORS, Place, other_separator, repeated, wrong_separator
+from isotherm.data.reading.source_files import readable
 from isotherm.data.wording import names
 from isotherm.errors import brief
 
