@@ -42,7 +42,7 @@ class EncodedItems(Stateful):
         """The array of a numbered field."""
         return self.fields[name.partition(":")[2]].array
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Take the array of a numbered field back."""
         field = name.partition(":")[2]
         self.fields[field] = self.forms[field].type(value)

@@ -51,7 +51,7 @@ class FeatureStack(Stateful):
         """The scaler of a numbered field."""
         return self._scalers[name.partition(":")[2]]
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Take it back."""
         self._scalers[name.partition(":")[2]] = value
 

@@ -125,7 +125,7 @@ class MetadataKernel(Stateful):
         _, numbered, field = name.partition(":")
         return self.scalings[field] if numbered else getattr(self, name)
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Take it back."""
         _, numbered, field = name.partition(":")
         if numbered:

@@ -160,7 +160,7 @@ class Stateful:
         """What it learns; most classes have a plain tuple here.
 
         What depends on an entry before it (the number of arrays, a vocabulary) is yielded: while a saved
-        state is read, each entry is held before the next is asked for.
+        state is read, each entry is set before the next is asked for.
         """
         return ()
 
@@ -168,7 +168,7 @@ class Stateful:
         """What was learned under a name."""
         return getattr(self, name)
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Take it back."""
         setattr(self, name, value)
 

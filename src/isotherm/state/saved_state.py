@@ -115,10 +115,12 @@ class ExpectedState(_Declared):
             if name not in document:
                 raise DamagedError(f"state: {prefix}{name} is missing")
             if isinstance(field, Plain):
-                owner.hold(field.name, field.read(expect(document[name], field.schema, prefix + name)))
+                owner.set_learned_value(
+                    field.name, field.read(expect(document[name], field.schema, prefix + name))
+                )
                 continue
             inner = field.empty(owner, self._known)
-            owner.hold(field.name, inner)
+            owner.set_learned_value(field.name, inner)
             self._read(inner, document[name], f"{prefix}{name}/", _inner_sizes(field, owner, prefix, renamed))
         same_names(document, declared, f"state {prefix}".strip())
         self._owners.append(owner)
@@ -126,7 +128,7 @@ class ExpectedState(_Declared):
     def fill(self, arrays: Mapping[str, Array]) -> None:
         """Let the objects hold the arrays. Raises DamagedError where a content is not as declared."""
         for declared, value in self.values(arrays):
-            declared.owner.hold(declared.field.name, value)
+            declared.owner.set_learned_value(declared.field.name, value)
         for owner in self._owners:  # those within come first
             owner.restored()
 

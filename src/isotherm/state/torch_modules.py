@@ -26,7 +26,7 @@ class StatefulModule(Stateful, nn.Module):
         """A parameter."""
         return self.state_dict()[name].numpy()
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Let a parameter be this array."""
         self.load_state_dict({name: torch.from_numpy(value)}, strict=False, assign=True)
 

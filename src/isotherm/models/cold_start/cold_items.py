@@ -46,7 +46,7 @@ class ColdItems(Stateful):
         if self.certainty is not None:
             yield Dense("certainty", np.float32, ("n_cold",), least=0, most=1)
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Fill an ``empty`` object while a saved model is loaded; nothing else ever changes it."""
         object.__setattr__(self, name, value)
 

@@ -139,7 +139,7 @@ class DenseWeights(Weights):
             return len(self.blocks)
         return self.rows if name == "rows" else self.blocks[_number(name)]
 
-    def hold(self, name: str, value: Any) -> None:
+    def set_learned_value(self, name: str, value: Any) -> None:
         """Take it back."""
         if name == "n_blocks":
             self.blocks = [WeightBlock.empty(self, {})] * value
