@@ -158,8 +158,8 @@ def local_lipschitz(layers: Layers, z: Tensor, x: Tensor, iterations: int = 12, 
     def half_square(direction: Tensor, z: Tensor, x: Tensor) -> Tensor:
         """½‖J · direction‖²."""
         at, along = jvp(lambda point: _factors(layers, point, x), (z,), (direction,))  # type: ignore[misc]
-        parts = zip(at.inputs, along.inputs, at.output_gradients, along.output_gradients, strict=True)
-        return 0.5 * torch.stack([_squared_norms(*layer) for layer in parts]).sum()
+        factors = zip(at.inputs, along.inputs, at.output_gradients, along.output_gradients, strict=True)
+        return 0.5 * torch.stack([_squared_norms(*layer) for layer in factors]).sum()
 
     squared_jacobian = grad(half_square)  # JᵀJ · direction
     batched = vmap(vmap(squared_jacobian, in_dims=(0, 0, None)), in_dims=(0, 0, 0))

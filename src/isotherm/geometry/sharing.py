@@ -149,8 +149,8 @@ def _measured(decoder: _Decoder, pairs: Pairs, noise: Float32, fresh: Float32, r
     fresh_u = g.user_gradients(layers, decoder.points(pairs.probes, fresh), x_u).take(of_pair)
     distance = (z_u[of_pair] - z_v).norm(dim=-1).mean(1)
     # where u and v are at one point, the local value stands for the pair's
-    apart = distance > 1e-5 * (1 + z_u[of_pair].norm(dim=-1).mean(1))
-    secant = torch.where(apart, of_u.distances(moved_u).mean(1) / distance, lipschitz)
+    differ = distance > 1e-5 * (1 + z_u[of_pair].norm(dim=-1).mean(1))
+    secant = torch.where(differ, of_u.distances(moved_u).mean(1) / distance, lipschitz)
     columns = {"latent_distance": distance, "norm_u": norm_u, "norm_v": of_v.norms()}
     columns |= _radii(norm_u, (moved_u - of_v).norms(), lipschitz, secant)
     columns |= _steps(layers, fresh_u, of_v, x_u[of_pair], rate)

@@ -32,17 +32,17 @@ class GeometryReport(Page):
     def html(self) -> str:
         """The page."""
         models = self.study.models
-        told = findings(models)
+        sections = findings(models)
         return render(
             "geometry.html",
             report=self,
             study=self.study,
             first=next(iter(models)),
             summary=summary(models),
-            sections=SECTIONS if told["map"].has_anchors else SECTIONS[:-1],
+            sections=SECTIONS if sections["map"].has_anchors else SECTIONS[:-1],
             charts=_charts(models),
             version=__version__,
-            **told,
+            **sections,
         )
 
 
