@@ -15,7 +15,9 @@ UInt64: TypeAlias = NDArray[np.uint64]
 Bools: TypeAlias = NDArray[np.bool_]
 Strings: TypeAlias = NDArray[np.str_]
 
-UserItems: TypeAlias = csr_array  #: (users, items) CSR in float32, columns ascending a row: weights of clicks
+UserItems: TypeAlias = (
+    csr_array  #: (users, items) CSR in float32, columns ascending per row: weights of clicks
+)
 Scores: TypeAlias = NDArray[np.float32]  #: (users, items): the higher, the sooner shown
 ItemWeights: TypeAlias = NDArray[np.float32]  #: (items, columns): row = clicked item, column = scored item
 ItemIndex: TypeAlias = NDArray[np.int64]  #: (n,): columns of items in the catalogue

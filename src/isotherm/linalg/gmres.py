@@ -1,4 +1,4 @@
-"""GMRES (Saad & Schultz 1986) for many linear systems side by side, a system a row."""
+"""GMRES (Saad & Schultz 1986) for many linear systems side by side, one per row."""
 
 from collections.abc import Callable
 

@@ -10,12 +10,12 @@ from isotherm.types import Array
 
 
 def rerank(pools: TopK, k: int, directions: csr_array, diversity: float, unknown: float) -> TopK:
-    """The k items of each pool that are chosen one by one: (1 − d) · relevance − d · nearness to the chosen.
+    """The k items of each pool, chosen one by one for (1 − d) · relevance − d · similarity to the chosen.
 
     pools: columns and scores (n_rows, n_pool), best first, -1 for none.  directions: (n_items, n_values) CSR
     float32, rows of unit length, or zero for an item without metadata, whose cosine with any other is taken
     as ``unknown``.  diversity: d in [0, 1].
-    Relevance is the score, moved to run from 0 to 1 over the pool; nearness is the largest cosine with an
+    Relevance is the score, moved to run from 0 to 1 over the pool; similarity is the largest cosine with an
     item chosen before. Among equals the better one of the pool is chosen.
     Returns columns and scores (n_rows, min(k, n_pool)); the scores are those of the pool.
     """
@@ -48,25 +48,25 @@ def _choose(
     """Fill rows of ``chosen``, (n_rows, k), with indices into the pools."""
     n_pool, k = columns.shape[1], chosen.shape[1]
     direction = np.zeros(n_values)  # of the item chosen last, dense
-    relevance, nearness, taken = np.empty(n_pool), np.empty(n_pool), np.empty(n_pool, np.bool_)
+    relevance, similarity, taken = np.empty(n_pool), np.empty(n_pool), np.empty(n_pool, np.bool_)
     for u in range(first, last):
         n = 0
         while n < n_pool and columns[u, n] >= 0:
             n += 1
         _fill_relevance(scores[u, :n], relevance)
         for i in range(n):
-            nearness[i] = 0.0
+            similarity[i] = 0.0
             taken[i] = False
         for rank in range(min(k, n)):
             best, highest = -1, -np.inf
             for i in range(n):
-                value = (1 - diversity) * relevance[i] - diversity * nearness[i]
+                value = (1 - diversity) * relevance[i] - diversity * similarity[i]
                 if not taken[i] and value > highest:
                     best, highest = i, value
             chosen[u, rank] = best
             taken[best] = True
-            _raise_nearness(
-                best, columns[u, :n], taken, starts, values, weights, unknown, direction, nearness
+            _raise_similarity(
+                best, columns[u, :n], taken, starts, values, weights, unknown, direction, similarity
             )
 
 
@@ -80,7 +80,7 @@ def _fill_relevance(scores: Array, relevance: Array) -> None:
 
 
 @kernel
-def _raise_nearness(
+def _raise_similarity(
     newest: int,
     columns: Array,
     taken: Array,
@@ -89,9 +89,9 @@ def _raise_nearness(
     weights: Array,
     unknown: float,
     direction: Array,
-    nearness: Array,
+    similarity: Array,
 ) -> None:
-    """Raise the nearness of each item not taken to its cosine with the newest; ``direction`` is scratch."""
+    """Raise the similarity of each item not taken to its cosine with the newest; ``direction`` is scratch."""
     a, b = starts[columns[newest]], starts[columns[newest] + 1]
     for p in range(a, b):
         direction[values[p]] = weights[p]
@@ -101,6 +101,6 @@ def _raise_nearness(
             cosine = unknown if a == b or c == d else 0.0
             for p in range(c, d):
                 cosine += weights[p] * direction[values[p]]
-            nearness[i] = max(nearness[i], cosine)
+            similarity[i] = max(similarity[i], cosine)
     for p in range(a, b):
         direction[values[p]] = 0.0

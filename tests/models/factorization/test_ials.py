@@ -52,7 +52,7 @@ def test_folding_in_is_the_literal_least_squares(x, width):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_a_step_with_guessed_columns_is_the_literal_least_squares(x):
+def test_a_step_with_soft_targets_is_the_literal_least_squares(x):
     """Rare and never-clicked columns are drawn to their guesses, on both sides of the factorization."""
     rng = np.random.default_rng(1)
     wide = np.concatenate([x, np.zeros((50, 4))], axis=1)

@@ -4,9 +4,9 @@
 
 with λ_u = λ (n_u + w·items)^ν, and alike for items (Rendle et al. 2022). The second sum needs no users ×
 items array: it is Σ_u p_uᵀ(wQᵀQ)p_u, one Gram matrix of factors for all users. A pass costs clicks · d² for
-the sums and d³ / 3 a row for its solve, d the number of factors.
+the sums and d³ / 3 per row for its solve, d the number of factors.
 
-``SoftTargets`` add columns whose clicks are only guessed from metadata: MARec's alignment on iALS.
+``SoftTargets`` add columns whose clicks are only predicted from metadata: MARec's alignment on iALS.
 """
 
 from dataclasses import dataclass
@@ -33,20 +33,20 @@ _START_LENGTH = 0.1  # of an item's factors before the first pass, in the mean
 
 @dataclass(frozen=True)
 class SoftTargets:
-    """Guessed clicks of some columns: α·w·c_j Σ_u (b_uj − p_u·q_j)² with b_uj = x_u·g_j.
+    """Targets b_uj = x_u·g_j of some columns j, with the loss α·w·c_j Σ_u (b_uj − p_u·q_j)².
 
     columns: (s,) j, clicked ones (below n_clicked) and, from n_clicked on, never clicked ones.  confidence:
-    c_j, (s,).  guesses: g_j, (s, n_clicked).  weight: α, how a guess weighs beside an unclicked cell.
+    c_j, (s,).  coefficients: g_j, (s, n_clicked).  weight: α, that of a target beside an unclicked cell.
     """
 
     columns: ItemIndex
     confidence: Float32
-    guesses: Float32
+    coefficients: Float32
     weight: float
 
     def only(self, kept: Bools) -> "SoftTargets":
         """Those of the columns where ``kept`` (s,) is true."""
-        return SoftTargets(self.columns[kept], self.confidence[kept], self.guesses[kept], self.weight)
+        return SoftTargets(self.columns[kept], self.confidence[kept], self.coefficients[kept], self.weight)
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,10 @@ class IALS(Recommender, ComparesItems, Explains):
         clicked = items[: user_items.shape[1]]
         if soft is None:
             return self.fold_in(user_items, clicked)
-        guessed = items[soft.columns]
-        weighted = (self.unobserved_weight * soft.weight * soft.confidence)[:, None] * guessed
-        gram = self.unobserved_weight * (clicked.T @ clicked) + weighted.T @ guessed
-        targets = clicked + soft.guesses.T @ weighted.astype(np.float32)
+        of_targets = items[soft.columns]
+        weighted = (self.unobserved_weight * soft.weight * soft.confidence)[:, None] * of_targets
+        gram = self.unobserved_weight * (clicked.T @ clicked) + weighted.T @ of_targets
+        targets = clicked + soft.coefficients.T @ weighted.astype(np.float32)
         return solve_rows(user_items, clicked, gram, self._ridge_of_rows(user_items), targets)
 
     def _item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets | None) -> Float32:
@@ -160,16 +160,16 @@ class IALS(Recommender, ComparesItems, Explains):
         gram_scales = np.ones(n_clicked, dtype=np.float32)
         gram_scales[rare.columns] += weights
         right = np.zeros((n_clicked, self.factors), dtype=np.float32)
-        guessed = rare.guesses @ _sums_of_users(item_users, users)
-        right[rare.columns] = (np.float32(self.unobserved_weight) * weights)[:, None] * guessed
+        sums = rare.coefficients @ _sums_of_users(item_users, users)
+        right[rare.columns] = (np.float32(self.unobserved_weight) * weights)[:, None] * sums
         return solve_rows(item_users, users, gram, ridge, None, gram_scales, right)
 
     def _new_item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets) -> Float32:
         """q of the soft targets' columns, which nobody has clicked."""
-        sums = soft.guesses @ _sums_of_users(item_users, users)
-        return self.factors_from_guesses(users, sums, soft.confidence, soft.weight)
+        sums = soft.coefficients @ _sums_of_users(item_users, users)
+        return self.factors_from_targets(users, sums, soft.confidence, soft.weight)
 
-    def factors_from_guesses(
+    def factors_from_targets(
         self,
         users: Float32,
         sums: Float32,
@@ -245,5 +245,5 @@ class IALS(Recommender, ComparesItems, Explains):
 
 
 def _sums_of_users(item_users: csr_array, users: Float32) -> Float32:
-    """XᵀP, (n_clicked, d): Σ_u b_uj p_u of a guess g_j is its product with g_j."""
+    """XᵀP, (n_clicked, d): Σ_u b_uj p_u of a soft target is its product with g_j."""
     return np.asarray(item_users @ users, dtype=np.float32)

@@ -48,7 +48,7 @@ class EASE(ItemItem):
     Parameters:
         l2 (> 0; default 500): λ, the ridge penalty of every weight (Steck 2019, eq. 8).
         collective (>= 0; default 0): λ₀, the weight of the items' features beside the clicks (MARec, eq. 8);
-            above 0 it needs an item table, and all its items are part of the solve.
+            above 0 it needs an item table, and the solve is over all its items.
         dtype (float32 or float64; default float32): of the solve; float64 takes twice the memory and time,
             and is for a tiny λ. A float32 factorization that fails is done again in float64, and the log
             says so.

@@ -95,7 +95,7 @@ class WeightBlock(Stateful):
 class DenseWeights(Weights):
     """Weights from ``rows`` (items with clicks) to the columns of some blocks, each one dense array.
 
-    rows: (n_rows,) items.  blocks: the first has the rows' own items as columns. An item in no block scores
+    rows: (n_rows,) items.  blocks: the first has the same items as columns. An item in no block scores
     0, of an item in two the later one counts, and an item in no row gives nothing.
     """
 

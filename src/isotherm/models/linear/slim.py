@@ -1,4 +1,4 @@
-"""Weighted SLIM (MARec, eq. 10-11): item-item weights, each column a least squares of its own in closed form.
+"""Weighted SLIM (MARec, eq. 10-11): item-item weights, each column the solution of one least squares.
 
 Column i is solved with weight 1 on the users who clicked i and w on the others:
 
@@ -9,16 +9,16 @@ difference is solved for: with A_i = XᵀW_iX·T + λI and u = A_i⁻¹e_i
 
     θ_i = e_i − (λ + γ)·u / (1 + γu_i)
 
-(Sherman & Morrison), and with items measured in units of √(C_ii + λ) a tolerance means the same at every
+(Sherman & Morrison), and with items measured in units of √(C_ii + λ) a tolerance means the same at any
 scale.
 
 W_i differs from item to item, so that a solve for each would cost items⁴ / 3. But XᵀW_iX = wC +
-(1 − w)X_UᵀX_U with U the users of i, and P = (wCT + λI)⁻¹ is one inverse for all. Behind P the matrix is
-I + (1 − w)X_UᵀX_U·TP, whose condition number (T = I) is at most 1/w whatever the data,
-as X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in about ½·ln(2/ε)/√w steps, and all items of a block
+(1 − w)X_UᵀX_U with U the users of i, and P = (wCT + λI)⁻¹ is one inverse for all. Preconditioned by P
+the matrix is I + (1 − w)X_UᵀX_U·TP, whose condition number (T = I) is at most 1/w whatever the data, as
+X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in about ½·ln(2/ε)/√w steps, and all items of a block
 take a step together: the cost of a step is one product with P and the clicks of each item's users.
 
-In all: items³ for P and, a step, 2·items³ + 4·Σ_u n_u² flops.
+In all: items³ flops for P and 2·items³ + 4·Σ_u n_u² per step.
 """
 
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ class SLIM(ItemItem):
 
 @dataclass(frozen=True)
 class _ColumnSystems:
-    """The systems A_i·u = e_i of all columns i, behind P and in units; a vector of a system is a row.
+    """The systems A_i·u = e_i of all columns i, preconditioned by P and in units; vectors are rows.
 
     item_users: (n_users, n_items) CSC, the users of each item.  units: (n_items,) float32 √(C_ii + λ); what
     is solved is D⁻¹AD⁻¹ with D = diag(units).  nonclick_weight: w.
@@ -170,7 +170,7 @@ class _ColumnSystems:
         return cls(user_items, item_users, inverse, aligned, units, weight)
 
     def solve(self, items: ItemIndex, tolerance: float) -> Float32:
-        """A_i⁻¹e_i of each of ``items``, a row each, (len(items), n_items)."""
+        """A_i⁻¹e_i of each of ``items``, (len(items), n_items)."""
         right = np.zeros((len(items), len(self.units)), dtype=np.float32)
         right[np.arange(len(items)), items] = 1
 

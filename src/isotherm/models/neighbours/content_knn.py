@@ -71,7 +71,7 @@ class ContentKNN(ItemItem, AddsItems):
         self.weights_ = neighbour_weights(bands)
 
     def _nearest(self, index: MetadataIndex, queries: EncodedItems, own_rows: Array | None) -> csr_array:
-        """The neighbours of each query item, a row each; own_rows: their rows in the catalogue, if there."""
+        """The neighbours of each query item, (n_queries, n_catalogue); own_rows: where these are in it."""
         return k_nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
 
     @property

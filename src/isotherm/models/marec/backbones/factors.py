@@ -1,6 +1,6 @@
 """MARec on matrix factorization: the alignment as confidence-weighted soft targets of iALS.
 
-The guessed clicks of item j, b_uj = β·x_u·g_j (eq. 6 without D), enter the loss with the confidence c_j =
+The soft targets of item j, b_uj = β·x_u·g_j (eq. 6 without D), enter the loss with the confidence c_j =
 d_j/β, which falls with the clicks that the item has of its own:
 
     iALS + αw Σ_j c_j Σ_u (b_uj − p_u·q_j)²
@@ -76,7 +76,7 @@ class TrainedFactors(Stateful):
 
 @dataclass(eq=False)
 class FactorsBackbone(AlignedBackbone, ExplainsFields):
-    """iALS with guessed columns.  new_factors: of the new items, (n_new, d)."""
+    """iALS with soft targets.  new_factors: of the new items, (n_new, d)."""
 
     trained: TrainedFactors
     columns: CatalogueColumns
@@ -132,7 +132,7 @@ class FactorsBackbone(AlignedBackbone, ExplainsFields):
 
 
 class FactorsAligner(Aligner):
-    """iALS.  alpha: α, how a guess weighs beside an unclicked cell."""
+    """iALS.  alpha: α, the weight of a soft target beside an unclicked cell."""
 
     def __init__(self, backbone: IALS, alpha: float) -> None:
         self.backbone, self.alpha = backbone, alpha
@@ -168,5 +168,5 @@ class FactorsAligner(Aligner):
         )
         factors = self.backbone.train(user_items, soft if len(soft.columns) else None, len(cold))
         sums = np.asarray(user_items.T @ factors.users, dtype=np.float32)
-        of_similarities = self.backbone.factors_from_guesses(factors.users, sums, weight=self.alpha)
+        of_similarities = self.backbone.factors_from_targets(factors.users, sums, weight=self.alpha)
         return TrainedFactors(self.backbone, factors.items[: alignment.n_warm].copy(), of_similarities)
