@@ -1,14 +1,12 @@
-"""The Siamese embedding: its loss, its neighbours, what it learns, and that it keeps."""
+"""The Siamese embedding: what it learns, and that it keeps."""
 
 import numpy as np
 import polars as pl
 import pytest
-import torch
 
 from isotherm import Items
 from isotherm.errors import ParameterError
 from isotherm.features.metadata_similarity import MetadataSimilarity
-from isotherm.features.siamese.contrastive import click_neighbours, info_nce
 from isotherm.features.siamese.embedding import SiameseEmbedding
 from isotherm.models.marec.embedding import Siamese
 from isotherm.state import restore, saved
@@ -75,34 +73,6 @@ def test_an_item_without_any_metadata_is_similar_to_nothing(trained):
     )
     encoded = MetadataSimilarity.fitted(items).encode(Items.from_frame(nothing, kinds={"plot": "text"}))
     assert not embedding.embed(encoded).any()
-
-
-def test_loss_is_info_nce_literally():
-    rng = np.random.default_rng(1)
-    v = rng.standard_normal((6, 1 + 2 * 3, 4)).astype(np.float32)
-    v /= np.linalg.norm(v, axis=2, keepdims=True)
-    tau, losses = 0.3, []
-    for item in v.astype(float):
-        s = item[1:] @ item[0] / tau
-        rivals = np.exp(s[3:]).sum()
-        losses += [-np.log(np.exp(s[p]) / (np.exp(s[p]) + rivals)) for p in range(3)]
-    found = info_nce(torch.from_numpy(v), tau)
-    assert float(found) == pytest.approx(np.mean(losses), rel=1e-5)
-
-
-def test_neighbours_are_the_highest_and_lowest_click_cosines():
-    rng = np.random.default_rng(2)
-    x = (rng.random((60, 15)) < 0.4).astype(np.float32)
-    gram = x.T @ x
-    cosines = gram / np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
-    high, low = click_neighbours(gram, 3, seed=0)
-    for item in range(15):
-        others = np.delete(np.arange(15), item)
-        order = others[np.argsort(cosines[item, others], kind="stable")]
-        np.testing.assert_allclose(np.sort(cosines[item, high[item]]), cosines[item, order[-3:]], atol=1e-5)
-        np.testing.assert_allclose(np.sort(cosines[item, low[item]]), cosines[item, order[:3]], atol=1e-5)
-        assert item not in high[item]
-        assert item not in low[item]
 
 
 def test_heads_must_divide_the_width():

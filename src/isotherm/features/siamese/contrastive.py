@@ -6,6 +6,8 @@ cosine of embeddings over the temperature τ, the loss is
     −1/k Σ_{p∈P} log exp s_ip / (exp s_ip + Σ_{n∈N} exp s_in)
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,11 +32,25 @@ def info_nce(vectors: Tensor, temperature: float) -> Tensor:
     return (torch.logaddexp(positives, negatives) - positives).mean()
 
 
-def click_neighbours(gram: Float32, k: int, seed: int) -> tuple[Int64, Int64]:
-    """Positives and negatives of each item: the k items of highest click cosine and the k of lowest.
+@dataclass(frozen=True, eq=False)
+class ClickNeighbours:
+    """The items that each item is compared with.
 
-    gram: XᵀX, (n_items, n_items).  Lots decide among equals; of few items k is at most half.
-    Returns two arrays (n_items, k).
+    positives, negatives: the k items of highest click cosine and the k of lowest, (n_items, k).
+    """
+
+    positives: Int64
+    negatives: Int64
+
+    def compared(self, items: Int64) -> Int64:
+        """Items with their positives and negatives, (n, 1 + 2k)."""
+        return np.concatenate([items[:, None], self.positives[items], self.negatives[items]], axis=1)
+
+
+def click_neighbours(gram: Float32, k: int, seed: int) -> ClickNeighbours:
+    """Positives and negatives of each item by their clicks; lots decide among equals.
+
+    gram: XᵀX, (n_items, n_items).  k: of few items at most half of the others.
     """
     n = len(gram)
     k = min(k, max((n - 1) // 2, 1))
@@ -48,4 +64,4 @@ def click_neighbours(gram: Float32, k: int, seed: int) -> tuple[Int64, Int64]:
         positives[rows] = np.argpartition(-cosines, min(k, n - 1), axis=1)[:, :k]
         cosines[itself] = np.inf
         negatives[rows] = np.argpartition(cosines, min(k, n - 1), axis=1)[:, :k]
-    return positives, negatives
+    return ClickNeighbours(positives, negatives)

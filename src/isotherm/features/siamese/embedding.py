@@ -5,11 +5,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.feature_stack import FeatureStack
 from isotherm.features.field_vectors import FieldForm
-from isotherm.features.siamese.contrastive import click_neighbours, info_nce
+from isotherm.features.siamese.contrastive import ClickNeighbours, click_neighbours, info_nce
 from isotherm.features.siamese.network import SiameseNetwork
 from isotherm.progress import stage
 from isotherm.state import Inner, Stateful
@@ -68,8 +69,7 @@ class SiameseEmbedding(Stateful):
         fields = _features_by_field(stack, encoded)
         widths = {name: features.shape[1] for name, features in fields.items()}
         network = SiameseNetwork(widths, content_fields, settings.width, settings.heads, generator)
-        positives, negatives = click_neighbours(gram, settings.neighbours, settings.seed)
-        _train(network, fields, positives, negatives, settings)
+        _train(network, fields, click_neighbours(gram, settings.neighbours, settings.seed), settings)
         return cls(settings, content_fields, network, stack)
 
     @classmethod
@@ -108,34 +108,37 @@ def _features_by_field(stack: FeatureStack, encoded: EncodedItems) -> dict[str, 
 def _train(
     network: SiameseNetwork,
     fields: Mapping[str, ItemFeatures],
-    positives: Int64,
-    negatives: Int64,
+    neighbours: ClickNeighbours,
     settings: SiameseSettings,
 ) -> None:
-    """Minimise eq. 2 over all items.
-
-    fields: features of n items by field.  positives, negatives: of each item, (n, k).
-    """
+    """Minimise eq. 2 over n items.  fields: their features by field."""
     rng = stream(settings.seed, "embedding: order and dropout")
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
     with stage("train the siamese embedding", settings.epochs) as advance:
         for _ in range(settings.epochs):
-            order = rng.permutation(len(positives))
+            order = rng.permutation(len(neighbours.positives))
             for first in range(0, len(order), settings.batch_size):
-                batch = order[first : first + settings.batch_size]
-                compared = np.concatenate([batch[:, None], positives[batch], negatives[batch]], axis=1)
-                items, rows = np.unique(compared, return_inverse=True)  # each goes through the network once
-                batch_fields = {
-                    name: _with_dropout(features[items], settings.dropout, rng)
-                    for name, features in fields.items()
-                }
-                vectors = network(batch_fields)[torch.from_numpy(rows.reshape(compared.shape))]
-                loss = info_nce(vectors, settings.temperature)
+                compared = neighbours.compared(order[first : first + settings.batch_size])
+                loss = _loss(network, fields, compared, settings, rng)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
             advance(1)
     network.eval()
+
+
+def _loss(
+    network: SiameseNetwork,
+    fields: Mapping[str, ItemFeatures],
+    compared: Int64,
+    settings: SiameseSettings,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Eq. 2 of one batch.  compared: items with their positives and negatives, (n, 1 + 2k)."""
+    items, rows = np.unique(compared, return_inverse=True)  # each goes through the network once
+    kept = {name: _with_dropout(features[items], settings.dropout, rng) for name, features in fields.items()}
+    vectors = network(kept)[torch.from_numpy(rows.reshape(compared.shape))]
+    return info_nce(vectors, settings.temperature)
 
 
 def _with_dropout(features: ItemFeatures, share: float, rng: np.random.Generator) -> ItemFeatures:
