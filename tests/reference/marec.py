@@ -102,8 +102,8 @@ def eq10_weights(x, aligned, l2, nonclick_weight, self_penalty):
     return theta
 
 
-def ials_step(x, guesses, confidence, others, own_l2, w, alpha):
-    """One side of iALS with guessed cells, row by row: argmin over each row of P with ``others`` = Q held.
+def ials_step(x, predicted, confidence, others, own_l2, w, alpha):
+    """One side of iALS with predicted cells, row by row: argmin over each row of P with ``others`` = Q held.
 
     Σ_clicks (1 − p·q)² + w Σ_cells of clicked columns (p·q)² + αw Σ_j c_j (b_j − p·q_j)² + λ_u ‖p‖²
     """
@@ -111,7 +111,7 @@ def ials_step(x, guesses, confidence, others, own_l2, w, alpha):
     rows = []
     for u in range(len(x)):
         weight = x[u] + w * clicked + alpha * w * confidence
-        target = x[u] + alpha * w * confidence * guesses[u]
+        target = x[u] + alpha * w * confidence * predicted[u]
         left = (others.T * weight) @ others + own_l2[u] * np.eye(others.shape[1])
         rows.append(np.linalg.solve(left, others.T @ target))
     return np.array(rows)

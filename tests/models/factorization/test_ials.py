@@ -53,7 +53,7 @@ def test_folding_in_is_the_literal_least_squares(x, width):
 
 
 def test_a_step_with_soft_targets_is_the_literal_least_squares(x):
-    """Rare and never-clicked columns are drawn to their guesses, on both sides of the factorization."""
+    """Rare and never-clicked columns are drawn to their soft targets, on both sides of the factorization."""
     rng = np.random.default_rng(1)
     wide = np.concatenate([x, np.zeros((50, 4))], axis=1)
     columns, confidence = np.array([2, 20, 21, 22, 23]), np.array([0.4, 1, 1, 1, 1])

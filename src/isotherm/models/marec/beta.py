@@ -1,6 +1,6 @@
 """How MARec's β is chosen: given, held from an earlier fit, or learned on pseudo-cold items.
 
-β says how many clicks a guess from metadata stands for (eq. 6), and so how high new items score.
+β says how many clicks a prediction from metadata stands for (eq. 6), and so how high new items score.
 """
 
 from abc import ABC, abstractmethod

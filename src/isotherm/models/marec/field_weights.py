@@ -41,6 +41,14 @@ class NormalEquations:
     """A·(μ, c) = b of the weighted fit; the last row and column belong to the intercept c. float64.
 
     matrix: A, (n_terms + 1, n_terms + 1).  target: b, (n_terms + 1,).
+
+    >>> import numpy as np
+    >>> from isotherm.models.marec.field_weights import NormalEquations
+    >>> equations = NormalEquations(np.diag([1.0, 2.0, 1.0]), np.array([-1.0, 4.0, 0.0]))
+    >>> equations.solve(non_negative=False).round(6).tolist()
+    [-1.0, 2.0]
+    >>> equations.solve(non_negative=True).round(6).tolist()
+    [0.0, 2.0]
     """
 
     matrix: Float64
@@ -82,10 +90,10 @@ def normal_equations(
     all_cells = _AllCells(user_items, gram, n_terms)
     clicked_cells = _ClickedCells(user_items, index)
     with stage("learn what the metadata is worth", len(columns)) as advance:
-        for rows, fields, terms in _bands(index, columns, warm_rows):
-            clicked_cells.add(rows, fields)
-            all_cells.add(terms)
-            advance(len(rows))
+        for band in _bands(index, columns, warm_rows):
+            clicked_cells.add(band)
+            all_cells.add(band)
+            advance(len(band.warm_rows))
     extra = 1 - nonclick_weight
     matrix, target = np.empty((n_terms + 1, n_terms + 1)), np.empty(n_terms + 1)
     matrix[:-1, :-1] = nonclick_weight * all_cells.symmetric_products() + extra * clicked_cells.products
@@ -95,18 +103,28 @@ def normal_equations(
     return NormalEquations(matrix, target)
 
 
-def _bands(
-    index: MetadataIndex, columns: EncodedItems, warm_rows: Int64
-) -> Iterator[tuple[Int64, Float32, Float32]]:
-    """Warm rows, similarities by field and by term of some columns at a time; terms may be overwritten."""
+@dataclass(frozen=True)
+class _Band:
+    """Some columns.  warm_rows: (n_columns,) which of the n_warm items each is, -1 for a never-clicked one.
+
+    by_field, by_term: their similarities to the warm items, (n_fields or n_terms, n_columns, n_warm).
+    """
+
+    warm_rows: Int64
+    by_field: Float32
+    by_term: Float32
+
+
+def _bands(index: MetadataIndex, columns: EncodedItems, warm_rows: Int64) -> Iterator[_Band]:
+    """All columns, some at a time; the terms are overwritten by the next band's."""
     n_terms, n_warm = len(index.term_fields), len(index.catalogue)
     size = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
     buffer = np.empty(n_terms * size * n_warm, dtype=np.float32)
     for start in range(0, len(columns), size):
         rows = warm_rows[start : start + size]
-        fields = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
-        out = buffer[: fields[0].size * n_terms].reshape(n_terms, *fields.shape[1:])
-        yield rows, fields, index.by_term(fields, out)
+        by_field = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
+        out = buffer[: by_field[0].size * n_terms].reshape(n_terms, *by_field.shape[1:])
+        yield _Band(rows, by_field, index.by_term(by_field, out))
 
 
 class _AllCells:
@@ -123,8 +141,9 @@ class _AllCells:
         self._factor.flat[:: len(gram) + 1] += self._jitter
         factorize_in_place(self._factor)
 
-    def add(self, terms: Float32) -> None:
-        """More columns, by their terms (n_terms, n_columns, n_warm), which are overwritten."""
+    def add(self, band: _Band) -> None:
+        """More columns, whose terms are overwritten."""
+        terms = band.by_term
         self.totals += (terms @ self._item_totals).sum(axis=1, dtype=np.float64)
         flat = terms.reshape(len(terms), -1)
         self.products -= self._jitter * (flat @ flat.T)
@@ -152,16 +171,16 @@ class _ClickedCells:
         self._sums = np.zeros((self._groups * _LANES, self._groups * _LANES))
         self.n, self.click_total = 0, 0.0
 
-    def add(self, warm_rows: Int64, fields: Float32) -> None:
-        """More columns, by their similarities by field (n_fields, n_columns, n_warm)."""
-        x, by_item = self._user_items, self._by_item
+    def add(self, band: _Band) -> None:
+        """More columns; of never-clicked ones there is no cell."""
+        x, by_item, rows = self._user_items, self._by_item, band.warm_rows
         self._sums += sum(
             run_bands(
-                _clicked_cells, len(warm_rows), warm_rows, fields, self._first, self._second, self._groups,
+                _clicked_cells, len(rows), rows, band.by_field, self._first, self._second, self._groups,
                 by_item.indptr, by_item.indices, by_item.data, x.indptr, x.indices, x.data,
             )
         )  # fmt: skip
-        clicked = by_item[:, warm_rows[warm_rows >= 0]]
+        clicked = by_item[:, rows[rows >= 0]]
         self.n += clicked.nnz
         self.click_total += float(x.data[clicked.data].sum(dtype=np.float64))
 

@@ -77,8 +77,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         second_order (true or false; default true): whether products of two fields' similarities count beside
             the fields alone (eq. 5).
         alpha (> 0; default 1): α, the weight of the alignment in the backbone's loss (eq. 6).
-        beta (> 0 or auto; default auto): β, how many clicks a guess from metadata stands for (eq. 6): the
-            higher, the higher new items score; auto: what ranks pseudo-cold items best.
+        beta (> 0 or auto; default auto): β, how many clicks a prediction from metadata stands for (eq. 6):
+            the higher, the higher new items score; auto: what ranks pseudo-cold items best.
         click_threshold (>= 1 or None; default None): p, the clicks from which an item needs no metadata
             (eq. 6); None: the paper's max(10th percentile of clicks, 1).
         decay (linear, constant or exponential; default linear): how d falls from β with an item's clicks n
@@ -234,7 +234,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
         Where the embedding is learned, by the columns of items that it has not met.
         """
-        if pseudo_cold is not None and isinstance(self.embedding, LearnedEmbedding):
+        if pseudo_cold is not None and self.similarity_.embedding is not None:
             index, columns = pseudo_cold.warm_index, pseudo_cold.hidden
             warm_rows = pseudo_cold.split.hidden_items
         else:

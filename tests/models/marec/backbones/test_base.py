@@ -52,12 +52,12 @@ def test_new_items_stand_anywhere_among_the_others(clicks, items, backbone, tmp_
     assert isotherm.load(tmp_path / "m").recommend(k=30).equals(model.recommend(k=30))
 
 
-def test_the_natural_beta_gives_guessed_columns_as_many_clicks_as_the_others():
+def test_the_natural_beta_gives_predicted_columns_as_many_clicks_as_the_others():
     x = csr_array(random_clicks(np.random.default_rng(0), 30, 8).astype(np.float32))
     similarities = np.random.default_rng(1).uniform(0, 1, (3, 8)).astype(np.float32)
     alignment = Alignment.of_new_items(x, similarities)
-    guessed = alignment.natural_beta() * (x @ similarities.T)
-    assert guessed.sum(axis=0).mean() == pytest.approx(x.sum(axis=0).mean(), rel=1e-5)
+    predicted = alignment.natural_beta() * (x @ similarities.T)
+    assert predicted.sum(axis=0).mean() == pytest.approx(x.sum(axis=0).mean(), rel=1e-5)
     assert alignment.columns.tolist() == [8, 9, 10]
     assert Alignment.of_new_items(x, 0 * similarities).natural_beta() == 1.0
 

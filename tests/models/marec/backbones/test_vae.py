@@ -20,8 +20,8 @@ from isotherm.models.marec.backbones.vae_network import DecoderRows
 from tests.conftest import random_clicks
 
 
-def test_guessed_clicks_move_a_network(clicks, items):
-    """α reaches the training: another weight of the guesses gives the clicked items other scores."""
+def test_predicted_clicks_move_a_network(clicks, items):
+    """α reaches the training: another weight of the predicted clicks gives the clicked items other scores."""
 
     def scores(alpha):
         vae = MultVAE(hidden=16, latent=4, training=Training(epochs=5))

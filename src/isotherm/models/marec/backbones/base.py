@@ -58,17 +58,23 @@ class Alignment:
         return np.concatenate([self.rare, self.n_warm + np.arange(len(self.cold_similarities))])
 
     def natural_beta(self) -> float:
-        """β that gives the guessed columns as many clicks as a clicked item has, both in the mean."""
+        """β that gives the predicted columns as many clicks as a clicked item has, both in the mean."""
         clicks = column_counts(self.user_items)
         rows = self.cold_similarities if len(self.cold_similarities) else self.rare_similarities
-        guessed = np.maximum(rows @ clicks.astype(np.float32), 0)
-        return float(clicks.mean() / guessed.mean()) if guessed.any() else 1.0
+        predicted = np.maximum(rows @ clicks.astype(np.float32), 0)
+        return float(clicks.mean() / predicted.mean()) if predicted.any() else 1.0
 
 
 class CatalogueColumns(Stateful):
     """Which columns of a catalogue of ``n_items`` are warm (clicked in the fit), and which are new items.
 
     warm: (n_warm,) ascending.  new: (n_new,) never clicked in the fit, and then those that came later.
+
+    >>> import numpy as np
+    >>> from isotherm.models.marec.backbones.base import CatalogueColumns
+    >>> columns = CatalogueColumns(3, warm=np.array([0, 2]), new=np.array([1]))
+    >>> columns.joined(np.array([[4, 1]]), np.array([[2]])).tolist()
+    [[4.0, 2.0, 1.0]]
     """
 
     learned = (

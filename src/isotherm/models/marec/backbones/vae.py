@@ -1,4 +1,4 @@
-"""MARec on VAEs (eq. 7): guessed clicks are a second soft target of each user, and make new decoder rows.
+"""MARec on VAEs (eq. 7): predicted clicks are a second soft target of each user, and make new decoder rows.
 
 Training adds −α Σ_j b_uj log π_uj with b = max(βXGD, 0) to each user's loss; only the columns of rare and new
 items are not zero, and b is made a batch at a time.
@@ -112,7 +112,8 @@ class VAEAligner(Aligner):
         network = self._train(alignment, choice.for_training(natural))
         trained = TrainedNetwork(network, natural, self._sample(alignment.user_items))
         beta = choice.choose(
-            lambda hidden: self._learned_beta(trained, alignment.user_items, hidden), default=natural
+            lambda hidden_items: self._learned_beta(trained, alignment.user_items, hidden_items),
+            default=natural,
         )
         new_rows = trained.new_rows(alignment.cold_similarities).at_beta(beta)
         return VAEBackbone(beta, trained, data.columns, new_rows)
@@ -141,21 +142,23 @@ class VAEAligner(Aligner):
             clicked = np.sort(rng.choice(clicked, _MOST_USERS, replace=False))
         return user_items[clicked]
 
-    def _learned_beta(self, trained: TrainedNetwork, user_items: UserItems, hidden: HiddenItems) -> float:
+    def _learned_beta(
+        self, trained: TrainedNetwork, user_items: UserItems, hidden_items: HiddenItems
+    ) -> float:
         """β that ranks hidden items best among all, on users whom training did not see.
 
         The network has met the hidden items, but their rows here come from metadata alone, and the clicked
         ones are judged on users that were held out; so one network does for both.
         """
-        split = hidden.split
+        split = hidden_items.split
         stays, _ = held_out(user_items, self.backbone.training.valid_share, self.backbone.seed)
         unseen = np.flatnonzero(~stays[split.test_users])
         chosen = unseen if len(unseen) else np.arange(len(split.test_users))
         clicks, n_warm = split.train[split.test_users[chosen]], trained.n_warm
         among_kept = np.full(n_warm, -np.inf, dtype=np.float32)
         among_kept[split.kept_items] = 0
-        new_rows = trained.new_rows(hidden.to_warm)
-        warm_scores = _softmax_shares(trained, lambda layer: trained.warm_rows.logits(layer) + among_kept)
+        new_rows = trained.new_rows(hidden_items.to_warm)
+        warm_scores = _softmax_shares(trained, lambda hidden: trained.warm_rows.logits(hidden) + among_kept)
         lists = WarmAndCold(
             top_items_by(warm_scores, clicks, np.arange(n_warm), hide_seen=True),
             top_items_by(_softmax_shares(trained, new_rows.logits), clicks, split.hidden_items),
@@ -187,5 +190,5 @@ class MetadataTargets:
         self._similarities = np.ascontiguousarray(scaled)  # βGD, (n_warm, s + n_cold)
 
     def __call__(self, rows: Array) -> UserItems:
-        guessed = np.maximum(np.asarray(self._user_items[rows] @ self._similarities, dtype=np.float32), 0)
-        return pack(guessed > 0, np.broadcast_to(self._columns, guessed.shape), guessed, self._n_items)
+        predicted = np.maximum(np.asarray(self._user_items[rows] @ self._similarities, dtype=np.float32), 0)
+        return pack(predicted > 0, np.broadcast_to(self._columns, predicted.shape), predicted, self._n_items)

@@ -1,7 +1,7 @@
 """A trained VAE as MARec uses it: hidden layers of histories, and decoder rows of new items fitted on them.
 
 A new item needs a row w_j of the last layer and a bias. With the network held, its best row under eq. 7 is a
-Poisson regression of its guessed clicks on the users' hidden layers h_u, the others' softmax sums Z_u fixed:
+Poisson regression of its predicted clicks on the users' hidden layers h_u, the others' softmax sums Z_u held:
 
     min_w,c  Σ_u n_u/Z_u · exp(h_u·w + c) − Σ_u b_uj (h_u·w + c) + ‖w − w̄‖² / 2σ²
 
@@ -80,7 +80,7 @@ class TrainedNetwork(Stateful):
     """A VAE trained on soft targets, before β of new items is chosen.
 
     network: its first columns are the warm items; those behind them, never-clicked ones, are not used.
-    natural_beta: β at which guessed clicks are as many as real ones.
+    natural_beta: β at which predicted clicks are as many as real ones.
     sample_clicks: (n_sampled, n_warm), of the users on whom rows of new items are fitted.
     """
 
@@ -142,11 +142,11 @@ class TrainedNetwork(Stateful):
         with stage("fit decoder rows of new items", len(similarities)) as advance:
             for first in range(0, len(similarities), _ITEMS):
                 band = slice(first, first + _ITEMS)
-                guessed = np.maximum(np.asarray(sample.clicks @ similarities[band].T), 0).T
-                guessed *= np.float32(self.natural_beta)
-                fitted = poisson_rows(sample.hidden, sample.exposure, guessed, mean, prior)
+                predicted = np.maximum(np.asarray(sample.clicks @ similarities[band].T), 0).T
+                predicted *= np.float32(self.natural_beta)
+                fitted = poisson_rows(sample.hidden, sample.exposure, predicted, mean, prior)
                 rows.weights[band], rows.bias[band] = fitted.weights, fitted.bias
-                advance(len(guessed))
+                advance(len(predicted))
         rows.bias -= np.log(self.natural_beta)
         return rows
 
