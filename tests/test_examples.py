@@ -1,6 +1,7 @@
 """Every ``>>>`` example of a docstring runs and prints what it shows, a test for each module."""
 
 import doctest
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def modules_with_examples():
     """Names of the modules whose source shows an example."""
     names = []
     for file in sorted(SOURCE.rglob("*.py")):
-        if ">>> " in file.read_text(encoding="utf-8"):
+        if re.search(r"^\s*>>> ", file.read_text(encoding="utf-8"), re.M):
             path = file.relative_to(SOURCE.parent).with_suffix("")
             names.append(".".join(path.parts).removesuffix(".__init__"))
     return names
