@@ -98,7 +98,8 @@ def load(path: str | os.PathLike[str]) -> "Recommender":
     Raises ModelFolderError where there is no model, it is damaged, or another format wrote it.
 
     >>> from isotherm import Interactions, Popularity, load
-    >>>     >>> Popularity().fit(Interactions.from_csr(csr_array([[1, 1], [0, 1]]))).save("model")
+    >>> from scipy.sparse import csr_array
+    >>> Popularity().fit(Interactions.from_csr(csr_array([[1, 1], [0, 1]]))).save("model")
     >>> load("model")
     Popularity()
     """
