@@ -10,8 +10,8 @@ from pathlib import Path
 from common import RESULTS, report, size
 
 from isotherm import Interactions, progress
-from isotherm.report.sweep_figures import tradeoffs
-from isotherm.report.sweep_findings import best_cell, settings_of, steady_cell
+from isotherm.report.sweep.figures import tradeoffs
+from isotherm.report.sweep.findings import best_cell, settings_of, steady_cell
 from isotherm.tuning.grid import Grid
 from isotherm.tuning.plan import SweepOptions
 from isotherm.tuning.sweep import run_sweep

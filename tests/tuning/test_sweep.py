@@ -17,8 +17,8 @@ from isotherm.evaluation.candidates import candidate_sets
 from isotherm.evaluation.lists import ranked_lists
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.report.sweep import SweepReport, table
-from isotherm.report.sweep_figures import grid_heatmap, tradeoffs
-from isotherm.report.sweep_findings import best_cell, settings_of, steady_cell
+from isotherm.report.sweep.figures import grid_heatmap, tradeoffs
+from isotherm.report.sweep.findings import best_cell, settings_of, steady_cell
 from isotherm.tuning.grid import Grid
 from isotherm.tuning.plan import SweepOptions
 from isotherm.tuning.sweep import run_sweep

@@ -3,9 +3,9 @@
 page                what every page is: no script, no network
 evaluation_report   the page of an evaluation; its figures in evaluation_figures, its users in examples
 ramp_report         the page of new items after their first clicks
-geometry            the page of a study of VAEs: its numbers in geometry_findings, words in geometry_labels
-                    and templates/geometry, figures in geometry_figures and geometry_maps
-sweep               the page of a sweep, in the same parts
+geometry/           the page of a study of VAEs
+sweep/              the page of a sweep
+templates/          the words of the pages
 figures             colours and style of all figures
 tables              tables, and numbers as they read there
 """

@@ -1,6 +1,5 @@
 """Maps of the geometry page as SVG text: users and anchors on a plane."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -8,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from isotherm.geometry.maps import LatentMap
-from isotherm.geometry.study import Geometry
 from isotherm.report.figures import INK, LINES, inline, svg
+from isotherm.report.geometry.summaries import Models
 from isotherm.types import Float64
 
 _PAGE_WIDTH, _GAP, _LARGEST = 940, 20, 440
@@ -18,7 +17,7 @@ _LETTER, _LINE = 5.6, 13  # width of a letter and height of a line of a title
 _LONGEST_TITLE = 28
 
 
-def user_maps(models: Mapping[str, Geometry], plane: str, colour: str) -> str:
+def user_maps(models: Models, plane: str, colour: str) -> str:
     """Users on a plane, one panel a model.  plane: "pca" or "tsne".  colour: "clicks" or "taste"."""
     size = min(_LARGEST, (_PAGE_WIDTH - _GAP * (len(models) - 1)) // len(models))
     panels = [

@@ -1,14 +1,14 @@
 """The sweep's page: what β, masks and anchors trade against each other, and where to stand.
 
-The words are in templates/sweep/, the numbers and verdicts that choose them in ``sweep_findings``, the charts
-in ``sweep_figures``.
+The words are in templates/sweep/, the numbers and verdicts that choose them in ``findings``, the charts
+in ``figures``.
 """
 
 from dataclasses import dataclass
 
 from isotherm.report.page import Page, render
-from isotherm.report.sweep_findings import BestFinding, GridFinding, TradeOffsFinding, swept_axes
-from isotherm.report.sweep_labels import METRIC, METRIC_LABEL, SHORT
+from isotherm.report.sweep.findings import BestFinding, GridFinding, TradeOffsFinding, swept_axes
+from isotherm.report.sweep.labels import METRIC, METRIC_LABEL, SHORT
 from isotherm.report.tables import Table
 from isotherm.tuning.sweep import Sweep
 from isotherm.version import __version__
@@ -55,7 +55,7 @@ class SweepReport(Page):
 
 def _charts(sweep: Sweep) -> dict[str, str]:
     """Name in the templates -> SVG."""
-    from isotherm.report import sweep_figures as figures
+    from isotherm.report.sweep import figures
 
     swept, cells = swept_axes(sweep), sweep.cells
     charts = {"tradeoffs": figures.tradeoffs(cells, swept)}

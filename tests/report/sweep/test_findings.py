@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from isotherm.report.page import render
-from isotherm.report.sweep_findings import BestFinding, GridFinding, TradeOffsFinding
+from isotherm.report.sweep.findings import BestFinding, GridFinding, TradeOffsFinding
 from isotherm.tuning.folder import FIGURES
 from isotherm.tuning.grid import Grid
 from isotherm.tuning.plan import Plan, SweepOptions

@@ -1,7 +1,6 @@
 """Bars and curves of the geometry page as SVG text: one function a figure, a colour or a row a model."""
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -11,11 +10,9 @@ import polars as pl
 from isotherm.geometry.contraction import Contraction
 from isotherm.geometry.influence import Influence
 from isotherm.geometry.pairs import RANDOM
-from isotherm.geometry.study import Geometry
 from isotherm.report.figures import BAR, INK, LINES, header, inline, svg
-from isotherm.report.geometry_labels import CONDITIONS, KINDS, REGIONS, region
-
-Models = Mapping[str, Geometry]
+from isotherm.report.geometry.labels import CONDITIONS, KINDS, REGIONS, region
+from isotherm.report.geometry.summaries import Models
 
 _TRAINED, _UNTRAINED = "trained", "before training"
 

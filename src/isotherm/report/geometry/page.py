@@ -1,15 +1,30 @@
 """The geometry page: a summary, and each figure with what it says and what to do.
 
-The words are in templates/geometry/, the numbers and verdicts that choose them in ``geometry_findings``, the
-charts in ``geometry_figures`` and ``geometry_maps``.
+The words are in templates/geometry/, the numbers and verdicts that choose them in ``sharing_findings`` and
+``latent_findings``, the charts in ``figures`` and ``maps``.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from isotherm.geometry.pairs import NEAR, RANDOM
 from isotherm.geometry.study import Geometry, Study
-from isotherm.report.geometry_findings import findings
+from isotherm.report.geometry.latent_findings import (
+    AnchorsFinding,
+    CollapseFinding,
+    DriftFinding,
+    InputsFinding,
+    LeadFinding,
+    MapFinding,
+)
+from isotherm.report.geometry.sharing_findings import (
+    DistancesFinding,
+    RadiusFinding,
+    ReachFinding,
+    RegionsFinding,
+    TheoremFinding,
+)
+from isotherm.report.geometry.summaries import Models, first_of
 from isotherm.report.page import Page, render
 from isotherm.report.tables import Table, interval
 from isotherm.version import __version__
@@ -32,26 +47,42 @@ class GeometryReport(Page):
     def html(self) -> str:
         """The page."""
         models = self.study.models
-        sections = findings(models)
+        findings = _findings(models)
         return render(
             "geometry.html",
             report=self,
             study=self.study,
             first=next(iter(models)),
             summary=summary(models),
-            sections=SECTIONS if sections["map"].has_anchors else SECTIONS[:-1],
+            sections=SECTIONS if findings["map"].has_anchors else SECTIONS[:-1],
             charts=_charts(models),
             version=__version__,
-            **sections,
+            **findings,
         )
 
 
-def _charts(models: Mapping[str, Geometry]) -> dict[str, str]:
-    """Name in the templates -> SVG."""
-    from isotherm.report import geometry_figures as figures
-    from isotherm.report import geometry_maps as maps
+def _findings(models: Models) -> dict[str, Any]:
+    """What the page tells, by the names that the templates have for it."""
+    return {
+        "lead": LeadFinding.of(models),
+        "radius": RadiusFinding.of(models),
+        "theorem": TheoremFinding.of(models),
+        "reach": ReachFinding.of(models),
+        "regions": RegionsFinding.of(models),
+        "inputs": InputsFinding.of(models),
+        "drift": DriftFinding.of(models),
+        "anchors": AnchorsFinding.of(models),
+        "collapse": CollapseFinding.of(models),
+        "distances": DistancesFinding.of(models),
+        "map": MapFinding.of(models),
+    }
 
-    first = next(iter(models.values()))
+
+def _charts(models: Models) -> dict[str, str]:
+    """Name in the templates -> SVG."""
+    from isotherm.report.geometry import figures, maps
+
+    first = first_of(models)
     charts = {
         "conditions": figures.condition_bars(models),
         "influence": figures.influence_curves(models),
@@ -66,7 +97,7 @@ def _charts(models: Mapping[str, Geometry]) -> dict[str, str]:
     return charts | ({"anchors": maps.anchor_map(first.map)} if first.map.anchors.height else {})
 
 
-def summary(models: Mapping[str, Geometry]) -> Table:
+def summary(models: Models) -> Table:
     """One row a figure, one column a model."""
     columns = [_summary_column(geometry) for geometry in models.values()]
     neighbours = next(iter(models.values())).drift.neighbours

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 from scipy.stats import spearmanr
 
-from isotherm.report.sweep_labels import AXES, METRIC, SHORT, TRADED
+from isotherm.report.sweep.labels import AXES, METRIC, SHORT, TRADED
 from isotherm.tuning.sweep import Sweep
 
 _LEAST_CELLS = 4  # for a rank correlation

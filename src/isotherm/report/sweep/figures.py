@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from isotherm.report.figures import INK, LINES, header, inline, svg
-from isotherm.report.sweep_labels import AXES, METRIC, METRIC_LABEL, TRADED
+from isotherm.report.sweep.labels import AXES, METRIC, METRIC_LABEL, TRADED
 
 _NUMBERS = ("active", "rank", "near", "far_related")  # the other traded figures are shares
 
