@@ -70,9 +70,11 @@ class ContentKNN(ItemItem, AddsItems):
         ]
         self.weights_ = neighbour_weights(bands)
 
-    def _nearest(self, index: MetadataIndex, queries: EncodedItems, own_rows: Array | None) -> csr_array:
-        """The neighbours of each query item, (n_queries, n_catalogue); own_rows: where these are in it."""
-        return k_nearest(index.by_field(queries, own_rows).sum(axis=0), self.neighbours)
+    def _nearest(
+        self, index: MetadataIndex, queries: EncodedItems, catalogue_rows: Array | None
+    ) -> csr_array:
+        """The neighbours of each query item, (n_queries, n_catalogue).  catalogue_rows: of the queries."""
+        return k_nearest(index.by_field(queries, catalogue_rows).sum(axis=0), self.neighbours)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
