@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ import isotherm
 from isotherm import geometry
 from isotherm.cli.app import app
 from isotherm.data import folds, splits
-from isotherm.evaluation import Evaluation
+from isotherm.evaluation import Evaluation, ModelResult
 from isotherm.models.base import Recommender
 from isotherm.models.fitting import FitOptions
 from isotherm.models.parameter_docs import ParameterDoc, choices_of, description, parameter_docs, settings_of
@@ -51,46 +52,66 @@ CONTRACT = [
 
 def text() -> str:
     """The whole page."""
-    parts = [
-        "# Reference",
-        "",
-        "Written by `make docs` from docstrings and help texts.",
-        "",
-        "## Command line",
-        "",
-    ]
+    lines = ["# Reference", "", "Written by `make docs` from docstrings and help texts.", ""]
+    lines += [*_commands(), *_models(), *_data(), *_evaluation(), *_geometry()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands() -> list[str]:
+    lines = ["## Command line", ""]
     for command in COMMANDS:
         shown = CliRunner().invoke(
             app, [*command.split(), "--help"], terminal_width=100, prog_name="isotherm"
         )
         help_text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
-        parts += [f"### isotherm {command}", "", "```", help_text, "```", ""]
-    parts += ["## Models", "", "### The contract", ""]
-    parts += [_function(Recommender, name) for name in CONTRACT]
+        lines += [f"### isotherm {command}", "", "```", help_text, "```", ""]
+    return lines
+
+
+def _models() -> list[str]:
+    lines = ["## Models", "", "### The contract", ""]
+    lines += [_function(Recommender, name) for name in CONTRACT]
+    lines += _class(FitOptions)
     for name in REGISTRY:
-        parts += [f"### {name}", "", *_model(model_class(name))]
-    parts += ["### FitOptions", "", description(FitOptions), "", *_table(parameter_docs(FitOptions).items())]
-    parts += ["### What the VAEs can besides", "", _function(VAERecommender, "posterior")]
-    parts += ["## Data", ""]
+        lines += [f"### {name}", "", *_model(model_class(name))]
+    return [*lines, "### What the VAEs can besides", "", _function(VAERecommender, "posterior")]
+
+
+def _data() -> list[str]:
+    lines = ["## Data", ""]
     for owner, names in (
         (isotherm.Interactions, ["read", "from_frame", "from_csr", "store", "open"]),
+        (isotherm.Columns, []),
         (isotherm.Items, ["read", "from_frame"]),
     ):
-        parts += [f"### {owner.__name__}", "", _prose(owner), ""]
-        parts += [_function(owner, name) for name in names]
-    parts += ["### Splits", "", _prose(splits), ""]
-    parts += [_function(splits, name) for name in SPLITS] + [_function(folds, "k_fold")]
-    parts += ["## Evaluation", "", _function(isotherm, "evaluate")]
-    parts += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame", "groups_frame")]
-    parts += [_function(isotherm, "ramp_up")]
-    parts += ["## Geometry", "", _prose(geometry), ""]
+        lines += [*_class(owner), *(_function(owner, name) for name in names)]
+    lines += ["### Splits", "", _prose(splits), ""]
+    return [*lines, *(_function(splits, name) for name in SPLITS), _function(folds, "k_fold")]
+
+
+def _evaluation() -> list[str]:
+    lines = ["## Evaluation", "", _function(isotherm, "evaluate")]
+    lines += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame", "groups_frame")]
+    return [*lines, _function(ModelResult, "mean"), _function(isotherm, "ramp_up")]
+
+
+def _geometry() -> list[str]:
+    lines = ["## Geometry", "", _prose(geometry), ""]
     for name in geometry.__all__:
-        made = getattr(geometry, name)
-        if inspect.isclass(made):
-            parts += [f"### {name}", "", _prose(made), ""]
-        else:
-            parts += [_function(geometry, name)]
-    return "\n".join(parts).rstrip() + "\n"
+        exported = getattr(geometry, name)
+        lines += _class(exported) if inspect.isclass(exported) else [_function(geometry, name)]
+    return lines
+
+
+def _class(owner: type) -> list[str]:
+    """What a class is, and a table of its documented parameters."""
+    return [
+        f"### {owner.__name__}",
+        "",
+        _fenced(description(owner)),
+        "",
+        *_table(parameter_docs(owner).items()),
+    ]
 
 
 def _model(wanted: type) -> list[str]:
@@ -128,7 +149,8 @@ def _signature(function: Callable[..., object]) -> str:
     """The arguments of a function as its source annotates them, without self."""
     written = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     assert isinstance(written, ast.FunctionDef)
-    arguments = written.args.posonlyargs + written.args.args + written.args.kwonlyargs
+    arguments = [*written.args.posonlyargs, *written.args.args, *written.args.kwonlyargs]
+    arguments += [each for each in (written.args.vararg, written.args.kwarg) if each is not None]
     annotations = {a.arg: _annotation(a.annotation) for a in arguments if a.annotation is not None}
     signature = inspect.signature(function)
     shown = [
@@ -149,9 +171,15 @@ def _prose(owner: object) -> str:
 
 
 def _fenced(docstring: str) -> str:
-    """A docstring whose examples are blocks of code."""
-    paragraphs = docstring.split("\n\n")
-    return "\n\n".join(f"```pycon\n{p}\n```" if p.startswith(">>> ") else p for p in paragraphs)
+    """A docstring as Markdown: its examples are blocks of code, its tables of modules lists."""
+    return "\n\n".join(map(_paragraph, docstring.split("\n\n")))
+
+
+def _paragraph(text: str) -> str:
+    if text.startswith(">>> "):
+        return f"```pycon\n{text}\n```"
+    rows = [re.fullmatch(r"(\w+) {2,}(.+)", line) for line in text.splitlines()]
+    return "\n".join(f"* `{row[1]}`: {row[2]}" for row in rows if row) if all(rows) else text
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def evaluate(
     >>> from isotherm import EASE, Interactions, Popularity, evaluate
     >>> from isotherm.data.splits import leave_one_out
     >>> from scipy.sparse import csr_array
-    >>> twelve = np.kron(np.eye(2), np.ones((6, 4)))  # two groups of users, each with items of its own
-    >>> split = leave_one_out(Interactions.from_csr(csr_array(twelve)))
+    >>> two_tastes = np.kron(np.eye(2), np.ones((6, 4)))  # two groups of users, each with other items
+    >>> split = leave_one_out(Interactions.from_csr(csr_array(two_tastes)))
     >>> result = evaluate(split, {"popularity": Popularity(), "ease": EASE(l2=1)}, ks=[1])
     >>> result.models["ease"].mean("all", "hr@1")
     1.0
