@@ -1,12 +1,18 @@
 """Results on a terminal."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.table import Table
+
+    from isotherm.evaluation import Evaluation, Interval, RampUp
 
 _SETS = ("cold", "warm", "all")
-_OF_LISTS = ("diversity", "calibration-kl", "calibration-js", "novelty", "coverage")
+_LIST_MEASURES = ("diversity", "calibration-kl", "calibration-js", "novelty", "coverage")
 
 
-def show_evaluation(evaluation: Any, ks: list[int]) -> None:
+def show_evaluation(evaluation: "Evaluation", ks: list[int]) -> None:
     """Tables of evaluate and demo: how well each model ranks, what its lists are like, and groups."""
     _show_ranking(evaluation, ks)
     if evaluation.split.get("metadata"):
@@ -15,12 +21,12 @@ def show_evaluation(evaluation: Any, ks: list[int]) -> None:
         _show_groups(evaluation, by, ks[0])
 
 
-def _grouped(evaluation: Any) -> list[str]:
+def _grouped(evaluation: "Evaluation") -> list[str]:
     """The groupings that were asked for."""
     return list(dict.fromkeys(by for result in evaluation.models.values() for by in result.groups))
 
 
-def _show_ranking(evaluation: Any, ks: list[int]) -> None:
+def _show_ranking(evaluation: "Evaluation", ks: list[int]) -> None:
     """Candidate sets × models, means with 95% intervals, seconds to fit."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -39,16 +45,22 @@ def _show_ranking(evaluation: Any, ks: list[int]) -> None:
             table.add_row(
                 candidates if number == 0 else "",
                 name,
-                *(f"{v.mean:.4f} [dim]\\[{v.low:.4f}, {v.high:.4f}][/dim]" for v in values),
+                *map(_with_interval, values),
                 f"{result.seconds:.2f}",
                 end_section=number == len(tested) - 1,
             )
     _print(table)
 
 
-def _show_lists(evaluation: Any, k: int) -> None:
+def _with_interval(value: "Interval | float") -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value.mean:.4f} [dim]\\[{value.low:.4f}, {value.high:.4f}][/dim]"
+
+
+def _show_lists(evaluation: "Evaluation", k: int) -> None:
     """What the lists of all candidates are like; a measure that says nothing is left empty."""
-    names = [f"{name}@{k}" for name in _OF_LISTS]
+    names = [f"{name}@{k}" for name in _LIST_MEASURES]
     rows = []
     for model, result in evaluation.models.items():
         known = result.metrics["all"]
@@ -57,7 +69,7 @@ def _show_lists(evaluation: Any, k: int) -> None:
     show_table(["all candidates", *names], rows)
 
 
-def _show_groups(evaluation: Any, by: str, k: int) -> None:
+def _show_groups(evaluation: "Evaluation", by: str, k: int) -> None:
     """Groups × models among all candidates: users, hr and ndcg."""
     first = next(iter(evaluation.models.values())).groups[by]["all"]
     metrics = [f"hr@{k}", f"ndcg@{k}"]
@@ -70,7 +82,7 @@ def _show_groups(evaluation: Any, by: str, k: int) -> None:
     show_table([f"by {by}", "model", "users", *metrics], rows, words=2)
 
 
-def show_ramp_up(ramp: Any, metric: str) -> None:
+def show_ramp_up(ramp: "RampUp", metric: str) -> None:
     """One metric by candidates, model and clicks given."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -103,13 +115,13 @@ def show_table(names: list[str], rows: list[list[str]], words: int = 1) -> None:
     _print(table)
 
 
-def show_frame(frame: Any) -> None:
+def show_frame(frame: "pl.DataFrame") -> None:
     """A frame as a table: names in the first column, figures in the others."""
     rows = [[str(name), *(f"{figure:.4g}" for figure in figures)] for name, *figures in frame.iter_rows()]
     show_table(frame.columns, rows)
 
 
-def plain_rows(frame: Any) -> list[dict[str, Any]]:
+def plain_rows(frame: "pl.DataFrame") -> list[dict[str, Any]]:
     """The rows of a frame as plain JSON; ids that are neither text nor numbers as text."""
     return [
         {name: value if isinstance(value, str | int | float) else str(value) for name, value in row.items()}
@@ -117,7 +129,7 @@ def plain_rows(frame: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _print(table: Any) -> None:
+def _print(table: "Table") -> None:
     """Whole, however narrow the terminal: figures are never cut."""
     from rich.console import Console
 
