@@ -95,5 +95,5 @@ def test_impossible_parts_are_refused(settings, words):
 def test_a_part_of_another_kind_is_refused():
     with pytest.raises(ParameterError, match="mask must be one of none"):
         model_class("recvae")(mask=0.5)
-    with pytest.raises(ParameterError, match="anchors must be one of anchors, not Bernoulli"):
+    with pytest.raises(ParameterError, match="anchors must be of class ItemAnchors"):
         model_class("recvae")(anchors=model_class("recvae")().mask)

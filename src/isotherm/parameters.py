@@ -115,9 +115,14 @@ def _name(model_class: type[Any]) -> str:
 
 def _chosen(choices: Mapping[str, type[Any]], setting: str, value: Any) -> Any:
     name = "none" if value is None else value
-    if not isinstance(name, str) or name not in choices:
-        raise ParameterError(f"{setting} must be one of {', '.join(choices)}, not {brief(value)}")
-    return choices[name]()
+    if isinstance(name, str) and name in choices:
+        return choices[name]()
+    wanted = f"one of {', '.join(choices)}"
+    if len(choices) == 1:  # nothing to choose: only its settings
+        only = next(iter(choices.values()))
+        first = next(iter(parameters_of(only)))
+        wanted = f"of class {only.__name__}, or set by its settings ({setting}.{first}, …)"
+    raise ParameterError(f"{setting} must be {wanted}, not {brief(value)}")
 
 
 def _value(text: str) -> Any:

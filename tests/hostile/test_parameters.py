@@ -121,7 +121,11 @@ BAD_SETTINGS = [
     ("multvae", ["training.batch_size=0"], "training.batch_size must be a whole number >= 1"),
     ("multvae", ["training.clip=0"], "training.clip must be a number > 0"),
     ("multvae", ["training.epochs=1e20"], "training.epochs must be a whole number >= 1 and <= 2,147,483,647"),
-    ("multvae", ["training=5"], "training must be one of training, not 5"),
+    (
+        "multvae",
+        ["training=5"],
+        "training must be of class Training, or set by its settings (training.epochs, …), not 5",
+    ),
     ("multvae", ["beta.cap=1e39"], "beta.cap must be a number >= 0 and <= 3.4e+38"),
     ("multvae", ["mask.keep=1.5"], "mask.keep must be a number > 0 and <= 1, not 1.5"),
     ("multvae", ["mask.keep=0"], "mask.keep must be a number > 0 and <= 1, not 0"),
