@@ -1,4 +1,4 @@
-"""Tables of items to show or to leave out: for everybody, or with a column of users one list a user."""
+"""Tables of items to show or to leave out: for everybody, or with a column of users one list per user."""
 
 from pathlib import Path
 from typing import Any

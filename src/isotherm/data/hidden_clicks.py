@@ -74,7 +74,7 @@ class Split:
 
 
 def hide_clicks(clicks: Interactions, hidden: Bools, protocol: str, settings: dict[str, Any]) -> Split:
-    """What is not ``hidden`` (one flag a click) is train, what is hidden is to be found."""
+    """What is not ``hidden`` (one flag per click) is train, what is hidden is to be found."""
     return split_of(clicks.keep(~hidden), clicks.keep(hidden), protocol, settings)
 
 

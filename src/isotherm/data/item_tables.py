@@ -1,4 +1,4 @@
-"""The files of an item table put together: the same columns in each, one row an item."""
+"""The files of an item table put together: the same columns in each, one row per item."""
 
 from collections.abc import Sequence
 from contextlib import suppress

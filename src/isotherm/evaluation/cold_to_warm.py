@@ -150,7 +150,7 @@ class _Catalogue:
     """What may be shown."""
 
     ids: IdMap
-    items: Items | None  #: a row an id
+    items: Items | None  #: one row per id
     source: str
 
     @classmethod

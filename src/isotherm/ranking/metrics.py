@@ -1,4 +1,4 @@
-"""Ranking metrics: pure functions on hits, one value a user, and on lists, one value a model.
+"""Ranking metrics: pure functions on hits, one value per user, and on lists, one value per model.
 
 hits: (n_users, k_max) bool, true where the item at that rank is one of the user's targets.
 n_targets: (n_users,) how many targets each user has, at least 1.
