@@ -1,4 +1,4 @@
-"""The item table: one row per item, each field of one kind (categories, tags, text, number, vector, image)."""
+"""The item table: one row per item, each field of one kind: categories, tags, text, number, vector, image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
