@@ -60,7 +60,7 @@ def synthetic_clicks(n_users: int, n_items: int, n_clicks: int, seed: int = 0) -
 
 
 def uniform_clicks(n_users: int, n_items: int, per_user: int, seed: int = 0) -> csr_array:
-    """(n_users, n_items) CSR of ones with exactly ``per_user`` distinct items a user."""
+    """(n_users, n_items) CSR of ones with exactly ``per_user`` distinct items per user."""
     rng = np.random.default_rng(seed)
     columns = np.array([rng.choice(n_items, per_user, replace=False) for _ in range(n_users)])
     columns.sort(axis=1)
@@ -121,7 +121,7 @@ def interleaved(repeats: int, **jobs: Callable[[], Any]) -> dict[str, float]:
 
 
 def gemm_flops(n: int = size(4000, 256), repeats: int = 3) -> float:
-    """Measured float32 matrix product rate of this machine, flops a second."""
+    """Measured float32 matrix product rate of this machine, flops per second."""
     a = np.random.default_rng(0).random((n, n), dtype=np.float32)
     b = a.T.copy()
     np.matmul(a[:256], b)

@@ -53,7 +53,7 @@ def main() -> None:
 def gradients(points: int) -> list[dict]:
     """Norms and inner products of the gradients of pairs of users, three ways.
 
-    points: z of each user. A loop reads the decoder's weights once a user, however many points there are.
+    points: z of each user. A loop reads the decoder's weights once per user, however many points there are.
     """
     network = MultiVAE(N_ITEMS, HIDDEN, LATENT, True, 0)
     plain, layers = Decoder(network), decoder_layers(network)

@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def costs() -> list[dict[str, object]]:
-    """A whole solve beside one dense solve an item, at a size where the latter can be waited for."""
+    """A whole solve beside one dense solve per item, at a size where the latter can be waited for."""
     matrix = synthetic_clicks(*size((6_000, 1_000, 300_000), (200, 100, 4_000)))
     clicks = Interactions.from_csr(matrix)
     dense = matrix.toarray()
@@ -70,7 +70,7 @@ def costs() -> list[dict[str, object]]:
     seconds = interleaved(3, ours=lambda: SLIM().fit(clicks), literal=one_by_one)
     return [
         {
-            "what": "one dense solve an item / ours, 6,000 × 1,000",
+            "what": "one dense solve per item / ours, 6,000 × 1,000",
             "measured": 200 * seconds["literal"] / seconds["ours"],
             "target": ">= 10",
         }

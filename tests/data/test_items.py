@@ -70,7 +70,7 @@ def test_formats_read_alike(tmp_path):
 BAD = [
     ({"id": [1]}, None, "column 'item_id' is missing; the columns are id"),
     ({"item_id": [1, None]}, None, r"column 'item_id', row 2: no value"),
-    ({"item_id": [1, 2, 1]}, None, r"item 1 stands in rows 1, 3; keep one row an item"),
+    ({"item_id": [1, 2, 1]}, None, r"item 1 stands in rows 1, 3; keep one row per item"),
     (
         {"item_id": [1], "x": ["a"]},
         {"x": "labels"},

@@ -1,4 +1,4 @@
-"""recommend, similar and explain through the real command line: lists a user, unknown ids, and bad input."""
+"""recommend, similar and explain through the real command line: lists per user, unknown ids, bad input."""
 
 import json
 

@@ -321,7 +321,7 @@ ITEMS = {
         "day or the month first",
     ),
     "no id": ("item_id,x\n1,2\n,3\n", [], "column 'item_id', data row 2: no value (null)"),
-    "an id twice": ("item_id,x\n1,2\n1,3\n", [], "item 1 stands in rows 1, 2; keep one row an item"),
+    "an id twice": ("item_id,x\n1,2\n1,3\n", [], "item 1 stands in rows 1, 2; keep one row per item"),
     "a name twice": ("item_id,x,x\n1,2,3\n", [], "column 'x' stands twice in the header"),
     "semicolons": ("item_id;x\n1;2\n", [], "separated by semicolons, not commas"),
     "5,000 columns": (MANY + "\n" + MANY + "\n", [], "and 4,994 more"),

@@ -16,7 +16,9 @@ InteractionsFile = Annotated[
     Path | None,
     typer.Option("--interactions", help="Click log: Parquet (file, folder, glob), CSV(.gz) or JSONL."),
 ]
-ItemsFile = Annotated[Path | None, typer.Option("--items", help="Item table with metadata, one row an item.")]
+ItemsFile = Annotated[
+    Path | None, typer.Option("--items", help="Item table with metadata, one row per item.")
+]
 Setting = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
 ]
@@ -30,12 +32,12 @@ ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a saved mo
 Candidates = Annotated[
     Path | None,
     typer.Option(
-        help="Table whose item_id column names the only items to show; with user_id, a list a user."
+        help="Table whose item_id column names the only items to show; with user_id, a list per user."
     ),
 ]
 Exclude = Annotated[
     Path | None,
-    typer.Option(help="Table whose item_id column names items not to show; with user_id, a list a user."),
+    typer.Option(help="Table whose item_id column names items not to show; with user_id, a list per user."),
 ]
 JSONFile = Annotated[Path | None, typer.Option("--json", help="Write all figures here as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]

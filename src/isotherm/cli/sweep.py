@@ -27,7 +27,7 @@ def sweep(
     settings: o.Setting = None,
     holdout: Annotated[float, typer.Option(help="Share of the users that rank.")] = 0.1,
     fold_in: Annotated[float, typer.Option(help="Share of their clicks that is history.")] = 0.8,
-    pairs: Annotated[int, typer.Option(help="Pairs of users a cell, for the geometry.")] = 2000,
+    pairs: Annotated[int, typer.Option(help="Pairs of users per cell, for the geometry.")] = 2000,
     probe: Annotated[float, typer.Option(help="Share of the clicks that the geometry's masks keep.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Of split, pairs and masks.")] = 0,
     jobs: Annotated[int, typer.Option(help="Cells at one time; they share the cores.")] = 1,

@@ -79,8 +79,8 @@ def checked_ids(tables: Sequence[Table], name: str, rows: TableRows) -> IdMap:
     rows_of_first = (ids == first).arg_true().to_list()
     if len(tables) > 1:
         one, other = (rows.at(name, row) for row in rows_of_first[:2])
-        raise ItemsError(f"{one} and {other}: both are item {brief(first)}; keep one row an item")
+        raise ItemsError(f"{one} and {other}: both are item {brief(first)}; keep one row per item")
     raise ItemsError(
         f"{tables[0].place.at(name)}: item {brief(first)} stands in rows "
-        f"{listed([row + 1 for row in rows_of_first])}; keep one row an item"
+        f"{listed([row + 1 for row in rows_of_first])}; keep one row per item"
     )

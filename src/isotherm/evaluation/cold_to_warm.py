@@ -86,7 +86,7 @@ def ramp_up(
     *,
     candidates: str = "catalogue",
 ) -> RampUp:
-    """Fit each model once a step and rank for the users who clicked a new item later.
+    """Fit each model once per step and rank for the users who clicked a new item later.
 
     models: gives name and unfitted model, anew for each step.  steps: clicks that each new item has got.
     ks: list lengths.  holdout: share of the items that are new.  seed: of items, of clicks without a time,

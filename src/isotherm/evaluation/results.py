@@ -32,7 +32,7 @@ class ModelResult:
     parameters: str
     seconds: float
     rank_seconds: float
-    metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number a list set
+    metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number per list set
     per_user: dict[str, dict[str, Float64]]  #: candidate set -> metric -> one value per user
     users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
     groups: Groups = field(default_factory=dict)

@@ -38,7 +38,7 @@ def evaluate(
 ) -> Evaluation:
     """Fit each model on ``split.train`` and rank for each test user.
 
-    split: one, or the folds of ``k_fold``: then each model is fitted once a fold, and a user's value is the
+    split: one, or the folds of ``k_fold``: then each model is fitted once per fold, and a user's value is the
     mean over the folds that ask something of this user; intervals and tests are over users.
     models: name -> unfitted model; a generator of pairs is taken one at a time, so that one model is in
     memory.  items: the item table.  ks: list lengths.  seed: for the bootstrap, and lots among equal scores.

@@ -12,6 +12,6 @@ metadata_kernel       positive semi-definite kernels of all fields
 kernel_scaling        what makes a kernel of a field's vectors: shrunk norms, whitening
 kernel_index          kernels between items and a catalogue, by term or weighted
 feature_stack         all fields side by side as one sparse matrix
-siamese/              one vector an item, learned from clicks (MARec, §1.1)
+siamese/              one vector per item, learned from clicks (MARec, §1.1)
 profiles              categories and tags alone, for what is measured on lists
 """

@@ -189,7 +189,7 @@ class Numbers(FieldVectors):
 
     @property
     def width(self) -> int:
-        """One number an item."""
+        """One number per item."""
         return 1
 
     @classmethod

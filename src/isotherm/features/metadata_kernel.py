@@ -1,4 +1,4 @@
-"""Positive semi-definite similarities of items, one a field: what a Gaussian process over items is made of.
+"""Positive semi-definite similarities of items, one per field: what a Gaussian process over items is made of.
 
 K(i, j) = Σ_f μ_f K_f(i, j). A category, text or vector field is a product of vectors whose norms are shrunk,
 zᵢ·zⱼ / (√(‖zᵢ‖² + δ)·√(‖zⱼ‖² + δ)): unlike eq. 3 of MARec it is never indefinite, so that K + I always has a

@@ -1,7 +1,7 @@
 """What items are about: the values of their categories and tags, side by side.
 
 For what is measured on lists: how different their items are, and how they reflect a user's taste. All fields
-count the same, however many values an item has in them.
+count the same, however many values per item has in them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

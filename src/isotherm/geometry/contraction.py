@@ -27,7 +27,7 @@ _BLOCK = 4096
 class Contraction:
     """Input distances of pairs under many masks, against the bounds of theory.
 
-    pairs: one row a pair: l1 (clean), shared, mean (expected ‖x_u,h − x_v,h‖₁), measured (over the draws),
+    pairs: one row per pair: l1 (clean), shared, mean (expected ‖x_u,h − x_v,h‖₁), measured (over the draws),
     contracts, expands (share of draws in which the distance is below, above the clean one), contracts_low,
     expands_low (at least so often, by Hoeffding's inequality; 0 where it says nothing).
     draws: masks drawn a pair.
@@ -69,7 +69,7 @@ def measure_contraction(
 
 
 def _masked_distances(sums: UserItems, keep: Float32, draws: int, rng: np.random.Generator) -> pl.DataFrame:
-    """One row a pair.  sums: (n_pairs, n_items), 1 where one of the two clicked, 2 where both did."""
+    """One row per pair.  sums: (n_pairs, n_items), 1 where one of the two clicked, 2 where both did."""
     both, chance = sums.data > 1.5, keep[sums.indices].astype(np.float64)
     differs = np.where(both, 2 * chance * (1 - chance), chance)
     rows, n_pairs = rows_of(sums), sums.shape[0]

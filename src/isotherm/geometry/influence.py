@@ -88,7 +88,7 @@ class Influence:
 
     @property
     def pairs(self) -> pl.DataFrame:
-        """One row a pair, as in ``Sharing``, with conditions and influence."""
+        """One row per pair, as in ``Sharing``, with conditions and influence."""
         return self.sharing.pairs
 
     def to_dict(self) -> dict[str, Any]:

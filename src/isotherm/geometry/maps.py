@@ -143,7 +143,7 @@ def _item_shares(ones: csr_array) -> Float64:
 class LatentMap:
     """The map of one model.
 
-    users: x, y of PCA ("pca_x", "pca_y") and t-SNE ("tsne_x", "tsne_y"), clicks, taste; one row a user.
+    users: x, y of PCA ("pca_x", "pca_y") and t-SNE ("tsne_x", "tsne_y"), clicks, taste; one row per user.
     anchors: the same of the anchors, title, and anchors_x, anchors_y on the PCA plane of the anchors alone;
     no rows without anchors.
     explained: share of the variance of the means that the PCA's plane holds.  same_taste: share of the users'

@@ -43,7 +43,7 @@ _RATE_PROBES = 256  # about so many set the rate
 class Sharing:
     """What was measured of each pair.
 
-    pairs: one row a pair: u, v (rows of the histories), kind ("random", "near", "copy"), clicks_u, clicks_v,
+    pairs: one row each: u, v (rows of the histories), kind ("random", "near", "copy"), clicks_u, clicks_v,
     shared, l1, jaccard, overlap (shared / the smaller history), w1_low, w1_high (bounds of W₁), w2,
     latent_distance (E‖z_u − z_v‖ over the points: W₁ of the points at most, and what the radius is held
     against), norm_u, norm_v, inner_product (of the gradients), mismatch (Δ_x), gradient_distance

@@ -18,7 +18,7 @@ _POINTS = 200
 class Transport:
     """W₁ of some pairs between its bounds.
 
-    pairs: a row a pair: low, sampled (optimal transport of 200 points), high, w2, w2_points (of these).
+    pairs: a row per pair: low, sampled (optimal transport of 200 points), high, w2, w2_points (of these).
     """
 
     pairs: pl.DataFrame

@@ -72,7 +72,7 @@ class Recommender(Scorer):
     def score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 for a block of histories; higher is better.
 
-        user_items: scipy.sparse (n_users, n_items), weights of clicks >= 0, one column an item of ``items_``.
+        user_items: scipy.sparse (n_users, n_items), weights of clicks >= 0, a column per item of ``items_``.
         Dense, so give a block of users at a time: ``isotherm.memory.users_per_block`` says of how many.
         Raises InteractionsError where the block does not fit the catalogue, or holds what is no weight.
         """

@@ -94,7 +94,7 @@ def _halves(documented_class: type[Any]) -> tuple[str, str]:
 
 
 def _entry_lines(section: str) -> list[str]:
-    """The section as one line an entry."""
+    """The section as one line per entry."""
     joined: list[str] = []
     for line in inspect.cleandoc("\n" + section).splitlines():
         if line.startswith(" ") and joined:

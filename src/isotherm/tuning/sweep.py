@@ -23,7 +23,7 @@ from isotherm.tuning.processes import run_cells
 
 @dataclass(frozen=True)
 class Sweep:
-    """A finished sweep: cells is a frame with one row a cell: beta, keep, anchors, what was measured.
+    """A finished sweep: cells is a frame with one row per cell: beta, keep, anchors, what was measured.
 
     ndcg@100, recall@20 with _low and _high (95% intervals over test users); epochs, seconds; kl, active,
     rank; drift; relative_variance (of means over masks, of that between users); inside, helped (shares of

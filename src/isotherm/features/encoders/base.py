@@ -11,7 +11,7 @@ from isotherm.untrusted import expect
 
 
 class Encoder(ABC):
-    """Learns from a field's column, then turns columns into vectors, one an item.
+    """Learns from a field's column, then turns columns into vectors, one per item.
 
     A missing value becomes a zero vector, or NaN for numbers: it is similar to nothing.
     """

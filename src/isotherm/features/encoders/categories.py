@@ -60,7 +60,7 @@ class CategoryEncoder(Encoder):
         return weights
 
     def _flat(self, column: pl.Series) -> pl.DataFrame:
-        """row, value, weight (Float32): one line a value of an item, and of each value above it."""
+        """row, value, weight (Float32): one line per value of an item, and of each value above it."""
         flat = (
             column.to_frame("value")
             .with_row_index("row")

@@ -17,7 +17,7 @@ _FEW = 16  # keys that are read from a file one by one
 
 
 class VectorCache:
-    """A folder of files of keys and vectors; each file is checked once a process, and only hits are read."""
+    """A folder of files of keys and vectors; each is checked once per process, only hits are read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -103,7 +103,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
     similarity_: MetadataSimilarity  #: the fields' encoders, and the embedding where one is learned
     click_threshold_: float  #: p in use
-    importance_: Float64  #: μ, (n_terms,), one weight a term of similarity_.terms
+    importance_: Float64  #: μ, (n_terms,), one weight per term of similarity_.terms
     warm_encoded_: EncodedItems  #: the clicked items, with which new ones are compared
     cold_: ColdItems  #: the never-clicked items, added ones last
     aligned_: AlignedBackbone  #: the trained backbone, with β in use

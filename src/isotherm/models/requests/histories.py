@@ -22,7 +22,7 @@ def checked_block(block: Any, n_items: int) -> UserItems:
     if block.shape[1] != n_items:
         raise InteractionsError(
             f"the block of histories has {block.shape[1]} columns, and the model knows {n_items} items: "
-            "give one column an item, in the order of model.items_"
+            "give one column per item, in the order of model.items_"
         )
     if block.format == "coo":
         _check_coordinates(block)

@@ -90,7 +90,7 @@ def _item_sets(
     if len(lengths) != n_users:
         raise ParameterError(
             f"{name} holds {len(lengths)} lists, and there are {n_users} users: "
-            "give ids for all, or one list a user, in the order of the users"
+            "give ids for all, or one list per user, in the order of the users"
         )
     columns = matched_rows(items, ids, "item", unknown, f"left out of {name}")
     flags, column = np.ones(len(columns), dtype=bool), np.zeros(len(columns), dtype=np.int32)
@@ -109,11 +109,13 @@ def _lists_per_user(name: str, given: Any) -> tuple[pl.Series | list[Any], Int64
     if not any(map(is_list, given)):
         return None
     if unordered:
-        raise ParameterError(f"{name} must be in an order, one list a user, and a set has none: give a list")
+        raise ParameterError(
+            f"{name} must be in an order, one list per user, and a set has none: give a list"
+        )
     for number, ids in enumerate(given):
         if not is_list(ids):
             raise ParameterError(
-                f"{name} must be ids for all or one list a user, not both: "
+                f"{name} must be ids for all or one list per user, not both: "
                 f"entry {number} is {value_or_type(ids)}"
             )
     lists = [list(id_list(f"{name}[{number}]", ids)) for number, ids in enumerate(given)]

@@ -1,4 +1,4 @@
-"""Variational autoencoders: one file an idea — networks, objective, masking, beta, anchors, training."""
+"""Variational autoencoders: one file per idea — networks, objective, masking, beta, anchors, training."""
 
 from importlib.util import find_spec
 

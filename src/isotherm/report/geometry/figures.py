@@ -1,4 +1,4 @@
-"""Bars and curves of the geometry page as SVG text: one function a figure, a colour or a row a model."""
+"""Bars and curves of the geometry page as SVG text: one function per figure, a colour or a row per model."""
 
 import itertools
 from typing import Any
@@ -172,7 +172,7 @@ def _masked_inputs(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def drift_curves(models: Models) -> str:
-    """How drift differs between users, and how far their means move: one line a model."""
+    """How drift differs between users, and how far their means move: one line per model."""
     shares = np.linspace(0, 1, 41)
     frames = []
     for name, geometry in models.items():
@@ -232,7 +232,7 @@ def _colour(models: Models, legend: bool = True) -> Any:
 
 
 def _model_axis(models: Models) -> Any:
-    """One row a model, named where there are several."""
+    """One row per model, named where there are several."""
     axis = alt.Axis(labels=len(models) > 1, ticks=False)
     return alt.Y("model:N", sort=list(models), title=None, axis=axis)
 

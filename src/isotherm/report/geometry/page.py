@@ -98,7 +98,7 @@ def _charts(models: Models) -> dict[str, str]:
 
 
 def summary(models: Models) -> Table:
-    """One row a figure, one column a model."""
+    """One row per figure, one column per model."""
     columns = [_summary_column(geometry) for geometry in models.values()]
     neighbours = next(iter(models.values())).drift.neighbours
     names = [

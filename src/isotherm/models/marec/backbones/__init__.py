@@ -1,4 +1,4 @@
-"""Backbones of MARec with its alignment term: one file a family.
+"""Backbones of MARec with its alignment term: one file per family.
 
 base         what a family is: an Aligner, which fits an AlignedBackbone
 linear       EASE (eq. 9) and weighted SLIM (eq. 10-11), through the cold operator
