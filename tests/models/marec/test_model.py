@@ -74,6 +74,7 @@ def test_whole_fit_equals_the_literal_dense_formulas(case):
     assume(np.linalg.cond(gram @ (np.eye(len(g)) + options["alpha"] * g * d) + l2 * np.eye(len(g))) < 1e4)
     expected = reference.eq9_weights(x, g, d, options["alpha"], l2)
     np.fill_diagonal(expected, 0)
+    assume(np.abs(expected).max() < 30)  # a weight is −P_ij / P_jj: a P_jj near 0 costs float32 its digits
     np.testing.assert_allclose(dense_weights(model), expected, atol=1e-4 * max(1.0, np.abs(expected).max()))
 
 
