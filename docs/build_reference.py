@@ -15,7 +15,7 @@ from isotherm.cli.app import app
 from isotherm.data import folds, splits
 from isotherm.evaluation import Evaluation, ModelResult
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.parameter_docs import ParameterDoc, choices_of, description, parameter_docs, settings_of
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.vae.base import VAERecommender

@@ -28,10 +28,9 @@ FLOORS = [
 ]
 #: The same within models/.
 MODEL_FLOORS = [
-    {"catalogue", "registry"},
-    {"fitting", "parameter_docs", "persistence"},
-    {"scorer"},
-    {"requests"},
+    {"catalogue", "fit_inputs", "registry"},
+    {"parameter_docs", "persistence", "scorer"},
+    {"fitting", "requests"},
     {"base"},
     {"cold_start", "factorization", "linear", "popularity"},
     {"kernel_ridge", "mmr", "neighbours", "vae"},

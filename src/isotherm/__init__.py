@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from isotherm.evaluation import ramp_up as ramp_up
     from isotherm.features.encoding import Encoding as Encoding
     from isotherm.models.factorization.ials import IALS as IALS
-    from isotherm.models.fitting import FitOptions as FitOptions
+    from isotherm.models.fit_inputs import FitOptions as FitOptions
     from isotherm.models.kernel_ridge.model import KernelRidge as KernelRidge
     from isotherm.models.linear.ease import EASE as EASE
     from isotherm.models.linear.slim import SLIM as SLIM
@@ -46,7 +46,7 @@ _EXPORTS = {
     "ramp_up": "isotherm.evaluation",
     "Encoding": "isotherm.features.encoding",
     "IALS": "isotherm.models.factorization.ials",
-    "FitOptions": "isotherm.models.fitting",
+    "FitOptions": "isotherm.models.fit_inputs",
     "KernelRidge": "isotherm.models.kernel_ridge.model",
     "EASE": "isotherm.models.linear.ease",
     "SLIM": "isotherm.models.linear.slim",

@@ -38,7 +38,8 @@ def fit(
     --set backbone.l2=500 --out model
     """
     from isotherm.launcher import launched
-    from isotherm.models.fitting import FitOptions, check_trains_in_steps, trains_among_processes
+    from isotherm.models.fit_inputs import FitOptions
+    from isotherm.models.fitting import check_trains_in_steps, trains_among_processes
     from isotherm.models.registry import model_class
     from isotherm.parameters import build, parse_settings
 

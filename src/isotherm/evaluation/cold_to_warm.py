@@ -29,7 +29,7 @@ from isotherm.evaluation.user_values import UserValues
 from isotherm.files import write_json
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions, check_data
+from isotherm.models.fit_inputs import FitOptions, check_data
 from isotherm.types import Int32
 
 STEPS = (0, 1, 2, 5, 10, 20)

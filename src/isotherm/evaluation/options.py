@@ -10,7 +10,7 @@ from isotherm.checks import names, one_of, seeded, whole
 from isotherm.data import Items
 from isotherm.errors import ParameterError, brief
 from isotherm.evaluation.groups import GROUPINGS
-from isotherm.models.fitting import check_data
+from isotherm.models.fit_inputs import check_data
 from isotherm.models.requests.ids import id_list
 
 CANDIDATES = ("catalogue", "clicked")

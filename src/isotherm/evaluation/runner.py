@@ -21,7 +21,7 @@ from isotherm.evaluation.prepared import PreparedFold, PreparedFolds
 from isotherm.evaluation.results import Evaluation, Group, Metrics, ModelResult
 from isotherm.evaluation.user_values import UserValues, mean_over_folds
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 
 
 def evaluate(

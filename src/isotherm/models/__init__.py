@@ -2,7 +2,8 @@
 
 base           the contract: fit, recommend, explain, save and the rest, in ids and frames
 scorer         what a model writes: learning and scoring, in rows and columns
-fitting        options and checks of fit
+fitting        checks what a fit is given, and learns on a copy
+fit_inputs     clicks, items and options of a fit
 requests/      ids and histories become rows, scores become lists
 registry       every model by its name
 persistence    saves and loads any model

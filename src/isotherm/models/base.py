@@ -14,7 +14,8 @@ from isotherm.checks import truth, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.fitting import FitOptions, check_data, learn, solvable
+from isotherm.models.fit_inputs import FitOptions, check_data
+from isotherm.models.fitting import learn, solvable
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.histories import checked_block
 from isotherm.models.requests.ids import Unknown, one_id, ordered_ids, unknown_policy

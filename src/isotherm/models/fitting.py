@@ -1,64 +1,26 @@
 """How a model is fitted: what it is given is checked, and it learns on a copy, which is then taken over."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from isotherm.checks import folder_name
 from isotherm.data import Interactions, Items
 from isotherm.errors import InteractionsError, ParameterError, ScoreError, TrainingError
 from isotherm.memory import check_memory
 from isotherm.models.catalogue import over_catalogue
+from isotherm.models.fit_inputs import NO_OPTIONS, FitOptions, check_data
+from isotherm.models.scorer import Scorer
 from isotherm.parameters import has_settings, hyperparameters
 from isotherm.progress import stage
 from isotherm.types import Float32
 from isotherm.untrusted import DamagedError
 
-if TYPE_CHECKING:
-    from isotherm.models.scorer import Scorer
-
-Model = TypeVar("Model", bound="Scorer")
+Model = TypeVar("Model", bound=Scorer)
 
 _LEAST, _LARGEST = 1e-15, 1e15  # click weights whose squares, summed over millions of users, fit into float32
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What a model that trains in steps takes: the VAEs, and mmr around one of them.
-
-    >>> from isotherm import FitOptions, Interactions, MultVAE, Training
-    >>> from scipy.sparse import random_array
-    >>> clicks = Interactions.from_csr(random_array((40, 12), density=0.3, rng=0, format="csr"))
-    >>> model = MultVAE(hidden=8, latent=4, training=Training(epochs=2))
-    >>> model.fit(clicks, options=FitOptions(run_dir="runs/first")).progress_.epoch
-    2
-
-    Parameters:
-        valid (Interactions or None; default None): clicks for early stopping. Of users that the training
-            clicks know they are what to find; of other users four fifths are history and the rest is to find.
-        run_dir (a folder or None; default None): where checkpoints and the log are kept; a run that was cut
-            off there goes on where it was.
-    """
-
-    valid: Interactions | None = None
-    run_dir: str | os.PathLike[str] | None = None
-
-    def __post_init__(self) -> None:
-        if self.valid is not None:
-            check_data("valid", self.valid, Interactions)
-        folder_name("run_dir", self.run_dir)
-
-    def accepted_by(self, model: "Scorer") -> "FitOptions":
-        """These for a model that takes them, none for another: how models are compared on one split."""
-        return self if model.trains_in_steps else NO_OPTIONS
-
-
-NO_OPTIONS = FitOptions()
 
 
 def learn(
@@ -92,7 +54,7 @@ def learn(
     return model
 
 
-def checked_options(model: "Scorer", options: FitOptions | None) -> FitOptions:
+def checked_options(model: Scorer, options: FitOptions | None) -> FitOptions:
     """The options of a fit, NO_OPTIONS for None. Raises ParameterError where the model takes none."""
     if options is None:
         return NO_OPTIONS
@@ -104,7 +66,7 @@ def checked_options(model: "Scorer", options: FitOptions | None) -> FitOptions:
     return options
 
 
-def check_trains_in_steps(model: "Scorer") -> None:
+def check_trains_in_steps(model: Scorer) -> None:
     """Raise ParameterError where ``model`` does not train in steps, and so takes no options."""
     if not model.trains_in_steps:
         raise ParameterError(
@@ -113,7 +75,7 @@ def check_trains_in_steps(model: "Scorer") -> None:
 
 
 def training_data(
-    model: "Scorer", clicks: Interactions, items: Items | None
+    model: Scorer, clicks: Interactions, items: Items | None
 ) -> tuple[Interactions, Items | None]:
     """Clicks over the whole catalogue, and the item table in the order of their columns.
 
@@ -139,19 +101,7 @@ def trains_among_processes(model: object) -> bool:
     return getattr(model, "trains_in_steps", False) or any(map(trains_among_processes, inner))
 
 
-def check_data(what: str, data: Any, kind: type) -> None:
-    """That ``data`` is Interactions or Items, as ``kind`` says. Raises ParameterError with the cure."""
-    if isinstance(data, kind):
-        return
-    given, wanted = type(data).__name__, kind.__name__
-    if isinstance(data, Interactions | Items):
-        cure = "clicks come first, items second: fit(clicks, items)"
-    else:
-        cure = f"give {wanted}.from_frame(…) or {wanted}.read(…)"
-    raise ParameterError(f"{what} must be {wanted}, not {given}; {cure}")
-
-
-def _check_memory(model: "Scorer", clicks: Interactions) -> None:
+def _check_memory(model: Scorer, clicks: Interactions) -> None:
     """Raise ParameterError where the catalogue and the settings ask for more than there is."""
     settings = ", ".join(f"{name}={value}" for name, value in model.memory_settings().items())
     check_memory(

@@ -17,7 +17,7 @@ from isotherm.data.kinds import Kind
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.scorer import AddsItems, Scorer

@@ -6,7 +6,7 @@ import numpy as np
 
 from isotherm.data import Interactions, Items
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.state import Dense
 from isotherm.types import Float32, Scores, UserItems
 

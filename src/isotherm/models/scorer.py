@@ -16,7 +16,7 @@ from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.kinds import Kind
 from isotherm.errors import NotFittedError
 from isotherm.linalg.csr import filter_entries, rows_of, widen
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.parameters import shown
 from isotherm.ranking.topk import TopK, top_k_each
 from isotherm.state import Arrays, Stateful, restore, saved

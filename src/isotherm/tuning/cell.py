@@ -15,7 +15,7 @@ from isotherm.evaluation.measures import measure_lists
 from isotherm.folders import RUN, discard
 from isotherm.geometry import StudyOptions, study_models
 from isotherm.geometry.pairs import COPY, NEAR, RANDOM
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.training.run_folder import LOG
 from isotherm.tuning.folder import METRICS, SweepFolder

@@ -21,7 +21,7 @@ from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
 from isotherm.models.base import Recommender
 from isotherm.models.factorization.least_squares import solve_rows
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.scorer import ComparesItems, Contributions, Explains
 from isotherm.progress import stage
 from isotherm.state import Dense

@@ -21,7 +21,7 @@ from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.linalg.ridge_inverse import RidgeInverse
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.state import Inner
 from isotherm.types import Array, Float32, UserItems

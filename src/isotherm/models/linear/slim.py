@@ -33,7 +33,7 @@ from isotherm.kernels import kernel
 from isotherm.linalg.csr import groups_of, select_columns
 from isotherm.linalg.gmres import gmres
 from isotherm.linalg.ridge_inverse import RidgeInverse
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.progress import stage

@@ -212,7 +212,7 @@ def _multiply_by_factor(terms: Float32, factor: Float32) -> None:
 
 @kernel
 def _sparse_times_factor(first: int, last: int, term: Array, factor: Array) -> None:
-    """term · L in place for a band of rows: nonzeros are listed once and meet L one tile of columns at a time."""
+    """term · L in place for a band of rows: nonzeros are listed once and meet L in tiles of columns."""
     n = len(factor)
     columns, values = np.empty((_ROWS, n), np.int32), np.empty((_ROWS, n), np.float32)
     counts = np.empty(_ROWS, np.int64)

@@ -21,7 +21,7 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.metadata_similarity import Embedding, MetadataSimilarity
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones import BACKBONES, aligner_of, checked_backbone

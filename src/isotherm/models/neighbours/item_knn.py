@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosines
-from isotherm.models.fitting import FitOptions
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
 from isotherm.state import Inner

@@ -16,7 +16,8 @@ from isotherm.folders import RUN, check_folder
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import filter_entries, rows_of
 from isotherm.models.base import Recommender
-from isotherm.models.fitting import FitOptions, learn
+from isotherm.models.fit_inputs import FitOptions
+from isotherm.models.fitting import learn
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.scorer import ComparesItems
 from isotherm.models.vae.network.item_table import ItemTable
