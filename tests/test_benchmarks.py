@@ -18,6 +18,7 @@ BENCHMARKS = {
     "geometry": "--data {data}/ml-1m",
     "ablation": "--data {data}/ml-1m",
     "cold_start": "--data {data} --graph {graph}",
+    "in_time": "--data {data} --graph {graph}",
     "baselines_ml1m": "--data {data}/ml-1m",
     "slim": "--data {data}/ml-1m",
     "ramp_up": "--data {data}/ml-1m",
@@ -50,13 +51,14 @@ def folders(tmp_path_factory):
     log.write_parquet(root / "data" / "ml-1m" / "interactions.parquet")
     movies(rng).write_parquet(root / "data" / "ml-1m" / "items.parquet")
     (root / "data" / "ml-latest-small").mkdir()
-    log.write_parquet(root / "data" / "ml-latest-small" / "ratings.parquet")
+    timed = log.with_columns(timestamp=pl.Series(rng.permutation(log.height)))
+    timed.write_parquet(root / "data" / "ml-latest-small" / "ratings.parquet")
     movies(rng).write_parquet(root / "data" / "ml-latest-small" / "items.parquet")
     (root / "data" / "gowalla").mkdir()
     test = rng.random(log.height) < 0.2
     log.filter(pl.Series(~test)).write_parquet(root / "data" / "gowalla" / "train.parquet")
     log.filter(pl.Series(test)).write_parquet(root / "data" / "gowalla" / "test.parquet")
-    write_graph(root / "graph", log, rng)
+    write_graph(root / "graph", timed, rng)
     return root
 
 
@@ -75,7 +77,7 @@ def movies(rng):
 def write_graph(folder, log, rng):
     """MovieLens-100K as tab-separated files: clicks, films, triples, and which film is which entity."""
     folder.mkdir()
-    clicks = log.with_columns(rating=pl.lit(4), timestamp=pl.lit(0))
+    clicks = log.select("user_id", "item_id", pl.lit(4).alias("rating"), "timestamp")
     films = pl.DataFrame(
         {
             "item_id": np.arange(ITEMS),

@@ -170,3 +170,14 @@ def test_split_that_leaves_nothing_is_refused():
         splits.cold_items(frame([(1, 1), (2, 1)]), holdout=0.2)
     with pytest.raises(SplitError, match="no user with both a history and a hidden click"):
         splits.leave_one_out(frame([(1, 1), (2, 2)]))
+
+
+def test_splits_that_hide_items_at_random_say_so_and_others_show_how_new_items_come():
+    users, items = np.nonzero(np.random.default_rng(0).random((30, 20)) < 0.5)
+    frame = pl.DataFrame({"user_id": users, "item_id": items, "timestamp": np.arange(len(users))})
+    clicks = Interactions.from_frame(frame)
+    np.testing.assert_array_equal(np.sort(clicks.click_times()), np.arange(len(users)))
+    assert clicks.shows_new_items
+    assert not Interactions.from_frame(frame.drop("timestamp")).shows_new_items
+    shows = {name: split(clicks).train.shows_new_items for name, split in splits.SPLITS.items()}
+    assert shows == dict.fromkeys(splits.SPLITS, True) | {"cold-items": False, "mixed": False}

@@ -1,7 +1,7 @@
 """k-fold cross-validation: splits that hide every item, or every user, exactly once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -47,7 +47,8 @@ class Folds(Sequence[Split]):
             hidden = held_out[self.clicks.matrix.indices]
             if self.protocol == "mixed":
                 hidden |= rng.random(self.clicks.n_clicks) < settings["warm_holdout"]
-            return hide_clicks(self.clicks, hidden, self.protocol, settings)
+            clicks = replace(self.clicks, hidden_at_random=True)
+            return hide_clicks(clicks, hidden, self.protocol, settings)
         except SplitError as cause:
             raise SplitError(f"fold {number + 1} of {len(self)}: {cause}") from cause
 

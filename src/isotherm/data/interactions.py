@@ -56,6 +56,7 @@ class Interactions:
         default_factory=dict
     )  #: what reading did: rows, merged, under min_rating
     untimed: str = ""  #: why there are no timestamps although the log has a column of that name
+    hidden_at_random: bool = False  #: whether items without clicks are no later than others
 
     @classmethod
     def read(
@@ -171,6 +172,15 @@ class Interactions:
     def click_users(self) -> Int64:
         """User row of each click, in the order of ``matrix.data``."""
         return rows_of(self.matrix)
+
+    def click_times(self) -> Array | None:
+        """When each click came, (n_clicks,) numbers of one unit; None where the log has no times."""
+        return None if self.timestamps is None else self.timestamps.to_physical().to_numpy()
+
+    @property
+    def shows_new_items(self) -> bool:
+        """Whether its times say how new items come: it has some, and no item was hidden at random."""
+        return self.timestamps is not None and not self.hidden_at_random
 
     def keep(self, kept: Bools) -> "Interactions":
         """The same users and items with only the clicks where ``kept``, (n_clicks,) flags, is true."""

@@ -34,6 +34,7 @@ def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Spl
     holdout, seed = checked_share("holdout", holdout), seeded("seed", seed)
     cold = hold_out(clicks.n_items, holdout, np.random.default_rng(seed), "items")
     hidden = cold[clicks.matrix.indices]
+    clicks = replace(clicks, hidden_at_random=True)
     return hide_clicks(clicks, hidden, "cold-items", {"holdout": holdout, "seed": seed})
 
 
@@ -49,7 +50,7 @@ def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdou
     cold = hold_out(clicks.n_items, holdout, rng, "items")
     hidden = cold[clicks.matrix.indices] | (rng.random(clicks.n_clicks) < warm_holdout)
     settings = {"holdout": holdout, "warm_holdout": warm_holdout, "seed": seed}
-    return hide_clicks(clicks, hidden, "mixed", settings)
+    return hide_clicks(replace(clicks, hidden_at_random=True), hidden, "mixed", settings)
 
 
 def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:

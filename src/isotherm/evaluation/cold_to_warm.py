@@ -7,7 +7,7 @@ has more clicks than that, so that all are equally far at each step; the other h
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,8 @@ class _StepSplits:
                 "give fewer or raise holdout"
             )
         columns = clicks.matrix.indices
-        self._clicks = clicks.keep(~held_out[columns] | self._new[columns])
+        kept = ~held_out[columns] | self._new[columns]
+        self._clicks = replace(clicks, hidden_at_random=True).keep(kept)
         matrix = self._clicks.matrix
         self._of_new = self._new[matrix.indices]  # whether a click is one on a new item
         self._click_rank = item_click_ranks(matrix, rng, self._clicks.timestamps)

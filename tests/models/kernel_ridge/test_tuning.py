@@ -10,15 +10,14 @@ from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.ridge import RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData
-from isotherm.models.kernel_ridge.tuning import (
+from isotherm.models.kernel_ridge.tuner import (
     POPULARITY_SHARES,
-    RIDGES,
     SMOOTHINGS,
     FullFit,
     Tuner,
     added_columns,
-    tune,
 )
+from isotherm.models.kernel_ridge.tuning import RIDGES, tune
 from isotherm.models.kernel_ridge.warm_up import WarmUp
 from tests.conftest import random_clicks
 from tests.features.test_metadata_kernel import table

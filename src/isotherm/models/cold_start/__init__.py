@@ -1,6 +1,7 @@
 """What MARec and kernel ridge share: how a model that must rank brand-new items learns from the ones it has.
 
-pseudo_cold     clicked items that are hidden whole and play new ones
+pseudo_cold     clicked items that play new ones: a random fifth, or those that came last
 calibration     how high cold items should score beside warm ones
+new_item_share  the share that new items should have in lists, learned at cuts in time, and how they get it
 cold_items      the items that nobody has clicked yet, as a fitted model keeps them
 """

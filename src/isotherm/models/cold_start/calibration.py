@@ -15,21 +15,28 @@ from isotherm.linalg.products import products
 from isotherm.memory import users_per_block
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import TopK, hide, top_k
-from isotherm.types import Bools, Float32, Int64, ItemIndex, Scores, UserItems
+from isotherm.types import Bools, Float32, Float64, Int32, Int64, ItemIndex, Scores, UserItems
 
 K = 10
 _GRID_POINTS = 161
 _DECADES = 2.0  # to either side of 1
 
 
-def top_items(histories: UserItems, weights: Float32, items: ItemIndex, hide_seen: bool = False) -> TopK:
+def top_items(
+    histories: UserItems,
+    weights: Float32,
+    items: ItemIndex,
+    hide_seen: bool = False,
+    seen: UserItems | None = None,
+) -> TopK:
     """The K best of ``items`` for each history by item-item weights, as columns of the catalogue.
 
     histories: (n_users, n_rows).  weights: (n_rows, n_columns).  items: (n_columns,) what the columns stand
     for.  hide_seen: leave out what a history holds; rows and columns are then the same items.
+    seen: (n_users, n_columns) what else is left out.
     """
     weights = np.ascontiguousarray(weights)
-    return top_items_by(lambda block: products(block, weights), histories, items, hide_seen)
+    return top_items_by(lambda block: products(block, weights), histories, items, hide_seen, seen)
 
 
 def top_items_by(
@@ -37,13 +44,20 @@ def top_items_by(
     histories: UserItems,
     items: ItemIndex,
     hide_seen: bool = False,
+    seen: UserItems | None = None,
 ) -> TopK:
-    """The same by any scores (n_users, n_columns) of a block of histories."""
+    """The same by any scores (n_users, n_columns) of a block of histories.
+
+    seen: (n_users, n_columns) what else is left out.
+    """
     columns, scores = [], []
-    for block in row_blocks(histories, users_per_block(histories.shape[1])):
+    size = users_per_block(histories.shape[1])
+    for number, block in enumerate(row_blocks(histories, size)):
         block_scores = np.ascontiguousarray(score(block))
         if hide_seen:
             hide(block_scores, block)
+        if seen is not None:
+            hide(block_scores, seen[number * size : number * size + len(block_scores)])
         top = top_k(block_scores, min(K, block_scores.shape[1]))
         columns.append(np.where(top.columns < 0, -1, items[top.columns]).astype(np.int32))
         scores.append(top.scores)
@@ -86,6 +100,23 @@ class WarmAndCold:
         warm_level, cold_level = (float(np.median(np.abs(scores[both]))) for scores in (warm, cold))
         return max(warm_level, 1e-12) / max(cold_level, 1e-12)
 
+    def scaled(self, factors: Float32 | np.float32) -> "WarmAndCold":
+        """The same with cold scores times one factor, or times those of the users, (n_users, 1)."""
+        return WarmAndCold(self.warm, TopK(self.cold.columns, factors * self.cold.scores))
+
+    def merged_columns(self) -> Int32:
+        """The K best of both kinds, (n_users, K), scores taken as they are; -1 where there are no more."""
+        columns = np.concatenate([self.warm.columns, self.cold.columns], axis=1)
+        return np.asarray(np.take_along_axis(columns, self._order(), axis=1))
+
+    def cold_share(self) -> float:
+        """The share of cold items in these lists."""
+        return float((self._order() >= self.warm.columns.shape[1]).mean())
+
+    def _order(self) -> Int64:
+        scores = np.concatenate([self.warm.scores, self.cold.scores], axis=1)
+        return np.argsort(-scores, axis=1, kind="stable")[:, :K]
+
     def ndcg(self, targets: UserItems) -> float:
         """ndcg@10 over all candidates, scores taken as they are; targets: hidden clicks of the users."""
         return self._scaled_ndcg(self._hits(targets), np.diff(targets.indptr), 1.0)
@@ -116,3 +147,19 @@ def mean_ndcg(scores: Scores, targets: UserItems) -> float:
     top = top_k(np.ascontiguousarray(scores), min(K, scores.shape[1]))
     n_targets = np.diff(targets.indptr)
     return float(ndcg(rank_hits(top.columns, targets), n_targets, K)[n_targets > 0].mean())
+
+
+def user_ndcgs(columns: Int32, targets: UserItems) -> Float64:
+    """ndcg@10 of lists (n_users, k) of the users who have targets."""
+    n_targets = np.diff(targets.indptr)
+    return np.asarray(ndcg(rank_hits(columns, targets), n_targets, K)[n_targets > 0])
+
+
+def surely_at_least(ndcgs: Float64, reference: Float64, share: float) -> bool:
+    """Whether the mean is at least this share of the reference's, two standard errors held back.
+
+    Both (n_users,) of the same users: what counts is the error of their differences.
+    """
+    gains = ndcgs - share * reference
+    changes = ndcgs - reference
+    return float(gains.mean()) >= 2 * float(changes.std() / np.sqrt(len(changes)))

@@ -6,6 +6,7 @@ training_data   which items both regressions learn from, and their targets
 ridge           kernel ridge regression, exactly or on landmarks
 columns         from the predictions for an item to its weight column at EASE's scale
 tuning          what is chosen on pseudo-cold items rather than learned with the kernels
+tuner           the pseudo-cold items of one split, as the model of the kept clicks ranks them
 warm_up         how an item moves from its metadata to its own clicks
 warm_up_tuning  how fast, chosen on hidden items that are given clicks
 """

@@ -1,7 +1,7 @@
 """From two predictions for an item, its taste and its popularity, to its weight column at EASE's scale."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class Scales:
     inverse_temperature: t, times the mean history length n̄.  popularity_weight: b.  smoothing: a.
     ridge: r, of Z.  slope, intercept: the regression of EASE's scores on the raw ones, per click.
     variance_exponent: γ.  cold_scale: β, how high cold items score beside warm ones.
+    new_item_factor: of β for items without any click, which sets their share of lists.
     """
 
     inverse_temperature: float = 1.0
@@ -27,6 +28,12 @@ class Scales:
     intercept: float = 0.0
     variance_exponent: float = 0.0
     cold_scale: float = 1.0
+    new_item_factor: float = 1.0
+
+    @property
+    def of_new_items(self) -> "Scales":
+        """The same for items without any click."""
+        return replace(self, cold_scale=self.cold_scale * self.new_item_factor, new_item_factor=1.0)
 
     def raw(
         self,

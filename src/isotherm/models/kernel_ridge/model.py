@@ -14,8 +14,8 @@ ones, how much it depends on the explained variance, and how fast an item that g
 metadata to its own clicks (``warm_up``).
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,23 +30,38 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
-from isotherm.linalg.csr import select_columns, with_data
+from isotherm.linalg.csr import move_entries, select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
+from isotherm.models.cold_start.new_item_share import (
+    LengthLaw,
+    ShareGoal,
+    UserLists,
+    lists_by,
+    sampled_histories,
+    share_setting,
+)
+from isotherm.models.cold_start.pseudo_cold import (
+    MOST_USERS_IN_TIME,
+    TOO_FEW_IN_TIME,
+    PseudoColdSplit,
+    splits_in_time,
+)
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.kernel_weights import learn_kernel_weights
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData, random_rows
-from isotherm.models.kernel_ridge.tuning import FullFit, tune
+from isotherm.models.kernel_ridge.tuner import FullFit
+from isotherm.models.kernel_ridge.tuning import NewItems, tune
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.models.scorer import AddsItems, Contributions, WeighsMetadata
 from isotherm.parameters import part_of
-from isotherm.progress import stage
+from isotherm.progress import note, stage
 from isotherm.state import Dense, Inner, Plain
 from isotherm.streams import stream
-from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, UserItems
+from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Number, numbers
 
 _RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
@@ -116,6 +131,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         sample_users (>= 1; default 800): the most users that they are learned on.
         steps (>= 0; default 30): iterations of L-BFGS for the weights of either kernel.
         draws (>= 1; default 3): draws of pseudo-cold items on which scales are chosen.
+        new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
+            auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
+            items bears it; without times, what ranks pseudo-cold items best.
         exact_items (>= 0; default 20000): the most training items that both regressions use exactly.
         landmarks (>= 1; default 4000): the items that stand for all past ``exact_items`` (Nyström).
         seed (a whole number >= 0; default 0): of the samples and of the pseudo-cold items.
@@ -131,6 +149,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     popularity_weights_: Float64  #: ν, the same for popularity
     scales_: Scales
     warm_up_: WarmUp
+    new_item_share_: float  #: the share of the fitted users' lists that never-clicked items have
+    length_law_: LengthLaw  #: by which scores of never-clicked items depend on the history's length
     mean_length_: float  #: n̄, mean clicks per user
     exact_: bool  #: whether every training item is a landmark
     landmarks_: EncodedItems  #: the items that new ones are compared with
@@ -144,6 +164,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         Inner("kernel_", lambda *_: MetadataKernel.empty()),
         Plain("scales_", numbers(Scales, Number()), asdict, lambda given: Scales(**given)),
         Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
+        Plain("new_item_share_", Number(least=0, most=1)),
+        LengthLaw.state("length_law_"),
         Plain("mean_length_", Number(above=0)),
         Plain("exact_", bool),
         Dense("taste_weights_", np.float64, ("n_weights",), least=0),
@@ -165,6 +187,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         sample_users: int = 800,
         steps: int = 30,
         draws: int = 3,
+        new_item_share: float | str = "auto",
         exact_items: int = 20_000,
         landmarks: int = 4_000,
         seed: int = 0,
@@ -180,12 +203,17 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.sample_users = whole("sample_users", sample_users, 1)
         self.steps = whole("steps", steps, 0)
         self.draws = whole("draws", draws, 1)
+        self.new_item_share = share_setting(new_item_share)
         self.exact_items = whole("exact_items", exact_items, 0)
         self.landmarks = whole("landmarks", landmarks, 1)
         self.seed = seeded("seed", seed)
 
     def fit_memory(self, clicks: Interactions) -> float:
         return self.backbone.fit_memory(clicks)
+
+    @property
+    def _given_share(self) -> float | None:
+        return None if self.new_item_share == "auto" else float(self.new_item_share)
 
     @property
     def n_weights(self) -> int:
@@ -204,17 +232,21 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         with stage("learn what the metadata is worth"):
             self._learn_kernel_weights(log)
         ease_weights = self.backbone.solve(log.user_items).weights
-        self._tune(log, self._click_ranks(log.user_items, clicks), ease_weights)
-        self._solve(log, ease_weights)
+        goal = self._tune(log, clicks, ease_weights)
+        left_out = self._solve(log, ease_weights)
+        predictions = self._cold_predictions(log)
+        self._settle_new_items(log, left_out, predictions, goal)
+        self._append_cold(log, predictions)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Solve anew for newer clicks and items.
 
-        Held meanwhile: encoders, the weights of both kernels, scales and the warm-up.
+        Held meanwhile: encoders, the weights of both kernels, scales, the length law and the warm-up.
         """
         assert items is not None
         log = _TrainingLog.of(clicks, self.kernel_.encode(items))
         self._solve(log, self.backbone.solve(log.user_items).weights)
+        self._append_cold(log, self._cold_predictions(log))
 
     def _learn_kernel_weights(self, log: _TrainingLog) -> None:
         """μ, ν, t and b on a sample of items and users."""
@@ -230,6 +262,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         terms = self.kernel_.index(sample).by_term(sample)
         learned = learn_kernel_weights(terms, clicks[users], log.training.log_clicks[items], self.steps)
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
+        self.length_law_ = LengthLaw()
         self.scales_ = Scales(
             inverse_temperature=learned.inverse_temperature, popularity_weight=learned.popularity_weight
         )
@@ -252,17 +285,28 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             self.seed,
         )
 
-    def _tune(self, log: _TrainingLog, click_ranks: UserItems, ease_weights: ItemWeights) -> None:
-        """Scales and warm-up, on pseudo-cold items."""
+    def _tune(self, log: _TrainingLog, clicks: Interactions, ease_weights: ItemWeights) -> ShareGoal | None:
+        """Scales and warm-up, on pseudo-cold items; returns the share of lists that new ones shall have."""
+        ranks = self._click_ranks(log.user_items, clicks)
         full = FullFit(
-            log.user_items, click_ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
+            log.user_items, ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
         )
-        with stage("choose scales on pseudo-cold items", self.draws) as advance:
-            tuned = tune(full, self.scales_, self.draws, self.seed, advance)
+        cuts: Sequence[PseudoColdSplit] = []
+        if self._given_share is None and clicks.shows_new_items:
+            cuts = splits_in_time(log.user_items, clicks.click_times(), self.seed, MOST_USERS_IN_TIME)
+            if not cuts:
+                note(f"{self.name}: {TOO_FEW_IN_TIME}")
+        with stage("choose scales on pseudo-cold items", self.draws + len(cuts)) as advance:
+            new_items = NewItems(len(log.cold), self._given_share)
+            tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, new_items)
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
+        return tuned.goal
 
-    def _solve(self, log: _TrainingLog, ease_weights: ItemWeights) -> None:
-        """Both regressions, then the weights: EASE's, and the columns of rare and of cold items."""
+    def _solve(self, log: _TrainingLog, ease_weights: ItemWeights) -> LeftOutPredictor:
+        """Both regressions, then the weights: EASE's, and the columns of rare items.
+
+        Returns what predicts any clicked item as though nobody had clicked it.
+        """
         ridges, training = self._ridges, log.training
         self.mean_length_ = training.mean_length
         self.exact_ = ridges.is_exact(training.items)
@@ -272,12 +316,57 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         popularity = ridges.popularity(log.encoded, training.items)
         self.popularity_coefficients_ = popularity.dual_coefficients(training.log_clicks)
         self.weights_ = DenseWeights.among(log.n_items, log.warm, ease_weights)
-        self._blend_rare_items(log, popularity)
+        left_out = LeftOutPredictor(
+            log.encoded,
+            self.taste_,
+            popularity,
+            training.log_clicks,
+            self.weights_.warm,
+            self.mean_length_,
+        )
+        self._blend_rare_items(log, left_out)
+        return left_out
+
+    def _cold_predictions(self, log: _TrainingLog) -> Predictions | None:
+        """What metadata says of the items without clicks; None where there are none."""
+        return self._predict(log.cold_encoded) if len(log.cold) else None
+
+    def _append_cold(self, log: _TrainingLog, predictions: Predictions | None) -> None:
+        """The columns of the items without clicks."""
         self.cold_ = ColdItems(log.cold, log.cold_encoded, np.empty(0, dtype=np.float32))
-        if len(log.cold):
-            predictions = self._predict(log.cold_encoded)
+        if predictions is not None:
             self.cold_ = ColdItems(log.cold, log.cold_encoded, predictions.explained_variance)
             self.weights_ = self.weights_.appended(log.n_items, log.cold, self._columns(predictions))
+
+    def _settle_new_items(
+        self,
+        log: _TrainingLog,
+        left_out: LeftOutPredictor,
+        predictions: Predictions | None,
+        goal: ShareGoal | None,
+    ) -> None:
+        """Their share of the lists of some users: as the goal says, or as it follows from the scales."""
+        lists = None
+        if goal is not None and goal.stand_in is not None:
+            columns = [columns for _, columns in left_out.columns(self.scales_, goal.stand_in)]
+            lists = self._lists_with(log, np.concatenate(columns, axis=1))
+        elif predictions is not None:
+            lists = self._lists_with(log, self._columns(predictions))
+        if goal is not None and lists is not None:
+            self.length_law_ = lists.length_law()
+            lists = lists.with_law(self.length_law_)
+            factor = lists.factor_for(goal.share)
+            self.scales_ = replace(self.scales_, new_item_factor=factor)
+            note(f"{self.name}: {goal}")
+        self.new_item_share_ = 0.0 if lists is None else lists.share_at(self.scales_.new_item_factor)
+
+    def _lists_with(self, log: _TrainingLog, columns: ItemWeights) -> UserLists:
+        """Some users' best warm items, and new ones of these weight columns, at the end of the catalogue."""
+        new = log.n_items + np.arange(columns.shape[1])
+        weights = self.weights_.appended(log.n_items + len(new), new, np.ascontiguousarray(columns))
+        users = sampled_histories(log.user_items, self.seed)
+        histories = move_entries(users, log.warm[users.indices], log.n_items + len(new))
+        return lists_by(weights.scores, histories, log.warm, new)
 
     def _index_landmarks(self) -> None:
         """Be ready to compare items with the landmarks."""
@@ -293,23 +382,15 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def _columns(self, predictions: Predictions) -> ItemWeights:
         """Weight columns (n_warm, n_queries) of never-clicked items."""
-        return np.ascontiguousarray(predictions.columns(self.scales_, self.mean_length_))
+        return np.ascontiguousarray(predictions.columns(self.scales_.of_new_items, self.mean_length_))
 
-    def _blend_rare_items(self, log: _TrainingLog, popularity: Ridge) -> None:
+    def _blend_rare_items(self, log: _TrainingLog, left_out: LeftOutPredictor) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
         clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
         new_scores = new_item_scores(clicks)
         rare = np.flatnonzero(~self.warm_up_.settled(clicks, new_scores))
         if not len(rare):
             return
-        left_out = LeftOutPredictor(
-            log.encoded,
-            self.taste_,
-            popularity,
-            log.training.log_clicks,
-            self.weights_.warm,
-            self.mean_length_,
-        )
         columns = np.empty((len(log.warm), len(rare)), dtype=np.float32)
         for band, band_columns in left_out.columns(self.scales_, rare):
             columns[:, band] = band_columns
@@ -323,6 +404,13 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         columns *= factors.metadata
         columns += ease * factors.ease
         self.weights_ = self.weights_.replaced(log.warm[rare], columns)
+
+    def _score(self, user_items: UserItems) -> Scores:
+        """user_items · weights_, those of never-clicked items by the length law."""
+        scores = super()._score(user_items)
+        if self.length_law_.exponent and len(self.cold_):
+            scores[:, self.cold_.columns] *= self.length_law_.of(user_items, self.cold_.columns)[:, None]
+        return scores
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -366,7 +454,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         position, certainty = self.cold_.position(column), self.cold_.certainty
         if position is None or certainty is None:
             return Contributions(by_click)
-        cold_factor = float(self.scales_.cold_factor(certainty)[position])
+        by_length = self.length_law_.of(history, self.cold_.columns)[0]
+        by_click = by_click * by_length
+        cold_factor = float(self.scales_.of_new_items.cold_factor(certainty)[position] * by_length)
         by_field = self._by_field(history, self.cold_.encoded.take(np.array([position])), cold_factor)
         return Contributions(by_click, by_field, float(certainty[position]))
 

@@ -7,10 +7,10 @@ from itertools import product, takewhile
 
 import numpy as np
 
-from isotherm.models.cold_start.calibration import mean_ndcg
+from isotherm.models.cold_start.calibration import K, mean_ndcg, surely_at_least, user_ndcgs
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, score_rms
-from isotherm.ranking.topk import hide
-from isotherm.types import Array, Float32, ItemIndex, Scores, UserItems
+from isotherm.ranking.topk import hide, top_k
+from isotherm.types import Array, Float32, Float64, ItemIndex, Scores, UserItems
 
 CLICKS_GIVEN = (1, 2, 5, 10, 20)
 _IMMEDIATE = 0.25
@@ -78,20 +78,56 @@ class WarmGuard:
         return Evidence(*rms, self.clicks, self.new_item_scores)
 
     @cached_property
-    def least_ndcg(self) -> float:
-        """Half a percent below EASE's ndcg@10."""
-        return _TOLERATED * mean_ndcg(self._candidates, self.targets)
+    def ease_ndcg(self) -> float:
+        """EASE's ndcg@10."""
+        return mean_ndcg(self._candidates, self.targets)
+
+    def ndcg(self, warm_up: WarmUp) -> float:
+        """ndcg@10 with the rare items blended."""
+        return mean_ndcg(self._blended(self._candidates, warm_up), self.targets)
+
+    def user_ndcgs(self, warm_up: WarmUp | None) -> Float64:
+        """ndcg@10 of each user with targets; EASE's without a warm-up."""
+        scores = self._candidates if warm_up is None else self._blended(self._candidates, warm_up)
+        return user_ndcgs(top_k(np.ascontiguousarray(scores), min(K, scores.shape[1])).columns, self.targets)
 
     def bears(self, warm_up: WarmUp) -> bool:
-        """Whether the ranking stays that good with the rare items blended."""
-        factors = warm_up.factors(self._evidence)
-        scores = self._candidates.copy()
+        """Whether that is at most half a percent below EASE's."""
+        return self.ndcg(warm_up) >= _TOLERATED * self.ease_ndcg
+
+    def scores(self, warm_up: WarmUp | None) -> Scores:
+        """(n_test_users, n_kept) of all items, the rare ones blended; EASE's alone without a warm-up."""
+        return self.ease_scores if warm_up is None else self._blended(self.ease_scores, warm_up)
+
+    def _blended(self, ease_scores: Scores, warm_up: WarmUp) -> Scores:
+        factors, scores = warm_up.factors(self._evidence), ease_scores.copy()
         of_ease = scores[:, self.rare_items] * np.maximum(factors.ease, 1e-30)  # what is seen stays -inf
         scores[:, self.rare_items] = self.metadata_scores * factors.metadata + of_ease
-        return mean_ndcg(scores, self.targets) >= self.least_ndcg
+        return scores
 
 
-def choose_warm_up(stages: Sequence[RampStage], guard: WarmGuard, mean_clicks: float) -> WarmUp:
+@dataclass(frozen=True, eq=False)
+class GuardInTime:
+    """A random draw, and cuts in time at which the warm-up must prove that it does no harm."""
+
+    draw: WarmGuard
+    cuts: Sequence[WarmGuard]
+
+    @cached_property
+    def _ease_ndcgs(self) -> Float64:
+        return np.concatenate([guard.user_ndcgs(None) for guard in self.cuts])
+
+    def bears(self, warm_up: WarmUp) -> bool:
+        """Whether it is good enough on the draw, and on all cuts together, surely, no worse than EASE."""
+        if not self.draw.bears(warm_up):
+            return False
+        if not self.cuts:
+            return True
+        ndcgs = np.concatenate([guard.user_ndcgs(warm_up) for guard in self.cuts])
+        return surely_at_least(ndcgs, self._ease_ndcgs, 1.0)
+
+
+def choose_warm_up(stages: Sequence[RampStage], guard: WarmGuard | GuardInTime, mean_clicks: float) -> WarmUp:
     """The best mean ndcg@10 over the stages that the guard bears.
 
     κ and ω first, then the longest φ.  mean_clicks: per kept item.

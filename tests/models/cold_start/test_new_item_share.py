@@ -1,0 +1,103 @@
+"""The share of new items: the law of lengths, factors that reach a share, what is expected and bearable."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from isotherm.models.cold_start.calibration import WarmAndCold, surely_at_least, user_ndcgs
+from isotherm.models.cold_start.new_item_share import (
+    CutInTime,
+    LengthLaw,
+    UserLists,
+    bearable_share,
+    expected_share,
+    learned_goal,
+    lists_by,
+)
+from isotherm.ranking.topk import TopK
+
+N_USERS = 400
+
+
+def user_lists(exponent=0.5, seed=0):
+    """Ten warm and ten cold items each; cold scores grow with the history's length, but for noise."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(5, 200, N_USERS)
+    warm = np.sort(rng.uniform(1, 2, (N_USERS, 10)).astype(np.float32))[:, ::-1]
+    cold = np.sort(rng.uniform(0.2, 0.4, (N_USERS, 10)).astype(np.float32))[:, ::-1]
+    cold = cold * (lengths[:, None] / 50.0).astype(np.float32) ** np.float32(exponent)
+    columns = np.tile(np.arange(10, dtype=np.int32), (N_USERS, 1))
+    return UserLists(WarmAndCold(TopK(columns, warm), TopK(columns + 10, cold)), lengths)
+
+
+def test_the_law_of_lengths_is_found():
+    law = user_lists(exponent=0.5).length_law()
+    assert law.exponent == pytest.approx(0.5, abs=0.05)
+    assert law.factors(np.array([law.mean_clicks])) == pytest.approx(1)
+    assert user_lists(exponent=-0.5).length_law().exponent == 0
+    assert user_lists(exponent=3.0).length_law().exponent == 1
+
+
+def test_clicks_on_cold_items_make_no_history_longer():
+    law = LengthLaw(exponent=1.0, mean_clicks=2.0)
+    histories = csr_array(np.array([[1, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1]], dtype=np.float32))
+    assert law.of(histories, np.array([3])).tolist() == [1, 1, 2]
+    assert LengthLaw().of(histories, np.array([3])).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 0.9])
+def test_the_factor_gives_new_items_their_share(share):
+    lists = user_lists()
+    factor = lists.factor_for(share)
+    assert lists.lists.scaled(np.float32(factor)).cold_share() == pytest.approx(share, abs=1e-3)
+    above = lists.lists.scaled(np.float32(factor * 1.01)).cold_share()
+    assert above > share
+
+
+def cut(n_new, share, worth):
+    """Targets among the warm items, and on cold ones for a ``worth`` of the users."""
+    lists, rng = user_lists(), np.random.default_rng(n_new)
+    targets = np.zeros((N_USERS, 20), dtype=np.float32)
+    targets[:, :3] = 1
+    targets[rng.random(N_USERS) < worth, 10] = 1
+    targets = csr_array(targets)
+    reference = user_ndcgs(lists.lists.warm.columns, targets)
+    return CutInTime(lists, lists, targets, reference, n_new, share)
+
+
+def test_more_new_items_are_expected_to_get_more():
+    cuts = [cut(40, 0.2, 0), cut(10, 0.1, 0)]
+    shares = [expected_share(cuts, n) for n in (0, 5, 10, 25, 40, 1000)]
+    assert shares == pytest.approx([0, 0.05, 0.1, 0.15, 0.2, 0.2])
+
+
+def test_a_share_that_costs_the_ranking_is_lowered_and_one_that_helps_is_not():
+    harmful = bearable_share([cut(40, 0.2, 0.0)], 0.5)
+    assert harmful < 0.5
+    reference, ndcgs = cut(40, 0.2, 0.0).reference, cut(40, 0.2, 0.0).ndcgs(harmful)
+    assert ndcgs.mean() >= 0.995 * reference.mean()
+    assert bearable_share([cut(40, 0.2, 1.0)], 0.1) == 0.1
+
+
+def test_a_goal_says_what_it_follows_from():
+    goal = learned_goal([cut(40, 0.2, 1.0), cut(30, 0.1, 1.0)], 35, None)
+    assert (goal.expected, goal.share) == (pytest.approx(0.15), pytest.approx(0.15, abs=0.1))
+    assert "20.0%, 10.0% of the latest clicks" in str(goal)
+    assert learned_goal([cut(40, 0.2, 1.0), cut(30, 0.1, 1.0)], 0, None).expected == pytest.approx(0.1)
+
+
+def test_surely_holds_back_two_standard_errors():
+    reference = np.full(100, 0.5)
+    assert surely_at_least(reference, reference, 1.0)
+    noisy = reference + np.tile([0.1, -0.08], 50)
+    assert not surely_at_least(noisy, reference, 1.0)
+    assert surely_at_least(reference + 0.01, reference, 1.0)
+
+
+def test_lists_leave_out_what_is_seen():
+    scores = np.array([[5, 4, 3, 2], [1, 2, 3, 4]], dtype=np.float32)
+    histories = csr_array(np.array([[1, 0, 0, 1], [0, 1, 1, 0]], dtype=np.float32))
+    lists = lists_by(lambda block: scores.copy(), histories, np.array([0, 1]), np.array([2, 3]))
+    assert lists.lists.warm.columns.tolist() == [[1, -1], [0, -1]]
+    assert lists.lists.cold.columns.tolist() == [[2, -1], [3, -1]]
+    assert lists.lengths.tolist() == [1, 1]
