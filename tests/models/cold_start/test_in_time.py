@@ -8,14 +8,15 @@ import pytest
 from scipy.sparse import csr_array
 
 import isotherm
-from isotherm import EASE, Items, KernelRidge
-from isotherm.errors import ParameterError
+from isotherm import EASE, Items, KernelRidge, MARec
+from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.cold_start.pseudo_cold import splits_in_time
 from tests.models.cold_start.test_pseudo_cold import timed_log
 
 N_NEW = 40
 MODELS = {
     "kernel-ridge": lambda **options: KernelRidge(backbone=EASE(l2=20.0), steps=3, draws=1, **options),
+    "marec": lambda **options: MARec(backbone=EASE(l2=20.0), **options),
 }
 
 
@@ -102,7 +103,8 @@ def test_without_times_new_items_score_as_pseudo_cold_ones_do(fitted):
     model = make().fit(replace(log, timestamps=None), items)
     assert model.length_law_.exponent == 0
     assert listed_share(model) == pytest.approx(model.new_item_share_, abs=0.03)
-    assert model.scales_.new_item_factor == 1
+    factor = model.scales_.new_item_factor if isinstance(model, KernelRidge) else model.new_item_factor_
+    assert factor == 1
 
 
 def test_with_no_new_item_in_the_table_the_latest_ones_stand_for_them(fitted):
@@ -111,3 +113,14 @@ def test_with_no_new_item_in_the_table_the_latest_ones_stand_for_them(fitted):
     new = items.take(np.arange(log.n_items, len(items)))
     model.add_items(new)
     assert 0.02 < listed_share(model) < 0.3
+
+
+def test_a_backbone_without_click_shares_takes_no_share(data):
+    pytest.importorskip("torch")
+    from isotherm import MultVAE, Training
+
+    model = MARec(
+        backbone=MultVAE(hidden=8, latent=4, training=Training(epochs=1)), beta=1.0, new_item_share=0.1
+    )
+    with pytest.raises(UnsupportedError, match="knows no new_item_share"):
+        model.fit(*data)

@@ -7,6 +7,7 @@ field_weights   μ, what each field and pair of fields is worth (eq. 5)
 similarity      G, similarities of items with their fields weighed by μ (eq. 5)
 pseudo_cold     warm items that play new ones: what a learned embedding's μ, and β, are learned on
 beta            how β is chosen: given, held from an earlier fit, or learned
+in_time         what a backbone fitted before a cut in time shows after it
 backbones/      one file per family: EASE and SLIM, collective EASE, iALS, VAEs
 cold_operator   O = P·C of EASE and SLIM: similarities in, weight columns out (eq. 9)
 """

@@ -19,8 +19,25 @@ from isotherm.errors import UnsupportedError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata_similarity import Embedding, MetadataSimilarity
+from isotherm.linalg.csr import move_entries
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
+from isotherm.models.cold_start.new_item_share import (
+    LEAST_NEW_ITEMS,
+    LengthLaw,
+    ShareGoal,
+    UserLists,
+    learned_goal,
+    lists_by,
+    sampled_histories,
+    share_setting,
+)
+from isotherm.models.cold_start.pseudo_cold import (
+    MOST_USERS_IN_TIME,
+    TOO_FEW_IN_TIME,
+    PseudoColdSplit,
+    splits_in_time,
+)
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
@@ -38,13 +55,15 @@ from isotherm.models.marec.backbones.base import (
 from isotherm.models.marec.beta import BetaChoice, GivenBeta, HeldBeta, LearnedBeta
 from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity, LearnedEmbedding
 from isotherm.models.marec.field_weights import normal_equations
+from isotherm.models.marec.in_time import cut_in_time
 from isotherm.models.marec.pseudo_cold import PseudoColdItems
-from isotherm.models.marec.similarity import WeightedSimilarity
+from isotherm.models.marec.similarity import ItemMetadata, WeightedSimilarity
 from isotherm.models.marec.warm_clicks import WarmClicks
 from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains, WeighsMetadata
 from isotherm.parameters import part_of, shown
+from isotherm.progress import note, stage
 from isotherm.state import Dense, Field, Inner, Plain, Size
-from isotherm.types import Float32, Float64, Scores, UserItems
+from isotherm.types import Float32, Float64, ItemIndex, Scores, UserItems
 from isotherm.untrusted import Number
 
 #: d_j / β of an item with x·p clicks (eq. 6)
@@ -88,6 +107,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             of a clicked one (eq. 5).
         evidence (warm or all; default warm): the columns that μ is learned on: of the clicked items; all: of
             the others too, as in the paper.
+        new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have,
+            where scores are sums over clicks (not of the VAEs); auto: where the log has times and β is auto,
+            what they had of the latest clicks, as far as the ranking of all items bears it, else as β says.
         embedding (identity or siamese; default Identity()): f_E, by which items are compared: each field as
             it is, or a network learned from clicks (§1.1).
         seed (>= 0; default 0): of the pseudo-cold items.
@@ -107,6 +129,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     warm_encoded_: EncodedItems  #: the clicked items, with which new ones are compared
     cold_: ColdItems  #: the never-clicked items, added ones last
     aligned_: AlignedBackbone  #: the trained backbone, with β in use
+    new_item_share_: float  #: the share of the fitted users' lists that never-clicked items have
+    new_item_factor_: float  #: of the scores of never-clicked items
+    length_law_: LengthLaw  #: by which their scores depend on the history's length
     _weighted_similarity: WeightedSimilarity  #: G to the warm items; follows from the rest
 
     def __init__(
@@ -123,6 +148,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         non_negative: bool = False,
         nonclick_weight: float = 0.1,
         evidence: str = "warm",
+        new_item_share: float | str = "auto",
         embedding: EmbeddingModel | str | None = None,
         seed: int = 0,
     ) -> None:
@@ -139,6 +165,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         self.non_negative = truth("non_negative", non_negative)
         self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
         self.evidence = one_of("evidence", evidence, ("warm", "all"))
+        self.new_item_share = share_setting(new_item_share)
         self.embedding = part_of(self, "embedding", embedding, Identity)
         self.seed = seeded("seed", seed)
 
@@ -157,6 +184,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         if isinstance(self.embedding, LearnedEmbedding):
             yield Inner("embedding_", lambda model, _: model.embedding.empty(model.similarity_))
         yield Plain("click_threshold_", Number(above=0))
+        yield Plain("new_item_share_", Number(least=0, most=1))
+        yield Plain("new_item_factor_", Number(above=0))
+        yield LengthLaw.state("length_law_")
         yield Dense("importance_", np.float64, (self.similarity_.n_terms,))
         forms = self.similarity_.forms
         yield Inner("warm_encoded_", lambda *_: EncodedItems.empty(forms), {"n": "n_warm"})
@@ -208,9 +238,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             encoded = self.similarity_.embedded(encoded)
         self.importance_ = self._learned_importance(warm, encoded, pseudo_cold)
         self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
+        self._settle_new_items(clicks, warm)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
-        """The nightly job between two full fits: encoders, the embedding, μ, β and p are held.
+        """The nightly job between two full fits: encoders, the embedding, μ, β, p and scales are held.
 
         The backbone is trained anew, so that on unchanged clicks and items a refit is the fit; a new item's
         column is then what ``add_items`` gives it.
@@ -252,32 +283,102 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items."""
         self.warm_encoded_ = encoded.take(warm.columns)
         self.restored()
-        similarity, cold = self._weighted_similarity, encoded.take(warm.cold)
+        data = self._backbone_data(warm, encoded, self._weighted_similarity)
+        self.aligned_ = self._aligner().fit(data, choice)
+        self.cold_ = ColdItems(warm.cold, encoded.take(warm.cold))
+
+    def _backbone_data(
+        self, warm: WarmClicks, encoded: EncodedItems, similarity: WeightedSimilarity
+    ) -> BackboneData:
+        """What the backbone is fitted on.  encoded: all items.  similarity: to the warm ones."""
         decay = _DECAYS[self.decay](warm.counts / self.click_threshold_)
         rare = np.flatnonzero(decay)
         alignment = Alignment(
             warm.user_items,
             rare,
             decay[rare].astype(np.float32),
-            similarity.rows(self.warm_encoded_.take(rare), rare),
-            similarity.rows(cold),
+            similarity.rows(encoded.take(warm.columns[rare]), rare),
+            similarity.rows(encoded.take(warm.cold)),
         )
         order = np.concatenate([warm.columns, warm.cold])
-        data = BackboneData(
+        return BackboneData(
             alignment,
             warm.gram,
             CatalogueColumns(warm.n_items, warm.columns, warm.cold),
             lambda: similarity.features(encoded.take(order)),
         )
-        self.aligned_ = self._aligner().fit(data, choice)
-        self.cold_ = ColdItems(warm.cold, cold)
+
+    def _aligned_at_cut(self, warm: WarmClicks, encoded: EncodedItems) -> AlignedBackbone:
+        """The backbone of earlier clicks, by μ and β as learned."""
+        index = self.similarity_.index(encoded.take(warm.columns))
+        data = self._backbone_data(warm, encoded, WeightedSimilarity(index, self.importance_))
+        return self._aligner().fit(data, HeldBeta(self.aligned_.beta))
+
+    def _settle_new_items(self, clicks: Interactions, warm: WarmClicks) -> None:
+        """Their share of the lists of some users: given, learned at cuts in time, or as it follows from β."""
+        self.new_item_share_, self.new_item_factor_, self.length_law_ = 0.0, 1.0, LengthLaw()
+        given = None if self.new_item_share == "auto" else float(self.new_item_share)
+        if not isinstance(self.aligned_, ExplainsClicks):
+            if given is not None:
+                raise UnsupportedError(f"marec on {self.backbone.name} knows no new_item_share; set beta")
+            return
+        goal, lists = self._share_goal(clicks, warm, given), None
+        if goal is not None and goal.stand_in is not None:
+            lists = self._lists_with(warm, goal.stand_in)
+        elif len(warm.cold):
+            histories = sampled_histories(clicks.matrix, self.seed)
+            lists = lists_by(self.aligned_.scores, histories, warm.columns, warm.cold)
+        if goal is not None and lists is not None:
+            self.length_law_ = lists.length_law()
+            lists = lists.with_law(self.length_law_)
+            self.new_item_factor_ = lists.factor_for(goal.share)
+            note(f"{self.name}: {goal}")
+        self.new_item_share_ = 0.0 if lists is None else lists.share_at(self.new_item_factor_)
+
+    def _share_goal(self, clicks: Interactions, warm: WarmClicks, given: float | None) -> ShareGoal | None:
+        """None where neither the setting nor the log's times say what share new items shall have."""
+        few = len(warm.cold) < LEAST_NEW_ITEMS
+        if given is not None:
+            split = PseudoColdSplit.draw(warm.user_items, self.seed) if few else None
+            return ShareGoal(given, split.hidden_items if split is not None else None)
+        if self.beta != "auto" or not clicks.shows_new_items:
+            return None
+        splits = splits_in_time(warm.user_items, clicks.click_times(), self.seed, MOST_USERS_IN_TIME)
+        if not splits:
+            note(f"{self.name}: {TOO_FEW_IN_TIME}")
+            return None
+        with stage("learn the share of new items at cuts in time", len(splits)) as advance:
+            cuts = []
+            for split in splits:
+                cuts.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, self.seed))
+                advance(1)
+        return learned_goal(cuts, len(warm.cold), splits[-1].hidden_items if few else None)
+
+    def _lists_with(self, warm: WarmClicks, stand_in: ItemIndex) -> UserLists:
+        """Some users' best items; some warm ones, as though nobody had clicked them, end the catalogue."""
+        hidden = self.warm_encoded_.take(stand_in)
+        new = warm.n_items + np.arange(len(stand_in))
+        rows = self._weighted_similarity.rows(hidden, stand_in)
+        metadata = ItemMetadata(rows, lambda: self._weighted_similarity.features(hidden))
+        extended = self.aligned_.extended(warm.n_items + len(new), new, metadata)
+        users = sampled_histories(warm.user_items, self.seed)
+        histories = move_entries(users, warm.columns[users.indices], warm.n_items + len(new))
+        return lists_by(extended.scores, histories, warm.columns, new)
 
     def _aligner(self) -> Aligner:
         return aligner_of(self.backbone, self.alpha)
 
     def _score(self, user_items: UserItems) -> Scores:
-        """Scores (n_users, n_items) float32 of the aligned backbone."""
-        return self.aligned_.scores(user_items)
+        """Scores (n_users, n_items) float32 of the aligned backbone, those of new items by their scale."""
+        scores = self.aligned_.scores(user_items)
+        if len(self.cold_) and (self.new_item_factor_ != 1 or self.length_law_.exponent):
+            scores[:, self.cold_.columns] *= self._new_item_factors(user_items)[:, None]
+        return scores
+
+    def _new_item_factors(self, user_items: UserItems) -> Float32:
+        """By which the backbone's scores of new items are multiplied, (n_users,)."""
+        by_length = self.length_law_.of(user_items, self.cold_.columns)
+        return np.asarray(np.float32(self.new_item_factor_) * by_length)
 
     def item_similarities(self, column: int) -> Float32:
         """As the backbone has it."""
@@ -291,7 +392,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         """As the backbone has it. Raises UnsupportedError for a backbone that has none."""
         if not isinstance(self.aligned_, ExplainsClicks):
             raise UnsupportedError(f"marec on {self.backbone.name} has no exact explanation of a score")
-        return Contributions(self.aligned_.click_shares(history, column), self._by_field(history, column))
+        by_click = self.aligned_.click_shares(history, column)
+        if self.cold_.position(column) is not None:
+            by_click = by_click * self._new_item_factors(history)[0]
+        return Contributions(by_click, self._by_field(history, column))
 
     def _by_field(self, history: UserItems, column: int) -> pl.DataFrame | None:
         position = self.cold_.position(column)
@@ -299,7 +403,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             return None
         item = self.cold_.encoded.take(np.array([position]))
         projection = self.aligned_.history_projection(history)
-        shares = self.beta_ * self._weighted_similarity.term_products(item, projection)
+        scale = self.beta_ * float(self._new_item_factors(history)[0])
+        shares = scale * self._weighted_similarity.term_products(item, projection)
         order = np.argsort(-np.abs(shares), kind="stable")
         names = [" × ".join(self.similarity_.terms[i]) for i in order]
         return pl.DataFrame({"field": names, "share": shares[order].astype(np.float32)})
