@@ -11,6 +11,7 @@ MOST_ARGUMENTS = 8
 MANY_ARGUMENTS = {
     "data/datasets/catalogue.py:Dataset": "the facts of a data set, each shown by isotherm datasets info",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
+    "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
     "state/fields.py:Dense": "what a declared array may be held to; all but three have a default",
 }
