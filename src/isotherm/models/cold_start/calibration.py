@@ -58,10 +58,16 @@ def top_items_by(
             hide(block_scores, block)
         if seen is not None:
             hide(block_scores, seen[number * size : number * size + len(block_scores)])
-        top = top_k(block_scores, min(K, block_scores.shape[1]))
-        columns.append(np.where(top.columns < 0, -1, items[top.columns]).astype(np.int32))
+        top = best_of(block_scores, items)
+        columns.append(top.columns)
         scores.append(top.scores)
     return TopK(np.concatenate(columns), np.concatenate(scores))
+
+
+def best_of(scores: Scores, items: ItemIndex) -> TopK:
+    """The K best columns of scores (n_users, n_columns), C order, as the ``items`` that they stand for."""
+    top = top_k(scores, min(K, scores.shape[1]))
+    return TopK(np.where(top.columns < 0, -1, items[top.columns]).astype(np.int32), top.scores)
 
 
 @dataclass(frozen=True)
@@ -135,8 +141,7 @@ class WarmAndCold:
 
     def _scaled_ndcg(self, hits: Bools, n_targets: Int64, cold_scale: float) -> float:
         """ndcg@10 of both lists merged, cold scores taken ``cold_scale`` times."""
-        scores = np.concatenate([self.warm.scores, np.float32(cold_scale) * self.cold.scores], axis=1)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :K]
+        order = self.scaled(np.float32(cold_scale))._order()
         return float(ndcg(np.take_along_axis(hits, order, axis=1), n_targets, K).mean())
 
 
@@ -145,8 +150,7 @@ def mean_ndcg(scores: Scores, targets: UserItems) -> float:
     if not targets.nnz:
         return 0.0
     top = top_k(np.ascontiguousarray(scores), min(K, scores.shape[1]))
-    n_targets = np.diff(targets.indptr)
-    return float(ndcg(rank_hits(top.columns, targets), n_targets, K)[n_targets > 0].mean())
+    return float(user_ndcgs(top.columns, targets).mean())
 
 
 def user_ndcgs(columns: Int32, targets: UserItems) -> Float64:

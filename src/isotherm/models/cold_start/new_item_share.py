@@ -17,8 +17,8 @@ import numpy as np
 from isotherm.checks import between, is_text
 from isotherm.linalg.csr import row_blocks, rows_of, select_columns
 from isotherm.memory import users_per_block
-from isotherm.models.cold_start.calibration import K, WarmAndCold, surely_at_least, user_ndcgs
-from isotherm.ranking.topk import TopK, hide, top_k
+from isotherm.models.cold_start.calibration import WarmAndCold, best_of, surely_at_least, user_ndcgs
+from isotherm.ranking.topk import TopK, hide
 from isotherm.state import Plain
 from isotherm.streams import stream
 from isotherm.types import Float32, Float64, Int64, ItemIndex, Scores, UserItems
@@ -35,6 +35,11 @@ _HALVINGS = 50
 def share_setting(value: Any) -> float | str:
     """``value`` as a number in (0, 1) or "auto", or ParameterError."""
     return "auto" if is_text(value, "auto") else between("new_item_share", value, 0, 1, "()")
+
+
+def given_share(setting: float | str) -> float | None:
+    """The share that a setting gives, None where it is to be learned."""
+    return None if setting == "auto" else float(setting)
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def lists_by(
     for block in row_blocks(histories, users_per_block(histories.shape[1])):
         scores = score(block)
         hide(scores, block)
-        lists.append([_top(scores, items) for items in (warm, cold)])
+        lists.append([best_of(np.ascontiguousarray(scores[:, items]), items) for items in (warm, cold)])
     warm_lists, cold_lists = (
         TopK(*(np.concatenate(arrays) for arrays in zip(*kind, strict=True)))
         for kind in zip(*lists, strict=True)
@@ -169,12 +174,6 @@ def sampled_histories(user_items: UserItems, seed: int) -> UserItems:
     """Of some users who have clicks."""
     rng, users = stream(seed, "users of lists"), np.flatnonzero(np.diff(user_items.indptr))
     return user_items[np.sort(rng.permutation(users)[:_SAMPLE_USERS])]
-
-
-def _top(scores: Scores, items: ItemIndex) -> TopK:
-    """The K best of these items, (n_users, K)."""
-    top = top_k(np.ascontiguousarray(scores[:, items]), min(K, len(items)))
-    return TopK(np.where(top.columns < 0, -1, items[top.columns]).astype(np.int32), top.scores)
 
 
 def expected_share(cuts: Sequence[CutInTime], n_new: int) -> float:
@@ -221,3 +220,27 @@ def learned_goal(cuts: Sequence[CutInTime], n_new: int, stand_in: ItemIndex | No
     expected = expected_share(cuts, cuts[-1].n_new if n_new < LEAST_NEW_ITEMS else n_new)
     share = bearable_share(cuts, expected)
     return ShareGoal(share, stand_in, [cut.share for cut in cuts], expected)
+
+
+@dataclass(frozen=True)
+class NewItemScale:
+    """How scores of never-clicked items are scaled.  share: what these then have of the lists."""
+
+    law: LengthLaw
+    factor: float
+    share: float
+
+
+def settled_scale(lists: UserLists | None, goal: ShareGoal | None) -> NewItemScale:
+    """What reaches the goal in these lists; scores as they are where there is no goal.
+
+    lists: those of some users by scores as they are, None where there are no new items.
+    """
+    if lists is None:
+        return NewItemScale(LengthLaw(), 1.0, 0.0)
+    if goal is None:
+        return NewItemScale(LengthLaw(), 1.0, lists.share_at(1.0))
+    law = lists.length_law()
+    lists = lists.with_law(law)
+    factor = lists.factor_for(goal.share)
+    return NewItemScale(law, factor, lists.share_at(factor))

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isotherm.data import Interactions
 from isotherm.linalg.csr import column_counts, filter_entries, ranks_within, rows_of, select_columns
+from isotherm.progress import note
 from isotherm.streams import stream
 from isotherm.types import Array, Int64, ItemIndex, UserItems
 
 HIDDEN_SHARE = 0.2  # of items, and of the other items' clicks: hidden clicks of both kinds count alike
 _MOST_USERS = 10_000
 CUTS = (0.7, 0.8, 0.9)  #: shares of the log that are known at the cuts in time
-MOST_USERS_IN_TIME = 1_000  #: who are tested at a cut
+_MOST_USERS_IN_TIME = 1_000  # who are tested at a cut
 _LEAST_USERS = 30  # of a cut in time: with fewer, or fewer targets on new items, it says nothing
 _LEAST_NEW_TARGETS = 50
 _TARGET_SHARE = 0.3  # of a user's clicks, the last ones
-#: said of a log with times whose cuts all lack users or new items
-TOO_FEW_IN_TIME = (
+# said of a log with times whose cuts all lack users or new items
+_TOO_FEW_IN_TIME = (
     "too few users, or clicks on new items, in the latest clicks to learn from; "
     "new items score as a random fifth of the items would"
 )
@@ -132,3 +134,18 @@ def splits_in_time(
         return []
     splits = (PseudoColdSplit.at_cut(user_items, times, cut, seed, most_users) for cut in CUTS)
     return [split for split in splits if split is not None]
+
+
+def cuts_of_log(
+    model: str, clicks: Interactions, user_items: UserItems, seed: int
+) -> Sequence[PseudoColdSplit]:
+    """The same for a model, which notes it where a log with times has no cut that says something.
+
+    user_items: ``clicks`` on the items that the model is fitted on.  model: its name.
+    """
+    if not clicks.shows_new_items:
+        return []
+    cuts = splits_in_time(user_items, clicks.click_times(), seed, _MOST_USERS_IN_TIME)
+    if not cuts:
+        note(f"{model}: {_TOO_FEW_IN_TIME}")
+    return cuts

@@ -14,7 +14,7 @@ ones, how much it depends on the explained variance, and how fast an item that g
 metadata to its own clicks (``warm_up``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -36,15 +36,14 @@ from isotherm.models.cold_start.new_item_share import (
     LengthLaw,
     ShareGoal,
     UserLists,
+    given_share,
     lists_by,
     sampled_histories,
+    settled_scale,
     share_setting,
 )
 from isotherm.models.cold_start.pseudo_cold import (
-    MOST_USERS_IN_TIME,
-    TOO_FEW_IN_TIME,
-    PseudoColdSplit,
-    splits_in_time,
+    cuts_of_log,
 )
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
@@ -212,10 +211,6 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         return self.backbone.fit_memory(clicks)
 
     @property
-    def _given_share(self) -> float | None:
-        return None if self.new_item_share == "auto" else float(self.new_item_share)
-
-    @property
     def n_weights(self) -> int:
         """Of μ: one per term, and the constant's."""
         return len(self.kernel_.terms) + 1
@@ -291,13 +286,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         full = FullFit(
             log.user_items, ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
         )
-        cuts: Sequence[PseudoColdSplit] = []
-        if self._given_share is None and clicks.shows_new_items:
-            cuts = splits_in_time(log.user_items, clicks.click_times(), self.seed, MOST_USERS_IN_TIME)
-            if not cuts:
-                note(f"{self.name}: {TOO_FEW_IN_TIME}")
+        share = given_share(self.new_item_share)
+        cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed) if share is None else []
         with stage("choose scales on pseudo-cold items", self.draws + len(cuts)) as advance:
-            new_items = NewItems(len(log.cold), self._given_share)
+            new_items = NewItems(len(log.cold), share)
             tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, new_items)
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
         return tuned.goal
@@ -352,13 +344,11 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             lists = self._lists_with(log, np.concatenate(columns, axis=1))
         elif predictions is not None:
             lists = self._lists_with(log, self._columns(predictions))
+        scale = settled_scale(lists, goal)
+        self.length_law_, self.new_item_share_ = scale.law, scale.share
+        self.scales_ = replace(self.scales_, new_item_factor=scale.factor)
         if goal is not None and lists is not None:
-            self.length_law_ = lists.length_law()
-            lists = lists.with_law(self.length_law_)
-            factor = lists.factor_for(goal.share)
-            self.scales_ = replace(self.scales_, new_item_factor=factor)
             note(f"{self.name}: {goal}")
-        self.new_item_share_ = 0.0 if lists is None else lists.share_at(self.scales_.new_item_factor)
 
     def _lists_with(self, log: _TrainingLog, columns: ItemWeights) -> UserLists:
         """Some users' best warm items, and new ones of these weight columns, at the end of the catalogue."""

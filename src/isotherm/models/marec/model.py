@@ -27,16 +27,16 @@ from isotherm.models.cold_start.new_item_share import (
     LengthLaw,
     ShareGoal,
     UserLists,
+    given_share,
     learned_goal,
     lists_by,
     sampled_histories,
+    settled_scale,
     share_setting,
 )
 from isotherm.models.cold_start.pseudo_cold import (
-    MOST_USERS_IN_TIME,
-    TOO_FEW_IN_TIME,
     PseudoColdSplit,
-    splits_in_time,
+    cuts_of_log,
 )
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
@@ -317,7 +317,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     def _settle_new_items(self, clicks: Interactions, warm: WarmClicks) -> None:
         """Their share of the lists of some users: given, learned at cuts in time, or as it follows from β."""
         self.new_item_share_, self.new_item_factor_, self.length_law_ = 0.0, 1.0, LengthLaw()
-        given = None if self.new_item_share == "auto" else float(self.new_item_share)
+        given = given_share(self.new_item_share)
         if not isinstance(self.aligned_, ExplainsClicks):
             if given is not None:
                 raise UnsupportedError(f"marec on {self.backbone.name} knows no new_item_share; set beta")
@@ -328,12 +328,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         elif len(warm.cold):
             histories = sampled_histories(clicks.matrix, self.seed)
             lists = lists_by(self.aligned_.scores, histories, warm.columns, warm.cold)
+        scale = settled_scale(lists, goal)
+        self.new_item_share_, self.new_item_factor_, self.length_law_ = scale.share, scale.factor, scale.law
         if goal is not None and lists is not None:
-            self.length_law_ = lists.length_law()
-            lists = lists.with_law(self.length_law_)
-            self.new_item_factor_ = lists.factor_for(goal.share)
             note(f"{self.name}: {goal}")
-        self.new_item_share_ = 0.0 if lists is None else lists.share_at(self.new_item_factor_)
 
     def _share_goal(self, clicks: Interactions, warm: WarmClicks, given: float | None) -> ShareGoal | None:
         """None where neither the setting nor the log's times say what share new items shall have."""
@@ -341,11 +339,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         if given is not None:
             split = PseudoColdSplit.draw(warm.user_items, self.seed) if few else None
             return ShareGoal(given, split.hidden_items if split is not None else None)
-        if self.beta != "auto" or not clicks.shows_new_items:
-            return None
-        splits = splits_in_time(warm.user_items, clicks.click_times(), self.seed, MOST_USERS_IN_TIME)
+        splits = cuts_of_log(self.name, clicks, warm.user_items, self.seed) if self.beta == "auto" else []
         if not splits:
-            note(f"{self.name}: {TOO_FEW_IN_TIME}")
             return None
         with stage("learn the share of new items at cuts in time", len(splits)) as advance:
             cuts = []
