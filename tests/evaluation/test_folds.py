@@ -65,7 +65,19 @@ def test_json_keeps_its_shape_and_lists_the_folds(clicks, items, protocol, tmp_p
     assert [fold["fold"] for fold in split["folds"]] == [1, 2, 3]
     assert split["test_clicks"] == sum(fold["test_clicks"] for fold in split["folds"])
     assert split["test_users"] == len(found.models["e"].users["all"])
-    assert split["candidates"]["all"] == {"items": 30, "users": split["test_users"]}
+    assert split["candidates"]["all"] == {
+        "items": 30,
+        "users": split["test_users"],
+        "clicks": split["test_clicks"],
+        "new_item_share": pytest.approx(
+            sum(
+                fold["candidates"]["cold"]["clicks"]
+                for fold in split["folds"]
+                if "cold" in fold["candidates"]
+            )
+            / split["test_clicks"]
+        ),
+    }
     for fold in split["folds"]:
         assert fold["protocol"] == protocol
 

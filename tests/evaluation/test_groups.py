@@ -9,6 +9,7 @@ from isotherm import EASE, ContentKNN, Interactions, Popularity, evaluate
 from isotherm.data import splits
 from isotherm.data.folds import k_fold
 from isotherm.errors import ParameterError, SplitError, UnknownIdError
+from isotherm.evaluation.candidates import candidate_sets
 from isotherm.evaluation.groups import LABELS, by_clicks, by_item_age
 from tests.evaluation.test_runner import Fixed
 
@@ -35,7 +36,10 @@ def test_edges_of_the_groups_of_users():
     assert [grouping.labels[of] for of in grouping.group_of] == [
         label for label in LABELS["clicks"] for _ in range(2)
     ]
-    assert grouping.facts == {label: {"users": 2} for label in LABELS["clicks"]}
+    everything = candidate_sets(split)[0]
+    assert grouping.describe(everything) == {
+        label: {"users": 2, "clicks": 2, "new_item_share": 1.0} for label in LABELS["clicks"]
+    }
 
 
 def test_weighted_mean_of_the_groups_is_the_whole(wide):
@@ -91,7 +95,7 @@ def test_recall_of_item_groups_weighted_by_their_targets_is_the_whole(clicks):
 def test_groups_need_what_they_group_by(clicks):
     with pytest.raises(ParameterError, match="item-age need timestamps; name their column"):
         evaluate(splits.strong(clicks), {"p": Popularity()}, by=["item-age"])
-    with pytest.raises(ParameterError, match="by must be one of 'clicks', 'item-age', not 'age'"):
+    with pytest.raises(ParameterError, match="by must be one of 'clicks', 'item-age', 'users', not 'age'"):
         evaluate(splits.strong(clicks), {"p": Popularity()}, by=["age"])
 
 
@@ -99,7 +103,11 @@ def test_groups_are_put_together_over_folds(wide):
     found = evaluate(k_fold(wide, "strong", 3), {"e": EASE()}, ks=[5], by="clicks")
     groups = found.models["e"].groups["clicks"]["all"]
     assert sum(group.users for group in groups.values()) == len(found.models["e"].users["all"])
-    assert "groups" not in found.split
+    merged = found.split["groups"]["clicks"]
+    assert {label: each["users"] for label, each in merged.items()} == {
+        label: group.users for label, group in groups.items()
+    }
+    assert sum(each["clicks"] for each in merged.values()) == found.split["test_clicks"]
     assert all("clicks" in fold["groups"] for fold in found.split["folds"])
     frame = found.groups_frame()
     assert set(frame.columns) == {

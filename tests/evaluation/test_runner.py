@@ -65,10 +65,16 @@ def test_json_form(split, tmp_path):
     evaluation = evaluate(split, {"a": Popularity(), "b": Fixed(row=[1, 2, 3, 4, 5])}, ks=[1, 2])
     evaluation.write_json(tmp_path / "out.json")
     document = json.loads((tmp_path / "out.json").read_text())
-    assert set(document) == {"split", "models", "comparisons"}
+    assert set(document) == {"split", "warnings", "models", "comparisons"}
     assert document["split"]["candidates"] == {
-        "all": {"items": 5, "users": 3}, "cold": {"items": 2, "users": 2}, "warm": {"items": 3, "users": 2},
-    }  # fmt: skip
+        "all": {"items": 5, "users": 3, "clicks": 4, "new_item_share": 0.5},
+        "cold": {"items": 2, "users": 2, "clicks": 2, "new_item_share": 1.0},
+        "warm": {"items": 3, "users": 2, "clicks": 2, "new_item_share": 0.0},
+    }
+    assert document["warnings"] == [
+        "figures of fewer than 100 users are uncertain "
+        "(cold candidates: 2; warm candidates: 2; all candidates: 3)"
+    ]
     assert set(document["models"]["a"]) >= {"seconds", "all", "cold", "warm"}
     names = {
         f"{m}@{k}"

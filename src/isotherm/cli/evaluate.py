@@ -31,7 +31,12 @@ class MeasureOptions:
     only_users: Annotated[
         Path | None, typer.Option(help="Table whose user_id column names the only users to measure.")
     ] = None
-    by: Annotated[str, typer.Option(help="Metrics by group besides: clicks, item-age; comma-separated.")] = ""
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Metrics by group besides: users (returning, new), clicks, item-age; comma-separated."
+        ),
+    ] = ""
     fields: Annotated[
         str,
         typer.Option(help="Categories and tags that diversity and calibration go by; all if not given."),

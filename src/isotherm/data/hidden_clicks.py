@@ -41,6 +41,12 @@ class Split:
         """(n_items,) true for the items that no train row clicks."""
         return np.asarray(self.train.item_clicks() == 0)
 
+    @property
+    def returning(self) -> Bools:
+        """(n_test_users,) true for the users with a train click; the others are new."""
+        n_clicks = np.diff(self.train.matrix.indptr)
+        return np.asarray(n_clicks[self.train.users.rows(self.histories.users.values)] > 0)
+
     def over(self, items: IdMap) -> "Split":
         """The same split over more items: ``items`` begins with those of the split, in their order."""
 

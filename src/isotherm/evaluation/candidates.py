@@ -1,6 +1,7 @@
 """Candidate sets: all, cold and warm items, each with the hidden clicks that are to be found among them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,18 @@ class CandidateSet:
     items: Bools  #: (n_items,) which items are candidates
     targets: UserItems  #: (n_users, n_items) of the users with a target here
     user_rows: Int64  #: (n_users,) their rows among the test users
+    new: Bools  #: (n_items,) which items no train row clicks
+
+    def describe(self) -> dict[str, Any]:
+        """How many candidates there are, and what is asked of whom."""
+        return {"items": int(self.items.sum()), **self.asked(np.arange(len(self.user_rows)))}
+
+    def asked(self, rows: Int64) -> dict[str, Any]:
+        """How many users there are at ``rows``, their clicks to find, and the share of these on new items."""
+        targets = self.targets[rows]
+        on_new = int(np.count_nonzero(self.new[targets.indices]))
+        share = on_new / targets.nnz if targets.nnz else 0.0
+        return {"users": len(rows), "clicks": int(targets.nnz), "new_item_share": share}
 
 
 def candidate_sets(split: Split, users: Bools | None = None) -> list[CandidateSet]:
@@ -34,5 +47,5 @@ def candidate_sets(split: Split, users: Bools | None = None) -> list[CandidateSe
         with_target = np.diff(targets.indptr) > 0
         rows = np.flatnonzero(with_target if users is None else with_target & users)
         if len(rows):
-            sets.append(CandidateSet(name, items, targets[rows], rows))
+            sets.append(CandidateSet(name, items, targets[rows], rows, cold))
     return sets

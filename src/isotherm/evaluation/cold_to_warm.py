@@ -213,7 +213,7 @@ class _StepSplits:
         new[: len(self._new)] = self._new
         rows = np.arange(split.targets.shape[0])
         return [
-            CandidateSet(name, items, split.targets, rows)
+            CandidateSet(name, items, split.targets, rows, new)
             for name, items in (("cold", new), ("all", np.ones_like(new)))
         ]
 

@@ -1,4 +1,4 @@
-"""Groups of users, by how much is known of them, and of target items, by how long they have been there."""
+"""Groups of users, by whether train holds them or how much is known of them, and of items, by their age."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ _QUARTERS = ("oldest quarter", "2nd quarter", "3rd quarter", "newest quarter")
 LABELS = {
     "clicks": ["1-5", "6-10", "11-50", "51-100", "101+"],
     "item-age": [*_QUARTERS, "no click yet"],
+    "users": ["returning", "new"],
 }  #: of the groups, in order
 
 
@@ -44,6 +45,10 @@ class Grouping(ABC):
         }
         return {label: group for label, group in groups.items() if len(group.users)}
 
+    def describe(self, candidates: CandidateSet) -> dict[str, dict[str, Any]]:
+        """What there is to know of the groups; ``candidates``: the set of all items."""
+        return self.facts
+
     @abstractmethod
     def _values_of(
         self, number: int, values: UserValues, columns: Int32, candidates: CandidateSet, ks: Sequence[int]
@@ -53,6 +58,16 @@ class Grouping(ABC):
 
 class UserGrouping(Grouping):
     """Groups of users: each has all metrics of its users."""
+
+    def rows_of(self, candidates: CandidateSet) -> dict[str, Int64]:
+        """Label -> rows of its users among those of a candidate set; groups without users are left out."""
+        groups = self.group_of[candidates.user_rows]
+        rows = {label: np.flatnonzero(groups == number) for number, label in enumerate(self.labels)}
+        return {label: of_group for label, of_group in rows.items() if len(of_group)}
+
+    def describe(self, candidates: CandidateSet) -> dict[str, dict[str, Any]]:
+        """Users, clicks to find, and the share of these on new items."""
+        return {label: candidates.asked(rows) for label, rows in self.rows_of(candidates).items()}
 
     def _values_of(
         self, number: int, values: UserValues, columns: Int32, candidates: CandidateSet, ks: Sequence[int]
@@ -75,7 +90,12 @@ def by_clicks(split: Split) -> UserGrouping:
     """Test users by the clicks of their history: 1-5, 6-10, 11-50, 51-100, 101+."""
     labels = LABELS["clicks"]
     group_of = np.searchsorted(_LONGEST, np.diff(split.histories.matrix.indptr))
-    return UserGrouping(labels, group_of, _counted(labels, group_of, "users"))
+    return UserGrouping(labels, group_of, {})
+
+
+def by_users(split: Split) -> UserGrouping:
+    """Test users by whether train holds a click of theirs: returning, new."""
+    return UserGrouping(LABELS["users"], (~split.returning).astype(np.int64), {})
 
 
 def by_item_age(split: Split) -> ItemGrouping:
@@ -94,7 +114,7 @@ def by_item_age(split: Split) -> ItemGrouping:
     edges = np.quantile(first_times[clicked], [0.25, 0.5, 0.75], method="inverted_cdf")
     labels = LABELS["item-age"]
     group_of = np.where(clicked, np.searchsorted(edges, first_times), len(_QUARTERS))
-    facts = _counted(labels, group_of, "items")
+    facts = _counted(labels, group_of)
     is_first = np.asarray(times == first_times[click_items])
     for number, label in enumerate(_QUARTERS):
         if label in facts:
@@ -103,10 +123,14 @@ def by_item_age(split: Split) -> ItemGrouping:
     return ItemGrouping(labels, group_of, facts)
 
 
-GROUPINGS: dict[str, Callable[[Split], Grouping]] = {"clicks": by_clicks, "item-age": by_item_age}
+GROUPINGS: dict[str, Callable[[Split], Grouping]] = {
+    "clicks": by_clicks,
+    "item-age": by_item_age,
+    "users": by_users,
+}
 
 
-def _counted(labels: list[str], group_of: Int64, what: str) -> dict[str, dict[str, Any]]:
-    """Label -> {what: how many} of the groups that are not empty."""
+def _counted(labels: list[str], group_of: Int64) -> dict[str, dict[str, Any]]:
+    """Label -> {"items": how many} of the groups that are not empty."""
     counts = np.bincount(group_of, minlength=len(labels))
-    return {label: {what: int(n)} for label, n in zip(labels, counts, strict=True) if n}
+    return {label: {"items": int(n)} for label, n in zip(labels, counts, strict=True) if n}

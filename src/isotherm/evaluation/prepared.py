@@ -10,18 +10,22 @@ from isotherm.data import Split
 from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.candidates import CandidateSet, candidate_sets
-from isotherm.evaluation.groups import GROUPINGS
+from isotherm.evaluation.groups import GROUPINGS, UserGrouping
 from isotherm.evaluation.measures import MetadataVectors
 from isotherm.evaluation.options import EvaluationOptions
 from isotherm.types import Bools
 
 Description = dict[str, Any]  #: of a split, as plain JSON
+UsersByRow = dict[tuple[str, str], pl.Series]  #: ("candidates", name of a set) or (grouping, label) -> ids
+
+_OF_ONE_FOLD = ("fold", "folds", "groups", "cut", "cut_date", "end", "end_date")
+_BY_USERS = "users"  # what a test of returning and new users is always grouped by
 
 
 class PreparedFold:
     """A split over the catalogue, and what is asked of every model on it."""
 
-    def __init__(self, split: Split, options: EvaluationOptions) -> None:
+    def __init__(self, split: Split, options: EvaluationOptions, by: Sequence[str]) -> None:
         self._split_description = split.describe()  # of the log alone; the table's items count as candidates
         self.items = None
         self.catalogue = "clicked items" if split.negatives is None else "sampled negatives"
@@ -34,26 +38,35 @@ class PreparedFold:
         self.split = split
         self.sets = candidate_sets(split, _measured_users(split, options.users))
         self.vectors = None if self.items is None else MetadataVectors.of(self.items, options.fields)
-        self.groupings = {name: GROUPINGS[name](split) for name in options.by}
+        self.groupings = {name: GROUPINGS[name](split) for name in by}
 
     def describe(self) -> Description:
         """The split's description, and that of candidates and groups."""
         description = self._split_description | {
             "catalogue": self.catalogue,
-            "candidates": {
-                each.name: {"items": int(each.items.sum()), "users": len(each.user_rows)}
-                for each in self.sets
-            },
+            "candidates": {each.name: each.describe() for each in self.sets},
         }
         if self.vectors is not None and self.vectors.fields:
             description["metadata"] = self.vectors.fields
         if self.groupings:
-            description["groups"] = {name: grouping.facts for name, grouping in self.groupings.items()}
+            description["groups"] = {
+                name: grouping.describe(self.sets[0]) for name, grouping in self.groupings.items()
+            }
         return description
 
     def users_of(self, candidates: CandidateSet) -> pl.Series:
         """Ids of the users with a target in a candidate set."""
         return self.split.histories.users.take(candidates.user_rows)
+
+    def users_by_row(self) -> UsersByRow:
+        """Ids of the users behind each row of figures."""
+        users = {("candidates", each.name): self.users_of(each) for each in self.sets}
+        ids = users["candidates", "all"]
+        for by, grouping in self.groupings.items():
+            if isinstance(grouping, UserGrouping):
+                rows = grouping.rows_of(self.sets[0])
+                users |= {(by, label): ids.gather(of_group) for label, of_group in rows.items()}
+        return users
 
 
 class PreparedFolds:
@@ -66,24 +79,29 @@ class PreparedFolds:
                 f"splits.strong(clicks); not {brief(splits)}"
             )
         self._splits, self._options = splits, options
-        self._first = PreparedFold(splits[0], options)
+        both_kinds = splits[0].protocol == "temporal"
+        self.by = list(dict.fromkeys([*([_BY_USERS] if both_kinds else []), *options.by]))  #: groupings
+        self._first = PreparedFold(splits[0], options, self.by)
         self._descriptions: list[Description] = []
-        self._users: list[dict[str, pl.Series]] = []  #: a fold each: candidate set -> ids of its users
+        self._users: list[UsersByRow] = []  #: a fold each
 
     def __iter__(self) -> Iterator[PreparedFold]:
         """Those in which somebody is to be measured. Raises SplitError where nobody is anywhere."""
         descriptions: list[Description] = []
-        users: list[dict[str, pl.Series]] = []
+        users: list[UsersByRow] = []
         for number in range(len(self._splits)):
-            fold = self._first if number == 0 else PreparedFold(self._splits[number], self._options)
+            fold = self._first if number == 0 else self._prepared(number)
             if fold.sets:
                 descriptions.append(fold.describe())
-                users.append({each.name: fold.users_of(each) for each in fold.sets})
+                users.append(fold.users_by_row())
                 yield fold
         if not descriptions:
             n = 0 if self._options.users is None else len(self._options.users)
             raise SplitError(f"none of the {n:,} users to measure has a hidden click to find")
         self._descriptions, self._users = descriptions, users
+
+    def _prepared(self, number: int) -> PreparedFold:
+        return PreparedFold(self._splits[number], self._options, self.by)
 
     def describe(self) -> Description:
         """Of one split, or of all folds together with each of them under "folds"."""
@@ -91,32 +109,43 @@ class PreparedFolds:
         description = self._descriptions[0] if single else _of_all(self._descriptions, self._users)
         if self._options.users is None:
             return description
-        missing = len(set(self._options.users)) - _n_distinct([users["all"] for users in self._users])
+        missing = len(set(self._options.users)) - _n_distinct(self._users, ("candidates", "all"))
         if not missing:
             return description
         reasons = {"users asked for with nothing to find": missing}
         return description | {"dropped": description["dropped"] | reasons}
 
 
-def _n_distinct(users: Sequence[pl.Series]) -> int:
-    return pl.concat(users).n_unique()
+def _n_distinct(users: Sequence[UsersByRow], row: tuple[str, str]) -> int:
+    return pl.concat([of_fold[row] for of_fold in users if row in of_fold]).n_unique()
 
 
-def _of_all(folds: list[Description], users: list[dict[str, pl.Series]]) -> Description:
+def _of_all(folds: list[Description], users: list[UsersByRow]) -> Description:
     """What folds have in common, and means of what differs; hidden clicks are added up, users count once."""
-    common = {name: fact for name, fact in folds[0].items() if name not in ("fold", "folds", "groups")}
+    common = {name: fact for name, fact in folds[0].items() if name not in _OF_ONE_FOLD}
     for name in ("train_users", "train_clicks", "cold_items"):
         common[name] = round(sum(fold[name] for fold in folds) / len(folds))
-    common["test_users"] = _n_distinct([fold["all"] for fold in users])
+    common["test_users"] = _n_distinct(users, ("candidates", "all"))
     common["test_clicks"] = sum(fold["test_clicks"] for fold in folds)
     reasons = dict.fromkeys(reason for fold in folds for reason in fold["dropped"])
     common["dropped"] = {reason: sum(fold["dropped"].get(reason, 0) for fold in folds) for reason in reasons}
     common["candidates"] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold["candidates"]):
-        sizes = [fold["candidates"][name]["items"] for fold in folds if name in fold["candidates"]]
-        n_users = _n_distinct([fold[name] for fold in users if name in fold])
-        common["candidates"][name] = {"items": round(sum(sizes) / len(sizes)), "users": n_users}
-    return common | {"folds": folds}
+        sets = [fold["candidates"][name] for fold in folds if name in fold["candidates"]]
+        n_items = round(sum(each["items"] for each in sets) / len(sets))
+        common["candidates"][name] = {"items": n_items, **_asked(sets, users, ("candidates", name))}
+    groups: dict[str, Any] = {}
+    for by, label in dict.fromkeys(row for fold in users for row in fold if row[0] != "candidates"):
+        of_folds = [fold["groups"][by][label] for fold in folds if label in fold["groups"][by]]
+        groups.setdefault(by, {})[label] = _asked(of_folds, users, (by, label))
+    return common | ({"groups": groups} if groups else {}) | {"folds": folds}
+
+
+def _asked(rows: list[Description], users: list[UsersByRow], row: tuple[str, str]) -> Description:
+    """What a row of figures asks in all folds: users count once, clicks are added up."""
+    n_clicks = sum(each["clicks"] for each in rows)
+    on_new = sum(each["clicks"] * each["new_item_share"] for each in rows)
+    return {"users": _n_distinct(users, row), "clicks": n_clicks, "new_item_share": on_new / n_clicks}
 
 
 def _measured_users(split: Split, users: pl.Series | list[Any] | None) -> Bools | None:

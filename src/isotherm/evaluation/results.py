@@ -13,6 +13,8 @@ from isotherm.types import Float64
 
 Metrics = dict[str, Interval | float]
 
+_FEW_USERS = 100  # whose figures are uncertain
+
 
 @dataclass(frozen=True)
 class Group:
@@ -51,13 +53,39 @@ class Evaluation:
     models: dict[str, ModelResult]
     comparisons: list[Comparison]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What makes figures uncertain: rows of fewer than 100 users."""
+        few = {
+            **{f"{name} candidates": n for name, n in self._users_of_sets().items()},
+            **{f"by {by}, {label}": n for (by, label), n in self._users_of_groups().items()},
+        }
+        listed = "; ".join(f"{row}: {n}" for row, n in few.items() if n < _FEW_USERS)
+        return [f"figures of fewer than {_FEW_USERS} users are uncertain ({listed})"] if listed else []
+
+    def _users_of_sets(self) -> dict[str, int]:
+        """Candidate set -> users."""
+        sets = self.split["candidates"]
+        return {name: sets[name]["users"] for name in ("cold", "warm", "all") if name in sets}
+
+    def _users_of_groups(self) -> dict[tuple[str, str], int]:
+        """Grouping and label -> users, among all candidates."""
+        first = next(iter(self.models.values()))
+        return {
+            (by, label): group.users
+            for by, sets in first.groups.items()
+            for label, group in sets.get("all", {}).items()
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """As ``evaluate --json`` writes it: {"split": …, "models": {name: {"seconds": …, "all": {…}}}}.
 
-        Groups, where they were asked for, are at models → name → "groups" → grouping → candidates → label.
+        "warnings" tells which figures rest on few users. Groups, where they were asked for, are at
+        models → name → "groups" → grouping → candidates → label.
         """
         return {
             "split": self.split,
+            "warnings": self.warnings,
             "models": {name: _model(result) for name, result in self.models.items()},
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
         }

@@ -123,7 +123,7 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
         {name: _metrics(name, values[name], results, options.seed) for name in names},
         {name: each.values for name, each in values.items()},
         {name: each.users for name, each in values.items()},
-        {by: _groups(by, [result.groups[by] for result in results], options.seed) for by in options.by},
+        {by: _groups(by, [result.groups[by] for result in results], options.seed) for by in folds.by},
     )
 
 
@@ -131,7 +131,7 @@ def _fold_result(model: Recommender, fold: PreparedFold, options: EvaluationOpti
     """Measure a fitted model on its fold."""
     lists = ranked_lists(model, fold.split, fold.sets, options.ks[-1], options.seed)
     information = item_information(fold.split)
-    result = _FoldResult({}, {}, {by: {} for by in options.by})
+    result = _FoldResult({}, {}, {by: {} for by in fold.groupings})
     for candidates in fold.sets:
         name, columns = candidates.name, lists[candidates.name]
         metrics = user_metrics(columns, fold.split, candidates, options.ks, information, fold.vectors)

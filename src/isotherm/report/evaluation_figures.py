@@ -77,7 +77,7 @@ def group_points(evaluation: Evaluation, by: str, metric: str) -> str:
     models = list(evaluation.models)
     sets = [s for s in ("cold", "warm", "all") if s in rows["candidates"]]
     base = alt.Chart(inline(rows)).encode(
-        x=alt.X("group:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-30 if by != "clicks" else 0)),
+        x=alt.X("group:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-30 if by == "item-age" else 0)),
         xOffset=alt.XOffset("model:N", sort=models),
         color=alt.Color(
             "model:N",

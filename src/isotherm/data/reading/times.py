@@ -18,8 +18,8 @@ _ISO = re.compile(
 _IS_ISO = re.sub(r"\?P<\w+>", "", _ISO.pattern)
 _IS_ZONED = r":[0-9.]+(?: ?UTC|Z|[+-][0-9:]+)$"
 _DAY_OR_MONTH_FIRST = r"^[0-9]{1,2}([/.-])[0-9]{1,2}[/.-]([0-9]{2}|[0-9]{4})([ T,]|$)"
-#: times from 1980 to 2100 lie in ranges of their own, unit by unit
-_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+#: unit -> how many are a second; times from 1980 to 2100 lie in ranges of their own, unit by unit
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _FIRST, _LAST = 315_532_800, 4_102_444_800
 _CURE = "write dates as 2026-01-31 or 2026-01-31T23:59:00"
 AMBIGUOUS = f"may have the day or the month first; {_CURE}"
@@ -167,24 +167,24 @@ def _check_one_unit(times: pl.Series, columns: Sequence[PlacedColumn]) -> None:
     if not len(positive):
         return
     low, high = float(positive.to_numpy().min()), float(positive.to_numpy().max())
-    if _unit(low) is None or _unit(high) in (None, _unit(low)):
+    if unit_of(low) is None or unit_of(high) in (None, unit_of(low)):
         return
-    ranges = [(times >= _FIRST * unit) & (times <= _LAST * unit) for unit in _UNITS.values()]
+    ranges = [(times >= _FIRST * unit) & (times <= _LAST * unit) for unit in UNITS.values()]
     if not ((times <= 0) | ranges[0] | ranges[1] | ranges[2] | ranges[3]).all():
         return  # a count of its own that runs through all magnitudes
     shown = []
     for wanted in (low, high):
         place = next(each.place for each in columns if (each.values == wanted).any())
-        shown.append(f"{_unit(wanted)} ({wanted:.0f}{f' in {place.file}' if place.file else ''})")
+        shown.append(f"{unit_of(wanted)} ({wanted:.0f}{f' in {place.file}' if place.file else ''})")
     name = columns[0].values.name
     raise columns[0].place.error(
         f"column {name!r} holds {shown[0]} and {shown[1]}; write all times of a log in one unit"
     )
 
 
-def _unit(time: float) -> str | None:
+def unit_of(time: float) -> str | None:
     """The unit in which a number is a time from 1980 to 2100."""
-    for name, unit in _UNITS.items():
+    for name, unit in UNITS.items():
         if _FIRST * unit <= time <= _LAST * unit:
             return name
     return None
