@@ -10,7 +10,7 @@ from isotherm.data import splits
 from isotherm.data.folds import k_fold
 from isotherm.errors import ParameterError, SplitError, UnknownIdError
 from isotherm.evaluation.candidates import candidate_sets
-from isotherm.evaluation.groups import LABELS, by_clicks, by_item_age
+from isotherm.evaluation.groups import LABELS, by_history, by_item_age
 from tests.evaluation.test_runner import Fixed
 
 
@@ -32,23 +32,23 @@ def test_edges_of_the_groups_of_users():
     test = np.zeros_like(x)
     test[:, 159] = 1
     split = splits.given(train, Interactions.from_csr(csr_array(test)))
-    grouping = by_clicks(split)
+    grouping = by_history(split)
     assert [grouping.labels[of] for of in grouping.group_of] == [
-        label for label in LABELS["clicks"] for _ in range(2)
+        label for label in LABELS["history"] for _ in range(2)
     ]
     everything = candidate_sets(split)[0]
     assert grouping.describe(everything) == {
-        label: {"users": 2, "clicks": 2, "new_item_share": 1.0} for label in LABELS["clicks"]
+        label: {"users": 2, "clicks": 2, "new_item_share": 1.0} for label in LABELS["history"]
     }
 
 
 def test_weighted_mean_of_the_groups_is_the_whole(wide):
     split = splits.leave_one_out(wide, seed=0)
-    found = evaluate(split, {"e": EASE(), "p": Popularity()}, ks=[5], by=["clicks"])
-    assert set(found.split["groups"]["clicks"]) == set(LABELS["clicks"])
+    found = evaluate(split, {"e": EASE(), "p": Popularity()}, ks=[5], by=["history"])
+    assert set(found.split["groups"]["history"]) == set(LABELS["history"])
     for result in found.models.values():
-        groups = result.groups["clicks"]["all"]
-        assert list(groups) == LABELS["clicks"]
+        groups = result.groups["history"]["all"]
+        assert list(groups) == LABELS["history"]
         assert sum(group.users for group in groups.values()) == split.histories.n_users
         for metric in ("hr@5", "ndcg@5", "novelty@5"):
             mean = sum(group.users * group.metrics[metric].mean for group in groups.values())
@@ -95,20 +95,20 @@ def test_recall_of_item_groups_weighted_by_their_targets_is_the_whole(clicks):
 def test_groups_need_what_they_group_by(clicks):
     with pytest.raises(ParameterError, match="item-age need timestamps; name their column"):
         evaluate(splits.strong(clicks), {"p": Popularity()}, by=["item-age"])
-    with pytest.raises(ParameterError, match="by must be one of 'clicks', 'item-age', 'users', not 'age'"):
+    with pytest.raises(ParameterError, match="by must be one of 'history', 'item-age', 'users', not 'age'"):
         evaluate(splits.strong(clicks), {"p": Popularity()}, by=["age"])
 
 
 def test_groups_are_put_together_over_folds(wide):
-    found = evaluate(k_fold(wide, "strong", 3), {"e": EASE()}, ks=[5], by="clicks")
-    groups = found.models["e"].groups["clicks"]["all"]
+    found = evaluate(k_fold(wide, "strong", 3), {"e": EASE()}, ks=[5], by="history")
+    groups = found.models["e"].groups["history"]["all"]
     assert sum(group.users for group in groups.values()) == len(found.models["e"].users["all"])
-    merged = found.split["groups"]["clicks"]
+    merged = found.split["groups"]["history"]
     assert {label: each["users"] for label, each in merged.items()} == {
         label: group.users for label, group in groups.items()
     }
     assert sum(each["clicks"] for each in merged.values()) == found.split["test_clicks"]
-    assert all("clicks" in fold["groups"] for fold in found.split["folds"])
+    assert all("history" in fold["groups"] for fold in found.split["folds"])
     frame = found.groups_frame()
     assert set(frame.columns) == {
         "by", "group", "users", "model", "candidates", "metric", "mean", "low", "high",

@@ -97,7 +97,7 @@ def test_importance_is_a_figure_and_a_table(clicks, items):
 def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
     timed = Interactions.from_frame(clicks.to_frame().with_row_index("timestamp"))
     models = {"popularity": Popularity(), "mmr": MMR(diversity=0.5)}
-    evaluation = evaluate(splits.mixed(timed, seed=0), models, items, ks=[5], by=["clicks", "item-age"])
+    evaluation = evaluate(splits.mixed(timed, seed=0), models, items, ks=[5], by=["history", "item-age"])
     page = Report("t", "s", evaluation, 5, "mmr").html()
     assert page.count("<svg") == 4
     shown = page.split("What the lists are like")[1].split("<h2>")[0]
@@ -107,7 +107,7 @@ def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
         assert f">{getattr(value, 'mean', value):.3f}<" in shown
     assert "By genres." in shown
     groups = page.split("By how much is known of a user")[1].split("<h2>")[0]
-    for label, group in evaluation.models["mmr"].groups["clicks"]["all"].items():
+    for label, group in evaluation.models["mmr"].groups["history"]["all"].items():
         assert f"<td>{label}</td>" in groups
         assert f">{group.metrics['hr@5'].mean:.3f}<" in groups
     first = evaluation.split["groups"]["item-age"]["oldest quarter"]
@@ -117,7 +117,7 @@ def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
 
 def test_page_of_folds_says_so(clicks):
     evaluation = evaluate(
-        k_fold(clicks, "strong", 3), {"ease": EASE(), "p": Popularity()}, ks=[5], by="clicks"
+        k_fold(clicks, "strong", 3), {"ease": EASE(), "p": Popularity()}, ks=[5], by="history"
     )
     page = Report("t", "s", evaluation, 5, "ease").html()
     assert "3 folds, each with" in page

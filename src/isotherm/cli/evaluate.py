@@ -34,7 +34,7 @@ class MeasureOptions:
     by: Annotated[
         str,
         typer.Option(
-            help="Metrics by group besides: users (returning, new), clicks, item-age; comma-separated."
+            help="Metrics by group besides: users (returning, new), history, item-age; comma-separated."
         ),
     ] = ""
     fields: Annotated[

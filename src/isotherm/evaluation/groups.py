@@ -18,7 +18,7 @@ from isotherm.types import Int32, Int64
 _LONGEST = (5, 10, 50, 100)  #: clicks of the longest history of a group
 _QUARTERS = ("oldest quarter", "2nd quarter", "3rd quarter", "newest quarter")
 LABELS = {
-    "clicks": ["1-5", "6-10", "11-50", "51-100", "101+"],
+    "history": ["1-5", "6-10", "11-50", "51-100", "101+"],
     "item-age": [*_QUARTERS, "no click yet"],
     "users": ["returning", "new"],
 }  #: of the groups, in order
@@ -86,9 +86,9 @@ class ItemGrouping(Grouping):
         return UserValues(values.users.gather(rows), ranking_metrics(columns[rows], targets[rows], ks))
 
 
-def by_clicks(split: Split) -> UserGrouping:
+def by_history(split: Split) -> UserGrouping:
     """Test users by the clicks of their history: 1-5, 6-10, 11-50, 51-100, 101+."""
-    labels = LABELS["clicks"]
+    labels = LABELS["history"]
     group_of = np.searchsorted(_LONGEST, np.diff(split.histories.matrix.indptr))
     return UserGrouping(labels, group_of, {})
 
@@ -124,7 +124,7 @@ def by_item_age(split: Split) -> ItemGrouping:
 
 
 GROUPINGS: dict[str, Callable[[Split], Grouping]] = {
-    "clicks": by_clicks,
+    "history": by_history,
     "item-age": by_item_age,
     "users": by_users,
 }

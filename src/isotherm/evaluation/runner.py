@@ -45,7 +45,7 @@ def evaluate(
     candidates: what may be shown: "catalogue", every item of the table, those that nobody ever clicked among
     the cold ones; or "clicked", the items of the split alone. Without a table both are the same; sampled
     negatives are drawn from the items of the split.
-    users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "clicks"
+    users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "history"
     (users by the clicks of their history) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
     The models are left fitted, on the last fold.

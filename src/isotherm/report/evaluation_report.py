@@ -26,7 +26,7 @@ _SETS = {
 
 _LIST_MEASURES = ("diversity", "calibration-js", "calibration-kl", "novelty", "coverage", "gini")
 _GROUPINGS = {
-    "clicks": ("By how much is known of a user", "clicks of the history"),
+    "history": ("By how much is known of a user", "clicks of the history"),
     "users": ("Returning and new users", "whether a user has clicks in training"),
     "item-age": ("By how long an item has been there", "first click of the item to find"),
 }
