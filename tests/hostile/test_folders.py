@@ -99,7 +99,7 @@ MANIFESTS = {
     "UTF-16": ('{"format": 4}'.encode("utf-16"), "no UTF-8 text"),
     "half a surrogate": (b'{"format": 4, "model": "\\ud800"}', "no UTF-8 text"),
     "a name twice": (b'{"format": 4, "format": 4}', "'format' is there twice"),
-    "format alone": (b'{"format": 4}', "is missing"),
+    "format alone": (b'{"format": 5}', "is missing"),
     "a newer one": (b'{"format": 99, "isotherm": "9"}', "upgrade it"),
 }
 
@@ -273,6 +273,34 @@ def test_ids_that_are_none(ease, tmp_path, case):
     ids.to_frame().write_parquet(tmp_path / "ids")
     fuzzing._replace(ease, next(ease.glob("users-*")), (tmp_path / "ids").read_bytes())
     with pytest.raises(ModelFolderError, match=says):
+        library.load(ease)
+
+
+CATALOGUES = {
+    "titles of numbers": ({"title:name": range(25)}, "column 'title:name' is no title"),
+    "two titles": ({"title:name": ["a"] * 25, "title:label": ["a"] * 25}, "column 'title:label' is no title"),
+    "values of numbers": ({"values:genres": [[1]] * 25}, "column 'values:genres' is no title and no list"),
+    "values with nulls": ({"values:genres": [None] + [["a"]] * 24}, "column 'values:genres' is no title"),
+    "a null among values": ({"values:genres": [["a", None]] * 25}, "column 'values:genres' is no title"),
+    "another column": ({"more": range(25)}, "column 'more' is no title"),
+}
+
+
+@pytest.mark.parametrize("case", CATALOGUES)
+def test_labels_that_are_none(ease, tmp_path, case):
+    columns, says = CATALOGUES[case]
+    table = pl.DataFrame({"id": [f"i{n:02}" for n in range(25)], **columns})
+    table.write_parquet(tmp_path / "items")
+    fuzzing._replace(ease, next(ease.glob("items-*")), (tmp_path / "items").read_bytes())
+    with pytest.raises(ModelFolderError, match=says):
+        library.load(ease)
+
+
+def test_a_catalogue_without_ids_first_is_refused(ease, tmp_path):
+    table = pl.DataFrame({"title:name": ["a"] * 25, "id": range(25)})
+    table.write_parquet(tmp_path / "items")
+    fuzzing._replace(ease, next(ease.glob("items-*")), (tmp_path / "items").read_bytes())
+    with pytest.raises(ModelFolderError, match="its first column must be id"):
         library.load(ease)
 
 

@@ -23,7 +23,7 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     folder, _ = saved
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors", ".parquet"}
     manifest = json.loads((folder / "model.json").read_text())
-    assert manifest["format"] == 4
+    assert manifest["format"] == 5
     assert manifest["model"] == "ease"
     assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
 
@@ -109,13 +109,13 @@ def test_truncated_and_missing_files_are_noticed(saved):
         isotherm.load(folder)
 
 
-@pytest.mark.parametrize(("version", "cure"), [(5, "upgrade it"), (3, "fit the model again")])
+@pytest.mark.parametrize(("version", "cure"), [(6, "upgrade it"), (4, "fit the model again")])
 def test_another_format_names_the_cure(saved, version, cure):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(manifest | {"format": version, "isotherm": "9.9"}))
     with pytest.raises(
-        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 4: {cure}"
+        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 5: {cure}"
     ):
         isotherm.load(folder)
 
@@ -195,3 +195,14 @@ def test_loading_runs_nothing_from_the_folder(saved):
     (folder / "__init__.py").write_text("raise SystemExit('ran')")
     assert isotherm.load(folder).recommend(k=1)["score"].is_finite().all()
     assert os.path.exists(folder / "model.py")
+
+
+def test_titles_and_values_are_saved(clicks, item_frame, tmp_path):
+    items = isotherm.Items.from_frame(item_frame.with_columns(title=pl.format("The {}", "item_id")))
+    model = isotherm.ContentKNN().fit(clicks, items)
+    model.save(tmp_path / "m")
+    loaded = isotherm.load(tmp_path / "m")
+    assert loaded.labels_.titles.to_list() == [f"The {item}" for item in model.items_.values]
+    assert loaded.labels_.title_field == "title"
+    assert list(loaded.labels_.values) == ["genres"]
+    assert loaded.labels_.values["genres"].equals(model.labels_.values["genres"])

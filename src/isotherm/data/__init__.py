@@ -3,9 +3,10 @@
 interactions   the click log: users × items CSR with its ids
 columns        names of a log's columns; the rows of all its files
 click_table    one row per user and item
-stored         a log in a folder, larger than memory; id_files reads the ids and times of such folders
+stored         a log in a folder, larger than memory; id_files reads the ids, labels and times of such folders
 items          the item table: fields of one kind each
 kinds          categories, tags, text, number, vector, image: which a column seems to be
+item_labels    titles and values of the items of a fitted model, to answer in words
 item_tables    the files of an item table put together
 field_values   the values of a field, read as its kind
 ids            ids <-> rows

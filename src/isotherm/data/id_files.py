@@ -1,5 +1,6 @@
-"""Reads the one-column Parquet files of saved models and stored logs: ids and times, which may be damaged."""
+"""Reads the Parquet files of saved models and stored logs, which may be damaged: ids, labels and times."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -7,12 +8,14 @@ from typing import IO
 import polars as pl
 
 from isotherm.data.ids import IdMap
+from isotherm.data.item_labels import ItemLabels
 from isotherm.data.reading.source_files import readable
 from isotherm.untrusted import DamagedError
 
 _ROWS_PER_BYTE = (
     1000  # more than any compression of ids or times reaches: past it a file claims what it lacks
 )
+_TITLE, _VALUES = "title:", "values:"  # beginnings of the names of columns beside the items' ids
 
 
 def read_ids(source: Path | bytes, n_rows: int | None = None) -> IdMap:
@@ -20,7 +23,40 @@ def read_ids(source: Path | bytes, n_rows: int | None = None) -> IdMap:
 
     n_rows: how many there must be, None for any number above 0.
     """
-    column = _read_column(source, "id", n_rows)
+    return _ids(_read_column(source, "id", n_rows))
+
+
+def catalogue_table(ids: IdMap, labels: ItemLabels) -> pl.DataFrame:
+    """What ``read_catalogue`` reads: id, and the labels of a saved model's items."""
+    titles = {} if labels.title_field is None else {_TITLE + labels.title_field: labels.titles}
+    values = {_VALUES + name: column for name, column in labels.values.items()}
+    return pl.DataFrame({"id": ids.values} | titles | values)
+
+
+def read_catalogue(source: bytes) -> tuple[IdMap, ItemLabels]:
+    """The ids and the labels of a saved model's items. Raises DamagedError."""
+    table = _read_table(source, None)
+    first, *others = table.columns
+    if first != "id" or table["id"].null_count():
+        raise DamagedError("its first column must be id, without nulls")
+    ids, labels = _ids(table["id"]), ItemLabels.none(table.height)
+    titles, title_field, values = labels.titles, labels.title_field, {}
+    for name in others:
+        kind, column = next((k for k in (_TITLE, _VALUES) if name.startswith(k)), ""), table[name]
+        if kind == _TITLE and title_field is None and column.dtype == pl.String:
+            titles, title_field = column, name.removeprefix(_TITLE)
+        elif kind == _VALUES and column.dtype == pl.List(pl.String) and not _has_nulls(column):
+            values[name.removeprefix(_VALUES)] = column
+        else:
+            raise DamagedError(f"column {name!r} is no title and no list of values"[:80])
+    return ids, ItemLabels(titles, title_field, values)
+
+
+def _has_nulls(lists: pl.Series) -> bool:
+    return bool(lists.null_count() or lists.explode().null_count() > (lists.list.len() == 0).sum())
+
+
+def _ids(column: pl.Series) -> IdMap:
     if column.dtype.is_nested() or column.dtype in (pl.Null, pl.Object, pl.Unknown):
         raise DamagedError(f"{column.dtype} is no type of ids"[:80])
     if column.dtype.is_float() and column.is_nan().any():
@@ -42,22 +78,49 @@ def read_times(source: Path | bytes, n_rows: int) -> pl.Series:
 
 
 def _read_column(source: Path | bytes, name: str, n_rows: int | None) -> pl.Series:
+    table = _read_table(source, n_rows, [name])
+    column = table[name]
+    if column.null_count():
+        raise DamagedError(f"it has {column.null_count():,} nulls in {len(column):,} rows")
+    return column
+
+
+def _read_table(
+    source: Path | bytes, n_rows: int | None, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Some rows, as many as the file claims.  n_rows, columns: what there must be."""
     n_bytes = len(source) if isinstance(source, bytes) else source.stat().st_size
     try:
         schema = pl.read_parquet_schema(_stream(source))
-        if list(schema) != [name]:
-            raise DamagedError(f"its only column must be {name}")
+        if columns is not None and list(schema) != columns:
+            raise DamagedError(f"its only column must be {', '.join(columns)}")
         claimed = _scanned(source).select(pl.len()).collect().item()
         if n_rows is None:
             n_rows = max(claimed, 1)
-        if claimed != n_rows or claimed > _ROWS_PER_BYTE * n_bytes:
+        if claimed != n_rows or max(claimed, _most_values(source)) > _ROWS_PER_BYTE * n_bytes:
             raise DamagedError(f"it has {claimed:,} rows where {n_rows:,} are needed")
-        column = _scanned(source).collect()[name]
+        table = _scanned(source).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
         raise DamagedError("it cannot be read as Parquet") from cause
-    if len(column) != n_rows or column.null_count():
-        raise DamagedError(f"it has {column.null_count():,} nulls in {len(column):,} rows")
-    return column
+    if table.height != n_rows:
+        raise DamagedError(f"it has {table.height:,} rows where {n_rows:,} are needed")
+    return table
+
+
+def _most_values(source: Path | bytes) -> int:
+    """The most values that a column of the file claims: of lists, those within."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        groups = ParquetFile(_stream(source)).metadata
+        counts = [
+            sum(groups.row_group(group).column(column).num_values for group in range(groups.num_row_groups))
+            for column in range(groups.num_columns)
+        ]
+    except (ArrowException, OSError) as cause:
+        raise DamagedError("it cannot be read as Parquet") from cause
+    return max(counts, default=0)
 
 
 def _scanned(source: Path | bytes) -> pl.LazyFrame:

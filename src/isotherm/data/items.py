@@ -16,7 +16,8 @@ from isotherm.errors import ItemsError, brief
 from isotherm.types import Array, Bools
 
 _SHOWN = 20  # fields named in messages
-TITLES = ("title", "name", "item_name", "label")  #: fields that name an item before a person
+_TITLES = ("title", "name", "item_name", "label")  # fields that name an item before a person, first to last
+_TITLE_KINDS = ("text", "categories", "number")  # of such a field: a value is a few words
 
 
 class Items:
@@ -24,6 +25,9 @@ class Items:
 
     ids: IdMap of the items.  kinds: field name -> kind.  Missing values are null (an empty list for
     categories and tags) and mean «nothing known», not «zero».
+    title_field: the field whose values name the items before a person, None where there is none: the one
+    that ``title`` says, else, whatever its case, the first of title, name, item_name and label that is there,
+    else the first whose name ends in _title.
 
     >>> import polars as pl
     >>> from isotherm import Items
@@ -38,10 +42,13 @@ class Items:
     {'genres': 0.0, 'year': 0.5}
     """
 
-    def __init__(self, ids: IdMap, kinds: Mapping[str, Kind], table: pl.DataFrame) -> None:
+    def __init__(
+        self, ids: IdMap, kinds: Mapping[str, Kind], table: pl.DataFrame, title: str | None = None
+    ) -> None:
         self.ids = ids
         self.kinds = dict(kinds)
         self._table = table
+        self.title_field = _title_field(self.kinds, title)
 
     @classmethod
     def read(
@@ -51,15 +58,17 @@ class Items:
         *,
         item_column: str = "item_id",
         fields: Sequence[str] | None = None,
+        title: str | None = None,
     ) -> "Items":
         """Read Parquet, CSV(.gz), TSV(.gz) or JSONL(.gz).
 
         source: a file, or a folder or a glob of Parquet files.  kinds: field -> kind, for those that should
         not be inferred.  item_column: of ids, each once.  fields: the only columns to keep.
+        title: the field that names the items before a person; None: by its name (see the class).
         A string column declared (or seen) as categories is split at «|», else «;», else «,».
         Raises ItemsError that names the file, the column and the row.
         """
-        return cls._of_tables(list(read_tables(source, ItemsError)), kinds or {}, item_column, fields)
+        return cls._of_tables(list(read_tables(source, ItemsError)), kinds or {}, item_column, fields, title)
 
     @classmethod
     def from_frame(
@@ -69,10 +78,11 @@ class Items:
         *,
         item_column: str = "item_id",
         fields: Sequence[str] | None = None,
+        title: str | None = None,
     ) -> "Items":
         """The same from a polars, pandas or Arrow frame."""
         table = table_of(frame, ItemsError, needed={item_column})
-        return cls._of_tables([table], kinds or {}, item_column, fields)
+        return cls._of_tables([table], kinds or {}, item_column, fields, title)
 
     @classmethod
     def _of_tables(
@@ -81,8 +91,9 @@ class Items:
         kinds: Mapping[str, Kind],
         item_column: str,
         fields: Sequence[str] | None,
+        title: str | None,
     ) -> "Items":
-        check_columns(tables, [item_column, *(fields or ()), *kinds])
+        check_columns(tables, [item_column, *(fields or ()), *kinds, *([] if title is None else [title])])
         for name, kind in kinds.items():
             if kind not in KINDS:
                 place = tables[0].place.at(name)
@@ -100,7 +111,7 @@ class Items:
             check_type(column, field)
             kind_of[name] = kinds.get(name) or inferred_kind(column)
             columns[name] = read_values(kind_of[name], column, field)
-        return cls(ids, kind_of, pl.DataFrame(columns))
+        return cls(ids, kind_of, pl.DataFrame(columns), title)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -133,14 +144,15 @@ class Items:
     def take(self, rows: Array) -> "Items":
         """The items at ``rows``, in this order."""
         table = self._table[rows] if self.kinds else self._table  # without columns it has no rows
-        return Items(IdMap(self.ids.take(rows)), self.kinds, table)
+        return Items(IdMap(self.ids.take(rows)), self.kinds, table, self.title_field)
 
     def only(self, fields: Iterable[str]) -> "Items":
         """The same items with only these fields."""
         names = list(fields)
         for name in names:
             self.column(name)
-        return Items(self.ids, {name: self.kinds[name] for name in names}, self._table.select(names))
+        title = self.title_field if self.title_field in names else None
+        return Items(self.ids, {name: self.kinds[name] for name in names}, self._table.select(names), title)
 
     def of(self, ids: IdMap) -> "Items":
         """The rows of these items, in their order.
@@ -160,15 +172,41 @@ class Items:
             )
         return self.take(rows)
 
+    def titles(self) -> pl.Series:
+        """What names each item before a person, (n_items,) String; null where the table does not say."""
+        if self.title_field is None:
+            return pl.Series([None] * len(self), dtype=pl.String)
+        column = self._table[self.title_field]
+        if self.kinds[self.title_field] == "categories":
+            column = column.list.join(", ")
+        elif self.kinds[self.title_field] == "number":
+            column = column.map_elements("{:.15g}".format, pl.String)
+        return column.set(column == "", None)
+
     def title(self, row: int) -> str:
         """What to call an item before a person: its title where the table has one, else its id."""
-        for name in TITLES:
-            if name in self.kinds and self._table[name][row] is not None:
-                value = self._table[name][row]
-                return ", ".join(value) if isinstance(value, pl.Series) else str(value)
-        return str(self.ids.values[row])
+        title = self.take(np.array([row])).titles()[0]
+        return str(self.ids.values[row]) if title is None else str(title)
 
     def to_frame(self) -> pl.DataFrame:
         """item_id and all fields."""
         fields = {name: self._table[name] for name in self.kinds}
         return pl.DataFrame({"item_id": self.ids.values, **fields})
+
+
+def _title_field(kinds: Mapping[str, Kind], given: str | None) -> str | None:
+    """The field that names items. Raises ItemsError where the given one cannot."""
+    if given is not None:
+        if given not in kinds:
+            raise ItemsError(f"title={brief(given)}: the fields are {names(list(kinds), given)}")
+        if kinds[given] not in _TITLE_KINDS:
+            raise ItemsError(
+                f"title={brief(given)}: a title is of kind {' or '.join(_TITLE_KINDS)}, not {kinds[given]}; "
+                "name another field, or declare its kind"
+            )
+        return given
+    possible = [name for name, kind in kinds.items() if kind in _TITLE_KINDS]
+    by_name = {name.lower(): name for name in reversed(possible)}
+    named = [by_name[title] for title in _TITLES if title in by_name]
+    named += [name for name in possible if name.lower().replace(" ", "_").endswith("_title")]
+    return named[0] if named else None

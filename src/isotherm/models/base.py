@@ -248,7 +248,7 @@ class Recommender(Scorer):
         catalogue = extended_catalogue(self._fitted().items_, items)
         with solvable(f"{self.name}: add_items"):
             self.append_items(items, len(catalogue))
-        self.items_ = catalogue
+        self.items_, self.labels_ = catalogue, self.labels_.appended(items)
         return self
 
     def save(self, path: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from isotherm.data import Interactions, Items
+from isotherm.data.item_labels import ItemLabels
 from isotherm.errors import InteractionsError, ParameterError, ScoreError, TrainingError
 from isotherm.memory import check_memory
 from isotherm.models.catalogue import over_catalogue
@@ -43,6 +44,7 @@ def learn(
     with stage(f"{verb} {model.name}"), solvable(f"{model.name}: {verb}"):
         method(learned, clicks, items, options)
     learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
+    learned.labels_ = ItemLabels.of(items, learned.item_kinds, clicks.n_items)
     try:
         learned.state()
     except DamagedError as cause:

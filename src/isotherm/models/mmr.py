@@ -160,7 +160,9 @@ class MMR(Recommender, AddsItems):
 
     def restored(self) -> None:
         """The wrapped model has the same users, items and clicks."""
-        self.model_.users_, self.model_.items_, self.model_.clicks_ = self.users_, self.items_, self.clicks_
+        inner = self.model_
+        inner.users_, inner.items_, inner.clicks_ = self.users_, self.items_, self.clicks_
+        inner.labels_ = self.labels_
 
 
 def _wrapped(model: Any) -> Recommender:

@@ -1,4 +1,4 @@
-"""Saves and loads any model: a folder with a JSON manifest, safetensors for arrays, Parquet for ids.
+"""Saves and loads any model: a folder of a JSON manifest, safetensors for arrays, Parquet for ids and labels.
 
 The manifest names the other files, and each of them carries the beginning of its SHA-256 in its name. A save
 writes new files beside the old ones and then replaces the manifest in one step; until then the old model is
@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from isotherm.data import IdMap
-from isotherm.data.id_files import read_ids
+from isotherm.data.id_files import catalogue_table, read_catalogue, read_ids
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
 from isotherm.files import DIGITS, streamed
 from isotherm.folders import MODEL, read_whole, saving
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from isotherm.models.base import Recommender
 
 Described = TypeVar("Described")
-FORMAT = 4
+FORMAT = 5
 MANIFEST = MODEL.manifest
 
 
@@ -76,7 +76,9 @@ def save(model: "Recommender", path: str | os.PathLike[str]) -> None:
         files = {
             "arrays": folder.by_content("arrays", ".safetensors", lambda file: save_file(arrays, file)),
             "users": folder.by_content("users", ".parquet", _ids_writer(model.users_)),
-            "items": folder.by_content("items", ".parquet", _ids_writer(model.items_)),
+            "items": folder.by_content(
+                "items", ".parquet", streamed(catalogue_table(model.items_, model.labels_).write_parquet)
+            ),
         }
         manifest = {
             "format": FORMAT,
@@ -118,7 +120,7 @@ def _loaded(folder: Path) -> "Recommender":
     with _errors_name(files["users"]):
         model.users_ = read_ids(_content(files["users"]), n_users)
     with _errors_name(files["items"]):
-        model.items_ = read_ids(_content(files["items"]))
+        model.items_, model.labels_ = read_catalogue(_content(files["items"]))
     with _errors_name(folder / MANIFEST):
         sizes = {"n_users": n_users, "n_items": len(model.items_), "n_fitted": n_fitted}
         if n_fitted > len(model.items_):

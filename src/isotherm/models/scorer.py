@@ -13,6 +13,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
+from isotherm.data.item_labels import ItemLabels
 from isotherm.data.kinds import Kind
 from isotherm.errors import NotFittedError
 from isotherm.linalg.csr import filter_entries, rows_of, widen
@@ -69,6 +70,7 @@ class Scorer(Stateful, ABC):
 
     users_: IdMap
     items_: IdMap  #: the catalogue: the items of the fit, then added ones
+    labels_: ItemLabels  #: of the catalogue: titles, and values of the fields in use
     clicks_: UserItems  #: (n_users, n_items) what each user clicked, as fitted
 
     @property

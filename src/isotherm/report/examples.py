@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from isotherm.data import Items, Split
-from isotherm.data.items import TITLES
 from isotherm.models.base import Recommender
 from isotherm.models.requests.explanation import Explanation
 
@@ -105,7 +104,7 @@ def _detail(items: Items, row: int) -> str:
     words = []
     for name, kind in items.kinds.items():
         value = items.column(name)[row]
-        if value is None or name in TITLES:
+        if value is None or name == items.title_field:
             continue
         if kind == "number":
             words.append(f"{value:g}")

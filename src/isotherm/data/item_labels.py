@@ -1,0 +1,102 @@
+"""What a fitted model keeps of the item table to answer in words: titles, values of categories and tags."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from isotherm.data.items import Items
+from isotherm.types import Array, Float32, Float64
+
+_OF_VALUES = ("categories", "tags")  # kinds
+_MOST_VALUES = 5  # that are told of two items
+
+
+@dataclass(frozen=True, eq=False)
+class ItemLabels:
+    """Words for the n items of a catalogue.
+
+    titles: (n,) String, null where nothing is known.  title_field: where they come from; None for nowhere.
+    values: of fields of categories and tags, (n,) List(String) without nulls.
+
+    >>> import polars as pl
+    >>> from isotherm import Items
+    >>> from isotherm.data.item_labels import ItemLabels
+    >>> genres = ["Sci-Fi|Horror", "Sci-Fi"]
+    >>> frame = pl.DataFrame({"item_id": [1, 2], "name": ["Alien", None], "genres": genres})
+    >>> labels = ItemLabels.of(Items.from_frame(frame, kinds={"name": "text"}), fields=["genres"])
+    >>> labels.titles.to_list()
+    ['Alien', None]
+    >>> labels.in_common("genres", 1, [0], [1.0])
+    ['Sci-Fi']
+    """
+
+    titles: pl.Series
+    title_field: str | None = None
+    values: Mapping[str, pl.Series] = field(default_factory=dict)
+
+    @classmethod
+    def none(cls, n_items: int) -> "ItemLabels":
+        """Of a catalogue without an item table."""
+        return cls(_no_titles(n_items))
+
+    @classmethod
+    def of(cls, items: Items | None, fields: Iterable[str] = (), n_items: int = 0) -> "ItemLabels":
+        """Those of an item table.  fields: whose values are kept, where they are categories or tags.
+
+        n_items: of the catalogue, where there is no table.
+        """
+        if items is None:
+            return cls.none(n_items)
+        kept = [name for name in fields if items.kinds.get(name) in _OF_VALUES and name != items.title_field]
+        values = {name: _texts(items.column(name)) for name in kept}
+        return cls(items.titles().cast(pl.String), items.title_field, values)
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+    def appended(self, items: Items) -> "ItemLabels":
+        """These, then those of new items; a field that the new ones lack says nothing of them."""
+        named = self.title_field if self.title_field in items.kinds else items.title_field
+        new = Items(items.ids, items.kinds, items.to_frame().drop("item_id"), named) if named else items
+        values = {}
+        for name, known in self.values.items():
+            is_there = items.kinds.get(name) in _OF_VALUES
+            more = _texts(items.column(name)) if is_there else _no_values(len(items))
+            values[name] = pl.concat([known, more])
+        titles = pl.concat([self.titles, new.titles().cast(pl.String)])
+        return ItemLabels(titles, self.title_field or named, values)
+
+    def in_common(
+        self, name: str, row: int, others: Sequence[int] | Array, weights: Sequence[float] | Float32 | Float64
+    ) -> list[str]:
+        """The values of a field that an item shares with others: those of the heaviest others first.
+
+        others: their rows.  weights: of each, > 0.  At most five; none for a field without values.
+        """
+        if name not in self.values:
+            return []
+        itself = self.values[name][row].to_list()
+        weight_of = dict.fromkeys(itself, 0.0)
+        theirs = self.values[name].gather(np.asarray(others, dtype=np.int64)).to_list()
+        for values, weight in zip(theirs, weights, strict=True):
+            for value in set(values) & weight_of.keys():
+                weight_of[value] += float(weight)
+        shared = [value for value in weight_of if weight_of[value] > 0]
+        return sorted(shared, key=lambda value: -weight_of[value])[:_MOST_VALUES]
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    """The values of categories or tags as lists of text."""
+    if isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct):
+        column = column.list.eval(pl.element().struct.field("value"))
+    return column.cast(pl.List(pl.String)).fill_null([]).rename("")
+
+
+def _no_titles(n: int) -> pl.Series:
+    return pl.Series([None] * n, dtype=pl.String)
+
+
+def _no_values(n: int) -> pl.Series:
+    return pl.Series([[]] * n, dtype=pl.List(pl.String))
