@@ -28,7 +28,7 @@ from isotherm.data.splits import given
 from isotherm.evaluation.bootstrap import intervals, paired_p
 from isotherm.evaluation.candidates import candidate_sets
 from isotherm.evaluation.lists import ranked_lists
-from isotherm.ranking.metrics import hit_rate, ndcg, rank_hits
+from isotherm.ranking.metrics import capped_recall, ndcg, rank_hits
 
 SEEDS = range(size(5, 1))
 HELD_OUT = size(600, 20)
@@ -67,7 +67,7 @@ def measured(model, split: Split) -> tuple[dict[str, np.ndarray], np.ndarray]:
     hits = rank_hits(ranked_lists(model, split, sets, 100)["all"], sets[0].targets)
     n_targets = np.diff(sets[0].targets.indptr)
     clicks = np.diff(split.histories.matrix.indptr)[sets[0].user_rows] + n_targets
-    return {"ndcg@100": ndcg(hits, n_targets, 100), "recall@20": hit_rate(hits, n_targets, 20)}, clicks
+    return {"ndcg@100": ndcg(hits, n_targets, 100), "recall@20": capped_recall(hits, n_targets, 20)}, clicks
 
 
 def fitted(make, split: Split, seed: int):

@@ -71,17 +71,18 @@ def test_json_form(split, tmp_path):
         "cold": {"items": 2, "users": 2, "clicks": 2, "new_item_share": 1.0},
         "warm": {"items": 3, "users": 2, "clicks": 2, "new_item_share": 0.0},
     }
-    assert document["warnings"] == [
+    assert document["warnings"][:1] == [
         "figures of fewer than 100 users are uncertain "
         "(cold candidates: 2; warm candidates: 2; all candidates: 3)"
     ]
     assert set(document["models"]["a"]) >= {"seconds", "all", "cold", "warm"}
     names = {
         f"{m}@{k}"
-        for m in ("hr", "ndcg", "recall", "mrr", "map", "novelty", "coverage", "gini")
+        for m in ("hr", "ndcg", "hit_rate", "recall", "mrr", "map", "novelty", "coverage", "gini")
         for k in (1, 2)
     }
-    assert set(document["models"]["a"]["all"]) == names
+    assert set(document["models"]["a"]["all"]) == names | {"new_share@1", "new_share@2"}
+    assert set(document["models"]["a"]["cold"]) == names
     assert {c["candidates"] for c in document["comparisons"]} == {"all", "cold", "warm"}
 
 
@@ -96,6 +97,8 @@ def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
     assert not split.cold.any()
     result = evaluate(split, {"ease": EASE()})
     assert list(result.models["ease"].metrics) == ["all"]
+    assert not any(name.startswith("new_share") for name in result.models["ease"].metrics["all"])
+    assert "new_item_share" not in result.split["candidates"]["all"]
 
 
 def test_block_size_changes_nothing(clicks, items, monkeypatch):

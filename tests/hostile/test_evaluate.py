@@ -84,7 +84,7 @@ REFUSED = {
     "groups of a ramp-up": ((*RAMP, "--by", "history"), "--protocol ramp-up: --by does not apply"),
     "unknown candidates": ((*COLD, "--candidates", "some"), "must be one of 'catalogue', 'clicked'"),
     "unknown candidates, ramp-up": ((*RAMP, "--candidates", "all"), "candidates must be one of"),
-    "unknown groups": ((*COLD, "--by", "history,age"), "by must be one of 'history', 'item-age', 'users', not"),
+    "unknown groups": ((*COLD, "--by", "history,age"), "by must be one of 'history', 'item-age', 'users'"),
     "fields without a table": ((*COLD, "--fields", "genres"), "fields are those of an item table"),
     "fields that are not there": (
         (*COLD, "--items", "items.parquet", "--fields", "genre"),

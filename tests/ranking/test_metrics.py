@@ -16,9 +16,10 @@ HITS, TARGETS = np.array([[True, False, True, False, False]]), np.array([3])
 @pytest.mark.parametrize(
     ("metric", "k", "value"),
     [
-        (metrics.hit_rate, 5, 2 / 3),
-        (metrics.hit_rate, 2, 1 / 2),
-        (metrics.hit_rate, 1, 1.0),
+        (metrics.capped_recall, 5, 2 / 3),
+        (metrics.capped_recall, 2, 1 / 2),
+        (metrics.capped_recall, 1, 1.0),
+        (metrics.hit_rate, 5, 1.0),
         (metrics.recall, 5, 2 / 3),
         (metrics.recall, 2, 1 / 3),
         (metrics.ndcg, 5, (1 + 1 / 2) / (1 + 1 / np.log2(3) + 1 / 2)),
@@ -30,6 +31,18 @@ HITS, TARGETS = np.array([[True, False, True, False, False]]), np.array([3])
 )
 def test_values_worked_by_hand(metric, k, value):
     assert metric(HITS, TARGETS, k)[0] == pytest.approx(value)
+
+
+def test_hit_rate_of_a_late_hit_and_of_none():
+    hits = np.array([[False, False, True], [False, False, False]])
+    assert metrics.hit_rate(hits, np.array([1, 4]), 3).tolist() == [1, 0]
+    assert metrics.hit_rate(hits, np.array([1, 4]), 2).tolist() == [0, 0]
+
+
+def test_share_in_lists_counts_what_is_shown():
+    columns = np.array([[0, 3], [3, -1], [1, 2], [-1, -1]], dtype=np.int32)
+    new = np.array([False, False, True, True])  # the last item is what -1 would index
+    assert metrics.share_in_lists(columns, new).tolist() == [0.5, 1, 0.5, 0]
 
 
 def test_reciprocal_rank_of_a_late_hit_and_of_none():
@@ -52,7 +65,8 @@ def test_agreement_with_irspack_and_scikit_learn(k):
     theirs = evaluator.core.get_metrics_f64(scores, k, 0, 1, False).as_dict()
     capped = cut.core.get_metrics_f64(scores, k, 0, 1, True).as_dict()
     assert metrics.recall(hits, n_targets, k).mean() == pytest.approx(theirs["recall"])
-    assert metrics.hit_rate(hits, n_targets, k).mean() == pytest.approx(capped["recall"])
+    assert metrics.hit_rate(hits, n_targets, k).mean() == pytest.approx(theirs["hit"])
+    assert metrics.capped_recall(hits, n_targets, k).mean() == pytest.approx(capped["recall"])
     assert metrics.ndcg(hits, n_targets, k).mean() == pytest.approx(theirs["ndcg"])
     assert metrics.ndcg(hits, n_targets, k).mean() == pytest.approx(ndcg_score(truth, scores, k=k))
     over_all = metrics.average_precision(hits, n_targets, k) * np.minimum(k, n_targets) / n_targets

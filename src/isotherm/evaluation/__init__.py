@@ -10,6 +10,7 @@ measures      metrics of lists
 user_values   one value per user: means with intervals, means over folds
 groups        users by their clicks, items by their age
 bootstrap     intervals, paired tests
+warnings      few users, new items shown far more or less than clicked
 results       what an evaluation gives: figures, JSON, frames
 """
 

@@ -24,12 +24,22 @@ class CandidateSet:
         """How many candidates there are, and what is asked of whom."""
         return {"items": int(self.items.sum()), **self.asked(np.arange(len(self.user_rows)))}
 
+    @property
+    def of_both_kinds(self) -> bool:
+        """Whether new and known items stand in one list."""
+        return bool((self.items & self.new).any() and (self.items & ~self.new).any())
+
     def asked(self, rows: Int64) -> dict[str, Any]:
-        """How many users there are at ``rows``, their clicks to find, and the share of these on new items."""
+        """How many users there are at ``rows``, their clicks to find, and the share of these on new items.
+
+        Without the share where no item is new.
+        """
         targets = self.targets[rows]
+        facts = {"users": len(rows), "clicks": int(targets.nnz)}
+        if not self.new.any():
+            return facts
         on_new = int(np.count_nonzero(self.new[targets.indices]))
-        share = on_new / targets.nnz if targets.nnz else 0.0
-        return {"users": len(rows), "clicks": int(targets.nnz), "new_item_share": share}
+        return {**facts, "new_item_share": on_new / targets.nnz if targets.nnz else 0.0}
 
 
 def candidate_sets(split: Split, users: Bools | None = None) -> list[CandidateSet]:

@@ -20,6 +20,7 @@ from isotherm.ranking.metrics import (
     novelty,
     rank_hits,
     self_information,
+    share_in_lists,
 )
 from isotherm.types import Float64, Int32, UserItems
 
@@ -76,6 +77,8 @@ def user_metrics(
     and calibration.
     """
     values = ranking_metrics(columns, candidates.targets, ks)
+    if candidates.of_both_kinds:
+        values |= {f"new_share@{k}": share_in_lists(columns[:, :k], candidates.new) for k in ks}
     values |= {f"novelty@{k}": novelty(columns[:, :k], information) for k in ks}
     if vectors is not None and vectors.fields:
         histories = split.histories.matrix[candidates.user_rows]

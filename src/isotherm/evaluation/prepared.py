@@ -144,8 +144,9 @@ def _of_all(folds: list[Description], users: list[UsersByRow]) -> Description:
 def _asked(rows: list[Description], users: list[UsersByRow], row: tuple[str, str]) -> Description:
     """What a row of figures asks in all folds: users count once, clicks are added up."""
     n_clicks = sum(each["clicks"] for each in rows)
-    on_new = sum(each["clicks"] * each["new_item_share"] for each in rows)
-    return {"users": _n_distinct(users, row), "clicks": n_clicks, "new_item_share": on_new / n_clicks}
+    asked = {"users": _n_distinct(users, row), "clicks": n_clicks}
+    on_new = [each["clicks"] * each["new_item_share"] for each in rows if "new_item_share" in each]
+    return {**asked, "new_item_share": sum(on_new) / n_clicks} if on_new else asked
 
 
 def _measured_users(split: Split, users: pl.Series | list[Any] | None) -> Bools | None:

@@ -8,12 +8,11 @@ from typing import Any
 import polars as pl
 
 from isotherm.evaluation.bootstrap import Comparison, Interval
+from isotherm.evaluation.warnings import warnings_of
 from isotherm.files import write_json
 from isotherm.types import Float64
 
 Metrics = dict[str, Interval | float]
-
-_FEW_USERS = 100  # whose figures are uncertain
 
 
 @dataclass(frozen=True)
@@ -55,32 +54,13 @@ class Evaluation:
 
     @property
     def warnings(self) -> list[str]:
-        """What makes figures uncertain: rows of fewer than 100 users."""
-        few = {
-            **{f"{name} candidates": n for name, n in self._users_of_sets().items()},
-            **{f"by {by}, {label}": n for (by, label), n in self._users_of_groups().items()},
-        }
-        listed = "; ".join(f"{row}: {n}" for row, n in few.items() if n < _FEW_USERS)
-        return [f"figures of fewer than {_FEW_USERS} users are uncertain ({listed})"] if listed else []
-
-    def _users_of_sets(self) -> dict[str, int]:
-        """Candidate set -> users."""
-        sets = self.split["candidates"]
-        return {name: sets[name]["users"] for name in ("cold", "warm", "all") if name in sets}
-
-    def _users_of_groups(self) -> dict[tuple[str, str], int]:
-        """Grouping and label -> users, among all candidates."""
-        first = next(iter(self.models.values()))
-        return {
-            (by, label): group.users
-            for by, sets in first.groups.items()
-            for label, group in sets.get("all", {}).items()
-        }
+        """What to beware of, a sentence each: few users, new items shown far more or less than clicked."""
+        return warnings_of(self.split, self.models)
 
     def to_dict(self) -> dict[str, Any]:
         """As ``evaluate --json`` writes it: {"split": …, "models": {name: {"seconds": …, "all": {…}}}}.
 
-        "warnings" tells which figures rest on few users. Groups, where they were asked for, are at
+        "warnings" tells what to beware of. Groups, where they were asked for, are at
         models → name → "groups" → grouping → candidates → label.
         """
         return {

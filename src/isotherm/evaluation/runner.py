@@ -66,6 +66,16 @@ def evaluate(
     """
     options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
+    results = _measured_models(models, folds, options)
+    return Evaluation(folds.describe(), results, _compared(results, options.ks[0], options.seed))
+
+
+def _measured_models(
+    models: Mapping[str, Recommender] | Iterable[tuple[str, Recommender]],
+    folds: PreparedFolds,
+    options: EvaluationOptions,
+) -> dict[str, ModelResult]:
+    """Name -> what the model did. Raises ParameterError where two have one name, or there is none."""
     results: dict[str, ModelResult] = {}
     for name, model in named(models):
         if name in results:
@@ -74,7 +84,7 @@ def evaluate(
         del model
     if not results:
         raise ParameterError("there is no model to evaluate; models maps names to models")
-    return Evaluation(folds.describe(), results, _compared(results, options.ks[0], options.seed))
+    return results
 
 
 def named(

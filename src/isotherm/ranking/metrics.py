@@ -24,9 +24,14 @@ def rank_hits(columns: Int32, targets: UserItems) -> Hits:
     return hits
 
 
-def hit_rate(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+def capped_recall(hits: Hits, n_targets: Counts, k: int) -> PerUser:
     """hr@k: hits in the top k / min(k, targets) (MARec; the Recall@k of the VAE papers)."""
     return np.asarray(hits[:, :k].sum(axis=1) / np.minimum(k, n_targets))
+
+
+def hit_rate(hits: Hits, n_targets: Counts, k: int) -> PerUser:
+    """hit_rate@k: 1 where any of the top k is a hit, else 0."""
+    return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def recall(hits: Hits, n_targets: Counts, k: int) -> PerUser:
@@ -57,8 +62,9 @@ def average_precision(hits: Hits, n_targets: Counts, k: int) -> PerUser:
 
 
 USER_METRICS: dict[str, Callable[[Hits, Counts, int], PerUser]] = {
-    "hr": hit_rate,
+    "hr": capped_recall,
     "ndcg": ndcg,
+    "hit_rate": hit_rate,
     "recall": recall,
     "mrr": reciprocal_rank,
     "map": average_precision,
@@ -75,6 +81,12 @@ def novelty(columns: Int32, information: Float64) -> PerUser:
     shown = columns >= 0
     values = np.where(shown, information[columns], 0.0)
     return np.asarray(values.sum(axis=1) / np.maximum(shown.sum(axis=1), 1))
+
+
+def share_in_lists(columns: Int32, items: Bools) -> PerUser:
+    """Share of each user's list that is one of ``items`` (n_items,); 0 where a list is empty."""
+    shown = columns >= 0
+    return np.asarray((shown & items[columns]).sum(axis=1) / np.maximum(shown.sum(axis=1), 1))
 
 
 def exposure(columns: Int32, n_items: int) -> Counts:

@@ -1,0 +1,69 @@
+"""What to beware of in an evaluation: few users, and new items shown far more or less often than clicked."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isotherm.evaluation.results import ModelResult
+
+FEW_USERS = 100  #: below which figures are uncertain
+APART = 3.0  #: how many times one share is the other where models are warned of
+_NEGLIGIBLE = 0.001  # shares below it are taken for it: a tenth of a percent of the lists is no flood
+
+
+def warnings_of(split: Mapping[str, Any], models: Mapping[str, "ModelResult"]) -> list[str]:
+    """Sentences for the person who reads the figures; none where there is nothing to beware of.
+
+    split: as ``Evaluation.split`` describes it.  models: name -> result.
+    """
+    of_models = [_of_new_items(name, result, split["candidates"]) for name, result in models.items()]
+    return _of_users(split["candidates"], models) + [warning for each in of_models for warning in each]
+
+
+def _of_users(candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"]) -> list[str]:
+    """One sentence for all rows with few users."""
+    rows = {
+        f"{name} candidates": candidates[name]["users"]
+        for name in ("cold", "warm", "all")
+        if name in candidates
+    }
+    for by, sets in next(iter(models.values())).groups.items() if models else ():
+        rows |= {f"by {by}, {label}": group.users for label, group in sets.get("all", {}).items()}
+    few = [f"{row}: {users}" for row, users in rows.items() if users < FEW_USERS]
+    return [f"figures of fewer than {FEW_USERS} users are uncertain ({'; '.join(few)})"] if few else []
+
+
+def _of_new_items(name: str, result: "ModelResult", candidates: Mapping[str, Any]) -> list[str]:
+    """Of one model: the shortest lists in which new items' share is far from that of the clicks to find.
+
+    Nothing where new items are all that is to be found: a log of such clicks tells nothing of the mix.
+    """
+    clicks = candidates["all"].get("new_item_share")
+    if clicks is None or clicks == 1:
+        return []
+    for metric in result.metrics["all"]:
+        if metric.startswith("new_share@") and far_apart(shown := result.mean("all", metric), clicks):
+            lists = f"{shown:.1%} of the lists{metric.removeprefix('new_share')}"
+            told = f"{name}: new items fill {lists}, but get {clicks:.1%} of the clicks to find"
+            return [f"{told}; {_cure(result, shown, clicks)}"]
+    return []
+
+
+def far_apart(first: float, second: float) -> bool:
+    """Whether one share is at least three times the other.
+
+    >>> from isotherm.evaluation.warnings import far_apart
+    >>> far_apart(0.48, 0.155), far_apart(0.02, 0.05), far_apart(0.0, 0.02)
+    (True, False, True)
+    """
+    low, high = (max(share, _NEGLIGIBLE) for share in sorted((first, second)))
+    return high >= APART * low * (1 - 1e-9)  # 0.3 is three times 0.1, whatever floats say
+
+
+def _cure(result: "ModelResult", shown: float, clicks: float) -> str:
+    """What to set; ``parameters`` is a repr and so names every hyper-parameter."""
+    if "new_item_share=" not in result.parameters:
+        return "this model has no setting for it; kernel-ridge and marec have (new_item_share)"
+    if clicks == 0:
+        return "set a lower new_item_share"
+    return f"set a {'lower' if shown > clicks else 'higher'} new_item_share, such as {clicks:.2g}"
