@@ -6,7 +6,7 @@ A float fits into float32, in which models compute, and a whole number into 32 b
 import os
 import re
 from collections.abc import Iterable, Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,15 @@ def truth(name: str, value: Any) -> bool:
     """``value`` as True or False (NumPy's, too), or ParameterError."""
     if not isinstance(value, bool | np.bool_):
         raise ParameterError(f"{name} must be true or false, not {brief(value)}")
+    return bool(value)
+
+
+def verbosity(value: Any) -> bool | None:
+    """``verbose`` of a call as True, False or None, or ParameterError; 0 is False, and 1 and more True."""
+    if value is None:
+        return None
+    if not isinstance(value, bool | np.bool_ | Integral) or int(value) < 0:
+        raise ParameterError(f"verbose must be true, false or None, not {brief(value)}")
     return bool(value)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from isotherm.checks import truth, whole
+from isotherm.checks import truth, verbosity, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
@@ -25,6 +25,7 @@ from isotherm.models.requests.requested import Requested, requested_histories, r
 from isotherm.models.requests.scores import score_pairs
 from isotherm.models.requests.similar import nearest, user_similarities
 from isotherm.models.scorer import AddsItems, ComparesItems, Explains, Scorer
+from isotherm.progress import watched
 from isotherm.types import Scores, UserItems
 
 
@@ -35,13 +36,20 @@ class Recommender(Scorer):
     """
 
     def fit(
-        self, clicks: Interactions, items: Items | None = None, options: FitOptions | None = None
+        self,
+        clicks: Interactions,
+        items: Items | None = None,
+        options: FitOptions | None = None,
+        *,
+        verbose: bool | None = None,
     ) -> Self:
         """Learn from clicks and, where the model uses it, item metadata. Returns self.
 
         The catalogue is the items of ``clicks`` and then those that only ``items`` holds.
         options: early stopping and checkpoints; ParameterError where a model that does not train in steps is
         given any.
+        verbose: True writes a line to stderr for each stage and every ten seconds, False nothing; None shows
+        a bar on a terminal, and elsewhere a line for every ten seconds that it takes.
         Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent, and TrainingError
         where a learned number is not finite; the model is then what it was. InteractionsError where click
         weights are too large or too small for float32.
@@ -57,18 +65,26 @@ class Recommender(Scorer):
         >>> model.n_items  # the mug, too, which nobody has clicked
         4
         """
-        return learn(self, "fit", type(self)._fit, clicks, items, options)
+        with watched(verbosity(verbose)):
+            return learn(self, "fit", type(self)._fit, clicks, items, options)
 
     def refit(
-        self, clicks: Interactions, items: Items | None = None, options: FitOptions | None = None
+        self,
+        clicks: Interactions,
+        items: Items | None = None,
+        options: FitOptions | None = None,
+        *,
+        verbose: bool | None = None,
     ) -> Self:
         """Fit a fitted model on a newer log. Returns self.
 
         What a model learned beside its weights and need not learn every night is held (``_refit`` says what):
         marec and kernel-ridge hold what metadata is worth. The others learn everything anew, as in ``fit``.
+        verbose: as in ``fit``.
         Raises as ``fit`` does; the model is then what it was.
         """
-        return learn(self._fitted(), "refit", type(self)._refit, clicks, items, options)
+        with watched(verbosity(verbose)):
+            return learn(self._fitted(), "refit", type(self)._refit, clicks, items, options)
 
     def score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 for a block of histories; higher is better.
