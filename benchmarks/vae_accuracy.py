@@ -25,9 +25,10 @@ from isotherm import (
 )
 from isotherm.data import Split
 from isotherm.data.splits import given
-from isotherm.evaluation.bootstrap import intervals, paired_p
+from isotherm.evaluation.bootstrap import intervals
 from isotherm.evaluation.candidates import candidate_sets
 from isotherm.evaluation.lists import ranked_lists
+from isotherm.evaluation.paired import paired_test
 from isotherm.ranking.metrics import capped_recall, ndcg, rank_hits
 
 SEEDS = range(size(5, 1))
@@ -139,13 +140,13 @@ def main() -> None:
 
 def gain(what: str, ours: np.ndarray, theirs: np.ndarray, target: str) -> dict:
     """Ratio of mean nDCG@100, with a paired interval of the difference over users of all seeds."""
-    apart = intervals((ours - theirs)[:, None], 0)[0]
+    apart, p = paired_test(ours - theirs)
     return {
         "what": what,
         "measured": float(ours.mean() / theirs.mean()),
         "target": target,
         "difference": asdict(apart),
-        "p": paired_p(ours - theirs),
+        "p": p,
     }
 
 

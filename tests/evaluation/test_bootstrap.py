@@ -1,9 +1,9 @@
-"""Intervals and tests, checked by simulation."""
+"""Intervals of means, checked by simulation."""
 
 import numpy as np
 import pytest
 
-from isotherm.evaluation.bootstrap import holm, intervals, paired_p
+from isotherm.evaluation.bootstrap import intervals
 
 
 @pytest.mark.parametrize("skewed", [False, True])
@@ -29,18 +29,3 @@ def test_interval_is_seeded_and_holds_its_mean():
 def test_single_user_has_a_point_for_an_interval():
     interval = intervals(np.array([[0.25]]))[0]
     assert (interval.low, interval.mean, interval.high) == (0.25, 0.25, 0.25)
-
-
-def test_paired_test_rejects_at_its_level():
-    rng = np.random.default_rng(2)
-    rejected = np.mean([paired_p(rng.standard_normal(80)) < 0.05 for _ in range(1000)])
-    assert 0.03 <= rejected <= 0.07
-    assert paired_p(rng.standard_normal(80) + 1) < 1e-6
-    assert paired_p(np.zeros(9)) == 1.0
-    assert paired_p(np.full(9, 0.5)) == 0.0
-
-
-def test_holm_steps_down():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []

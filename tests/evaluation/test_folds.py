@@ -8,7 +8,8 @@ import pytest
 
 from isotherm import EASE, ContentKNN, Popularity, evaluate
 from isotherm.data.folds import k_fold
-from isotherm.evaluation.bootstrap import intervals, paired_p
+from isotherm.evaluation.bootstrap import intervals
+from isotherm.evaluation.paired import paired_test
 from isotherm.evaluation.user_values import UserValues, mean_over_folds
 
 
@@ -86,8 +87,9 @@ def test_paired_tests_are_over_users(clicks, items):
     found = evaluate(k_fold(clicks, "mixed", 3), {"a": ContentKNN(), "b": EASE()}, items, ks=[3])
     for comparison in found.comparisons:
         values = [found.models[n].per_user[comparison.candidates][comparison.metric] for n in "ab"]
-        assert comparison.p == pytest.approx(paired_p(values[0] - values[1]))
-        assert len(values[0]) <= clicks.n_users
+        difference, p = paired_test(values[0] - values[1])
+        assert (comparison.difference, comparison.p) == (difference, p)
+        assert comparison.users == len(values[0]) <= clicks.n_users
 
 
 def test_one_fold_is_a_split(clicks):

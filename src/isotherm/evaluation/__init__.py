@@ -9,13 +9,15 @@ lists         the best items for each user, in every candidate set
 measures      metrics of lists
 user_values   one value per user: means with intervals, means over folds
 groups        users by their clicks, items by their age
-bootstrap     intervals, paired tests
+bootstrap     intervals of means
+paired        comparisons of two models: interval and p of one t-test, Holm's correction
 warnings      few users, new items shown far more or less than clicked
 results       what an evaluation gives: figures, JSON, frames
 """
 
-from isotherm.evaluation.bootstrap import Comparison, Interval
+from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.cold_to_warm import RampUp, ramp_up
+from isotherm.evaluation.paired import Comparison
 from isotherm.evaluation.results import Evaluation, Group, ModelResult
 from isotherm.evaluation.runner import evaluate
 

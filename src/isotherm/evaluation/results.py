@@ -1,5 +1,6 @@
 """What an evaluation gives: figures by model, candidate set and metric, as JSON and as a frame."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,7 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.evaluation.bootstrap import Comparison, Interval
+from isotherm.evaluation.bootstrap import Interval
+from isotherm.evaluation.paired import Comparison
+from isotherm.evaluation.user_values import UserValues
 from isotherm.evaluation.warnings import warnings_of
 from isotherm.files import write_json
 from isotherm.types import Float64
@@ -43,6 +46,10 @@ class ModelResult:
         value = self.metrics[candidates][metric]
         return value.mean if isinstance(value, Interval) else value
 
+    def values_of(self, candidates: str) -> UserValues:
+        """One value per user for each metric of a candidate set."""
+        return UserValues(self.users[candidates], self.per_user[candidates])
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -67,7 +74,7 @@ class Evaluation:
             "split": self.split,
             "warnings": self.warnings,
             "models": {name: _model(result) for name, result in self.models.items()},
-            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "comparisons": [_comparison(comparison) for comparison in self.comparisons],
         }
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
@@ -96,6 +103,14 @@ class Evaluation:
             for metric, value in group.metrics.items()
         ]  # fmt: skip
         return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    """As plain JSON: the end of an interval that has none is null."""
+    difference = {
+        name: value if math.isfinite(value) else None for name, value in asdict(comparison.difference).items()
+    }
+    return {**asdict(comparison), "difference": difference}
 
 
 def _model(result: ModelResult) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import numpy as np
 
 from isotherm.data import Items, Split
 from isotherm.errors import ParameterError, brief
-from isotherm.evaluation.bootstrap import Comparison, holm, intervals, paired_p
 from isotherm.evaluation.groups import LABELS
 from isotherm.evaluation.lists import ranked_lists
 from isotherm.evaluation.measures import exposure_metrics, item_information, user_metrics
 from isotherm.evaluation.options import EvaluationOptions
+from isotherm.evaluation.paired import Comparison, compared, corrected
 from isotherm.evaluation.prepared import PreparedFold, PreparedFolds
 from isotherm.evaluation.results import Evaluation, Group, Metrics, ModelResult
 from isotherm.evaluation.user_values import UserValues, mean_over_folds
@@ -67,7 +67,7 @@ def evaluate(
     options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
     results = _measured_models(models, folds, options)
-    return Evaluation(folds.describe(), results, _compared(results, options.ks[0], options.seed))
+    return Evaluation(folds.describe(), results, _compared(results, options.ks[0]))
 
 
 def _measured_models(
@@ -179,14 +179,12 @@ def _group(folds: Sequence[UserValues], seed: int) -> Group:
     return Group(len(values.users), values.intervals(seed))
 
 
-def _compared(results: Mapping[str, ModelResult], k: int, seed: int) -> list[Comparison]:
+def _compared(results: Mapping[str, ModelResult], k: int) -> list[Comparison]:
     """Every pair of models on hr@k and ndcg@k of every candidate set."""
-    rows = []
+    comparisons = []
     for first, second in combinations(results, 2):
-        for candidates, values in results[first].per_user.items():
+        for candidates in results[first].metrics:
             for metric in (f"hr@{k}", f"ndcg@{k}"):
-                differences = values[metric] - results[second].per_user[candidates][metric]
-                difference = intervals(differences[:, None], seed)[0]
-                rows.append((candidates, metric, first, second, difference, paired_p(differences)))
-    corrected = holm([row[-1] for row in rows])
-    return [Comparison(*row, p_holm) for row, p_holm in zip(rows, corrected, strict=True)]
+                pair = [(name, results[name].values_of(candidates)) for name in (first, second)]
+                comparisons.append(compared(candidates, metric, *pair))
+    return corrected([each for each in comparisons if each is not None])

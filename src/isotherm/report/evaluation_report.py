@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.evaluation import Evaluation, ModelResult
+from isotherm.evaluation import Comparison, Evaluation, ModelResult
+from isotherm.evaluation.paired import corrected
 from isotherm.report.evaluation_figures import (
     group_points,
     importance_bars,
@@ -171,23 +172,14 @@ class Report(Page):
         text = "; ".join(sentences) + "."
         return text[:1].upper() + text[1:]
 
-    def _comparisons(self) -> list[dict[str, Any]]:
-        """Comparisons of the highlighted model with each other one, seen from its side."""
-        rows = []
-        for each in self.evaluation.comparisons:
-            if self.highlight not in (each.first, each.second) or not each.metric.startswith("hr@"):
-                continue
-            is_first = each.first == self.highlight
-            rows.append(
-                {
-                    "candidates": each.candidates,
-                    "other": each.second if is_first else each.first,
-                    "difference": each.difference if is_first else each.difference.negated(),
-                    "p": each.p_holm,
-                }
-            )
-        order = list(_SETS)
-        return sorted(rows, key=lambda row: order.index(str(row["candidates"])))
+    def _comparisons(self) -> list[Comparison]:
+        """The highlighted model against each other one, p_holm corrected for these alone."""
+        own = [
+            each if each.first == self.highlight else each.reversed()
+            for each in self.evaluation.comparisons
+            if self.highlight in (each.first, each.second) and each.metric == f"hr@{self.k}"
+        ]
+        return corrected(sorted(own, key=lambda each: list(_SETS).index(each.candidates)))
 
 
 def _three_digits(result: ModelResult, metric: str) -> str:

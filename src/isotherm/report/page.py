@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from isotherm.files import text_writer, write_atomically
-from isotherm.report.tables import interval, number
+from isotherm.report.tables import interval, number, p_value
 
 
 class Page(ABC):
@@ -31,5 +31,5 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"number": number, "interval": interval}
+    environment.filters |= {"number": number, "interval": interval, "p_value": p_value}
     return str(environment.get_template(template).render(**values))

@@ -21,7 +21,7 @@ def number(value: float | None, form: str) -> str:
     >>> number(-0.123, ".1%")
     '−12.3%'
     """
-    text = "" if value is None else format(value, form)
+    text = "" if value is None else format(value, form).replace("inf", "∞")
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
@@ -34,3 +34,13 @@ def interval(value: Interval, form: str = ".4f") -> str:
     '0.50 [−0.25, 1.00]'
     """
     return f"{number(value.mean, form)} [{number(value.low, form)}, {number(value.high, form)}]"
+
+
+def p_value(p: float) -> str:
+    """A p-value in three digits.
+
+    >>> from isotherm.report.tables import p_value
+    >>> p_value(0.0004), p_value(0.25)
+    ('< 0.001', '0.250')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
