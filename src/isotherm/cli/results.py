@@ -1,6 +1,10 @@
 """Results on a terminal."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -9,16 +13,29 @@ if TYPE_CHECKING:
     from isotherm.evaluation import Evaluation, Interval, RampUp
 
 _SETS = ("cold", "warm", "all")
-_LIST_MEASURES = ("diversity", "calibration-kl", "calibration-js", "novelty", "coverage")
+_LIST_MEASURES = ("diversity", "calibration-kl", "calibration-js", "novelty")
+_LEGEND = """\
+hr@k is capped recall, hits / min(k, clicks to find); hit_rate@k is 1 if any of the k is a hit;
+recall@k is hits / clicks to find. Means over users, with 95% intervals over users (bootstrap).
+"""
+_LEGEND_OF_NEW = """\
+new_share@k is the share of new items in the lists of all candidates; beside it their share of the
+clicks to find. cold: new items ranked among new items.
+"""
 
 
 def show_evaluation(evaluation: "Evaluation", ks: list[int]) -> None:
-    """Tables of evaluate and demo: how well each model ranks, what its lists are like, and groups."""
-    _show_ranking(evaluation, ks)
+    """Tables of evaluate and demo: how well each model ranks, what its lists are like, groups; warnings."""
+    for k in ks:
+        _show_ranking("candidates", _rows_of_sets(evaluation), k)
+    typer.echo(_LEGEND)
+    _show_exposure(evaluation, ks)
     if evaluation.split.get("metadata"):
         _show_lists(evaluation, ks[0])
     for by in _grouped(evaluation):
-        _show_groups(evaluation, by, ks[0])
+        _show_ranking(f"by {by}", _rows_of_groups(evaluation, by), ks[0])
+    for warning in evaluation.warnings:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _grouped(evaluation: "Evaluation") -> list[str]:
@@ -26,29 +43,74 @@ def _grouped(evaluation: "Evaluation") -> list[str]:
     return list(dict.fromkeys(by for result in evaluation.models.values() for by in result.groups))
 
 
-def _show_ranking(evaluation: "Evaluation", ks: list[int]) -> None:
-    """Candidate sets × models, means with 95% intervals, seconds to fit."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+@dataclass(frozen=True)
+class _Row:
+    """What is asked of all models alike, and how well each does it."""
 
-    metrics = [f"{name}@{k}" for k in ks for name in ("hr", "ndcg")]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("candidates", no_wrap=True)
+    label: str
+    facts: Mapping[str, Any]  #: users; clicks to find, and new items' share of them, where there are any
+    metrics: Mapping[str, Mapping[str, "Interval | float"]]  #: model -> metric -> value
+
+    def told(self) -> list[str]:
+        """The label and the facts, a line each."""
+        lines = [f"[bold]{self.label}[/bold]", f"{self.facts['users']:,} users"]
+        if "clicks" in self.facts:
+            lines.append(f"{self.facts['clicks']:,} clicks")
+        if "new_item_share" in self.facts:
+            lines.append(f"{self.facts['new_item_share']:.1%} on new")
+        return lines
+
+
+def _rows_of_sets(evaluation: "Evaluation") -> list[_Row]:
+    """A row for each candidate set."""
+    described = evaluation.split["candidates"]
+    return [
+        _Row(
+            name,
+            described[name],
+            {
+                model: result.metrics[name]
+                for model, result in evaluation.models.items()
+                if name in result.metrics
+            },
+        )
+        for name in _SETS
+        if name in described
+    ]
+
+
+def _rows_of_groups(evaluation: "Evaluation", by: str) -> list[_Row]:
+    """A row for each group, among all candidates."""
+    described = evaluation.split.get("groups", {}).get(by, {})
+    first = next(iter(evaluation.models.values())).groups[by]["all"]
+    return [
+        _Row(
+            label,
+            {**described.get(label, {}), "users": group.users},
+            {model: result.groups[by]["all"][label].metrics for model, result in evaluation.models.items()},
+        )
+        for label, group in first.items()
+    ]
+
+
+def _show_ranking(title: str, rows: Iterable[_Row], k: int) -> None:
+    """Rows × models: hr and ndcg with intervals, plain hit rate, recall."""
+    table = _bare_table()
+    table.add_column(title, no_wrap=True)
     table.add_column("model", no_wrap=True)
-    for metric in metrics:
-        table.add_column(metric, justify="right", no_wrap=True)
-    table.add_column("fit, s", justify="right")
-    for candidates in _SETS:
-        tested = {name: result for name, result in evaluation.models.items() if candidates in result.metrics}
-        for number, (name, result) in enumerate(tested.items()):
-            values = [result.metrics[candidates][metric] for metric in metrics]
-            table.add_row(
-                candidates if number == 0 else "",
-                name,
-                *map(_with_interval, values),
-                f"{result.seconds:.2f}",
-                end_section=number == len(tested) - 1,
-            )
+    headers = {"hr": f"hr@{k}\ncapped recall", "ndcg": f"ndcg@{k}\n", "hit_rate": f"hit_rate\n@{k}"}
+    for header in (*headers.values(), f"recall\n@{k}"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in rows:
+        columns = [
+            [_with_interval(metrics[f"{name}@{k}"]) for metrics in row.metrics.values()]
+            for name in ("hr", "ndcg")
+        ] + [
+            [f"{_mean(metrics[f'{name}@{k}']):.4f}" for metrics in row.metrics.values()]
+            for name in ("hit_rate", "recall")
+        ]
+        cells = [row.told(), list(row.metrics), *columns]
+        table.add_row(*("\n".join(lines) for lines in cells), end_section=True)
     _print(table)
 
 
@@ -56,6 +118,34 @@ def _with_interval(value: "Interval | float") -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     return f"{value.mean:.4f} [dim]\\[{value.low:.4f}, {value.high:.4f}][/dim]"
+
+
+def _mean(value: "Interval | float") -> float:
+    return value if isinstance(value, float) else value.mean
+
+
+def _show_exposure(evaluation: "Evaluation", ks: list[int]) -> None:
+    """By model: seconds to fit, what is shown among all candidates, and new items among themselves."""
+    clicks = evaluation.split["candidates"]["all"].get("new_item_share")
+    names = ["model", "fit, s"]
+    if clicks is not None:
+        names += [*(f"new_share\n@{k}" for k in ks), "of the\nclicks"]
+    names += [f"coverage\n@{k}" for k in ks]
+    with_cold = any("cold" in result.metrics for result in evaluation.models.values())
+    if with_cold:
+        names += [f"cold\n{name}@{ks[0]}" for name in ("hr", "ndcg")]
+    rows = []
+    for model, result in evaluation.models.items():
+        row = [model, f"{result.seconds:.2f}"]
+        if clicks is not None:
+            row += [*(f"{result.mean('all', f'new_share@{k}'):.1%}" for k in ks), f"{clicks:.1%}"]
+        row += [f"{result.mean('all', f'coverage@{k}'):.1%}" for k in ks]
+        if with_cold:
+            row += [f"{result.mean('cold', f'{name}@{ks[0]}'):.4f}" for name in ("hr", "ndcg")]
+        rows.append(row)
+    show_table(names, rows)
+    if clicks is not None:
+        typer.echo(_LEGEND_OF_NEW)
 
 
 def _show_lists(evaluation: "Evaluation", k: int) -> None:
@@ -69,25 +159,9 @@ def _show_lists(evaluation: "Evaluation", k: int) -> None:
     show_table(["all candidates", *names], rows)
 
 
-def _show_groups(evaluation: "Evaluation", by: str, k: int) -> None:
-    """Groups × models among all candidates: users, hr and ndcg."""
-    first = next(iter(evaluation.models.values())).groups[by]["all"]
-    metrics = [f"hr@{k}", f"ndcg@{k}"]
-    rows = []
-    for label in first:
-        for number, (model, result) in enumerate(evaluation.models.items()):
-            group = result.groups[by]["all"][label]
-            means = [f"{group.metrics[metric].mean:.4f}" for metric in metrics]
-            rows.append([label if number == 0 else "", model, f"{group.users:,}", *means])
-    show_table([f"by {by}", "model", "users", *metrics], rows, words=2)
-
-
 def show_ramp_up(ramp: "RampUp", metric: str) -> None:
     """One metric by candidates, model and clicks given."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=f"{metric} by clicks of a new item")
+    table = _bare_table(f"{metric} by the clicks that each new item has got")
     for name in ("candidates", "model"):
         table.add_column(name, no_wrap=True)
     for n in ramp.split["steps"]:
@@ -103,11 +177,9 @@ def show_ramp_up(ramp: "RampUp", metric: str) -> None:
 
 def show_table(names: list[str], rows: list[list[str]], words: int = 1) -> None:
     """Text: the first columns, so many as ``words``, say what; the others are figures."""
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = _bare_table()
     for number, name in enumerate(names):
         table.add_column(escape(name), justify="right" if number >= words else "left", no_wrap=True)
     for row in rows:
@@ -129,9 +201,19 @@ def plain_rows(frame: "pl.DataFrame") -> list[dict[str, Any]]:
     ]
 
 
+def _bare_table(title: str | None = None) -> "Table":
+    """A table without columns yet, in the style of all tables."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), title=title)
+
+
 def _print(table: "Table") -> None:
     """Whole, however narrow the terminal: figures are never cut."""
     from rich.console import Console
 
     needed = Console(width=10_000).measure(table).maximum
-    Console(width=max(Console().width, needed)).print(table)
+    console = Console(width=max(Console().width, needed))
+    console.print(table)
+    console.print()
