@@ -183,3 +183,15 @@ def test_validation_clicks_reach_the_models_that_train_in_steps(monkeypatch):
     result = evaluate(made, {"multvae": model, "ease": EASE()})
     assert model.progress_.best > 0  # 40 training users alone would be too few to hold some out
     assert set(result.models) == {"multvae", "ease"}
+
+
+def test_evaluation_says_which_model_and_which_fold_it_is_at(clicks, capsys):
+    folds = k_fold(clicks, "strong", 2)
+    models = {"popularity": Popularity(), "ease": EASE()}
+    evaluate(folds, models, verbose=False)
+    assert capsys.readouterr().err == ""
+    evaluate(folds, models, verbose=True)
+    jobs = [line.rpartition(" (")[0] for line in capsys.readouterr().err.splitlines() if ":" not in line]
+    of_each = [["fit popularity", "rank with popularity"] * 2, ["fit ease", "rank with ease"] * 2]
+    assert jobs[: len(of_each[0])] == of_each[0]
+    assert [job for job in jobs if "ease" in job] == of_each[1]

@@ -188,6 +188,13 @@ def test_an_estimate_counts_a_slow_step_before_it_is_done(clock):
     assert stage.seconds_left(clock()) is None
 
 
+def test_steps_of_an_earlier_run_do_not_make_the_pace(lines, clock):
+    with progress.stage("sweep", 12, "cells", 8) as advance:
+        clock.wait(20)
+        advance(1)
+    assert lines()[0] == "sweep, 9 of 12 cells (75%) after 20 s, about 1 min left"
+
+
 @pytest.mark.parametrize(
     ("verbose", "expected"),
     [

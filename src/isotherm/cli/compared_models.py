@@ -30,6 +30,12 @@ class ComparedModels:
         for _ in self.pairs():  # raises where a setting is wrong
             pass
 
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def __iter__(self) -> Iterator[tuple[str, "Recommender"]]:
+        return self.pairs()
+
     def pairs(self) -> Iterator[tuple[str, "Recommender"]]:
         """Name and a fresh model, one after the other, so that one is in memory.
 

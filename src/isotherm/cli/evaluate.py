@@ -122,7 +122,7 @@ def _measure(
     users = None if only_users is None else read_ids(only_users, user_column, InteractionsError)
     return evaluate_models(
         train_and_test,
-        compared.pairs(),
+        compared,
         inputs.read_items(),
         ks,
         split.seed,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from isotherm.checks import one_of, seeded, whole
+from isotherm.checks import one_of, seeded, verbosity, whole
 from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.click_ranks import item_click_ranks
 from isotherm.data.hidden_clicks import hold_out
@@ -30,6 +30,7 @@ from isotherm.files import write_json
 from isotherm.linalg.csr import filter_entries
 from isotherm.models.base import Recommender
 from isotherm.models.fit_inputs import FitOptions, check_data
+from isotherm.progress import series, watched
 from isotherm.types import Int32
 
 STEPS = (0, 1, 2, 5, 10, 20)
@@ -85,6 +86,7 @@ def ramp_up(
     seed: int = 0,
     *,
     candidates: str = "catalogue",
+    verbose: bool | None = None,
 ) -> RampUp:
     """Fit each model once per step and rank for the users who clicked a new item later.
 
@@ -93,6 +95,7 @@ def ramp_up(
     of intervals.
     Candidates are the new items among themselves ("cold") and all items ("all"): with ``candidates``
     "catalogue" those of the item table, with "clicked" those of the log alone.
+    verbose: what is shown meanwhile, as in ``fit``.
     Raises ParameterError for steps or ks that are no whole numbers >= 0 and >= 1, SplitError where no new
     item has more clicks than the last step.
 
@@ -111,20 +114,36 @@ def ramp_up(
     steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
     catalogue = _Catalogue.of(clicks, items, one_of("candidates", candidates, CANDIDATES))
     splits = _StepSplits(clicks, steps[-1], holdout, seed, catalogue.ids)
-    values: dict[str, dict[int, StepMetrics]] = {}
-    for n in steps:
-        split = splits.after(n)
-        sets = splits.candidate_sets(split)
-        for name, model in named(models()):
-            model.fit(split.train, catalogue.items, FitOptions(valid=split.valid).accepted_by(model))
-            lists = ranked_lists(model, split, sets, ks[-1], seed)
-            values.setdefault(name, {})[n] = _step_metrics(lists, split, sets, ks, seed)
-            del model
-    if not values:
-        raise ParameterError("there is no model to evaluate; models gives names and models")
+    with watched(verbosity(verbose)):
+        values = _measured_steps(models, splits, catalogue.items, steps, ks, seed)
     settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
     settings["catalogue"] = catalogue.source
     return RampUp(settings | splits.counts(), values)
+
+
+def _measured_steps(
+    models: Callable[[], Iterable[tuple[str, Recommender]]],
+    splits: "_StepSplits",
+    items: Items | None,
+    steps: Sequence[int],
+    ks: Sequence[int],
+    seed: int,
+) -> dict[str, dict[int, StepMetrics]]:
+    """Name -> clicks given -> what the model did. Raises ParameterError where there is no model."""
+    values: dict[str, dict[int, StepMetrics]] = {}
+    with series("ramp-up", len(steps), "step") as advance:
+        for n in steps:
+            split = splits.after(n)
+            sets = splits.candidate_sets(split)
+            for name, model in named(models()):
+                model.fit(split.train, items, FitOptions(valid=split.valid).accepted_by(model))
+                lists = ranked_lists(model, split, sets, ks[-1], seed)
+                values.setdefault(name, {})[n] = _step_metrics(lists, split, sets, ks, seed)
+                del model
+            advance(1)
+    if not values:
+        raise ParameterError("there is no model to evaluate; models gives names and models")
+    return values
 
 
 def _check_models(models: Any) -> None:

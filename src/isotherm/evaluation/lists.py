@@ -34,7 +34,7 @@ def ranked_lists(
     k = min(k, n_items)
     lists = {each.name: np.empty((len(users), k), dtype=np.int32) for each in sets}
     first = 0
-    with stage(f"rank with {model.name}", len(users)) as advance:
+    with stage(f"rank with {model.name}", len(users), "users") as advance:
         for block in row_blocks(histories, users_per_block(n_items)):
             rows = slice(first, first + block.shape[0])
             scores = _scores(model, block)

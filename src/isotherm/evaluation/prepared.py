@@ -85,6 +85,9 @@ class PreparedFolds:
         self._descriptions: list[Description] = []
         self._users: list[UsersByRow] = []  #: a fold each
 
+    def __len__(self) -> int:
+        return len(self._splits)
+
     def __iter__(self) -> Iterator[PreparedFold]:
         """Those in which somebody is to be measured. Raises SplitError where nobody is anywhere."""
         descriptions: list[Description] = []

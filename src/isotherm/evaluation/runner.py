@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import length_hint
 from typing import Any
 
 import numpy as np
 
+from isotherm.checks import verbosity
 from isotherm.data import Items, Split
 from isotherm.errors import ParameterError, brief
 from isotherm.evaluation.groups import LABELS
@@ -22,6 +24,7 @@ from isotherm.evaluation.results import Evaluation, Group, Metrics, ModelResult
 from isotherm.evaluation.user_values import UserValues, mean_over_folds
 from isotherm.models.base import Recommender
 from isotherm.models.fit_inputs import FitOptions
+from isotherm.progress import series, watched
 
 
 def evaluate(
@@ -35,6 +38,7 @@ def evaluate(
     users: Iterable[Any] | None = None,
     by: Sequence[str] = (),
     fields: Sequence[str] | None = None,
+    verbose: bool | None = None,
 ) -> Evaluation:
     """Fit each model on ``split.train`` and rank for each test user.
 
@@ -48,7 +52,7 @@ def evaluate(
     users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "history"
     (users by the clicks of their history) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
-    The models are left fitted, on the last fold.
+    verbose: what is shown meanwhile, as in ``fit``.  The models are left fitted, on the last fold.
     Raises ParameterError for what is no possible argument, SplitError where no user has something to find,
     ItemsError where ``items`` lacks a clicked item, UnknownIdError for ``users`` that are not in the log.
 
@@ -66,7 +70,8 @@ def evaluate(
     """
     options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
-    results = _measured_models(models, folds, options)
+    with watched(verbosity(verbose)):
+        results = _measured_models(models, folds, options)
     return Evaluation(folds.describe(), results, _compared(results, options.ks[0]))
 
 
@@ -77,11 +82,13 @@ def _measured_models(
 ) -> dict[str, ModelResult]:
     """Name -> what the model did. Raises ParameterError where two have one name, or there is none."""
     results: dict[str, ModelResult] = {}
-    for name, model in named(models):
-        if name in results:
-            raise ParameterError(f"two models are named {brief(name)}; give each a name of its own")
-        results[name] = _measured(model, folds, options)
-        del model
+    with series("evaluate", length_hint(models) or None, "model") as advance:
+        for name, model in named(models):
+            if name in results:
+                raise ParameterError(f"two models are named {brief(name)}; give each a name of its own")
+            results[name] = _measured(model, folds, options)
+            del model
+            advance(1)
     if not results:
         raise ParameterError("there is no model to evaluate; models maps names to models")
     return results
@@ -113,14 +120,16 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
     """Fit and measure one model, on one fold after the other."""
     seconds = rank_seconds = 0.0
     results = []
-    for fold in folds:
-        started = time.perf_counter()
-        fit_options = FitOptions(valid=fold.split.valid).accepted_by(model)
-        model.fit(fold.split.train, fold.items, fit_options)
-        fitted = time.perf_counter()
-        results.append(_fold_result(model, fold, options))
-        seconds += fitted - started
-        rank_seconds += time.perf_counter() - fitted
+    with series("", len(folds), "fold") as advance:
+        for fold in folds:
+            started = time.perf_counter()
+            fit_options = FitOptions(valid=fold.split.valid).accepted_by(model)
+            model.fit(fold.split.train, fold.items, fit_options)
+            fitted = time.perf_counter()
+            results.append(_fold_result(model, fold, options))
+            seconds += fitted - started
+            rank_seconds += time.perf_counter() - fitted
+            advance(1)
     names = list(dict.fromkeys(name for result in results for name in result.values))
     values = {
         name: mean_over_folds([result.values[name] for result in results if name in result.values])

@@ -60,14 +60,14 @@ def watched(verbose: bool | None) -> Iterator[None]:
 
 @contextmanager
 def stage(
-    title: str, total: float | None = None, unit: str = "", may_stop: bool = False
+    title: str, total: float | None = None, unit: str = "", done: float = 0, may_stop: bool = False
 ) -> Iterator[Advance]:
     """Show ``title`` while the block runs; the outermost stage is a job. Gives what tells of steps done.
 
-    total: of steps, where that is known.  unit: what they are, in the plural.  may_stop: whether fewer may
-    turn out to be enough, so that what is left is told as the most.
+    total: of steps, where that is known.  unit: what they are, in the plural.  done: how many an earlier run
+    has done.  may_stop: whether fewer may turn out to be enough, so that what is left is told as the most.
     """
-    with _running(Stage(title, total, unit, may_stop)) as advance:
+    with _running(Stage(title, total, unit, done, may_stop)) as advance:
         yield advance
 
 

@@ -15,8 +15,9 @@ class Stage:
     """Some work, and how far it is.
 
     title: what is done.  total, unit: of how many what, where that is known; a part of a step counts.
-    may_stop: whether it may be over before all steps are done.  is_series: of jobs, each a step.
-    began, moved: when it began, and when a step was last done.  done: steps.  status: how far in words.
+    done: steps, those that were done before it began at first.  may_stop: whether it may be over before all
+    are done.  is_series: of jobs, each a step.
+    began, moved: when it began, and when a step was last done.  status: how far it is in words.
     n_begun: stages within it so far.  n_stages: how many there will be, where the work says so.
     """
 
@@ -25,13 +26,15 @@ class Stage:
         title: str,
         total: float | None = None,
         unit: str = "",
+        done: float = 0,
         may_stop: bool = False,
         is_series: bool = False,
     ) -> None:
         self.title, self.total, self.unit = title, total, unit
         self.may_stop, self.is_series = may_stop, is_series
         self.began = self.moved = now()
-        self.done, self.status = 0.0, ""
+        self.done = self.done_before = float(done)
+        self.status = ""
         self.n_begun = 0
         self.n_stages: int | None = None
 
@@ -40,10 +43,10 @@ class Stage:
 
         A step that takes longer than those before it counts at once, not only when it is done.
         """
-        if self.total is None or not 0 < self.done < self.total:
+        if self.total is None or not self.done_before < self.done < self.total:
             return None
-        since = at - self.moved
-        pace = max((self.moved - self.began) / self.done, (at - self.began) / (self.done + 1))
+        since, done = at - self.moved, self.done - self.done_before
+        pace = max((self.moved - self.began) / done, (at - self.began) / (done + 1))
         left = pace * (self.total - self.done) - since
         return left if left >= 1 else None
 

@@ -70,7 +70,8 @@ def line(stages: Sequence[Stage], at: float) -> str:
 
 def _path(places: Sequence[str]) -> str:
     """One place within the other; that of a series without a title goes on the one before."""
-    return "".join(place if place.startswith(", ") else f": {place}" for place in places).removeprefix(": ")
+    parts = [place if place.startswith(", ") else f": {place}" for place in places if place]
+    return "".join(parts).removeprefix(": ")
 
 
 def _joined(first: int, unit: str, second: int, smaller: str) -> str:
@@ -92,7 +93,7 @@ def _with_number(stage: Stage) -> str:
     """A stage that others run in, and which of its parts is running."""
     if stage.n_stages:
         return f"{stage.title}, stage {min(max(stage.n_begun, 1), stage.n_stages)} of {stage.n_stages}"
-    if not stage.is_series:
+    if not stage.is_series or stage.total == 1:
         return stage.title
     number = int(stage.done) + 1
     return f"{stage.title}, {stage.unit} {number}" + (f" of {stage.total:,.0f}" if stage.total else "")

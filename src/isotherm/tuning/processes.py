@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from isotherm.errors import TrainingError
-from isotherm.progress import set_status, stage
+from isotherm.progress import stage
 from isotherm.threads import thread_count
 from isotherm.tuning.folder import SweepFolder
 
@@ -22,8 +22,7 @@ def run_cells(folder: SweepFolder, cells: Sequence[str], n_cells: int, jobs: int
     environment = _environment(max(1, thread_count() // jobs))
     waiting = list(cells)
     running: dict[str, subprocess.Popen[bytes]] = {}
-    with stage(f"sweep of {n_cells} cells", n_cells) as advance:
-        advance(n_cells - len(cells))
+    with stage("sweep", n_cells, "cells", n_cells - len(cells)) as advance:
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
@@ -35,7 +34,6 @@ def run_cells(folder: SweepFolder, cells: Sequence[str], n_cells: int, jobs: int
                         raise TrainingError(_failure(folder, cell))
                     folder.log(cell).unlink()
                     advance(1)
-                    set_status(f"{cell} done")
         finally:
             for process in running.values():
                 process.terminate()

@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.checks import whole
+from isotherm.checks import verbosity, whole
 from isotherm.data import Interactions
 from isotherm.errors import ParameterError
 from isotherm.files import locked, write_json
+from isotherm.progress import watched
 from isotherm.tuning.folder import SweepFolder, fingerprint
 from isotherm.tuning.grid import Grid, swept_settings
 from isotherm.tuning.plan import Plan, SweepOptions
@@ -53,12 +54,14 @@ def run_sweep(
     settings: Mapping[str, Any] | None = None,
     options: SweepOptions | None = None,
     jobs: int = 1,
+    verbose: bool | None = None,
 ) -> Sweep:
     """Train and measure every cell of the grid that the folder at ``path`` does not hold yet.
 
-    settings: dotted, for all cells.  jobs: cells at one time; they share the cores. Raises ParameterError
-    where a setting is unknown or the folder holds another sweep or anything else, TrainingError where a cell
-    failed; finished cells stay.
+    settings: dotted, for all cells.  jobs: cells at one time; they share the cores.  verbose: what is shown
+    meanwhile, as in ``fit``.
+    Raises ParameterError where a setting is unknown or the folder holds another sweep or anything else,
+    TrainingError where a cell failed; finished cells stay.
     """
     whole("jobs", jobs, 1)
     options, settings, folder = options or SweepOptions(), dict(settings or {}), SweepFolder(path)
@@ -73,7 +76,8 @@ def run_sweep(
             missing = [cell for cell in plan.cells if not folder.result(cell).exists()]
             for cell in set(plan.cells) - set(missing):
                 folder.read_result(cell)  # says what is damaged before the work
-            run_cells(folder, missing, len(plan.cells), jobs)
+            with watched(verbosity(verbose)):
+                run_cells(folder, missing, len(plan.cells), jobs)
     except BlockingIOError as cause:
         raise ParameterError(
             f"{folder.path}: another sweep is at work there; wait for it, or name another folder"
