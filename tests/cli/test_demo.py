@@ -31,7 +31,7 @@ def test_demo_prints_the_table_and_writes_everything(stand_in, tmp_path):
     assert set(document["models"]["marec"]) >= {"seconds", "all", "cold", "warm"}
     assert pl.read_parquet(out / "recommendations.parquet").columns == ["user_id", "item_id", "score", "rank"]
     page = (out / "report.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4
     assert '<section class="user">' in page
     assert isotherm.load(out / "model").n_items == 25
 

@@ -122,7 +122,7 @@ def test_warning_names_model_both_shares_and_the_cure():
     assert "set a lower new_item_share" in warnings_of(described(0.0), {"marec": shown(0.1)})[0]
     (of_clicks,) = warnings_of(low, {"ease": shown(0.0, "EASE()")})
     assert of_clicks.startswith("ease: new items fill 0.0% of the lists@10, but get 30.0%")
-    assert "kernel-ridge and marec have (new_item_share)" in of_clicks
+    assert "it has no setting for this; kernel-ridge and marec have: new_item_share" in of_clicks
 
 
 def test_no_warning_where_only_new_items_are_to_be_found_or_none_is_there():

@@ -26,7 +26,7 @@ def test_page_holds_table_figures_examples_and_protocol(made, items, tmp_path):
     report = Report("A <title>", "test data", evaluation, 5, "marec", examples, model.importance())
     report.write(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4
     assert "A &lt;title&gt;" in page
     assert page.count('<section class="user">') == 3
     mean = evaluation.models["marec"].metrics["cold"]["hr@5"].mean
@@ -72,6 +72,46 @@ def test_examples_mark_hidden_clicks(made, items):
         assert [item.clicked for item in example.shown] == [item.title in hidden for item in example.shown]
 
 
+def test_page_says_what_is_asked_and_what_hr_is(made):
+    _, _, evaluation = made
+    page = Report("t", "s", evaluation, 5, "marec").html()
+    assert ">hr@5<small>capped recall</small>" in page
+    results = page.split("<h2>Results</h2>")[1].split("<figure>")[0]
+    for name, facts in evaluation.split["candidates"].items():
+        for model in evaluation.models.values():
+            for metric in ("hr@5", "ndcg@5", "hit_rate@5", "recall@5"):
+                assert f"{model.mean(name, metric):.4f}" in results
+        few = " (few)" if facts["users"] < 100 else ""
+        assert f"<small>{facts['users']:,} users{few}, {facts['clicks']:,} clicks to find</small>" in results
+        assert f"<small>{facts['new_item_share']:.1%} of them on new items</small>" in results
+
+
+def test_page_shows_new_items_beside_their_clicks(made):
+    _, _, evaluation = made
+    page = Report("t", "s", evaluation, 5, "marec").html()
+    section = page.split("Are new items shown as often as they are clicked?")[1].split("<h2>")[0]
+    clicks = evaluation.split["candidates"]["all"]["new_item_share"]
+    assert f"{clicks:.1%} of the clicks to find" in section
+    for name, result in evaluation.models.items():
+        row = section.split(f'<td class="model">{name}')[1].split("</tr>")[0]
+        shown = [f"{share:.1%}" for share in (result.mean("all", "new_share@5"), clicks)]
+        shown += [f"{result.mean('all', 'coverage@5'):.1%}"]
+        shown += [f"{result.mean('cold', metric):.4f}" for metric in ("hr@5", "ndcg@5")]
+        assert [cell.split("<")[0] for cell in row.split('<td class="number">')[1:]] == shown
+        warned = any(warning.startswith(f"{name}: new items fill") for warning in evaluation.warnings)
+        assert ("3× apart" in row) == warned
+    assert any("popularity: new items fill 0.0%" in warning for warning in evaluation.warnings)
+    for warning in evaluation.warnings:
+        assert f"<b>Warning.</b> {warning}." in page
+
+
+def test_page_of_new_items_alone_draws_no_conclusion_on_the_mix(clicks, items):
+    evaluation = evaluate(splits.cold_items(clicks, seed=0), {"p": Popularity()}, items, ks=[5])
+    page = Report("t", "s", evaluation, 5, "p").html()
+    assert "Only clicks on new items were hidden here" in page
+    assert "3× apart" not in page
+
+
 def test_title_falls_back_to_the_id(items):
     assert title_of(items, "i03") == "i03"
 
@@ -80,6 +120,8 @@ def test_page_without_cold_items(clicks, items):
     evaluation = evaluate(splits.strong(clicks, seed=1), {"ease": EASE()}, ks=[5])
     page = Report("t", "s", evaluation, 5, "ease").html()
     assert "Everything in one list: ease leads" in page
+    assert "Are new items shown" not in page
+    assert "on new items" not in page
 
 
 def test_importance_is_a_figure_and_a_table(clicks, items):
@@ -99,7 +141,7 @@ def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
     models = {"popularity": Popularity(), "mmr": MMR(diversity=0.5)}
     evaluation = evaluate(splits.mixed(timed, seed=0), models, items, ks=[5], by=["history", "item-age"])
     page = Report("t", "s", evaluation, 5, "mmr").html()
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     shown = page.split("What the lists are like")[1].split("<h2>")[0]
     for name in ("diversity@5", "calibration-js@5", "calibration-kl@5", "novelty@5", "coverage@5", "gini@5"):
         value = evaluation.models["mmr"].metrics["all"][name]

@@ -63,7 +63,7 @@ def far_apart(first: float, second: float) -> bool:
 def _cure(result: "ModelResult", shown: float, clicks: float) -> str:
     """What to set; ``parameters`` is a repr and so names every hyper-parameter."""
     if "new_item_share=" not in result.parameters:
-        return "this model has no setting for it; kernel-ridge and marec have (new_item_share)"
+        return "it has no setting for this; kernel-ridge and marec have: new_item_share"
     if clicks == 0:
         return "set a lower new_item_share"
     return f"set a {'lower' if shown > clicks else 'higher'} new_item_share, such as {clicks:.2g}"

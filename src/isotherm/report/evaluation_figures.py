@@ -41,6 +41,33 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
     return svg(chart)
 
 
+def new_share_bars(evaluation: Evaluation, k: int, clicks: float, highlight: str) -> str:
+    """Share of new items in the lists of each model, 95% intervals; a rule at their share of the clicks."""
+    import altair as alt
+
+    models = list(evaluation.models)
+    rows = evaluation.to_frame().filter(pl.col("metric") == f"new_share@{k}", candidates="all")
+    y = alt.Y("model:N", sort=models, title=None)
+    base = alt.Chart(inline(rows))
+    axis = alt.Axis(format="%", tickCount=5)
+    bars = base.mark_bar(size=16, cornerRadiusEnd=2).encode(
+        x=alt.X("mean:Q", title=None, axis=axis),
+        y=y,
+        color=alt.condition(alt.datum.model == highlight, alt.value(HIGHLIGHT), alt.value(BAR)),
+    )
+    whiskers = base.mark_rule(color=INK, strokeWidth=1.4).encode(x="low:Q", x2="high:Q", y=y)
+    labels = base.mark_text(align="left", dx=5, color=INK, fontSize=11).encode(
+        x="high:Q", y=y, text=alt.Text("mean:Q", format=".1%")
+    )
+    of_clicks = alt.Chart(inline(pl.DataFrame({"share": [clicks]})))
+    line = of_clicks.mark_rule(color=INK, strokeWidth=1.6, strokeDash=[5, 4]).encode(x="share:Q")
+    told = of_clicks.mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=INK, fontSize=11).encode(
+        x="share:Q", y=alt.value(0), text=alt.value(f"{clicks:.1%} of the clicks to find")
+    )
+    chart = alt.layer(bars, whiskers, labels, line, told)
+    return svg(chart.properties(width=640, height=26 * len(models)))
+
+
 def tradeoff_points(evaluation: Evaluation, measure: str, metric: str, highlight: str) -> str:
     """One point per model: how unlike the items of its lists are against how well it ranks, 95% intervals."""
     import altair as alt

@@ -8,11 +8,13 @@ import polars as pl
 
 from isotherm.evaluation import Comparison, Evaluation, ModelResult
 from isotherm.evaluation.paired import corrected
+from isotherm.evaluation.warnings import FEW_USERS, far_apart
 from isotherm.report.evaluation_figures import (
     group_points,
     importance_bars,
     kernel_bars,
     metric_bars,
+    new_share_bars,
     tradeoff_points,
 )
 from isotherm.report.examples import ExampleUser
@@ -63,15 +65,45 @@ class Report(Page):
             version=__version__,
             split=self.evaluation.split,
             metrics=metrics,
+            plain_metrics=self._plain_metrics(),
+            few_users=FEW_USERS,
             rows=self._ranking_rows(metrics),
             sets=_SETS,
             verdict=self._verdict(metrics[0]),
             bars=metric_bars(self.evaluation, metrics, self.highlight),
+            new_items=self._new_items(metrics),
             importance=self._importance_figure(),
             comparisons=self._comparisons(),
             lists=self._list_measures(metrics[1]),
             groups=self._group_tables(metrics[0]),
         )
+
+    def _plain_metrics(self) -> list[str]:
+        """Shown without intervals."""
+        return [f"{name}@{self.k}" for name in ("hit_rate", "recall")]
+
+    def _new_items(self, metrics: list[str]) -> dict[str, Any] | None:
+        """How often each model shows new items, and how often they are clicked; None where there are none."""
+        clicks = self.evaluation.split["candidates"]["all"].get("new_item_share")
+        if clicks is None:
+            return None
+        rows = []
+        for name, result in self.evaluation.models.items():
+            shown = result.mean("all", f"new_share@{self.k}")
+            rows.append(
+                {
+                    "model": name,
+                    "shown": shown,
+                    "apart": clicks < 1 and far_apart(shown, clicks),
+                    "coverage": result.mean("all", f"coverage@{self.k}"),
+                    "cold": [
+                        result.mean("cold", metric) if "cold" in result.metrics else None
+                        for metric in metrics
+                    ],
+                }
+            )
+        figure = new_share_bars(self.evaluation, self.k, clicks, self.highlight)
+        return {"clicks": clicks, "metrics": metrics, "rows": rows, "figure": figure}
 
     def _list_measures(self, metric: str) -> dict[str, Any] | None:
         """What the lists of all candidates are like; None where metadata says nothing of them."""
@@ -91,9 +123,11 @@ class Report(Page):
         for by in dict.fromkeys(by for result in self.evaluation.models.values() for by in result.groups):
             title, of = _GROUPINGS[by]
             first = next(iter(self.evaluation.models.values())).groups[by]["all"]
+            described = self.evaluation.split.get("groups", {}).get(by, {})
             rows = [
                 {
                     "label": label,
+                    **described.get(label, {}),
                     "users": group.users,
                     "span": self._span(by, label),
                     "cells": [
@@ -104,7 +138,10 @@ class Report(Page):
                 for label, group in first.items()
             ]
             figure = group_points(self.evaluation, by, metric)
-            tables.append({"title": title, "of": of, "metric": metric, "rows": rows, "figure": figure})
+            asked = all("new_item_share" in row for row in rows)
+            tables.append(
+                {"title": title, "of": of, "metric": metric, "rows": rows, "figure": figure, "asked": asked}
+            )
         return tables
 
     def _span(self, by: str, label: str) -> str:
@@ -147,6 +184,7 @@ class Report(Page):
                         (result.metrics[candidates][metric], result.mean(candidates, metric) == best[metric])
                         for metric in metrics
                     ],
+                    "plain": [result.mean(candidates, metric) for metric in self._plain_metrics()],
                     "seconds": result.seconds,
                 }
                 for number, (name, result) in enumerate(results.items())
