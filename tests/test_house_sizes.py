@@ -10,6 +10,7 @@ MOST_ARGUMENTS = 8
 #: class -> why its constructor takes more; hyper-parameters, which a ``Parameters:`` section tells, are free
 MANY_ARGUMENTS = {
     "data/datasets/catalogue.py:Dataset": "the facts of a data set, each shown by isotherm datasets info",
+    "data/hidden_clicks.py:Split": "the parts of a split; all but five have a default",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",

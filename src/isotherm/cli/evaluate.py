@@ -42,6 +42,15 @@ class MeasureOptions:
         typer.Option(help="Categories and tags that diversity and calibration go by; all if not given."),
     ] = ""
 
+    available_column: Annotated[
+        str | None,
+        typer.Option(
+            help="temporal: item field with the date from which an item is a candidate.  [default: "
+            "available_from, where there is one]",
+            show_default=False,
+        ),
+    ] = None
+
     def check(self) -> None:
         """Raise ParameterError for what is no possible value, before the log is read."""
         from isotherm.checks import one_of
@@ -89,7 +98,7 @@ def evaluate(
         return
     evaluation = _measure(inputs, split, compared, ks, measured)
     for reason, n in evaluation.split["dropped"].items():
-        o.note(f"left out: {n:,} {reason}", quiet)
+        o.note(f"skipped {n:,} {reason}", quiet)
     _write(evaluation, ks[0], compared, logs, files)
     show_evaluation(evaluation, ks)
 
@@ -130,6 +139,7 @@ def _measure(
         users=users,
         by=_words(measured.by),
         fields=_words(measured.fields) or None,
+        available_column=measured.available_column,
     )
 
 
@@ -144,7 +154,12 @@ def _measure_ramp_up(
     unused = {"--folds": split.folds, "--only-users": measured.only_users, "--by": measured.by}
     check_unused(
         "--protocol ramp-up:",
-        {**unused, "--fields": measured.fields, **split.of_other_protocols("ramp-up")},
+        {
+            **unused,
+            "--fields": measured.fields,
+            "--available-column": measured.available_column,
+            **split.of_other_protocols("ramp-up"),
+        },
     )
     return ramp_up(
         inputs.read_clicks(inputs.logs.interactions),

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     ReadClicks = Callable[[Path], Interactions]
 
 PROTOCOLS = "cold-items, mixed, strong, leave-one-out, temporal or ramp-up"
-#: protocol -> the option that it alone takes
-_ONLY_FOR = {"mixed": "warm_holdout", "strong": "fold_in", "leave-one-out": "negatives"}
-_HOLDOUT, _FOLD_IN = 0.2, 0.8  # shares where none are given
+#: protocol -> the options that not every protocol takes
+_SOME_TAKE = {
+    "mixed": ("warm_holdout",),
+    "strong": ("fold_in", "fold_in_order"),
+    "leave-one-out": ("negatives",),
+    "temporal": ("cut", "cuts", "horizon", "next_k", "fold_in"),
+}
+_HOLDOUT = 0.2  # where none is given
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,32 @@ class SplitOptions:
 
     protocol: Annotated[str | None, typer.Option(help=f"{PROTOCOLS}.")] = None
     holdout: Annotated[
-        float | None, typer.Option(help="Share of items, users or clicks to hide; 0.2 if not given.")
+        float | None,
+        typer.Option(
+            help="Share of items or users to hide; temporal: of the latest clicks. 0.2 if not given."
+        ),
+    ] = None
+    cut: Annotated[
+        str | None,
+        typer.Option(
+            help="temporal: where the test starts: a date, a time as in the log, or the share of the clicks "
+            "before it, like 0.8."
+        ),
+    ] = None
+    cuts: Annotated[
+        int | None,
+        typer.Option(help="temporal: so many consecutive test periods, each trained on all before it."),
+    ] = None
+    horizon: Annotated[
+        str | None,
+        typer.Option(
+            help="temporal: how long a test goes on: a duration like 30d, 4w or 12h, or the date that ends "
+            "it; to the end of the log if not given."
+        ),
+    ] = None
+    next_k: Annotated[
+        int | None,
+        typer.Option(help="temporal: find the next so many clicks of each user; if not given, all."),
     ] = None
     folds: Annotated[
         int | None,
@@ -57,7 +87,16 @@ class SplitOptions:
     ] = None
     fold_in: Annotated[
         float | None,
-        typer.Option(help="strong: share of a user's clicks that is history; 0.8 if not given."),
+        typer.Option(
+            help="strong, temporal: share of a new user's clicks that is history; 0.8 if not given."
+        ),
+    ] = None
+    fold_in_order: Annotated[
+        str | None,
+        typer.Option(
+            help="strong: which clicks are history: random ones, or by time the earlier ones; random if not "
+            "given. temporal goes by time."
+        ),
     ] = None
     negatives: Annotated[
         int | None, typer.Option(help="leave-one-out: sampled negatives; if not given, all items are ranked.")
@@ -71,30 +110,32 @@ class SplitOptions:
 
     def check(self) -> None:
         """Raise ParameterError for what is no possible value, before the log is read."""
-        from isotherm.checks import seeded, whole
-        from isotherm.data.hidden_clicks import checked_share
+        from isotherm.checks import one_of, seeded, whole
+        from isotherm.data.hidden_clicks import FOLD_IN_ORDERS, checked_share
 
         seeded("seed", self.seed)
-        if self.negatives is not None:
-            whole("negatives", self.negatives, 0)
+        for name, least in (("negatives", 0), ("folds", 2), ("cuts", 1), ("next_k", 1)):
+            if getattr(self, name) is not None:
+                whole(name, getattr(self, name), least)
         for name in ("holdout", "warm_holdout", "fold_in"):
             if getattr(self, name) is not None:
                 checked_share(name, getattr(self, name))
-        if self.folds is not None:
-            whole("folds", self.folds, 2)
+        if self.fold_in_order is not None:
+            one_of("fold_in_order", self.fold_in_order, FOLD_IN_ORDERS)
 
     def of_other_protocols(self, protocol: str | None) -> dict[str, Any]:
-        """Option -> value of the options that are for another protocol alone."""
+        """Option -> value of the options that this protocol does not take."""
+        taken = _SOME_TAKE.get(protocol or "", ())
         return {
             f"--{name.replace('_', '-')}": getattr(self, name)
-            for owner, name in _ONLY_FOR.items()
-            if owner != protocol
+            for name in dict.fromkeys(name for names in _SOME_TAKE.values() for name in names)
+            if name not in taken
         }
 
     def of_protocol(self, protocol: str) -> dict[str, Any]:
-        """Argument -> value of the option that is for this protocol alone, where it is given."""
-        name = _ONLY_FOR.get(protocol)
-        return {} if name is None or getattr(self, name) is None else {name: getattr(self, name)}
+        """Argument -> value of the options that not every protocol takes, where they are given."""
+        values = {name: getattr(self, name) for name in _SOME_TAKE.get(protocol, ())}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def read_split(
@@ -127,15 +168,14 @@ def _own_split(files: LogFiles, options: SplitOptions, read_clicks: "ReadClicks"
     )
     train, test = read_clicks(files.train), read_clicks(files.test)
     valid = None if files.valid is None else read_clicks(files.valid)
-    fold_in = _FOLD_IN if options.fold_in is None else options.fold_in
-    return given(train, test, valid, strong=strong, seed=options.seed, fold_in=fold_in)
+    return given(train, test, valid, strong=strong, seed=options.seed, **options.of_protocol("strong"))
 
 
 def _protocol_split(
     interactions: Path, protocol: str, options: SplitOptions, read_clicks: "ReadClicks"
 ) -> "Split | Sequence[Split]":
     from isotherm.data.folds import k_fold
-    from isotherm.data.splits import SPLITS
+    from isotherm.data.splits import SPLITS, rolling
 
     check_unused(f"--protocol {protocol}:", options.of_other_protocols(protocol))
     extra = options.of_protocol(protocol)
@@ -143,6 +183,10 @@ def _protocol_split(
         check_unused("--folds hides every item or user once:", {"--holdout": options.holdout})
         return k_fold(read_clicks(interactions), protocol, options.folds, options.seed, **extra)
     clicks = read_clicks(interactions)
+    if protocol == "temporal":
+        holdout = options.holdout  # which a cut, or periods of one length, do without
+        in_time = SPLITS[protocol] if options.cuts is None else rolling
+        return in_time(clicks, holdout=holdout, seed=options.seed, **extra)
     return SPLITS[protocol](clicks, holdout=options.hidden_share, seed=options.seed, **extra)
 
 

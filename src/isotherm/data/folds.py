@@ -6,8 +6,15 @@ from typing import Any, overload
 
 import numpy as np
 
-from isotherm.checks import seeded, whole
-from isotherm.data.hidden_clicks import Split, check_log, checked_share, fold_in_users, hide_clicks
+from isotherm.checks import one_of, seeded, whole
+from isotherm.data.hidden_clicks import (
+    FOLD_IN_ORDERS,
+    Split,
+    check_log,
+    checked_share,
+    fold_in_users,
+    hide_clicks,
+)
 from isotherm.data.interactions import Interactions
 from isotherm.errors import ParameterError, SplitError
 from isotherm.types import Int64
@@ -56,22 +63,32 @@ class Folds(Sequence[Split]):
 FOLDED = {"cold-items": "items", "mixed": "items", "strong": "users"}  #: protocol -> what its folds divide
 #: protocol -> its other setting, and the share where none is given
 _SHARES: dict[str, dict[str, float]] = {"mixed": {"warm_holdout": 0.1}, "strong": {"fold_in": 0.8}}
+_TEMPORAL = "temporal"  # whose folds are other ones
 
 
-def k_fold(clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, **settings: float) -> Folds:
+def k_fold(
+    clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, **settings: float | str
+) -> Folds:
     """``folds`` splits, in which every item (cold-items, mixed) or every user (strong) is hidden once.
 
-    settings: warm_holdout of mixed, drawn anew in each fold; fold_in of strong.
-    Raises ParameterError for another protocol or setting, SplitError for more folds than there is to divide.
+    settings: warm_holdout of mixed, drawn anew in each fold; fold_in and fold_in_order of strong.
+    Several cuts in time are made by ``rolling``. Raises ParameterError for another protocol or setting,
+    SplitError for more folds than there is to divide.
     """
     check_log("clicks", clicks)
     if protocol not in FOLDED:
-        raise ParameterError(f"folds are made for {', '.join(FOLDED)}, not for {protocol!r}")
+        cure = "; several cuts in time are made by rolling(), --cuts" if protocol == _TEMPORAL else ""
+        raise ParameterError(f"folds are made for {', '.join(FOLDED)}, not for {protocol!r}{cure}")
+    orders: dict[str, str] = {}
+    if protocol == "strong":
+        orders["fold_in_order"] = one_of(
+            "fold_in_order", settings.pop("fold_in_order", "random"), FOLD_IN_ORDERS
+        )
     defaults = _SHARES.get(protocol, {})
     unknown = settings.keys() - defaults.keys()
     if unknown:
         raise ParameterError(f"folds of {protocol} have no setting {', '.join(sorted(unknown))}")
-    shares = {name: checked_share(name, share) for name, share in (defaults | settings).items()}
+    shares = {name: checked_share(name, share) for name, share in {**defaults, **settings}.items()}
     n = clicks.n_users if FOLDED[protocol] == "users" else clicks.n_items
     folds = whole("folds", folds, 2)
     if folds > n:
@@ -79,4 +96,4 @@ def k_fold(clicks: Interactions, protocol: str, folds: int = 5, seed: int = 0, *
     fold_of = np.empty(n, dtype=np.int64)
     seed = seeded("seed", seed)
     fold_of[np.random.default_rng(seed).permutation(n)] = np.arange(n) % folds
-    return Folds(clicks, protocol, fold_of, {"folds": folds, **shares, "seed": seed})
+    return Folds(clicks, protocol, fold_of, {"folds": folds, **shares, **orders, "seed": seed})

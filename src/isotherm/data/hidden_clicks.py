@@ -7,11 +7,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.checks import between
-from isotherm.data.click_ranks import user_click_ranks
+from isotherm.data.click_ranks import earlier_clicks, user_click_ranks
+from isotherm.data.existing import Existing
 from isotherm.data.ids import IdMap
 from isotherm.data.interactions import Interactions
 from isotherm.errors import ParameterError, SplitError, brief
-from isotherm.linalg.csr import binary, widen
+from isotherm.linalg.csr import binary, rows_of, widen
 from isotherm.types import Bools, Int64, UserItems
 
 
@@ -35,6 +36,7 @@ class Split:
     dropped: dict[str, int] = field(default_factory=dict)  #: what was left out, and how often
     negatives: Int64 | None = None  #: (n_test_users, n) item columns; None for a ranking over all items
     valid: Interactions | None = None  #: clicks kept apart for a model's own early stopping
+    existing: Existing | None = None  #: the items that were there at test time; None for all
 
     @property
     def cold(self) -> Bools:
@@ -66,13 +68,14 @@ class Split:
 
     def describe(self) -> dict[str, Any]:
         """Counts and settings, as evaluate's JSON holds them."""
+        existing = np.ones_like(self.cold) if self.existing is None else self.existing.clicked
         return {
             "protocol": self.protocol,
             **self.settings,
             "train_users": int((np.diff(self.train.matrix.indptr) > 0).sum()),
             "train_clicks": self.train.n_clicks,
-            "items": self.train.n_items,
-            "cold_items": int(self.cold.sum()),
+            "items": int(existing.sum()),
+            "cold_items": int((self.cold & existing).sum()),
             "test_users": self.histories.n_users,
             "test_clicks": int(self.targets.nnz),
             "dropped": self.dropped,
@@ -94,12 +97,12 @@ def split_of(train: Interactions, test: Interactions, protocol: str, settings: d
     n_targets, with_history = np.diff(targets.indptr), np.diff(train.matrix.indptr) > 0
     without_history = (n_targets > 0) & ~with_history
     dropped = {
-        "users with no train click": int(without_history.sum()),
-        "test clicks of users with no train click": int(n_targets[without_history].sum()),
-        "test clicks that train holds too": test.n_clicks - int(targets.nnz),
+        "users without a click in train: there is none to recommend by": int(without_history.sum()),
+        "hidden clicks of users without a click in train": int(n_targets[without_history].sum()),
+        "test clicks that train holds too: they are known, not to be found": test.n_clicks - int(targets.nnz),
     }
     rows = np.flatnonzero((n_targets > 0) & with_history)
-    _check_sides(train, len(rows), protocol)
+    check_sides(train, len(rows), protocol)
     return Split(
         protocol,
         train,
@@ -113,17 +116,50 @@ def split_of(train: Interactions, test: Interactions, protocol: str, settings: d
 def fold_in_users(
     train: Interactions, test: Interactions, rng: np.random.Generator, settings: dict[str, Any]
 ) -> Split:
-    """Users new to train: settings["fold_in"] of the clicks of each is history, the rest is to be found."""
-    fold_in = settings["fold_in"]
-    single = np.diff(test.matrix.indptr) < 2
-    test = test.take_users(np.flatnonzero(~single))
-    _check_sides(train, test.n_users, "strong")
+    """Users new to train: settings["fold_in"] of the clicks of each is history, the rest is to be found.
+
+    settings["fold_in_order"]: "random" clicks are history, or by "time" the earlier ones.
+    Raises SplitError where no user is left on one side, or an order in time is asked of a log without times.
+    """
     n_clicks = np.diff(test.matrix.indptr)
-    n_history = np.clip(np.rint(fold_in * n_clicks), 1, n_clicks - 1)
-    in_history = user_click_ranks(test.matrix, rng) < n_history[test.click_users()]
-    dropped = {"held-out users with a single click": int(single.sum())} if single.any() else {}
-    targets = binary(test.keep(~in_history).matrix)
-    return Split("strong", train, test.keep(in_history), targets, settings, dropped)
+    in_history = _FOLD_INS[settings["fold_in_order"]](test, settings["fold_in"], rng)
+    with_history = np.bincount(test.click_users()[in_history], minlength=test.n_users) > 0
+    single, alike = int((n_clicks == 1).sum()), int(((n_clicks > 1) & ~with_history).sum())
+    rows = np.flatnonzero(with_history)
+    check_sides(train, len(rows), "strong")
+    reasons = {
+        "held-out users with a single click: there is none to recommend by": single,
+        "held-out users whose clicks all came at one moment: there is no earlier one to recommend by": alike,
+        "clicks of these held-out users": int(n_clicks[~with_history].sum()) if alike else 0,
+    }
+    targets = binary(test.keep(~in_history).take_users(rows).matrix)
+    dropped = {reason: n for reason, n in reasons.items() if n}
+    return Split("strong", train, test.keep(in_history).take_users(rows), targets, settings, dropped)
+
+
+def _random_clicks(test: Interactions, share: float, rng: np.random.Generator) -> Bools:
+    """(n_clicks,) a seeded share of each user's clicks, at least one and, of two or more, never all."""
+    n_clicks = np.diff(test.matrix.indptr)
+    several = np.flatnonzero(n_clicks > 1)
+    matrix = test.matrix[several]  # so that draws do not depend on users with a single click
+    n_history = np.clip(np.rint(share * n_clicks), 1, n_clicks - 1)[several]
+    flags = np.zeros(test.n_clicks, dtype=bool)
+    flags[(n_clicks > 1)[test.click_users()]] = user_click_ranks(matrix, rng) < n_history[rows_of(matrix)]
+    return flags
+
+
+def _earlier_clicks(test: Interactions, share: float, rng: np.random.Generator) -> Bools:
+    """(n_clicks,) the earlier share of each user's clicks."""
+    why = "fold_in_order is time, which needs times"
+    check_timed(test, why)
+    times = test.click_times()
+    if times is None:
+        raise SplitError(f"{why}; name their column with --timestamp-column, or let the order be random")
+    return earlier_clicks(test.matrix, times, share)
+
+
+_FOLD_INS = {"random": _random_clicks, "time": _earlier_clicks}
+FOLD_IN_ORDERS = tuple(_FOLD_INS)
 
 
 def check_log(name: str, log: Any) -> None:
@@ -133,7 +169,13 @@ def check_log(name: str, log: Any) -> None:
         raise ParameterError(f"{name} must be Interactions, not {type(log).__name__}; {cure}")
 
 
-def checked_share(name: str, value: float) -> float:
+def check_timed(clicks: Interactions, why: str) -> None:
+    """Raise where a log has times, but they could not be read: a random order would be another split."""
+    if clicks.untimed:
+        raise SplitError(f"{why}, but those of this log could not be read: {clicks.untimed}")
+
+
+def checked_share(name: str, value: Any) -> float:
     """``value`` as a number between 0 and 1, both left out. Raises SplitError."""
     try:
         return between(name, value, 0, 1, "()")
@@ -151,7 +193,8 @@ def hold_out(n: int, holdout: float, rng: np.random.Generator, what: str) -> Boo
     return flags
 
 
-def _check_sides(train: Interactions, n_test_users: int, protocol: str) -> None:
+def check_sides(train: Interactions, n_test_users: int, protocol: str) -> None:
+    """Raise SplitError where nothing is left to train on, or nobody to test."""
     if not train.n_clicks:
         raise SplitError(f"the {protocol} split leaves 0 clicks to train on")
     if not n_test_users and protocol == "given":

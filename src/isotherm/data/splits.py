@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from isotherm.checks import seeded, whole
+from isotherm.checks import one_of, seeded, whole
 from isotherm.data.click_ranks import user_click_ranks
 from isotherm.data.hidden_clicks import (
+    FOLD_IN_ORDERS,
     Split,
     check_log,
+    check_timed,
     checked_share,
     fold_in_users,
     hide_clicks,
@@ -20,9 +22,13 @@ from isotherm.data.hidden_clicks import (
     split_of,
 )
 from isotherm.data.ids import IdMap
+from isotherm.data.in_time import rolling, temporal
 from isotherm.data.interactions import Interactions
 from isotherm.errors import SplitError, UnknownIdError
 from isotherm.types import Int64
+
+# why users are skipped
+_RETURNING = "returning users: this protocol tests new users only"
 
 
 def cold_items(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
@@ -53,20 +59,29 @@ def mixed(clicks: Interactions, holdout: float = 0.2, seed: int = 0, warm_holdou
     return hide_clicks(replace(clicks, hidden_at_random=True), hidden, "mixed", settings)
 
 
-def strong(clicks: Interactions, holdout: float = 0.2, seed: int = 0, fold_in: float = 0.8) -> Split:
+def strong(
+    clicks: Interactions,
+    holdout: float = 0.2,
+    seed: int = 0,
+    fold_in: float = 0.8,
+    fold_in_order: str = "random",
+) -> Split:
     """Hide ``holdout`` of the users; of each, ``fold_in`` of the clicks are history and the rest targets.
 
-    holdout, fold_in: in (0, 1).  Hidden users with a single click are left out. Raises SplitError where no
-    user is left on one side.
+    holdout, fold_in: in (0, 1).  fold_in_order: "random", as published, or "time", where the history is the
+    earlier clicks and clicks of one moment stay together.
+    Hidden users with a single click are skipped. Raises SplitError where no user is left on one side, or the
+    order is one in time and the log has no times.
     """
     check_log("clicks", clicks)
     holdout, fold_in = checked_share("holdout", holdout), checked_share("fold_in", fold_in)
-    seed = seeded("seed", seed)
+    seed, order = seeded("seed", seed), one_of("fold_in_order", fold_in_order, FOLD_IN_ORDERS)
     rng = np.random.default_rng(seed)
     held_out = hold_out(clicks.n_users, holdout, rng, "users")
     train = clicks.keep(~held_out[clicks.click_users()])
     test = clicks.take_users(np.flatnonzero(held_out))
-    return fold_in_users(train, test, rng, {"holdout": holdout, "fold_in": fold_in, "seed": seed})
+    settings = {"holdout": holdout, "fold_in": fold_in, "fold_in_order": order, "seed": seed}
+    return fold_in_users(train, test, rng, settings)
 
 
 def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, negatives: int = 0) -> Split:
@@ -86,25 +101,9 @@ def leave_one_out(clicks: Interactions, holdout: float = 0.2, seed: int = 0, neg
     hidden = (ranks == n_of_user - 1) & (n_of_user > 1)
     split = hide_clicks(clicks, hidden, "leave-one-out", {"seed": seed, "negatives": negatives})
     single = int((n_clicks == 1).sum())
-    dropped = {"users with a single click": single} if single else {}
+    reason = "users with a single click: there is no other one to recommend by"
+    dropped = {reason: single} if single else {}
     return replace(split, dropped=dropped, negatives=_sampled(split, negatives, rng) if negatives else None)
-
-
-def temporal(clicks: Interactions, holdout: float = 0.2, seed: int = 0) -> Split:
-    """Train on the past, test on the latest ``holdout`` of the clicks; items born after the cut are cold.
-
-    holdout: in (0, 1).  Raises SplitError where the log has no times.
-    """
-    check_log("clicks", clicks)
-    check_timed(clicks, "the temporal split needs times")
-    holdout, seed = checked_share("holdout", holdout), seeded("seed", seed)
-    if clicks.timestamps is None:
-        raise SplitError("the temporal split needs timestamps; name their column with --timestamp-column")
-    times = clicks.timestamps.to_physical()
-    cut = times.quantile(1 - holdout, "higher")
-    hidden = (times >= cut).to_numpy() if cut != times.min() else (times > cut).to_numpy()
-    settings = {"holdout": holdout, "seed": seed, "cut": str(clicks.timestamps.filter(hidden).min())}
-    return hide_clicks(clicks, hidden, "temporal", settings)
 
 
 def given(
@@ -115,14 +114,17 @@ def given(
     strong: bool = False,
     seed: int = 0,
     fold_in: float = 0.8,
+    fold_in_order: str = "random",
 ) -> Split:
     """A split of the user's own: users and items are the union; items in no train row are cold.
 
     Test users that train does not hold need a history: with ``strong``, or where train knows no test user
-    at all, ``fold_in`` of each test user's clicks become it (seeded).
+    at all, ``fold_in`` of each test user's clicks become it: by ``fold_in_order`` "random" ones (seeded), or
+    with "time" the earlier ones. Elsewhere test users without a click in train are skipped.
     Raises SplitError where the ids of the logs are of different types, or nothing is left to find.
     """
     fold_in, seed = checked_share("fold_in", fold_in), seeded("seed", seed)
+    order = one_of("fold_in_order", fold_in_order, FOLD_IN_ORDERS)
     for name, log in (("train", train), ("test", test), ("valid", valid)):
         if log is not None or name != "valid":
             check_log(name, log)
@@ -132,12 +134,16 @@ def given(
     known, tested = np.diff(train.matrix.indptr) > 0, np.diff(test.matrix.indptr) > 0
     if strong or not (known & tested).any():
         test = test.take_users(np.flatnonzero(tested & ~known))
-        split = fold_in_users(train, test, np.random.default_rng(seed), {"fold_in": fold_in, "seed": seed})
-        overlap = int((tested & known).sum())
-        dropped = {**split.dropped, **({"test users that train holds": overlap} if overlap else {})}
+        settings = {"fold_in": fold_in, "fold_in_order": order, "seed": seed}
+        split = fold_in_users(train, test, np.random.default_rng(seed), settings)
+        n_returning = int((tested & known).sum())
+        returning = {_RETURNING: n_returning} if n_returning else {}
+        dropped = {**split.dropped, **returning}
         return replace(split, protocol="strong", dropped=dropped, valid=valid)
     return replace(split_of(train, test, "given", {}), valid=valid)
 
+
+__all__ = ["SPLITS", "cold_items", "given", "leave_one_out", "mixed", "rolling", "strong", "temporal"]
 
 SPLITS: dict[str, Callable[..., Split]] = {
     "cold-items": cold_items,
@@ -146,12 +152,6 @@ SPLITS: dict[str, Callable[..., Split]] = {
     "leave-one-out": leave_one_out,
     "temporal": temporal,
 }
-
-
-def check_timed(clicks: Interactions, why: str) -> None:
-    """Raise where a log has times, but they could not be read: a random order would be another split."""
-    if clicks.untimed:
-        raise SplitError(f"{why}, but those of this log could not be read: {clicks.untimed}")
 
 
 def _union_of_ids(logs: Sequence[Interactions]) -> tuple[IdMap, IdMap]:

@@ -42,15 +42,19 @@ class CandidateSet:
         return {**facts, "new_item_share": on_new / targets.nnz if targets.nnz else 0.0}
 
 
-def candidate_sets(split: Split, users: Bools | None = None) -> list[CandidateSet]:
+def candidate_sets(
+    split: Split, users: Bools | None = None, shown: Bools | None = None
+) -> list[CandidateSet]:
     """all and, where some item is cold, cold and warm; a set without targets is left out.
 
-    users: (n_test_users,) flags of the only ones to measure, None for all.
+    users: (n_test_users,) flags of the only ones to measure, None for all.  shown: (n_items,) flags of the
+    only candidates, None for all.
     """
     cold = split.cold
-    flags = {"all": np.ones_like(cold)}
-    if cold.any():
-        flags |= {"cold": cold, "warm": ~cold}
+    shown = np.ones_like(cold) if shown is None else shown
+    flags = {"all": shown}
+    if (cold & shown).any():
+        flags |= {"cold": cold & shown, "warm": ~cold & shown}
     sets = []
     for name, items in flags.items():
         targets = filter_entries(split.targets, items[split.targets.indices])

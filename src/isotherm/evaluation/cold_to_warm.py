@@ -16,8 +16,7 @@ import polars as pl
 from isotherm.checks import one_of, seeded, verbosity, whole
 from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.click_ranks import item_click_ranks
-from isotherm.data.hidden_clicks import hold_out
-from isotherm.data.splits import check_timed
+from isotherm.data.hidden_clicks import check_timed, hold_out
 from isotherm.errors import ParameterError, SplitError, brief
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.candidates import CandidateSet

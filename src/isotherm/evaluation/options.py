@@ -27,6 +27,7 @@ class EvaluationOptions:
     users: pl.Series | list[Any] | None
     by: list[str]
     fields: list[str] | None
+    available_column: str | None  #: of ``items``, None where none is named
 
     @classmethod
     def checked(
@@ -38,6 +39,7 @@ class EvaluationOptions:
         users: Iterable[Any] | None,
         by: Sequence[str],
         fields: Sequence[str] | None,
+        available_column: str | None = None,
     ) -> "EvaluationOptions":
         """Raises ParameterError for what is no possible value."""
         if items is not None:
@@ -52,6 +54,7 @@ class EvaluationOptions:
             None if users is None else id_list("users", users),
             _groupings(by),
             names("fields", fields),
+            _available_column(available_column, items),
         )
 
 
@@ -66,6 +69,18 @@ def lengths(ks: Sequence[int]) -> list[int]:
         except ParameterError as cause:
             raise ParameterError(f"k must be whole numbers >= 1, not {brief(k)}") from cause
     return sorted({int(k) for k in listed})
+
+
+def _available_column(name: str | None, items: Items | None) -> str | None:
+    """The name, if it is one of the table's fields. Raises ParameterError, ItemsError."""
+    if name is None:
+        return None
+    if items is None:
+        raise ParameterError("available_column is one of the item table; give items, too")
+    if not isinstance(name, str):
+        raise ParameterError(f"available_column must be the name of a field, not {brief(name)}")
+    items.column(name)
+    return name
 
 
 def _groupings(by: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from isotherm.data import Split
+from isotherm.data.existing import AVAILABLE_COLUMN
 from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.candidates import CandidateSet, candidate_sets
@@ -19,6 +20,12 @@ Description = dict[str, Any]  #: of a split, as plain JSON
 UsersByRow = dict[tuple[str, str], pl.Series]  #: ("candidates", name of a set) or (grouping, label) -> ids
 
 _OF_ONE_FOLD = ("fold", "folds", "groups", "cut", "cut_date", "end", "end_date")
+_CLICKED_RULE = "items that somebody had clicked by the end of the test period"
+_TABLE_RULE = "all items of the table; those without a click before the cut are new"
+_AVAILABLE_RULE = (
+    "items of the table with a {0} before the end of the test period or with none, and those that "
+    "somebody had clicked by then; those without a click before the cut are new"
+)
 _BY_USERS = "users"  # what a test of returning and new users is always grouped by
 
 
@@ -36,14 +43,35 @@ class PreparedFold:
                 self.items = options.items.of(split.train.items)
                 self.catalogue = "item table"
         self.split = split
-        self.sets = candidate_sets(split, _measured_users(split, options.users))
+        shown, self._rule = self._shown(options)
+        self.sets = candidate_sets(split, _measured_users(split, options.users), shown)
         self.vectors = None if self.items is None else MetadataVectors.of(self.items, options.fields)
         self.groupings = {name: GROUPINGS[name](split) for name in by}
+
+    def _shown(self, options: EvaluationOptions) -> tuple[Bools | None, str | None]:
+        """(n_items,) flags of the candidates and the rule for them; None where all items are.
+
+        Raises ParameterError where availability is given that would have no effect.
+        """
+        existing, column = self.split.existing, options.available_column
+        if existing is None or self.catalogue != "item table":
+            if column is not None:
+                raise ParameterError(
+                    f"available_column {brief(column)} goes with the temporal split and candidates of the "
+                    "item table; leave it out"
+                )
+            return (None, None) if existing is None else (existing.clicked, _CLICKED_RULE)
+        assert self.items is not None
+        if column is None and AVAILABLE_COLUMN in self.items.kinds:
+            column = AVAILABLE_COLUMN
+        rule = _TABLE_RULE if column is None else _AVAILABLE_RULE.format(column)
+        return existing.on_offer(self.items, column), rule
 
     def describe(self) -> Description:
         """The split's description, and that of candidates and groups."""
         description = self._split_description | {
             "catalogue": self.catalogue,
+            **({} if self._rule is None else {"candidate_rule": self._rule}),
             "candidates": {each.name: each.describe() for each in self.sets},
         }
         if self.vectors is not None and self.vectors.fields:

@@ -38,20 +38,26 @@ def evaluate(
     users: Iterable[Any] | None = None,
     by: Sequence[str] = (),
     fields: Sequence[str] | None = None,
+    available_column: str | None = None,
     verbose: bool | None = None,
 ) -> Evaluation:
     """Fit each model on ``split.train`` and rank for each test user.
 
-    split: one, or the folds of ``k_fold``: then each model is fitted once per fold, and a user's value is the
-    mean over the folds that ask something of this user; intervals and tests are over users.
+    split: one, or the folds of ``k_fold`` or ``rolling``: then each model is fitted once per fold, and a
+    user's value is the mean over the folds that ask something of this user; intervals and tests are over
+    users.
     models: name -> unfitted model; a generator of pairs is taken one at a time, so that one model is in
     memory.  items: the item table.  ks: list lengths.  seed: for the bootstrap, and lots among equal scores.
     candidates: what may be shown: "catalogue", every item of the table, those that nobody ever clicked among
     the cold ones; or "clicked", the items of the split alone. Without a table both are the same; sampled
     negatives are drawn from the items of the split.
     users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "history"
-    (users by the clicks of their history) and "item-age" (items to find by their first click in train).
+    (users by the clicks of their history), "users" (returning and new ones; always measured of a temporal
+    split) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
+    available_column: field of ``items`` with the date from which an item is available, ``available_from``
+    where the table has one; the candidates of a temporal split are the items available, or clicked, before
+    the end of its test.
     verbose: what is shown meanwhile, as in ``fit``.  The models are left fitted, on the last fold.
     Raises ParameterError for what is no possible argument, SplitError where no user has something to find,
     ItemsError where ``items`` lacks a clicked item, UnknownIdError for ``users`` that are not in the log.
@@ -68,7 +74,7 @@ def evaluate(
     >>> result.to_frame().filter(metric="hr@1").columns
     ['model', 'candidates', 'metric', 'mean', 'low', 'high']
     """
-    options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields)
+    options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields, available_column)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
     with watched(verbosity(verbose)):
         results = _measured_models(models, folds, options)
