@@ -18,14 +18,17 @@ def test_every_item_is_hidden_exactly_once(clicks, folds):
     sizes = [int(split.cold.sum()) for split in made]
     assert max(sizes) - min(sizes) <= 1
     asked = sum(split.targets.nnz for split in made)
-    lost = sum(split.dropped.get("test clicks of users with no train click", 0) for split in made)
+    lost = sum(split.dropped.get("hidden clicks of users without a click in train", 0) for split in made)
     assert asked + lost == clicks.n_clicks
 
 
 def test_every_user_is_tested_exactly_once(clicks):
     made = list(k_fold(clicks, "strong", 4, seed=1))
     users = [user for split in made for user in split.histories.users.values]
-    single = sum(split.dropped.get("held-out users with a single click", 0) for split in made)
+    single = sum(
+        split.dropped.get("held-out users with a single click: there is none to recommend by", 0)
+        for split in made
+    )
     assert len(users) == len(set(users)) == clicks.n_users - single
     for split in made:
         held_out = split.train.users.rows(split.histories.users.values)
@@ -64,7 +67,7 @@ def test_folds_are_seeded_and_made_alike_whenever_asked_for(clicks):
             ParameterError,
             "folds are made for cold-items, mixed, strong, not for 'leave",
         ),
-        ("temporal", 5, {}, ParameterError, "not for 'temporal'"),
+        ("temporal", 5, {}, ParameterError, "not for 'temporal'; several cuts in time are made by rolling"),
         ("cold-items", 1, {}, ParameterError, "folds must be a whole number >= 2"),
         ("cold-items", 0, {}, ParameterError, "folds must be a whole number >= 2"),
         ("cold-items", 2.5, {}, ParameterError, "folds must be a whole number"),

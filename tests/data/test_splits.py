@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from isotherm import Interactions
 from isotherm.data import splits
-from isotherm.errors import SplitError
+from isotherm.errors import ParameterError, SplitError
 from tests.conftest import random_clicks
 
 
@@ -76,13 +76,48 @@ def test_mixed_hides_whole_items_and_a_share_of_the_other_clicks():
 
 def test_strong_holds_out_users_and_folds_in_four_fifths():
     split = splits.strong(log(n_users=200), holdout=0.25, seed=0)
-    assert split.histories.n_users + split.dropped.get("held-out users with a single click", 0) == 50
+    assert split.histories.n_users + sum(split.dropped.values()) == 50
     train_users = np.flatnonzero(np.diff(split.train.matrix.indptr))
     assert not set(split.train.users.take(train_users)) & set(split.histories.users.values)
     history, target = np.diff(split.histories.matrix.indptr), np.diff(split.targets.indptr)
     np.testing.assert_array_equal(
         history, np.clip(np.rint(0.8 * (history + target)), 1, history + target - 1)
     )
+
+
+def test_fold_in_by_time_takes_the_earlier_clicks_and_random_stays_as_published():
+    clicks = log(n_users=200)
+    split = splits.strong(clicks, holdout=0.25, seed=0, fold_in_order="time")
+    targets = clicks.take_users(clicks.users.rows(split.histories.users.values))
+    assert (targets.matrix != split.targets + split.histories.matrix).nnz == 0
+    for row in range(split.histories.n_users):
+        known = split.histories.take_users(np.array([row])).click_times()
+        all_times = targets.take_users(np.array([row])).click_times()
+        np.testing.assert_array_equal(np.sort(known), np.sort(all_times)[: len(known)])
+        assert len(known) == np.clip(np.rint(0.8 * len(all_times)), 1, len(all_times) - 1)
+    default, named = splits.strong(clicks, seed=3), splits.strong(clicks, seed=3, fold_in_order="random")
+    assert (default.targets != named.targets).nnz == 0
+    assert default.settings["fold_in_order"] == "random"
+    with pytest.raises(SplitError, match="fold_in_order is time, which needs times; name their column"):
+        splits.strong(Interactions.from_csr(np.ones((5, 5))), fold_in_order="time")
+    with pytest.raises(ParameterError, match="fold_in_order must be one of 'random', 'time', not 'late'"):
+        splits.strong(clicks, fold_in_order="late")
+
+
+def test_given_new_users_are_folded_in_by_time_if_asked():
+    rows = [(1, 10, 1), (1, 11, 2), (8, 10, 9), (8, 11, 3), (8, 12, 5), (9, 11, 4), (9, 10, 4)]
+    made = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    train, test = (
+        Interactions.from_frame(made.filter(users))
+        for users in (pl.col("user_id") < 5, pl.col("user_id") > 5)
+    )
+    split = splits.given(train, test, fold_in_order="time", fold_in=0.6)
+    assert split.histories.users.values.to_list() == [8]
+    assert split.histories.to_frame()["item_id"].to_list() == [11, 12]
+    assert split.dropped == {
+        "held-out users whose clicks all came at one moment: there is no earlier one to recommend by": 1,
+        "clicks of these held-out users": 2,
+    }
 
 
 def test_leave_one_out_hides_the_last_click_of_each_user():
@@ -93,7 +128,7 @@ def test_leave_one_out_hides_the_last_click_of_each_user():
     )
     split = splits.leave_one_out(clicks)
     assert split.targets.toarray().tolist() == [[0, 1, 0], [1, 0, 0]]
-    assert split.dropped == {"users with a single click": 1}
+    assert split.dropped == {"users with a single click: there is no other one to recommend by": 1}
 
 
 def test_negatives_were_never_clicked_and_are_distinct():
@@ -107,17 +142,6 @@ def test_negatives_were_never_clicked_and_are_distinct():
         splits.leave_one_out(clicks, negatives=25)
 
 
-def test_temporal_trains_on_the_past_only():
-    clicks = log()
-    split = splits.temporal(clicks, holdout=0.3)
-    cut = int(split.settings["cut"])
-    assert split.train.timestamps.max() < cut
-    hidden = clicks.n_clicks - split.train.n_clicks
-    assert hidden / clicks.n_clicks == pytest.approx(0.3, abs=0.02)
-    with pytest.raises(SplitError, match="needs timestamps; name their column with --timestamp-column"):
-        splits.temporal(Interactions.from_csr(np.eye(3)))
-
-
 def frame(rows):
     return Interactions.from_frame(pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row"))
 
@@ -129,9 +153,9 @@ def test_given_split_unites_users_and_items_and_knows_cold_ones():
     assert split.histories.users.values.to_list() == [1, 2]
     assert split.targets.toarray().tolist() == [[0, 0, 1], [0, 1, 0]]
     assert split.dropped == {
-        "users with no train click": 1,
-        "test clicks of users with no train click": 1,
-        "test clicks that train holds too": 1,
+        "users without a click in train: there is none to recommend by": 1,
+        "hidden clicks of users without a click in train": 1,
+        "test clicks that train holds too: they are known, not to be found": 1,
     }
 
 
@@ -155,7 +179,7 @@ def test_given_split_of_unseen_users_folds_in():
     assert split.histories.users.values.to_list() == [8, 9]
     assert np.diff(split.targets.indptr).tolist() == [1, 1]
     forced = splits.given(train, frame([(1, 10), (8, 10), (8, 11)]), strong=True)
-    assert forced.dropped == {"test users that train holds": 1}
+    assert forced.dropped == {"returning users: this protocol tests new users only": 1}
 
 
 @pytest.mark.parametrize("holdout", [0, 1, -0.1, 1.5])

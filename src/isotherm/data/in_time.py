@@ -100,11 +100,6 @@ def rolling(
     rules = _Rules.checked(clicks, seed, next_k, fold_in)
     log, n_cuts = _TimedLog.of(clicks), whole("cuts", cuts, 1)
     edges, settings = log.edges(n_cuts, holdout, cut, horizon)
-    if len(set(edges)) <= n_cuts:
-        raise SplitError(
-            f"{n_cuts:,} test periods need more moments than the log has there; "
-            "ask for fewer cuts, or a larger holdout"
-        )
     ends = [*edges[1:-1], None if edges[-1] > log.last else edges[-1]]
     periods = [Period(log.clock, start, end, log.last) for start, end in zip(edges, ends, strict=False)]
     return Cuts(clicks, periods, rules, {**settings, **rules.settings(), "cuts": n_cuts})
@@ -251,11 +246,21 @@ class _TimedLog:
         return max(at, second)
 
     def _of_equal_clicks(self, start: Moment, end: Moment | None, n: int) -> list[Moment]:
-        """The edges of ``n`` periods with equally many clicks."""
+        """The edges of ``n`` periods with equally many clicks, as far as clicks of one moment allow."""
         low = int(np.searchsorted(self.ordered, start))
         high = len(self.ordered) if end is None else int(np.searchsorted(self.ordered, end))
-        inner = [self.ordered[low + (high - low) * number // n].item() for number in range(1, n)]
-        return [start, *inner, self._after_last() if end is None else end]
+        moments, firsts = np.unique(self.ordered[low:high], return_index=True)
+        if len(moments) < n:
+            raise SplitError(
+                f"{n:,} test periods need so many moments, and the log has {len(moments):,} there; "
+                "ask for fewer cuts, or a larger holdout"
+            )
+        edges, at = [start], 0
+        for number in range(1, n):
+            wanted = int(np.searchsorted(firsts, (high - low) * number / n))
+            at = min(max(wanted, at + 1), len(moments) - n + number)
+            edges.append(moments[at].item())
+        return [*edges, self._after_last() if end is None else end]
 
     def _end_date(self, start: Moment, horizon: Any) -> Moment | None:
         """The moment of a horizon that is a date, None where it is a duration. Raises SplitError."""

@@ -211,8 +211,10 @@ def _date(value: Any) -> pl.Series | None:
     """One date, or None."""
     if isinstance(value, str):
         at = iso_times(pl.Series([value]))
-    elif isinstance(value, date | np.datetime64):
+    elif isinstance(value, date):
         at = pl.Series([value])
+    elif isinstance(value, np.datetime64):
+        at = pl.Series([value.astype("datetime64[us]").item()], dtype=pl.Datetime("us"))
     else:
         return None
     return at if at.dtype.is_temporal() and at.null_count() == 0 else None
