@@ -46,8 +46,8 @@ class LogFiles:
 
 
 @dataclass(frozen=True)
-class SplitOptions:
-    """How a log is split; None where an option is not given."""
+class ProtocolOptions:
+    """Which protocol splits a log, and how; None where an option is not given."""
 
     protocol: Annotated[str | None, typer.Option(help=f"{PROTOCOLS}.")] = None
     holdout: Annotated[
@@ -55,28 +55,6 @@ class SplitOptions:
         typer.Option(
             help="Share of items or users to hide; temporal: of the latest clicks. 0.2 if not given."
         ),
-    ] = None
-    cut: Annotated[
-        str | None,
-        typer.Option(
-            help="temporal: where the test starts: a date, a time as in the log, or the share of the clicks "
-            "before it, like 0.8."
-        ),
-    ] = None
-    cuts: Annotated[
-        int | None,
-        typer.Option(help="temporal: so many consecutive test periods, each trained on all before it."),
-    ] = None
-    horizon: Annotated[
-        str | None,
-        typer.Option(
-            help="temporal: how long a test goes on: a duration like 30d, 4w or 12h, or the date that ends "
-            "it; to the end of the log if not given."
-        ),
-    ] = None
-    next_k: Annotated[
-        int | None,
-        typer.Option(help="temporal: find the next so many clicks of each user; if not given, all."),
     ] = None
     folds: Annotated[
         int | None,
@@ -102,6 +80,34 @@ class SplitOptions:
         int | None, typer.Option(help="leave-one-out: sampled negatives; if not given, all items are ranked.")
     ] = None
     seed: Annotated[int, typer.Option(help="For the split and the intervals.")] = 0
+
+
+@dataclass(frozen=True)
+class SplitOptions(ProtocolOptions):
+    """The same with where a test in time starts, how long it goes on, and what it asks for."""
+
+    cut: Annotated[
+        str | None,
+        typer.Option(
+            help="temporal: where the test starts: a date, a time as in the log, or the share of the clicks "
+            "before it, like 0.8."
+        ),
+    ] = None
+    cuts: Annotated[
+        int | None,
+        typer.Option(help="temporal: so many consecutive test periods, each trained on all before it."),
+    ] = None
+    horizon: Annotated[
+        str | None,
+        typer.Option(
+            help="temporal: how long a test goes on: a duration like 30d, 4w or 12h, or the date that ends "
+            "it; to the end of the log if not given."
+        ),
+    ] = None
+    next_k: Annotated[
+        int | None,
+        typer.Option(help="temporal: find the next so many clicks of each user; if not given, all."),
+    ] = None
 
     @property
     def hidden_share(self) -> float:
