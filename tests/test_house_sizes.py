@@ -14,6 +14,7 @@ MANY_ARGUMENTS = {
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
+    "models/requests/explanation.py:Explanation": "what is told of one score, each under its name",
     "state/fields.py:Dense": "what a declared array may be held to; all but three have a default",
 }
 

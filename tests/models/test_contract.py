@@ -18,6 +18,7 @@ from isotherm.errors import (
 from isotherm.models.marec.backbones import BACKBONES
 from isotherm.models.marec.embedding import EMBEDDINGS
 from isotherm.models.registry import REGISTRY, model_class
+from isotherm.models.scorer import WeighsMetadata
 from isotherm.models.vae.training.settings import Training
 
 SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=8)}
@@ -77,9 +78,11 @@ def fitted(model, clicks, items):
 
 
 @pytest.fixture
-def asked(model, clicks, items):
-    """Fitted on clicks with weights 1, 2 and 3, and on a user «new» without a click; not to be changed."""
+def asked(model, clicks, item_frame):
+    """Fitted on clicks with weights 1 to 3, a user «new» without a click, and titles; not to be changed."""
     if model.called not in _ASKED:
+        titled = item_frame.with_columns(title=pl.col("item_id") + ", the film")
+        items = Items.from_frame(titled, kinds={"plot": "text", "title": "text"})
         x = csr_array((clicks.matrix.data, clicks.matrix.indices, [*clicks.matrix.indptr, clicks.n_clicks]))
         x.data = 1 + np.arange(x.nnz, dtype=np.float32) % 3
         log = Interactions.from_csr(x, [*clicks.users.values, "new"], clicks.items.values)
@@ -366,11 +369,97 @@ def test_what_was_shown_to_a_user_without_history_is_explained(asked):
         explained = asked.explain("new", item)
         assert explained.answered_by == "popularity"
         assert explained.score == score > 0
-        assert explained.by_item.schema == {"item_id": pl.String, "share": pl.Float32}
+        assert explained.by_item.schema == {
+            "item_id": pl.String,
+            "title": pl.String,
+            "share": pl.Float32,
+            "percent": pl.Float64,
+        }
         assert explained.by_item.height == 0
         assert explained.by_field is None
+        assert explained.by_term is None
+        clicks = f"“{item}, the film” has {score:.0f} clicks"
+        assert (
+            explained.text() == f"You have clicked nothing yet, so items are ranked by popularity: {clicks}."
+        )
     if asked.called in EXPLAINING:
         assert asked.explain("u05", "i07").answered_by == "model"
+
+
+def test_percents_add_up_and_the_text_names_titles(asked):
+    if asked.called not in EXPLAINING:
+        return
+    speaks = set()
+    for item in ("i07", "i27"):
+        explained = asked.explain("u05", item)
+        for table in filter(lambda table: table is not None, (explained.by_item, explained.by_field)):
+            total, percent = float(explained.score), table["percent"]
+            assert table["share"].sum() == pytest.approx(total, rel=2e-3, abs=1e-5)
+            assert percent.drop_nulls().is_between(0, 100 + 1e-6).all()
+            speaks_for = (table["share"] > 0).any()
+            assert percent.sum() == pytest.approx(100 if speaks_for else 0)
+            assert (table["share"] < 0).equals(percent.is_null())
+        if explained.by_term is not None:
+            assert explained.by_term["share"].sum() == pytest.approx(explained.score, rel=2e-3, abs=1e-5)
+        assert explained.new == (item == "i27")
+        text, best = explained.text(), explained.by_item
+        assert "\n" not in text
+        if (best["share"] > 0).any():
+            speaks.add(item)
+            assert f"Because you clicked “{best['item_id'][0]}, the film”" in text
+        if explained.new:
+            assert "Nobody has clicked " in text
+        else:
+            assert f"“{item}, the film” has {explained.item_clicks} clicks of its own." in text
+    assert "i07" in speaks
+
+
+def test_lists_carry_titles_and_what_is_new_where_they_are_wanted(asked, tmp_path):
+    asked.save(tmp_path / "m")
+    for model in (asked, isotherm.load(tmp_path / "m")):
+        lists = model.recommend(["u05", "new"], k=30, titles=True)
+        contract = ["user_id", "item_id", "score", "rank"]
+        assert lists.columns == [*contract, "title", "new", "answered_by"]
+        assert lists.select(contract).equals(model.recommend(["u05", "new"], k=30))
+        assert lists["title"].equals((lists["item_id"] + ", the film").rename("title"))
+        assert lists["new"].to_list() == [item >= "i25" for item in lists["item_id"]]
+        by = dict(lists.select("user_id", "answered_by").unique().iter_rows())
+        assert by == {"u05": "model", "new": "popularity"}
+        histories = model.recommend_for([["i01"], []], k=2, titles=True)
+        assert histories["answered_by"].to_list() == ["model"] * 2 + ["popularity"] * 2
+    if asked.called in COMPARING:
+        near = asked.similar_items("i01", k=30, titles=True)
+        assert near.columns == ["item_id", "score", "rank", "title", "new"]
+        assert near.drop("title", "new").equals(asked.similar_items("i01", k=30))
+        assert near["new"].to_list() == [item >= "i25" for item in near["item_id"]]
+
+
+def test_users_answered_by_popularity_are_counted(asked, caplog):
+    with caplog.at_level("INFO"):
+        asked.recommend(["u05", "new"], k=2)
+        asked.recommend_for([["i01"], [], []], k=2)
+        asked.score_pairs(["new"], ["i01"])
+    assert "answered by popularity: 1 of 2 users, who have no usable history" in caplog.text
+    assert "answered by popularity: 2 of 3 users" in caplog.text
+    assert "answered by popularity: 1 of 1 users" in caplog.text
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        asked.recommend(["u05"], k=2)
+    assert "popularity" not in caplog.text
+
+
+def test_importance_is_made_of_shares_of_the_fields(asked):
+    if not isinstance(asked, WeighsMetadata):
+        return
+    importance = asked.importance()
+    assert importance.schema == {"field": pl.String, "share": pl.Float64, "percent": pl.Float64}
+    fields = {"genres", "plot", "year", "clip", "title"}
+    assert set(importance["field"]) - {"learned embedding"} == fields
+    assert importance["share"].sum() == pytest.approx(1)
+    assert importance["percent"].sum() == pytest.approx(100)
+    assert (importance["share"] >= 0).all()
+    assert importance["share"].is_sorted(descending=True)
+    assert importance.equals(asked.importance())
 
 
 def test_similar_items_among_candidates_without_excluded_ones(asked):

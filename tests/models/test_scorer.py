@@ -67,7 +67,7 @@ def test_what_a_model_writes_is_answered_in_ids(clicks):
     assert model.similar_items("cup")["item_id"].to_list() == ["pot"]
     why = model.explain("ann", "cup")
     assert (why.score, why.certainty, why.answered_by) == (3.0, 0.5, "model")
-    assert why.by_item.rows() == [("tea", 1.5), ("cup", 1.5)]
+    assert why.by_item.rows() == [("tea", None, 1.5, 50.0), ("cup", None, 1.5, 50.0)]
     model.add_items(Items.from_frame(pl.DataFrame({"item_id": ["mug"], "year": [1.0]})))
     assert model.items_.values.to_list() == ["tea", "cup", "pot", "mug"]
     assert model.recommend(["bob"], k=1)["item_id"].to_list() == ["mug"]

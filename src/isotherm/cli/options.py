@@ -39,6 +39,9 @@ Exclude = Annotated[
     Path | None,
     typer.Option(help="Table whose item_id column names items not to show; with user_id, a list per user."),
 ]
+Titles = Annotated[
+    bool, typer.Option("--titles", help="Add the items' titles, and whether they are new: without a click.")
+]
 JSONFile = Annotated[Path | None, typer.Option("--json", help="Write all figures here as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 

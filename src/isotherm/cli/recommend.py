@@ -40,6 +40,14 @@ def recommend(
             "popular (skip items, show such users the popular ones)."
         ),
     ] = "error",
+    titles: Annotated[
+        bool,
+        typer.Option(
+            "--titles",
+            help="Add columns for people: title, new (nobody has clicked the item), answered_by (model, or "
+            "popularity for a user without history).",
+        ),
+    ] = False,
     include_seen: Annotated[bool, typer.Option(help="Show items that the user has clicked, too.")] = False,
     user_column: o.UserColumn = "user_id",
     item_column: o.ItemColumn = "item_id",
@@ -47,6 +55,9 @@ def recommend(
     quiet: o.Quiet = False,
 ) -> None:
     """Write the k best items for some or all users: user_id, item_id, score, rank.
+
+    Users without a usable history are shown the most clicked items, with their numbers of clicks as scores; a
+    note counts them.
 
     Example: isotherm recommend --model model --all -k 20 --out recs.parquet
     """
@@ -61,7 +72,6 @@ def recommend(
     from isotherm.checks import whole
     from isotherm.data import Items
     from isotherm.data.reading.tables import read_ids
-    from isotherm.files import streamed, write_atomically
     from isotherm.models.persistence import load
     from isotherm.models.requests.ids import unknown_policy
 
@@ -75,15 +85,22 @@ def recommend(
         loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
     if histories is not None:
         clicks = log.read_clicks(histories, quiet)
-        ids, answer = clicks.users.values, partial(loaded.recommend_for, clicks)
+        ids, ask = clicks.users.values, partial(loaded.recommend_for, clicks)
     else:
         ids = loaded.users_.values if users is None else read_ids(users, user_column, InteractionsError)
-        answer = partial(loaded.recommend, ids)
+        ask = partial(loaded.recommend, ids)
     _check_types(out, ids, loaded.items_.values)
     only, never = (item_sets(file, ids, user_column, item_column, quiet) for file in (candidates, exclude))
-    lists = answer(k, exclude_seen=not include_seen, candidates=only, exclude=never, unknown=policy)
-    write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
+    lists = ask(k, not include_seen, only, never, policy, titles)
+    _write(lists, out)
     o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)
+
+
+def _write(lists: Any, out: Path) -> None:
+    """The lists as a file, whole or not at all."""
+    from isotherm.files import streamed, write_atomically
+
+    write_atomically(out, streamed(lambda stream: _WRITERS[out.suffix](lists, stream)))
 
 
 def _check_types(out: Path, *ids: Any) -> None:

@@ -187,16 +187,31 @@ def show_table(names: list[str], rows: list[list[str]], words: int = 1) -> None:
     _print(table)
 
 
-def show_frame(frame: "pl.DataFrame") -> None:
-    """A frame as a table: names in the first column, figures in the others."""
-    rows = [[str(name), *(f"{figure:.4g}" for figure in figures)] for name, *figures in frame.iter_rows()]
-    show_table(frame.columns, rows)
+def show_frame(frame: "pl.DataFrame", words: int = 1) -> None:
+    """A frame as a table: words in the first columns, figures in the others."""
+    from isotherm.data.wording import one_line
+
+    rows = [
+        [one_line(_word(cell)) if n < words else f"{cell:.4g}" for n, cell in enumerate(row)]
+        for row in frame.iter_rows()
+    ]
+    show_table(frame.columns, rows, words)
+
+
+def _word(cell: Any) -> str:
+    """Nothing where nothing is known; yes and no of flags."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return "" if cell is None else str(cell)
 
 
 def plain_rows(frame: "pl.DataFrame") -> list[dict[str, Any]]:
     """The rows of a frame as plain JSON; ids that are neither text nor numbers as text."""
     return [
-        {name: value if isinstance(value, str | int | float) else str(value) for name, value in row.items()}
+        {
+            name: value if value is None or isinstance(value, str | int | float) else str(value)
+            for name, value in row.items()
+        }
         for row in frame.rows(named=True)
     ]
 

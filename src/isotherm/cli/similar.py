@@ -23,6 +23,7 @@ def similar(
         Path | None, typer.Option(help="Table whose item_id column names items not to show.")
     ] = None,
     item_column: o.ItemColumn = "item_id",
+    titles: o.Titles = False,
     json: o.JSONFile = None,
     quiet: o.Quiet = False,
 ) -> None:
@@ -32,8 +33,8 @@ def similar(
     """
     if (item is None) == (user is None):
         raise ParameterError("similar needs either --item or --user")
-    if user is not None and (candidates is not None or exclude is not None):
-        raise ParameterError("--candidates and --exclude name items; they go with --item")
+    if user is not None and (candidates is not None or exclude is not None or titles):
+        raise ParameterError("--candidates, --exclude and --titles are of items; they go with --item")
     check_outputs(
         {"--model": saved_model(model), "--candidates": candidates, "--exclude": exclude},
         OutputFile("--json", json, (".json",)),
@@ -53,9 +54,12 @@ def similar(
             None if file is None else read_ids(file, item_column, ItemsError)
             for file in (candidates, exclude)
         )
-        near = loaded.similar_items(item, k, only, never)
+        near = loaded.similar_items(item, k, only, never, titles=titles)
     else:
         near = loaded.similar_users(user, k)
     if json is not None:
         write_json(json, {**asked, "similar": plain_rows(near)})
-    show_frame(near)
+    if titles:
+        show_frame(near.select("item_id", "title", "new", "score", "rank"), words=3)
+    else:
+        show_frame(near)

@@ -1,12 +1,14 @@
 """Values and names in messages: a few of them, each short, and never a character that cannot be seen."""
 
 import difflib
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from isotherm.errors import brief
 
 _LENGTH, _NAMES = 40, 6
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # bidirectional classes of marks
 
 
 def listed(values: Sequence[Any], most: int = 5) -> str:
@@ -21,6 +23,25 @@ def names(columns: Sequence[str], wanted: str = "") -> str:
     ordered = sorted(columns, key=lambda name: name.lower() not in like)
     shown = ", ".join(name if _plain(name) else brief(name) for name in ordered[:_NAMES])
     return shown + (f" and {len(columns) - _NAMES:,} more" if len(columns) > _NAMES else "")
+
+
+def one_line(text: str, most: int = 80) -> str:
+    """Text of others, fit for a line of ours: it moves no cursor and turns nothing around it.
+
+    Control characters and runs of white space are one space, marks that turn the direction of text are left
+    out, what is longer than ``most`` is shortened, and what runs from right to left is isolated (U+2068 …
+    U+2069).
+
+    >>> from isotherm.data.wording import one_line
+    >>> one_line("Alien\\x1b[31m\\n(1979)")
+    'Alien [31m (1979)'
+    """
+    straight = (letter for letter in text if unicodedata.bidirectional(letter) not in _TURNS)
+    plain = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in straight)
+    words = " ".join(plain.split())
+    shown = words if len(words) <= most else words[: most - 1].rstrip() + "…"
+    from_right = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in shown)
+    return f"\u2068{shown}\u2069" if from_right else shown
 
 
 def _plain(name: str) -> bool:

@@ -97,6 +97,10 @@ class FieldEncoders:
         """What ``encode`` makes of each encoded field, in order."""
         return {name: field.encoder.form for name, field in self.fields.items()}
 
+    def source_of(self, name: str) -> str:
+        """The field of the item table that an encoded field comes from; what is encoded elsewhere, itself."""
+        return self.fields[name].source if name in self.fields else name
+
     @property
     def content_fields(self) -> list[str]:
         """Encoded fields of texts, images and given vectors: what an item is, not what it is filed under."""

@@ -21,6 +21,7 @@ from isotherm.features.field_encoders import MEANING, FieldEncoders
 from isotherm.features.field_vectors import FieldForm, FieldVectors, Numbers
 from isotherm.features.kernel_index import KernelIndex
 from isotherm.features.kernel_scaling import KernelScaling, empty_scaling, fitted_scaling
+from isotherm.features.metadata_terms import MetadataTerm
 from isotherm.state import Field, Inner, Plain, Stateful
 from isotherm.untrusted import DamagedError, Each, Number
 
@@ -99,6 +100,15 @@ class MetadataKernel(Stateful):
     def terms(self) -> list[str]:
         """The kernels, in the order of μ: the fields, then the amounts of those whose amount varies."""
         return list(self.forms)
+
+    @property
+    def named_terms(self) -> list[MetadataTerm]:
+        """``terms``, each with the field of the item table that it belongs to."""
+        fields = [*self.encoders.forms, *self.amounts]
+        return [
+            MetadataTerm(name, (self.encoders.source_of(field),))
+            for name, field in zip(self.terms, fields, strict=True)
+        ]
 
     def encode(self, items: Items) -> EncodedItems:
         """Scaled vectors of ``items``, by term. Raises ItemsError as ``FieldEncoders.encode`` does."""

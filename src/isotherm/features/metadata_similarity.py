@@ -14,6 +14,7 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.field_encoders import FieldEncoders
 from isotherm.features.field_vectors import DenseVectors, FieldForm
+from isotherm.features.metadata_terms import MetadataTerm
 from isotherm.types import Array, Float32, Float64, Int64, Similarities, SimilarityStack
 from isotherm.untrusted import Number, expect
 
@@ -103,6 +104,13 @@ class MetadataSimilarity:
         """Of ``terms``."""
         n = len(self.forms)
         return n + n * (n - 1) // 2 if self.second_order else n
+
+    @property
+    def named_terms(self) -> list[MetadataTerm]:
+        """``terms``, each with the fields of the item table that it belongs to."""
+        return [
+            MetadataTerm(" × ".join(term), tuple(map(self.encoders.source_of, term))) for term in self.terms
+        ]
 
     def encode(self, items: Items) -> EncodedItems:
         """Vectors of ``items``. Raises ItemsError where a field is missing or of another kind."""

@@ -16,6 +16,7 @@ from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.fit_inputs import FitOptions, check_data
 from isotherm.models.fitting import learn, solvable
+from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.histories import checked_block
 from isotherm.models.requests.ids import Unknown, one_id, ordered_ids, unknown_policy
@@ -104,6 +105,7 @@ class Recommender(Scorer):
         candidates: ItemSets | None = None,
         exclude: ItemSets | None = None,
         unknown: Unknown = "error",
+        titles: bool = False,
     ) -> pl.DataFrame:
         """The k best items for each fitted user: user_id, item_id, score (float32), rank (from 1).
 
@@ -113,8 +115,11 @@ class Recommender(Scorer):
         unknown: what becomes of users and candidates that the model does not know. "error" names them; "skip"
         leaves them out; "popular" answers such users with the most popular items, and leaves out candidates.
         What was left out is counted in the log.
-        A list is shorter than k where fewer items are left. The scores of a user without history are the
-        items' numbers of clicks. Raises UnknownIdError, and ParameterError for what is no list of ids.
+        titles: whether columns for people follow: title (null where the item table said none), new (nobody
+        had clicked the item in the log of the fit) and answered_by: "model", or "popularity" of a user
+        without history, whose scores are the items' numbers of clicks. The log counts such users.
+        A list is shorter than k where fewer items are left.
+        Raises UnknownIdError, and ParameterError for what is no list of ids.
 
         >>> import polars as pl
         >>> from isotherm import EASE, Interactions
@@ -129,7 +134,7 @@ class Recommender(Scorer):
         requested = Requested.all(ids, self.histories_of(rows))
         if unknown == "skip":
             requested = requested.take(np.flatnonzero(rows >= 0))
-        return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown)
+        return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown, titles)
 
     def recommend_for(
         self,
@@ -139,15 +144,16 @@ class Recommender(Scorer):
         candidates: ItemSets | None = None,
         exclude: ItemSets | None = None,
         unknown: Unknown = "error",
+        titles: bool = False,
     ) -> pl.DataFrame:
         """The same for unseen users, by their histories; user_id is 0, 1, …, or that of the Interactions.
 
         histories: a list of histories, each a list of item ids, which count once, or {item id: weight}; or a
         click log. The same history, with the same weights, gets the list of a fitted user.
         An empty history is answered with the popular items, and their numbers of clicks as scores.
-        candidates, exclude: as in ``recommend``.  unknown: what becomes of unknown items. "error" names them;
-        "skip" leaves them out, and a history that holds no other; "popular" leaves them out, too, and answers
-        such a history with the popular items.
+        candidates, exclude, titles: as in ``recommend``.  unknown: what becomes of unknown items. "error"
+        names them; "skip" leaves them out, and a history that holds no other; "popular" leaves them out, too,
+        and answers such a history with the popular items.
         Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no list.
 
         >>> from isotherm import EASE, Interactions
@@ -159,16 +165,27 @@ class Recommender(Scorer):
         """
         items = self._fitted().items_
         requested = requested_histories(histories, items, unknown_policy("unknown", unknown))
-        return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown)
+        return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown, titles)
 
     def _recommend(
-        self, requested: Requested, k: int, exclude_seen: bool, candidates: Any, exclude: Any, unknown: str
+        self,
+        requested: Requested,
+        k: int,
+        exclude_seen: bool,
+        candidates: Any,
+        exclude: Any,
+        unknown: str,
+        titles: bool,
     ) -> pl.DataFrame:
         item_filter = ItemFilter.of(self.items_, requested.n_given, candidates, exclude, unknown)
         if len(requested.positions) < requested.n_given:
             item_filter = item_filter.take(requested.positions)
-        k, exclude_seen = whole("k", k, 1), truth("exclude_seen", exclude_seen)
-        return recommendations(self, requested, k, exclude_seen, item_filter)
+        k, exclude_seen, titles = (
+            whole("k", k, 1),
+            truth("exclude_seen", exclude_seen),
+            truth("titles", titles),
+        )
+        return recommendations(self, requested, k, exclude_seen, item_filter, titles)
 
     def score_pairs(self, users: Iterable[Any], items: Iterable[Any]) -> pl.DataFrame:
         """The score of each pair of a fitted user and an item: user_id, item_id, score (float32), as given.
@@ -188,13 +205,14 @@ class Recommender(Scorer):
         k: int = 10,
         candidates: Iterable[Any] | None = None,
         exclude: Iterable[Any] | None = None,
+        titles: bool = False,
     ) -> pl.DataFrame:
         """The k items most similar to ``item``: item_id, score, rank. What that means, the model says.
 
         Models with a latent space: the cosine there. The others: how much a click on an item adds to the
         score of ``item``.  Items with a score of 0 have nothing in common with it and are left out.
         candidates: the only item ids that may be shown.  exclude: item ids that may not; unknown ones are
-        counted in the log.
+        counted in the log.  titles: whether title and new follow, as in ``recommend``.
         Raises UnknownIdError, and UnsupportedError where the model knows no similarity.
 
         >>> from isotherm import EASE, Interactions
@@ -211,7 +229,8 @@ class Recommender(Scorer):
             )
         similarities = model.item_similarities(column)
         shown = ItemFilter.of(self.items_, None, candidates, exclude, "error").for_all
-        return nearest("item_id", self.items_, similarities, column, whole("k", k, 1), shown)
+        rows, near = nearest("item_id", self.items_, similarities, column, whole("k", k, 1), shown)
+        return near.with_columns(**Catalogue.of(self).told(rows)) if truth("titles", titles) else near
 
     def similar_users(self, user: Any, k: int = 10) -> pl.DataFrame:
         """The k fitted users most similar to ``user``: user_id, score (a cosine), rank.
@@ -220,10 +239,10 @@ class Recommender(Scorer):
         history are similar to nobody, nor are those who have nothing in common. Raises UnknownIdError.
         """
         row, k = self._row(user), whole("k", k, 1)
-        return nearest("user_id", self.users_, user_similarities(self._scorer, row), row, k)
+        return nearest("user_id", self.users_, user_similarities(self._scorer, row), row, k)[1]
 
     def explain(self, user: Any, item: Any) -> Explanation:
-        """Exact additive shares of the score of ``item`` for a fitted ``user``.
+        """Exact additive shares of the score of ``item`` for a fitted ``user``, and ``text()`` of them.
 
         A user without history is shown the popular items, whatever the model: the score is then the item's
         number of clicks, and ``answered_by`` says so. Raises UnknownIdError, and UnsupportedError where the
@@ -238,13 +257,12 @@ class Recommender(Scorer):
         0.375 ['cup', 'tea']
         """
         row, column, model = self._row(user), self._column(item), self._scorer
-        history = self.histories_of(np.array([row]))
+        user, history, known = self.users_.values[row], self.histories_of(np.array([row])), Catalogue.of(self)
         if not history.nnz:
-            n_clicks = int(np.count_nonzero(self.clicks_.indices == column))
-            return popularity_explanation(user, item, self.items_, n_clicks)
+            return popularity_explanation(user, column, known)
         if not isinstance(model, Explains):
             raise UnsupportedError(f"{model.name} has no exact explanation of a score")
-        return explanation_of(user, item, history, self.items_, model.contributions(history, column))
+        return explanation_of(user, column, history, model.contributions(history, column), known)
 
     @property
     def _scorer(self) -> Scorer:

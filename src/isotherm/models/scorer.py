@@ -16,25 +16,32 @@ from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.item_labels import ItemLabels
 from isotherm.data.kinds import Kind
 from isotherm.errors import NotFittedError
+from isotherm.features.metadata_terms import MetadataTerm, importance_of_fields
 from isotherm.linalg.csr import filter_entries, rows_of, widen
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.parameters import shown
 from isotherm.ranking.topk import TopK, top_k_each
 from isotherm.state import Arrays, Stateful, restore, saved
-from isotherm.types import Array, Bools, Float32, Scores, UInt64, UserItems
+from isotherm.types import Array, Bools, Float32, Float64, Int64, Scores, UInt64, UserItems
 
 
 @dataclass(frozen=True)
 class Contributions:
     """What the score of one item for one history is the sum of.
 
-    by_click: (n_clicks,) in the order of the history.  by_field: field, share, for an item that is known by
-    its metadata only.  certainty: in [0, 1], how much of such an item its metadata explains.
+    by_click: (n_clicks,) in the order of the history.  by_term: (n_terms,) in the order of ``terms``, for an
+    item that the model scores by its metadata.  certainty: in [0, 1], how much of such an item its metadata
+    explains.
     """
 
     by_click: Float32
-    by_field: pl.DataFrame | None = None
+    terms: Sequence[MetadataTerm] = ()
+    by_term: Float64 | None = None
     certainty: float | None = None
+
+
+IMPORTANCE_USERS, IMPORTANCE_ITEMS = 100, 300  #: on whose scores importance is measured
+LEAST_NEW = 20  #: fewer never-clicked items say too little
 
 
 class Scorer(Stateful, ABC):
@@ -184,5 +191,33 @@ class WeighsMetadata(ABC):
     """A model that learns what metadata is worth."""
 
     @abstractmethod
+    def metadata_weights(self) -> pl.DataFrame:
+        """The weights of each term of the prediction from metadata, as they are learned."""
+
+    @abstractmethod
+    def metadata_terms(self) -> list[MetadataTerm]:
+        """The terms that this prediction is the sum of."""
+
+    @abstractmethod
+    def metadata_contributions(self) -> Array:
+        """What each term gives to the scores of some new items for some users: (n_terms, n_users, n_items).
+
+        Before the scale of new items' scores, which is one factor for all terms.
+        """
+
     def importance(self) -> pl.DataFrame:
-        """What in the metadata predicts clicks: field, then the model's weights or shares."""
+        """What in the metadata ranks new items: field, share (0 to 1, they sum to 1), percent; largest first.
+
+        The share of a field is how much it moves the scores of new items: the mean, over 100 users and 300
+        never-clicked items, of how far what it gives to a score is from what it gives to the user's other
+        scores, beside the same of all fields. Where fewer than 20 items were never clicked, clicked ones are
+        looked at as though they were new. A product of two fields counts half for each.
+        """
+        return importance_of_fields(self.metadata_terms(), self.metadata_contributions())
+
+
+def evenly(rows: Int64, most: int) -> Int64:
+    """At most so many of the rows, at even distances."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

@@ -9,6 +9,8 @@ from isotherm.evaluation import Evaluation, RampUp
 from isotherm.evaluation.groups import LABELS
 from isotherm.report.figures import BAR, HIGHLIGHT, INK, LINES, header, inline, svg
 
+_FIELDS = 20  # shown in a figure
+
 
 def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) -> str:
     """Bars with 95% intervals: a column per candidate set, a row per metric, a bar per model."""
@@ -165,50 +167,18 @@ def ramp_lines(ramp: RampUp, metric: str) -> str:
 
 
 def importance_bars(importance: pl.DataFrame) -> str:
-    """Learned weight μ of each metadata field and pair, largest first."""
+    """How much each field moves the scores of new items, in percent; largest first, the first twenty."""
     import altair as alt
 
-    rows = importance.select(
-        term=pl.when(pl.col("with").is_null())
-        .then(pl.col("field"))
-        .otherwise(pl.format("{} × {}", "field", "with")),
-        weight="weight",
-    ).sort(pl.col("weight").abs(), descending=True)
+    rows = importance.head(_FIELDS)
     chart = (
         alt.Chart(inline(rows))
-        .mark_bar(size=14, cornerRadiusEnd=2)
+        .mark_bar(size=14, cornerRadiusEnd=2, color=HIGHLIGHT)
         .encode(
-            x=alt.X("weight:Q", title="learned weight μ"),
-            y=alt.Y("term:N", sort=rows["term"].to_list(), title=None),
-            color=alt.condition(alt.datum.weight > 0, alt.value(HIGHLIGHT), alt.value(BAR)),
+            x=alt.X("share:Q", title="share of what moves scores", axis=alt.Axis(format=".0%", tickCount=5)),
+            y=alt.Y("field:N", sort=rows["field"].to_list(), title=None),
         )
         .properties(width=560, height=22 * rows.height)
-    )
-    return svg(chart)
-
-
-def kernel_bars(importance: pl.DataFrame) -> str:
-    """Share of each field in kernel ridge's two kernels, largest first; what is below 0.5% is left out."""
-    import altair as alt
-
-    shown = importance.filter(pl.max_horizontal("taste", "popularity") >= 0.005)
-    order = shown.sort(pl.max_horizontal("taste", "popularity"), descending=True)["field"].to_list()
-    rows = shown.unpivot(index="field", variable_name="kernel", value_name="share")
-    chart = (
-        alt.Chart(inline(rows))
-        .mark_bar(size=14, cornerRadiusEnd=2)
-        .encode(
-            x=alt.X("share:Q", title="share of the kernel", axis=alt.Axis(format=".0%", tickCount=5)),
-            y=alt.Y("field:N", sort=order, title=None),
-            color=alt.Color("kernel:N", legend=None, scale=alt.Scale(range=[BAR, HIGHLIGHT])),
-            column=alt.Column(
-                "kernel:N",
-                sort=["taste", "popularity"],
-                title=None,
-                header=header("datum.value == 'taste' ? 'what one user likes' : 'what everybody likes'"),
-            ),
-        )
-        .properties(width=330, height=22 * len(order))
     )
     return svg(chart)
 

@@ -12,7 +12,6 @@ from isotherm.evaluation.warnings import FEW_USERS, far_apart
 from isotherm.report.evaluation_figures import (
     group_points,
     importance_bars,
-    kernel_bars,
     metric_bars,
     new_share_bars,
     tradeoff_points,
@@ -34,13 +33,9 @@ _GROUPINGS = {
     "item-age": ("By how long an item has been there", "first click of the item to find"),
 }
 
-_ALIGNMENT_CAPTION = (
-    "Weight of each field, and of each pair of fields, in the learned item similarity. Pairs are products of "
-    "two similarities, so a large weight can go with a small effect."
-)
-_KERNEL_CAPTION = (
-    "Share of each field in what likens one item to another: for the taste of one user, and for the number "
-    "of people who click. The amount of a field is how much of it an item has."
+_IMPORTANCE_CAPTION = (
+    "How much each field moves the scores of new items, as its share of what all fields do; the pairs of "
+    "fields that a model knows count half for each."
 )
 
 
@@ -54,7 +49,7 @@ class Report(Page):
     k: int  #: length of the lists
     highlight: str  #: the model that the page is about
     examples: Sequence[ExampleUser] = field(default_factory=list)
-    importance: pl.DataFrame | None = None  #: what marec or kernel-ridge learned of the metadata
+    importance: pl.DataFrame | None = None  #: what marec or kernel-ridge says of the metadata's fields
 
     def html(self) -> str:
         """The page."""
@@ -153,17 +148,14 @@ class Report(Page):
         """The figure of what the metadata is worth, what it shows, and the same as a table."""
         if self.importance is None:
             return None
-        if "taste" in self.importance.columns:
-            figure, caption = kernel_bars(self.importance), _KERNEL_CAPTION
-            shown = self.importance.with_columns(
-                pl.col("taste", "popularity").map_elements(_percent, pl.String)
-            )
-        else:
-            figure, caption = importance_bars(self.importance), _ALIGNMENT_CAPTION
-            shown = self.importance.sort(pl.col("weight").abs(), descending=True).with_columns(
-                pl.col("with").fill_null(""), pl.col("weight").map_elements("{:+.4g}".format, pl.String)
-            )
-        return {"figure": figure, "caption": caption, "names": shown.columns, "rows": shown.rows()}
+        shown = self.importance.select("field", pl.col("share").map_elements(_percent, pl.String))
+        figure = importance_bars(self.importance)
+        return {
+            "figure": figure,
+            "caption": _IMPORTANCE_CAPTION,
+            "names": shown.columns,
+            "rows": shown.rows(),
+        }
 
     def _ranking_rows(self, metrics: list[str]) -> list[dict[str, Any]]:
         """Table rows, set by set; the best value of a column is marked."""

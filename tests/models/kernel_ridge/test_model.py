@@ -8,7 +8,9 @@ from scipy.sparse import csr_array
 import isotherm
 from isotherm import EASE, Interactions, Items, KernelRidge
 from isotherm.errors import ItemsError, ParameterError
+from isotherm.features.metadata_terms import BASE_LEVEL
 from isotherm.models.kernel_ridge.training_data import TrainingData
+from isotherm.models.scorer import IMPORTANCE_USERS, evenly
 from tests.conftest import random_clicks
 from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
@@ -119,11 +121,44 @@ def test_settled_items_are_eases(data):
     np.testing.assert_allclose(model.score(identity)[:, settled], ease.score(identity)[:, settled], rtol=1e-5)
 
 
-def test_importance_shares_add_up(model):
-    importance = model.importance()
-    assert importance.columns == ["field", "taste", "popularity"]
-    assert importance["taste"].sum() == pytest.approx(1)
-    assert importance["popularity"].sum() == pytest.approx(1)
+def test_terms_are_summed_up_under_the_fields_of_the_table(model):
+    explained = model.explain(3, N_ITEMS - 1)
+    by_term, by_field = dict(explained.by_term.rows()), dict(explained.by_field["field", "share"].rows())
+    assert set(by_field) == {"genres", "plot", "year", "clip", BASE_LEVEL}
+    for field in ("genres", "plot"):
+        both = by_term[field] + by_term.get(f"amount of {field}", 0.0)
+        assert by_field[field] == pytest.approx(both, rel=1e-5, abs=1e-7)
+    assert by_field[BASE_LEVEL] == by_term[BASE_LEVEL]
+
+
+def test_weights_of_the_kernels_are_told(model):
+    weights = model.metadata_weights()
+    assert weights["term"].to_list() == [*model.kernel_.terms, BASE_LEVEL]
+    assert weights["taste"].to_list() == model.taste_weights_.tolist()
+    assert weights["popularity"].to_list() == model.popularity_weights_.tolist()
+    assert set(model.importance()["field"]) == {"genres", "plot", "year", "clip"}
+
+
+def test_importance_is_how_far_fields_move_the_scores_of_new_items(data, monkeypatch):
+    """By the shares of ``explain``, one user and item at a time."""
+    clicks, items = data
+    model = KernelRidge(steps=3).fit(clicks, items)
+    monkeypatch.setattr("isotherm.models.kernel_ridge.model.LEAST_NEW", 1)
+    new = model.items_.take(model.cold_.columns)
+    damping = model.scales_.of_new_items.cold_factor(model.cold_.certainty)
+    moved = {}
+    for user in model.users_.take(evenly(np.arange(clicks.n_users), IMPORTANCE_USERS)):
+        row = model.histories_of(model.users_.known_rows([user], "user"))
+        law = model.length_law_.of(row, model.cold_.columns)[0]
+        shares = {}
+        for item, factor in zip(new, damping, strict=True):
+            for field, share in model.explain(user, item).by_field["field", "share"].rows():
+                shares.setdefault(field, []).append(share / (factor * law))
+        for field, values in shares.items():
+            moved[field] = moved.get(field, 0.0) + np.abs(np.array(values) - np.mean(values)).sum()
+    del moved[BASE_LEVEL]
+    for field, share in model.importance()["field", "share"].rows():
+        assert share == pytest.approx(moved[field] / sum(moved.values()), rel=1e-2, abs=1e-4)
 
 
 def test_only_ease_can_be_the_backbone():

@@ -139,6 +139,45 @@ def test_shares_by_item_and_by_field_add_up_to_the_score(clicks, items):
     assert model.explain("u07", "i02").by_field is None
 
 
+def test_pairs_are_halved_between_their_fields_and_told_apart(clicks, items):
+    model = MARec(backbone=EASE(l2=10.0), beta=5.0).fit(clicks, items)
+    explained = model.explain("u07", "i27")
+    by_term = dict(explained.by_term.rows())
+    assert len(by_term) == 10
+    by_field = dict(explained.by_field["field", "share"].rows())
+    assert set(by_field) == {"genres", "plot", "year", "clip"}
+    for field, share in by_field.items():
+        pairs = sum(
+            value for term, value in by_term.items() if field in term.split(" × ")[0:2] and "×" in term
+        )
+        assert share == pytest.approx(by_term[field] + pairs / 2, rel=1e-4, abs=1e-6)
+
+
+def test_importance_is_how_far_fields_move_the_scores_of_new_items(clicks, items, monkeypatch):
+    """By the shares of ``explain``, one user and item at a time."""
+    model = MARec(backbone=EASE(l2=10.0), beta=5.0).fit(clicks, items)
+    monkeypatch.setattr("isotherm.models.marec.model.LEAST_NEW", 1)
+    moved = {}
+    for user in model.users_.values:
+        shares = {}
+        for item in ("i25", "i26", "i27", "i28", "i29"):
+            for field, share in model.explain(user, item).by_field["field", "share"].rows():
+                shares.setdefault(field, []).append(share)
+        for field, values in shares.items():
+            moved[field] = moved.get(field, 0.0) + np.abs(np.array(values) - np.mean(values)).sum()
+    for field, share in model.importance()["field", "share"].rows():
+        assert share == pytest.approx(moved[field] / sum(moved.values()), rel=1e-3)
+
+
+def test_exact_weights_are_mu(clicks, items):
+    model = MARec(beta=1.0).fit(clicks, items)
+    weights = model.metadata_weights()
+    assert weights.columns == ["field", "with", "weight"]
+    assert weights["weight"].to_list() == model.importance_.tolist()
+    assert weights["with"].null_count() == 4
+    assert (weights["weight"] < 0).any()
+
+
 def test_shares_by_field_add_up_with_rare_items_too(clicks, items):
     model = MARec(backbone=EASE(l2=10.0), beta=5.0, click_threshold=14.0).fit(clicks, items)
     explained = model.explain("u07", "i27")

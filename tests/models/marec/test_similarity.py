@@ -32,10 +32,14 @@ def test_rows_are_the_weighted_terms_and_nothing_to_themselves(problem):
 
 def test_products_of_the_terms_add_up_to_that_of_the_row(problem):
     weighted, encoded, _ = problem
-    item, vector = encoded.take(np.array([4])), np.linspace(-1, 1, 15, dtype=np.float32)
-    products = weighted.term_products(item, vector)
-    assert products.shape == weighted.importance.shape
-    assert products.sum() == pytest.approx(float(weighted.rows(item)[0] @ vector), abs=1e-4)
+    items = encoded.take(np.array([4, 2]))
+    vectors = np.linspace(-1, 1, 45, dtype=np.float32).reshape(3, 15)
+    products = weighted.term_products(items, vectors)
+    assert products.shape == (*weighted.importance.shape, 3, 2)
+    np.testing.assert_allclose(products.sum(axis=0), vectors @ weighted.rows(items).T, atol=1e-4)
+    apart = weighted.term_products(items, vectors, np.array([4, 2]))
+    expected = vectors @ weighted.rows(items, np.array([4, 2])).T
+    np.testing.assert_allclose(apart.sum(axis=0), expected, atol=1e-4)
 
 
 def test_metadata_of_new_items_makes_their_features_when_asked(problem):

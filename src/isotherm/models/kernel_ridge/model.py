@@ -30,6 +30,7 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
+from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
 from isotherm.linalg.csr import move_entries, select_columns, with_data
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.new_item_share import (
@@ -55,7 +56,15 @@ from isotherm.models.kernel_ridge.tuning import NewItems, tune
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.scorer import AddsItems, Contributions, WeighsMetadata
+from isotherm.models.scorer import (
+    IMPORTANCE_ITEMS,
+    IMPORTANCE_USERS,
+    LEAST_NEW,
+    AddsItems,
+    Contributions,
+    WeighsMetadata,
+    evenly,
+)
 from isotherm.parameters import part_of
 from isotherm.progress import note, stage
 from isotherm.state import Dense, Inner, Plain
@@ -65,7 +74,6 @@ from isotherm.untrusted import Number, numbers
 
 _RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
 _SAMPLE_BYTES = 2**30
-_CONSTANT = "all items alike"
 
 
 def _empty_landmarks(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
@@ -424,19 +432,29 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         frame = pl.DataFrame({"item_id": self.items_.take(cold.columns), "certainty": cold.certainty})
         return frame.sort("certainty", descending=True, maintain_order=True)
 
-    def importance(self) -> pl.DataFrame:
-        """What in the metadata predicts clicks: field, and its share of both kernels, taste and popularity.
+    def metadata_terms(self) -> list[MetadataTerm]:
+        """The kernels: fields and amounts of them; last what is the same for all items."""
+        return [*self._fitted().kernel_.named_terms, MetadataTerm(BASE_LEVEL, (BASE_LEVEL,))]
 
-        A share is that of the prior variance of the clicked items: the weight times the mean K_f(i, i).
+    def metadata_weights(self) -> pl.DataFrame:
+        """The weights of the kernels: term, taste (μ), popularity (ν), all >= 0.
+
+        ``importance`` says what a field does.
         """
-        index = self._fitted()._landmark_index
-        variances = index.diagonal_by_term().mean(axis=1, dtype=np.float64)
-        shares = [
-            weights[:-1] * variances / max(float(weights[:-1] @ variances), 1e-30)
-            for weights in (self.taste_weights_, self.popularity_weights_)
-        ]
-        frame = pl.DataFrame({"field": self.kernel_.terms, "taste": shares[0], "popularity": shares[1]})
-        return frame.sort("taste", descending=True, maintain_order=True)
+        names = [term.name for term in self.metadata_terms()]
+        return pl.DataFrame(
+            {"term": names, "taste": self.taste_weights_, "popularity": self.popularity_weights_}
+        )
+
+    def metadata_contributions(self) -> Float64:
+        """What each kernel gives to c_j, summed over a history, before β and the explained variance."""
+        users = evenly(np.flatnonzero(np.diff(self._fitted().clicks_.indptr)), IMPORTANCE_USERS)
+        histories = self.histories_of(users)
+        if len(self.cold_) >= LEAST_NEW:
+            new = evenly(np.arange(len(self.cold_)), IMPORTANCE_ITEMS)
+            return self._by_term(histories, self.cold_.encoded.take(new))
+        clicked = evenly(np.arange(len(self.landmarks_)), IMPORTANCE_ITEMS)
+        return self._by_term(histories, self.landmarks_.take(clicked), clicked)
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight, and what metadata gives to a never-clicked item."""
@@ -447,33 +465,35 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         by_length = self.length_law_.of(history, self.cold_.columns)[0]
         by_click = by_click * by_length
         cold_factor = float(self.scales_.of_new_items.cold_factor(certainty)[position] * by_length)
-        by_field = self._by_field(history, self.cold_.encoded.take(np.array([position])), cold_factor)
-        return Contributions(by_click, by_field, float(certainty[position]))
+        by_term = cold_factor * self._by_term(history, self.cold_.encoded.take(np.array([position])))[:, 0, 0]
+        return Contributions(by_click, self.metadata_terms(), by_term, float(certainty[position]))
 
-    def _by_field(self, history: UserItems, item: EncodedItems, cold_factor: float) -> pl.DataFrame:
-        """What each field gives to the score of one cold item: field, share.
+    def _by_term(
+        self, histories: UserItems, items: EncodedItems, landmarks: ItemIndex | None = None
+    ) -> Float64:
+        """What each term gives to the raw scores of cold items, (n_terms + 1, n_users, n_items).
 
-        With x the history, both predictions are sums over landmarks, x·M·Z_j = α·k_j and g_j = α'·k'_j, and
-        k_j is a sum over fields.
+        landmarks: which of them the items are, compared with the others alone.
+        With x a history, both predictions are sums over landmarks, x·M·Z_j = α·k_j and g_j = α'·k'_j, and
+        k_j is a sum over terms.
         """
         scales = self.scales_
-        clicks = select_columns(history, self.weights_.rows)
-        a, n_clicks = np.float32(scales.smoothing), float(clicks.sum())
-        smoothed = (1 - a) * clicks.toarray()[0] + a * (clicks @ self.weights_.warm)[0]
-        terms = self._landmark_index.by_term(item)[:, 0]
-        shares = np.zeros(len(terms))
-        constant = cold_factor * scales.intercept * n_clicks
-        for factor, weights, coefficients in (
-            (
-                scales.inverse_temperature * self.mean_length_,
-                self.taste_weights_,
-                self.taste_.dual_coefficients(smoothed),
-            ),
-            (scales.popularity_weight * n_clicks, self.popularity_weights_, self.popularity_coefficients_),
+        clicks = select_columns(histories, self.weights_.rows)
+        a, n_clicks = np.float32(scales.smoothing), np.asarray(clicks.sum(axis=1), np.float64)
+        smoothed = (1 - a) * clicks.toarray() + a * (clicks @ self.weights_.warm)
+        kernels = self._landmark_index.by_term(items)
+        if landmarks is not None:
+            kernels[:, np.arange(len(items)), landmarks] = 0
+        t = scales.inverse_temperature * self.mean_length_
+        taste = t * self.taste_.dual_coefficients(smoothed.T).T.astype(np.float64)  # (n_users, n_landmarks)
+        popularity = scales.popularity_weight * np.outer(n_clicks, self.popularity_coefficients_)
+        shares = np.empty((len(kernels) + 1, len(n_clicks), len(items)))
+        for share, kernel, mu, nu in zip(
+            shares, kernels, self.taste_weights_, self.popularity_weights_, strict=False
         ):
-            shares += (cold_factor * scales.slope * factor) * weights[:-1] * (terms @ coefficients)
-            constant += cold_factor * scales.slope * factor * weights[-1] * float(coefficients.sum())
-        names = [*self.kernel_.terms, _CONSTANT]
-        shares = np.append(shares, constant)
-        order = np.argsort(-np.abs(shares), kind="stable")
-        return pl.DataFrame({"field": [names[i] for i in order], "share": shares[order].astype(np.float32)})
+            share[...] = (mu * taste + nu * popularity) @ kernel.T
+        constant = self.taste_weights_[-1] * taste + self.popularity_weights_[-1] * popularity
+        shares[-1] = constant.sum(axis=1)[:, None]
+        shares *= scales.slope
+        shares[-1] += scales.intercept * n_clicks[:, None]
+        return shares

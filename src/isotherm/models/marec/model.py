@@ -19,7 +19,8 @@ from isotherm.errors import UnsupportedError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata_similarity import Embedding, MetadataSimilarity
-from isotherm.linalg.csr import move_entries
+from isotherm.features.metadata_terms import MetadataTerm
+from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.new_item_share import (
@@ -59,7 +60,17 @@ from isotherm.models.marec.in_time import cut_in_time
 from isotherm.models.marec.pseudo_cold import PseudoColdItems
 from isotherm.models.marec.similarity import ItemMetadata, WeightedSimilarity
 from isotherm.models.marec.warm_clicks import WarmClicks
-from isotherm.models.scorer import AddsItems, ComparesItems, Contributions, Explains, WeighsMetadata
+from isotherm.models.scorer import (
+    IMPORTANCE_ITEMS,
+    IMPORTANCE_USERS,
+    LEAST_NEW,
+    AddsItems,
+    ComparesItems,
+    Contributions,
+    Explains,
+    WeighsMetadata,
+    evenly,
+)
 from isotherm.parameters import part_of, shown
 from isotherm.progress import note, stage
 from isotherm.state import Dense, Field, Inner, Plain, Size
@@ -390,19 +401,18 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         by_click = self.aligned_.click_shares(history, column)
         if self.cold_.position(column) is not None:
             by_click = by_click * self._new_item_factors(history)[0]
-        return Contributions(by_click, self._by_field(history, column))
+        return Contributions(by_click, self.metadata_terms(), self._by_term(history, column))
 
-    def _by_field(self, history: UserItems, column: int) -> pl.DataFrame | None:
+    def _by_term(self, history: UserItems, column: int) -> Float64 | None:
+        """What each term of eq. 5 gives to the score of a never-clicked item."""
         position = self.cold_.position(column)
         if position is None or not isinstance(self.aligned_, ExplainsFields):
             return None
         item = self.cold_.encoded.take(np.array([position]))
         projection = self.aligned_.history_projection(history)
         scale = self.beta_ * float(self._new_item_factors(history)[0])
-        shares = scale * self._weighted_similarity.term_products(item, projection)
-        order = np.argsort(-np.abs(shares), kind="stable")
-        names = [" × ".join(self.similarity_.terms[i]) for i in order]
-        return pl.DataFrame({"field": names, "share": shares[order].astype(np.float32)})
+        products = self._weighted_similarity.term_products(item, projection[None, :])
+        return np.asarray(scale * products[:, 0, 0])
 
     @property
     def item_kinds(self) -> dict[str, Kind]:
@@ -419,8 +429,16 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         self.aligned_ = self.aligned_.extended(n_items, columns, metadata)
         self.cold_ = self.cold_.appended(ColdItems(columns, encoded))
 
-    def importance(self) -> pl.DataFrame:
-        """What in the metadata predicts clicks: field, with (the pair's other field or null), weight μ."""
+    def metadata_terms(self) -> list[MetadataTerm]:
+        """The terms of eq. 5: fields, then pairs of them."""
+        return self._fitted().similarity_.named_terms
+
+    def metadata_weights(self) -> pl.DataFrame:
+        """μ of eq. 5: field, with (the pair's other field or null), weight, of either sign.
+
+        Pairs are products of two similarities, so that a large weight can go with a small effect:
+        ``importance`` says what a field does.
+        """
         terms = self._fitted().similarity_.terms
         return pl.DataFrame(
             {
@@ -429,6 +447,22 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
                 "weight": self.importance_,
             }
         )
+
+    def metadata_contributions(self) -> Float64:
+        """μ_k·G⁽ᵏ⁾v: v is αOᵀx where the backbone splits scores over fields, else x, as in f_A (eq. 6)."""
+        users = evenly(np.flatnonzero(np.diff(self._fitted().clicks_.indptr)), IMPORTANCE_USERS)
+        histories = self.histories_of(users)
+        if isinstance(self.aligned_, ExplainsFields):
+            rows = [self.aligned_.history_projection(histories[[row]]) for row in range(len(users))]
+            vectors = np.stack(rows)
+        else:
+            warm = np.setdiff1d(np.arange(self.n_items), self.cold_.columns)
+            vectors = select_columns(histories, warm).toarray().astype(np.float32)
+        if len(self.cold_) >= LEAST_NEW:
+            new = evenly(np.arange(len(self.cold_)), IMPORTANCE_ITEMS)
+            return self._weighted_similarity.term_products(self.cold_.encoded.take(new), vectors)
+        clicked = evenly(np.arange(len(self.warm_encoded_)), IMPORTANCE_ITEMS)
+        return self._weighted_similarity.term_products(self.warm_encoded_.take(clicked), vectors, clicked)
 
     def __repr__(self) -> str:
         is_learned = self.beta == "auto" and hasattr(self, "aligned_")

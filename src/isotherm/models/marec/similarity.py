@@ -11,6 +11,7 @@ from isotherm.features.metadata_similarity import MetadataIndex
 from isotherm.types import Array, Float32, Float64, ItemFeatures, Similarities
 
 _BAND = 512  # rows of G whose similarities by field exist at one time
+_TERM_BAND = 64  # of those whose similarities by term do
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,20 @@ class WeightedSimilarity:
         """What backbones read of new items."""
         return ItemMetadata(self.rows(encoded), lambda: self.features(encoded))
 
-    def term_products(self, query: EncodedItems, vector: Float32) -> Float64:
-        """μ_k·G⁽ᵏ⁾v of each term for one item, (n_terms,) float64: their sum is G·v.
+    def term_products(
+        self, queries: EncodedItems, vectors: Float32, catalogue_rows: Array | None = None
+    ) -> Float64:
+        """μ_k·G⁽ᵏ⁾v of each term, vector and item, (n_terms, n_vectors, n_queries): their sum is G·v.
 
-        vector: v, (n,).
+        vectors: (n_vectors, n).  catalogue_rows: as in ``rows``.
         """
-        terms = self.index.by_term(self.index.by_field(query))[:, 0]
-        return np.asarray(self.importance * (terms @ vector))
+        products = np.empty((len(self.importance), len(vectors), len(queries)))
+        for first in range(0, len(queries), _TERM_BAND):
+            band = np.arange(first, min(first + _TERM_BAND, len(queries)))
+            fields = self.index.by_field(
+                queries.take(band), None if catalogue_rows is None else catalogue_rows[band]
+            )
+            terms = self.index.by_term(fields)
+            products[:, :, band] = (terms @ vectors.T).transpose(0, 2, 1)
+        products *= self.importance[:, None, None]
+        return products

@@ -15,10 +15,10 @@ from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilar
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
-from isotherm.models.scorer import AddsItems
+from isotherm.models.scorer import AddsItems, Contributions
 from isotherm.parameters import part_of
 from isotherm.state import Inner, Plain
-from isotherm.types import Array
+from isotherm.types import Array, UserItems
 
 _BAND = 512  # items whose similarities are dense at one time
 
@@ -75,6 +75,14 @@ class ContentKNN(ItemItem, AddsItems):
     ) -> csr_array:
         """The neighbours of each query item, (n_queries, n_catalogue).  catalogue_rows: of the queries."""
         return k_nearest(index.by_field(queries, catalogue_rows).sum(axis=0), self.neighbours)
+
+    def contributions(self, history: UserItems, column: int) -> Contributions:
+        """Each click's weight, and its sum over fields."""
+        by_click = super().contributions(history, column).by_click
+        item, clicked = self.encoded_.take(np.array([column])), self.encoded_.take(history.indices)
+        fields = self.similarity_.index(clicked).by_field(item)[:, 0].astype(np.float64)
+        fields[:, by_click == 0] = 0  # of no neighbour
+        return Contributions(by_click, self.similarity_.named_terms, fields @ history.data)
 
     @property
     def item_kinds(self) -> dict[str, Kind]:

@@ -1,4 +1,4 @@
-"""The k best items of each requested history, as a frame of ids."""
+"""The k best items of each requested history, as a frame of ids, and of words where they are wanted."""
 
 import numpy as np
 import polars as pl
@@ -6,20 +6,45 @@ import polars as pl
 from isotherm.errors import ParameterError
 from isotherm.linalg.csr import row_blocks
 from isotherm.memory import users_per_block
+from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.item_filter import ItemFilter
 from isotherm.models.requests.requested import Requested
-from isotherm.models.requests.scores import scores_or_popularity
+from isotherm.models.requests.scores import note_fallback, scores_or_popularity
 from isotherm.models.scorer import Scorer
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide
-from isotherm.types import Bools, Scores
+from isotherm.types import Bools, Int32, Scores
 
 
 def recommendations(
-    model: Scorer, requested: Requested, k: int, exclude_seen: bool, shown: ItemFilter
+    model: Scorer, requested: Requested, k: int, exclude_seen: bool, shown: ItemFilter, titles: bool
 ) -> pl.DataFrame:
-    """user_id, item_id, score, rank: at most k of the ``shown`` items for each of the requested."""
-    k = min(k, model.n_items)
+    """user_id, item_id, score, rank: at most k of the ``shown`` items for each of the requested.
+
+    titles: whether title, new and answered_by follow.
+    """
+    by_popularity = note_fallback(requested.histories)
+    columns, best = _lists(model, requested, min(k, model.n_items), exclude_seen, shown)
+    rows, ranks = np.nonzero(columns >= 0)
+    chosen = columns[rows, ranks]
+    frame = pl.DataFrame(
+        {
+            "user_id": requested.ids.gather(rows),
+            "item_id": model.items_.take(chosen),
+            "score": best[rows, ranks],
+            "rank": (ranks + 1).astype(np.int32),
+        }
+    )
+    if not titles:
+        return frame
+    answered_by = pl.Series("answered_by", np.where(by_popularity[rows], "popularity", "model"), pl.String)
+    return frame.with_columns(**Catalogue.of(model).told(chosen), answered_by=answered_by)
+
+
+def _lists(
+    model: Scorer, requested: Requested, k: int, exclude_seen: bool, shown: ItemFilter
+) -> tuple[Int32, Scores]:
+    """Columns and scores of the k best, (n_requested, k); column -1 where a list is shorter."""
     lists = [TopK(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
     first = 0
     with stage("recommend", len(requested.ids)) as advance:
@@ -32,16 +57,7 @@ def recommendations(
             first += block.shape[0]
             advance(block.shape[0])
     columns, best = (np.concatenate(blocks) for blocks in zip(*lists, strict=True))
-    filled = columns >= 0
-    rows, ranks = np.nonzero(filled)
-    return pl.DataFrame(
-        {
-            "user_id": requested.ids.gather(rows),
-            "item_id": model.items_.take(columns[filled]),
-            "score": best[filled],
-            "rank": (ranks + 1).astype(np.int32),
-        }
-    )
+    return columns, best
 
 
 def _ranked(model: Scorer, scores: Scores, k: int, candidates: Bools | None) -> TopK:

@@ -5,8 +5,8 @@ import polars as pl
 
 from isotherm.memory import users_per_block
 from isotherm.models.scorer import Scorer
-from isotherm.progress import stage
-from isotherm.types import Int64, ItemIndex, Scores, UserItems
+from isotherm.progress import note, stage
+from isotherm.types import Bools, Int64, ItemIndex, Scores, UserItems
 
 
 def scores_or_popularity(model: Scorer, histories: UserItems) -> Scores:
@@ -19,9 +19,22 @@ def scores_or_popularity(model: Scorer, histories: UserItems) -> Scores:
     return scores
 
 
+def note_fallback(histories: UserItems) -> Bools:
+    """Which of the histories are empty, (n_users,), and so answered by popularity; a note counts them."""
+    empty: Bools = np.diff(histories.indptr) == 0
+    n, n_all = int(empty.sum()), len(empty)
+    if n:
+        note(
+            f"answered by popularity: {n:,} of {n_all:,} users, who have no usable history; their scores are "
+            "the items' numbers of clicks"
+        )
+    return empty
+
+
 def score_pairs(model: Scorer, rows: Int64, columns: ItemIndex) -> pl.DataFrame:
     """user_id, item_id and score of each pair of a fitted user's row and an item's column, as given."""
     users, user_of = np.unique(rows, return_inverse=True)
+    note_fallback(model.histories_of(users))
     by_user = np.argsort(user_of, kind="stable")
     scores = np.empty(len(rows), dtype=np.float32)
     size = users_per_block(model.n_items)

@@ -9,7 +9,7 @@ from isotherm.linalg.cosine import cosines
 from isotherm.models.scorer import Scorer
 from isotherm.progress import stage
 from isotherm.ranking.topk import top_k
-from isotherm.types import Bools, Float32
+from isotherm.types import Bools, Float32, Int32
 
 _USERS_PER_BLOCK = 4096
 
@@ -33,8 +33,8 @@ def user_similarities(model: Scorer, row: int) -> Float32:
 
 def nearest(
     name: str, ids: IdMap, similarities: Float32, itself: int, k: int, candidates: Bools | None = None
-) -> pl.DataFrame:
-    """The k ids of the largest similarities (n,): the column ``name``, score, rank.
+) -> tuple[Int32, pl.DataFrame]:
+    """The k rows of the largest similarities (n,), and the frame of them: the column ``name``, score, rank.
 
     itself: the row that they are similar to; it is left out, as are those of similarity 0.
     Raises ParameterError where one is not a number.
@@ -46,4 +46,5 @@ def nearest(
     top = top_k(scores, min(k, len(ids)), candidates)
     n = np.count_nonzero(top.columns[0] >= 0)
     rows, best = top.columns[0, :n], top.scores[0, :n]
-    return pl.DataFrame({name: ids.take(rows), "score": best, "rank": np.arange(1, n + 1, dtype=np.int32)})
+    ranks = np.arange(1, n + 1, dtype=np.int32)
+    return rows, pl.DataFrame({name: ids.take(rows), "score": best, "rank": ranks})
