@@ -80,3 +80,25 @@ def test_bad_settings_are_named(clicks):
         ramp_up(clicks, models, ks=(0,))
     with pytest.raises(SplitError, match="none of 6 held-out items has more than 90 clicks"):
         ramp_up(clicks, models, steps=(0, 90))
+
+
+def test_what_is_measured_is_told_after_each_model_at_each_step(clicks):
+    told = []
+    models = {"pop": Popularity, "ease": EASE}
+
+    def fresh():
+        return [(name, model()) for name, model in models.items()]
+
+    final = ramp_up(clicks, fresh, steps=(0, 2), ks=(5,), after_model=told.append)
+    measured = [{name: list(steps) for name, steps in each.values.items()} for each in told]
+    assert measured == [
+        {"pop": [0]}, {"pop": [0], "ease": [0]},
+        {"pop": [0, 2], "ease": [0]}, {"pop": [0, 2], "ease": [0, 2]},
+    ]  # fmt: skip
+    assert [each.to_come for each in told] == [[2], [2], [], []]
+    assert not any(each.complete for each in told)
+    assert (final.complete, final.to_come) == (True, [])
+    assert told[-1].values == final.values
+    assert told[0].split == final.split
+    with pytest.raises(ParameterError, match="after_model is a function that is given the RampUp so far"):
+        ramp_up(clicks, fresh, after_model=3)

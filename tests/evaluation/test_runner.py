@@ -65,7 +65,8 @@ def test_json_form(split, tmp_path):
     evaluation = evaluate(split, {"a": Popularity(), "b": Fixed(row=[1, 2, 3, 4, 5])}, ks=[1, 2])
     evaluation.write_json(tmp_path / "out.json")
     document = json.loads((tmp_path / "out.json").read_text())
-    assert set(document) == {"split", "warnings", "models", "comparisons"}
+    assert set(document) == {"complete", "to_come", "split", "warnings", "models", "comparisons"}
+    assert (document["complete"], document["to_come"]) == (True, [])
     assert document["split"]["candidates"] == {
         "all": {"items": 5, "users": 3, "clicks": 4, "new_item_share": 0.5},
         "cold": {"items": 2, "users": 2, "clicks": 2, "new_item_share": 1.0},
@@ -195,3 +196,36 @@ def test_evaluation_says_which_model_and_which_fold_it_is_at(clicks, capsys):
     of_each = [["fit popularity", "rank with popularity"] * 2, ["fit ease", "rank with ease"] * 2]
     assert jobs[: len(of_each[0])] == of_each[0]
     assert [job for job in jobs if "ease" in job] == of_each[1]
+
+
+class Broken(Fixed):
+    """Cannot be fitted."""
+
+    def _fit(self, clicks, items, options):
+        raise ParameterError("broken")
+
+
+def test_what_is_measured_is_told_after_each_model(split):
+    told = []
+    models = {name: Fixed(row=[5, 4, 3, 2, number]) for number, name in enumerate("abc")}
+    final = evaluate(split, models, ks=[2], after_model=told.append)
+    assert [(list(each.models), each.complete, each.to_come) for each in told] == [
+        (["a"], False, ["b", "c"]), (["a", "b"], False, ["c"]), (["a", "b", "c"], True, []),
+    ]  # fmt: skip
+    assert told[-1].comparisons == final.comparisons
+    assert told[0].comparisons == []
+    assert {each.split["protocol"] for each in told} == {"given"}
+
+
+def test_models_measured_before_one_that_fails_are_kept(split, tmp_path):
+    file = tmp_path / "out.json"
+    models = [("good", Popularity()), ("broken", Broken(row=[1] * 5)), ("last", Popularity())]
+    with pytest.raises(ParameterError, match="broken"):
+        evaluate(split, iter(models), ks=[2], after_model=lambda found: found.write_json(file))
+    document = json.loads(file.read_text())
+    assert (list(document["models"]), document["complete"], document["to_come"]) == (["good"], False, [])
+
+
+def test_what_is_called_after_a_model_can_be_called(split):
+    with pytest.raises(ParameterError, match="after_model is a function that is given the Evaluation so far"):
+        evaluate(split, {"a": Popularity()}, after_model="out.json")

@@ -81,6 +81,7 @@ REFUSED = {
     "folds and holdout": ((*COLD, "--folds", "5", "--holdout", "0.1"), "--holdout does not apply"),
     "folds of an own split": ((*OWN, "--folds", "5"), "--train and --test are a split already: --folds"),
     "folds of a ramp-up": ((*RAMP, "--folds", "5"), "--protocol ramp-up: --folds does not apply"),
+    "no item table": ((*COLD, "--models", "popularity,marec"), "marec needs an item table: --items"),
     "groups of a ramp-up": ((*RAMP, "--by", "history"), "--protocol ramp-up: --by does not apply"),
     "unknown candidates": ((*COLD, "--candidates", "some"), "must be one of 'catalogue', 'clicked'"),
     "unknown candidates, ramp-up": ((*RAMP, "--candidates", "all"), "candidates must be one of"),
@@ -154,6 +155,29 @@ def test_odd_input_gives_finite_figures(isotherm, full_desk, arguments):
     assert document["models"]["popularity"]["all"]
     if pages:
         assert "nan" not in (full_desk / "out.html").read_text().lower().split("<h2>")[1]
+
+
+def test_json_keeps_what_was_measured_before_a_model_that_fails(isotherm, desk):
+    failing = ("--models", "popularity,ease,item-knn", "--set", "ease.collective=1")
+    done = isotherm("evaluate", *MIXED, *failing, "--json", "out.json", "--quiet")
+    assert done.code == 1
+    assert "ease: collective above 0 needs an item table" in done.err
+    document = json.loads((desk / "out.json").read_text())
+    assert list(document["models"]) == ["popularity"]
+    assert (document["complete"], document["to_come"]) == (False, ["ease", "item-knn"])
+    isotherm.succeeds("evaluate", *MIXED, "--models", "popularity,item-knn", "--json", "out.json", "--quiet")
+    document = json.loads((desk / "out.json").read_text())
+    assert list(document["models"]) == ["popularity", "item-knn"]
+    assert (document["complete"], document["to_come"]) == (True, [])
+
+
+def test_json_of_a_ramp_up_keeps_the_steps_that_were_measured(isotherm, desk):
+    failing = ("--models", "popularity,ease", "--set", "ease.collective=1", "--holdout", "0.5")
+    done = isotherm("evaluate", *RAMP, *failing, "--json", "out.json", "--quiet")
+    assert "ease: collective above 0 needs an item table" in done.err
+    document = json.loads((desk / "out.json").read_text())
+    assert {name: list(steps) for name, steps in document["models"].items()} == {"popularity": ["0"]}
+    assert (document["complete"], document["to_come"]) == (False, [1, 2, 5, 10, 20])
 
 
 def test_list_longer_than_the_catalogue_finds_everything(isotherm, desk):

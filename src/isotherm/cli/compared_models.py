@@ -1,6 +1,8 @@
 """The models that ``isotherm evaluate`` compares: built from registry names and settings, one at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isotherm.errors import ParameterError, brief
@@ -50,6 +52,20 @@ class ComparedModels:
             if model.is_fitted and isinstance(model, WeighsMetadata):
                 self._importance[name] = model.importance()
             del model
+
+    def check_items(self, items: Path | None) -> None:
+        """Raise ParameterError where a model needs an item table and none is given."""
+        for name, wanted in self._classes.items():
+            if wanted.needs_items and items is None:
+                raise ParameterError(f"{name} needs an item table: --items")
+
+    def to_come(self, then: "Callable[[Evaluation], None]") -> "Callable[[Evaluation], None]":
+        """Hands an evaluation that is not complete on to ``then`` with the models still to be measured."""
+
+        def named(so_far: "Evaluation") -> None:
+            then(replace(so_far, to_come=[name for name in self._classes if name not in so_far.models]))
+
+        return named
 
     def importance(self, name: str) -> "pl.DataFrame | None":
         """What this model, or else the last that can say, learned of the metadata; None where none can."""

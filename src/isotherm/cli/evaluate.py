@@ -15,6 +15,8 @@ from isotherm.cli.split_options import LogFiles, SplitOptions, check_unused, rea
 from isotherm.errors import InteractionsError, ParameterError, brief
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from isotherm.data import Interactions, Items
     from isotherm.evaluation import Evaluation, RampUp
 
@@ -87,16 +89,17 @@ def evaluate(
     check_outputs({**logs.inputs(), **read}, *results(files))
     ks = _lengths(measured.k)
     compared = ComparedModels(_words(models), parsed)
+    compared.check_items(items)
     split.check()
     measured.check()
     o.begin(quiet)
     inputs = _Inputs(logs, items, data, quiet)
     if split.protocol == "ramp-up":
-        ramp = _measure_ramp_up(inputs, split, compared, ks, measured)
+        ramp = _measure_ramp_up(inputs, split, compared, ks, measured, _written(files))
         _write_ramp_up(ramp, ks[0], logs, files)
         show_ramp_up(ramp, f"hr@{ks[0]}")
         return
-    evaluation = _measure(inputs, split, compared, ks, measured)
+    evaluation = _measure(inputs, split, compared, ks, measured, compared.to_come(_written(files)))
     for reason, n in evaluation.split["dropped"].items():
         o.note(f"skipped {n:,} {reason}", quiet)
     _write(evaluation, ks[0], compared, logs, files)
@@ -119,8 +122,23 @@ class _Inputs:
         return self.data.read_items(self.items, self.quiet)
 
 
+def _written(files: o.ResultFiles) -> "Callable[[Evaluation | RampUp], None]":
+    """Writes what is measured so far to --json, where that was asked for."""
+
+    def write(so_far: "Evaluation | RampUp") -> None:
+        if files.json is not None:
+            so_far.write_json(files.json)
+
+    return write
+
+
 def _measure(
-    inputs: _Inputs, split: SplitOptions, compared: ComparedModels, ks: list[int], measured: MeasureOptions
+    inputs: _Inputs,
+    split: SplitOptions,
+    compared: ComparedModels,
+    ks: list[int],
+    measured: MeasureOptions,
+    after_model: "Callable[[Evaluation], None]",
 ) -> "Evaluation":
     """Split, fit and measure."""
     from isotherm.data.reading.tables import read_ids
@@ -140,11 +158,17 @@ def _measure(
         by=_words(measured.by),
         fields=_words(measured.fields) or None,
         available_column=measured.available_column,
+        after_model=after_model,
     )
 
 
 def _measure_ramp_up(
-    inputs: _Inputs, split: SplitOptions, compared: ComparedModels, ks: list[int], measured: MeasureOptions
+    inputs: _Inputs,
+    split: SplitOptions,
+    compared: ComparedModels,
+    ks: list[int],
+    measured: MeasureOptions,
+    after_model: "Callable[[RampUp], None]",
 ) -> "RampUp":
     """New items with 0, 1, 2, 5, 10 and 20 clicks."""
     from isotherm.evaluation import ramp_up
@@ -169,6 +193,7 @@ def _measure_ramp_up(
         holdout=split.hidden_share,
         seed=split.seed,
         candidates=measured.candidates,
+        after_model=after_model,
     )
 
 

@@ -11,6 +11,7 @@ user_values   one value per user: means with intervals, means over folds
 groups        users by their clicks, items by their age
 bootstrap     intervals of means
 paired        comparisons of two models: interval and p of one t-test, Holm's correction
+side_by_side  two models in all candidate sets, metrics and groups
 warnings      few users, new items shown far more or less than clicked
 results       what an evaluation gives: figures, JSON, frames
 """

@@ -24,10 +24,6 @@ class Interval:
     low: float
     high: float
 
-    def negated(self) -> "Interval":
-        """The interval of the negative mean."""
-        return Interval(0 - self.mean, 0 - self.high, 0 - self.low)  # not -0.0
-
 
 def intervals(values: Float64, seed: int = 0) -> list[Interval]:
     """One interval for each column of ``values`` (n_users, n_metrics); all share the same draws of users."""

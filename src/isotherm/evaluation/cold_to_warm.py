@@ -7,7 +7,7 @@ has more clicks than that, so that all are equally far at each step; the other h
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.candidates import CandidateSet
 from isotherm.evaluation.lists import ranked_lists
 from isotherm.evaluation.measures import ranking_metrics
-from isotherm.evaluation.options import CANDIDATES, lengths
+from isotherm.evaluation.options import CANDIDATES, called, lengths
 from isotherm.evaluation.runner import named
 from isotherm.evaluation.user_values import UserValues
 from isotherm.files import write_json
@@ -35,6 +35,7 @@ from isotherm.types import Int32
 STEPS = (0, 1, 2, 5, 10, 20)
 
 StepMetrics = dict[str, dict[str, Interval]]  #: candidate set -> metric -> Interval
+Steps = dict[str, dict[int, StepMetrics]]  #: model -> clicks given -> metrics
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class RampUp:
 
     split: dict[str, Any]  #: counts and settings
     values: dict[str, dict[int, StepMetrics]]  #: model -> clicks given -> metrics
+    complete: bool = True  #: whether all models are measured at all steps; while ``ramp_up`` runs, not yet
+    to_come: list[int] = field(default_factory=list)  #: steps at which no model is measured yet
 
     def to_frame(self) -> pl.DataFrame:
         """model, clicks, candidates, metric, mean, low, high."""
@@ -57,7 +60,10 @@ class RampUp:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """{"split": …, "models": {name: {"0": {"cold": {"hr@10": {"mean": …}}}}}}."""
+        """{"complete": …, "split": …, "models": {name: {"0": {"cold": {"hr@10": {"mean": …}}}}}}.
+
+        "complete" is false, and "to_come" names steps, in what is written while ``ramp_up`` runs.
+        """
         models = {
             name: {
                 str(n): {
@@ -68,7 +74,8 @@ class RampUp:
             }
             for name, steps in self.values.items()
         }
-        return {"split": self.split, "models": models}
+        state = {"complete": self.complete, "to_come": self.to_come}
+        return {**state, "split": self.split, "models": models}
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict`` whole or not at all."""
@@ -86,6 +93,7 @@ def ramp_up(
     *,
     candidates: str = "catalogue",
     verbose: bool | None = None,
+    after_model: Callable[[RampUp], object] | None = None,
 ) -> RampUp:
     """Fit each model once per step and rank for the users who clicked a new item later.
 
@@ -95,6 +103,7 @@ def ramp_up(
     Candidates are the new items among themselves ("cold") and all items ("all"): with ``candidates``
     "catalogue" those of the item table, with "clicked" those of the log alone.
     verbose: what is shown meanwhile, as in ``fit``.
+    after_model: called with the RampUp so far after each model at each step, say to write it.
     Raises ParameterError for steps or ks that are no whole numbers >= 0 and >= 1, SplitError where no new
     item has more clicks than the last step.
 
@@ -110,14 +119,21 @@ def ramp_up(
     """
     check_data("clicks", clicks, Interactions)
     _check_models(models)
+    called("after_model", after_model, "RampUp")
     steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
     catalogue = _Catalogue.of(clicks, items, one_of("candidates", candidates, CANDIDATES))
     splits = _StepSplits(clicks, steps[-1], holdout, seed, catalogue.ids)
-    with watched(verbosity(verbose)):
-        values = _measured_steps(models, splits, catalogue.items, steps, ks, seed)
     settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
-    settings["catalogue"] = catalogue.source
-    return RampUp(settings | splits.counts(), values)
+    facts = settings | {"catalogue": catalogue.source} | splits.counts()
+
+    def tell(values: Steps, n: int) -> None:
+        if after_model is not None:
+            so_far = {name: dict(of_steps) for name, of_steps in values.items()}
+            after_model(RampUp(facts, so_far, False, [step for step in steps if step > n]))
+
+    with watched(verbosity(verbose)):
+        values = _measured_steps(models, splits, catalogue.items, steps, ks, seed, tell)
+    return RampUp(facts, values)
 
 
 def _measured_steps(
@@ -127,9 +143,13 @@ def _measured_steps(
     steps: Sequence[int],
     ks: Sequence[int],
     seed: int,
-) -> dict[str, dict[int, StepMetrics]]:
-    """Name -> clicks given -> what the model did. Raises ParameterError where there is no model."""
-    values: dict[str, dict[int, StepMetrics]] = {}
+    tell: Callable[[Steps, int], None],
+) -> Steps:
+    """Name -> clicks given -> what the model did. Raises ParameterError where there is no model.
+
+    tell: called after each model with what is measured so far and the step.
+    """
+    values: Steps = {}
     with series("ramp-up", len(steps), "step") as advance:
         for n in steps:
             split = splits.after(n)
@@ -139,6 +159,7 @@ def _measured_steps(
                 lists = ranked_lists(model, split, sets, ks[-1], seed)
                 values.setdefault(name, {})[n] = _step_metrics(lists, split, sets, ks, seed)
                 del model
+                tell(values, n)
             advance(1)
     if not values:
         raise ParameterError("there is no model to evaluate; models gives names and models")

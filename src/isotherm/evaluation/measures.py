@@ -8,8 +8,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Items, Split
 from isotherm.evaluation.candidates import CandidateSet
-from isotherm.evaluation.results import Metrics
-from isotherm.evaluation.user_values import MetricValues, UserValues
+from isotherm.evaluation.user_values import Metrics, MetricValues, UserValues
 from isotherm.features.profiles import ItemProfiles
 from isotherm.ranking.diversity import calibration, intra_list_diversity
 from isotherm.ranking.metrics import (

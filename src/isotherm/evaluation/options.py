@@ -1,8 +1,8 @@
 """The arguments of ``evaluate``, checked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -12,6 +12,8 @@ from isotherm.errors import ParameterError, brief
 from isotherm.evaluation.groups import GROUPINGS
 from isotherm.models.fit_inputs import check_data
 from isotherm.models.requests.ids import id_list
+
+Called = TypeVar("Called", bound=Callable[..., object] | None)
 
 CANDIDATES = ("catalogue", "clicked")
 
@@ -81,6 +83,16 @@ def _available_column(name: str | None, items: Items | None) -> str | None:
         raise ParameterError(f"available_column must be the name of a field, not {brief(name)}")
     items.column(name)
     return name
+
+
+def called(name: str, function: Called, given: str) -> Called:
+    """``function`` if it is None or can be called. Raises ParameterError."""
+    if function is not None and not callable(function):
+        raise ParameterError(
+            f"{name} is a function that is given the {given} so far, not {brief(function)}: "
+            'lambda found: found.write_json("out.json")'
+        )
+    return function
 
 
 def _groupings(by: Sequence[str]) -> list[str]:

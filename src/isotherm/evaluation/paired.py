@@ -36,10 +36,6 @@ class Comparison:
     p: float  #: two-sided paired t-test, of this comparison alone: below 0.05 where the interval leaves 0 out
     p_holm: float  #: p corrected for all comparisons that are shown together (Holm 1979)
 
-    def reversed(self) -> "Comparison":
-        """The same, seen from the second model."""
-        return replace(self, first=self.second, second=self.first, difference=self.difference.negated())
-
 
 def paired_test(differences: Float64) -> tuple[Interval, float]:
     """Mean of (n_users,) differences with its 95% interval, and the p of no difference.

@@ -11,7 +11,7 @@ from isotherm.data.existing import AVAILABLE_COLUMN
 from isotherm.data.wording import listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.candidates import CandidateSet, candidate_sets
-from isotherm.evaluation.groups import GROUPINGS, UserGrouping
+from isotherm.evaluation.groups import GROUPINGS, Grouping, UserGrouping, by_history
 from isotherm.evaluation.measures import MetadataVectors
 from isotherm.evaluation.options import EvaluationOptions
 from isotherm.types import Bools
@@ -46,7 +46,8 @@ class PreparedFold:
         shown, self._rule = self._shown(options)
         self.sets = candidate_sets(split, _measured_users(split, options.users), shown)
         self.vectors = None if self.items is None else MetadataVectors.of(self.items, options.fields)
-        self.groupings = {name: GROUPINGS[name](split) for name in by}
+        self.groupings = {name: GROUPINGS[name](split) for name in by}  #: those shown
+        self.compared_by: dict[str, Grouping] = {"history": by_history(split)} | self.groupings
 
     def _shown(self, options: EvaluationOptions) -> tuple[Bools | None, str | None]:
         """(n_items,) flags of the candidates and the rule for them; None where all items are.

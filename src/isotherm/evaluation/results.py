@@ -2,20 +2,22 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
 
+from isotherm.checks import one_of
+from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import Interval
+from isotherm.evaluation.groups import LABELS
 from isotherm.evaluation.paired import Comparison
-from isotherm.evaluation.user_values import UserValues
+from isotherm.evaluation.side_by_side import SetsOfGroups, comparison_frame
+from isotherm.evaluation.user_values import Metrics, UserValues
 from isotherm.evaluation.warnings import warnings_of
 from isotherm.files import write_json
 from isotherm.types import Float64
-
-Metrics = dict[str, Interval | float]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Group:
 
 
 Groups = dict[str, dict[str, dict[str, Group]]]  #: grouping -> candidate set -> label -> Group
+GroupValues = dict[str, dict[str, dict[str, UserValues]]]  #: the same -> one value per user for each metric
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class ModelResult:
     metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number per list set
     per_user: dict[str, dict[str, Float64]]  #: candidate set -> metric -> one value per user
     users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
-    groups: Groups = field(default_factory=dict)
+    groups: Groups = field(default_factory=dict)  #: those asked for
+    group_values: GroupValues = field(default_factory=dict)  #: of these, and of history, for ``compare``
 
     def mean(self, candidates: str, metric: str) -> float:
         """A metric of a candidate set: its mean over users, or the one number of all lists. KeyError."""
@@ -50,14 +54,28 @@ class ModelResult:
         """One value per user for each metric of a candidate set."""
         return UserValues(self.users[candidates], self.per_user[candidates])
 
+    def sets_of_groups(self, by: str | None) -> SetsOfGroups:
+        """Candidate set -> label -> one value per user for each metric; for None one group, "", of all.
+
+        Raises ParameterError for a grouping that was not measured.
+        """
+        if by is None:
+            return {name: {"": self.values_of(name)} for name in self.per_user}
+        if isinstance(by, str) and by in LABELS and by not in self.group_values:
+            known = " and ".join(self.group_values)
+            raise ParameterError(f"by {by!r} is not measured, {known} is; give evaluate by=[{by!r}]")
+        return self.group_values[one_of("by", by, tuple(LABELS))]
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """Models side by side on one split, or on the folds of one log."""
 
-    split: dict[str, Any]
+    split: dict[str, Any]  #: counts and settings
     models: dict[str, ModelResult]
-    comparisons: list[Comparison]
+    comparisons: list[Comparison]  #: of every pair of models, on hr and ndcg of the shortest lists
+    complete: bool = True  #: whether all models are measured; while ``evaluate`` runs, not yet
+    to_come: list[str] = field(default_factory=list)  #: models still to be measured, where they are known
 
     @property
     def warnings(self) -> list[str]:
@@ -68,14 +86,54 @@ class Evaluation:
         """As ``evaluate --json`` writes it: {"split": …, "models": {name: {"seconds": …, "all": {…}}}}.
 
         "warnings" tells what to beware of. Groups, where they were asked for, are at
-        models → name → "groups" → grouping → candidates → label.
+        models → name → "groups" → grouping → candidates → label. "complete" is false, and "to_come" names
+        models, in what is written while ``evaluate`` runs. p_holm is corrected for all "comparisons".
         """
         return {
+            "complete": self.complete,
+            "to_come": self.to_come,
             "split": self.split,
             "warnings": self.warnings,
             "models": {name: _model(result) for name, result in self.models.items()},
             "comparisons": [_comparison(comparison) for comparison in self.comparisons],
         }
+
+    def compare(
+        self,
+        first: str,
+        second: str,
+        by: str | None = None,
+        *,
+        metric: str | Sequence[str] | None = None,
+        candidates: str | Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Model ``first`` minus model ``second``, user by user: a row for each candidate set and metric.
+
+        by: "history" for a row for each group of users by the clicks of their history, or a grouping that
+        ``evaluate`` was asked for; None for all users together.  metric: names of metrics of users, None for
+        hr and ndcg of the shortest lists.  candidates: names of candidate sets, None for all.
+        Columns: group (with ``by``), candidates, metric, users, difference (mean over users), low and high
+        (its 95% interval), p, p_holm. Interval and p are of one paired t-test, of the row alone: the interval
+        leaves 0 out exactly where p < 0.05. p_holm is p corrected for all rows of the frame (Holm 1979).
+        Raises ParameterError for a name that is not there, with those that are.
+
+        >>> import numpy as np
+        >>> from isotherm import EASE, Interactions, Popularity, evaluate
+        >>> from isotherm.data.splits import leave_one_out
+        >>> two_tastes = np.kron(np.eye(2), np.ones((12, 8)))
+        >>> split = leave_one_out(Interactions.from_csr(two_tastes))
+        >>> result = evaluate(split, {"popularity": Popularity(), "ease": EASE(l2=1)}, ks=[3])
+        >>> frame = result.compare("ease", "popularity", by="history", metric="hr@3")
+        >>> frame.select("group", "users").rows()
+        [('6-10', 24)]
+        """
+        pair = [(name, self._result(n, name)) for n, name in (("first", first), ("second", second))]
+        (ours, theirs) = [(name, result.sets_of_groups(by)) for name, result in pair]
+        frame = comparison_frame(ours, theirs, metric, candidates)
+        return frame.drop("group") if by is None else frame
+
+    def _result(self, argument: str, name: str) -> ModelResult:
+        return self.models[one_of(argument, name, tuple(self.models))]
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict`` whole or not at all."""

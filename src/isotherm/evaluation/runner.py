@@ -3,8 +3,8 @@ warm among warm ones, and all among all?
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from operator import length_hint
 from typing import Any
@@ -17,14 +17,16 @@ from isotherm.errors import ParameterError, brief
 from isotherm.evaluation.groups import LABELS
 from isotherm.evaluation.lists import ranked_lists
 from isotherm.evaluation.measures import exposure_metrics, item_information, user_metrics
-from isotherm.evaluation.options import EvaluationOptions
+from isotherm.evaluation.options import EvaluationOptions, called
 from isotherm.evaluation.paired import Comparison, compared, corrected
 from isotherm.evaluation.prepared import PreparedFold, PreparedFolds
-from isotherm.evaluation.results import Evaluation, Group, Metrics, ModelResult
-from isotherm.evaluation.user_values import UserValues, mean_over_folds
+from isotherm.evaluation.results import Evaluation, Group, ModelResult
+from isotherm.evaluation.user_values import Metrics, UserValues, mean_over_folds
 from isotherm.models.base import Recommender
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.progress import series, watched
+
+AfterModel = Callable[[Evaluation], object]
 
 
 def evaluate(
@@ -40,25 +42,26 @@ def evaluate(
     fields: Sequence[str] | None = None,
     available_column: str | None = None,
     verbose: bool | None = None,
+    after_model: AfterModel | None = None,
 ) -> Evaluation:
     """Fit each model on ``split.train`` and rank for each test user.
 
-    split: one, or the folds of ``k_fold`` or ``rolling``: then each model is fitted once per fold, and a
-    user's value is the mean over the folds that ask something of this user; intervals and tests are over
-    users.
-    models: name -> unfitted model; a generator of pairs is taken one at a time, so that one model is in
-    memory.  items: the item table.  ks: list lengths.  seed: for the bootstrap, and lots among equal scores.
+    split: one, or several of one log (of ``k_fold``, of ``rolling``, or one for each of several seeds): then
+    each model is fitted once per split, and a user's value is the mean over those that ask something of this
+    user; intervals and tests are over users.  models: name -> unfitted model; a generator of pairs is taken
+    one at a time, so that one model is in memory.  items: the item table.  ks: list lengths.  seed: for the
+    bootstrap, and lots among equal scores.
     candidates: what may be shown: "catalogue", every item of the table, those that nobody ever clicked among
-    the cold ones; or "clicked", the items of the split alone. Without a table both are the same; sampled
-    negatives are drawn from the items of the split.
+    the cold ones; or "clicked", the items of the split alone; sampled negatives are drawn from these.
     users: ids of the only test users to measure, None for all.  by: groupings to measure besides, "history"
     (users by the clicks of their history), "users" (returning and new ones; always measured of a temporal
     split) and "item-age" (items to find by their first click in train).
     fields: categories and tags of ``items`` that diversity and calibration are measured by, None for all.
     available_column: field of ``items`` with the date from which an item is available, ``available_from``
     where the table has one; the candidates of a temporal split are the items available, or clicked, before
-    the end of its test.
-    verbose: what is shown meanwhile, as in ``fit``.  The models are left fitted, on the last fold.
+    the end of its test.  verbose: what is shown meanwhile, as in ``fit``.
+    after_model: called with the Evaluation so far after each model, say to write it; it is ``complete`` after
+    the last (of a generator, once evaluate returns).  The models are left fitted, on the last split.
     Raises ParameterError for what is no possible argument, SplitError where no user has something to find,
     ItemsError where ``items`` lacks a clicked item, UnknownIdError for ``users`` that are not in the log.
 
@@ -76,15 +79,17 @@ def evaluate(
     """
     options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields, available_column)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
+    after_model = called("after_model", after_model, "Evaluation")
     with watched(verbosity(verbose)):
-        results = _measured_models(models, folds, options)
-    return Evaluation(folds.describe(), results, _compared(results, options.ks[0]))
+        results = _measured_models(models, folds, options, after_model)
+    return _evaluation(folds, results, options)
 
 
 def _measured_models(
     models: Mapping[str, Recommender] | Iterable[tuple[str, Recommender]],
     folds: PreparedFolds,
     options: EvaluationOptions,
+    after_model: AfterModel | None,
 ) -> dict[str, ModelResult]:
     """Name -> what the model did. Raises ParameterError where two have one name, or there is none."""
     results: dict[str, ModelResult] = {}
@@ -94,10 +99,30 @@ def _measured_models(
                 raise ParameterError(f"two models are named {brief(name)}; give each a name of its own")
             results[name] = _measured(model, folds, options)
             del model
+            if after_model is not None:
+                after_model(_so_far(models, folds, dict(results), options))
             advance(1)
     if not results:
         raise ParameterError("there is no model to evaluate; models maps names to models")
     return results
+
+
+def _so_far(
+    models: Mapping[str, Recommender] | Iterable[tuple[str, Recommender]],
+    folds: PreparedFolds,
+    results: dict[str, ModelResult],
+    options: EvaluationOptions,
+) -> Evaluation:
+    """What is measured, and, where the models have a number, what is still to come."""
+    to_come = [name for name in models if name not in results] if isinstance(models, Mapping) else []
+    complete = isinstance(models, Mapping) and not to_come
+    return replace(_evaluation(folds, results, options), complete=complete, to_come=to_come)
+
+
+def _evaluation(
+    folds: PreparedFolds, results: dict[str, ModelResult], options: EvaluationOptions
+) -> Evaluation:
+    return Evaluation(folds.describe(), results, _compared(results, options.ks[0]))
 
 
 def named(
@@ -141,6 +166,9 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
         name: mean_over_folds([result.values[name] for result in results if name in result.values])
         for name in names
     }
+    group_values = {
+        by: _group_values(by, [result.groups[by] for result in results]) for by in results[0].groups
+    }
     return ModelResult(
         repr(model),
         seconds,
@@ -148,7 +176,8 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
         {name: _metrics(name, values[name], results, options.seed) for name in names},
         {name: each.values for name, each in values.items()},
         {name: each.users for name, each in values.items()},
-        {by: _groups(by, [result.groups[by] for result in results], options.seed) for by in folds.by},
+        {by: _groups(group_values[by], options.seed) for by in folds.by},
+        group_values,
     )
 
 
@@ -156,13 +185,13 @@ def _fold_result(model: Recommender, fold: PreparedFold, options: EvaluationOpti
     """Measure a fitted model on its fold."""
     lists = ranked_lists(model, fold.split, fold.sets, options.ks[-1], options.seed)
     information = item_information(fold.split)
-    result = _FoldResult({}, {}, {by: {} for by in fold.groupings})
+    result = _FoldResult({}, {}, {by: {} for by in fold.compared_by})
     for candidates in fold.sets:
         name, columns = candidates.name, lists[candidates.name]
         metrics = user_metrics(columns, fold.split, candidates, options.ks, information, fold.vectors)
         values = result.values[name] = UserValues(fold.users_of(candidates), metrics)
         result.exposure[name] = exposure_metrics(columns, candidates, options.ks)
-        for by, grouping in fold.groupings.items():
+        for by, grouping in fold.compared_by.items():
             result.groups[by][name] = grouping.divide(values, columns, candidates, options.ks)
     return result
 
@@ -174,24 +203,27 @@ def _metrics(candidates: str, values: UserValues, folds: Sequence[_FoldResult], 
     return {**values.intervals(seed), **means}
 
 
-def _groups(
-    by: str, folds: Sequence[Mapping[str, Mapping[str, UserValues]]], seed: int
-) -> dict[str, dict[str, Group]]:
-    """The groups of one grouping by candidate set, all folds together."""
-    groups: dict[str, dict[str, Group]] = {}
+def _group_values(
+    by: str, folds: Sequence[Mapping[str, Mapping[str, UserValues]]]
+) -> dict[str, dict[str, UserValues]]:
+    """Candidate set -> label -> metrics of one grouping, all folds together."""
+    values: dict[str, dict[str, UserValues]] = {}
     for candidates in dict.fromkeys(name for fold in folds for name in fold):
         of_folds = [fold.get(candidates, {}) for fold in folds]
-        groups[candidates] = {
-            label: _group([fold[label] for fold in of_folds if label in fold], seed)
+        values[candidates] = {
+            label: mean_over_folds([fold[label] for fold in of_folds if label in fold])
             for label in LABELS[by]
             if any(label in fold for fold in of_folds)
         }
-    return groups
+    return values
 
 
-def _group(folds: Sequence[UserValues], seed: int) -> Group:
-    values = mean_over_folds(folds)
-    return Group(len(values.users), values.intervals(seed))
+def _groups(values: Mapping[str, Mapping[str, UserValues]], seed: int) -> dict[str, dict[str, Group]]:
+    """The figures of the groups of one grouping."""
+    return {
+        candidates: {label: Group(len(group.users), group.intervals(seed)) for label, group in groups.items()}
+        for candidates, groups in values.items()
+    }
 
 
 def _compared(results: Mapping[str, ModelResult], k: int) -> list[Comparison]:

@@ -9,6 +9,7 @@ import polars as pl
 from isotherm.evaluation.bootstrap import Interval, intervals
 from isotherm.types import Float64, Int64
 
+Metrics = dict[str, Interval | float]  #: metric -> over users, or one number for all lists
 MetricValues = dict[str, Float64]  #: metric -> (n_users,)
 
 _USER = "user"

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from isotherm.evaluation import Comparison, Evaluation, ModelResult
-from isotherm.evaluation.paired import corrected
+from isotherm.evaluation.paired import compared, corrected
 from isotherm.evaluation.warnings import FEW_USERS, far_apart
 from isotherm.report.evaluation_figures import (
     group_points,
@@ -68,7 +68,7 @@ class Report(Page):
             bars=metric_bars(self.evaluation, metrics, self.highlight),
             new_items=self._new_items(metrics),
             importance=self._importance_figure(),
-            comparisons=self._comparisons(),
+            comparisons=self._comparisons(metrics[0]),
             lists=self._list_measures(metrics[1]),
             groups=self._group_tables(metrics[0]),
         )
@@ -202,14 +202,16 @@ class Report(Page):
         text = "; ".join(sentences) + "."
         return text[:1].upper() + text[1:]
 
-    def _comparisons(self) -> list[Comparison]:
+    def _comparisons(self, metric: str) -> list[Comparison]:
         """The highlighted model against each other one, p_holm corrected for these alone."""
-        own = [
-            each if each.first == self.highlight else each.reversed()
-            for each in self.evaluation.comparisons
-            if self.highlight in (each.first, each.second) and each.metric == f"hr@{self.k}"
-        ]
-        return corrected(sorted(own, key=lambda each: list(_SETS).index(each.candidates)))
+        rows = []
+        for candidates in _SETS:
+            values = {name: each.values_of(candidates) for name, each in self._tested(candidates).items()}
+            own = values.pop(self.highlight, None)
+            if own is not None:
+                pairs = (((self.highlight, own), other) for other in values.items())
+                rows += [compared(candidates, metric, *pair) for pair in pairs]
+        return corrected([row for row in rows if row is not None])
 
 
 def _three_digits(result: ModelResult, metric: str) -> str:
