@@ -119,21 +119,29 @@ def ramp_up(
     """
     check_data("clicks", clicks, Interactions)
     _check_models(models)
-    called("after_model", after_model, "RampUp")
     steps, ks, seed = _steps(steps), lengths(ks), seeded("seed", seed)
     catalogue = _Catalogue.of(clicks, items, one_of("candidates", candidates, CANDIDATES))
     splits = _StepSplits(clicks, steps[-1], holdout, seed, catalogue.ids)
     settings = {"protocol": "ramp-up", "holdout": float(holdout), "seed": seed, "steps": steps}
     facts = settings | {"catalogue": catalogue.source} | splits.counts()
 
-    def tell(values: Steps, n: int) -> None:
-        if after_model is not None:
-            so_far = {name: dict(of_steps) for name, of_steps in values.items()}
-            after_model(RampUp(facts, so_far, False, [step for step in steps if step > n]))
-
+    tell = _told(called("after_model", after_model, "RampUp"), facts)
     with watched(verbosity(verbose)):
         values = _measured_steps(models, splits, catalogue.items, steps, ks, seed, tell)
     return RampUp(facts, values)
+
+
+def _told(
+    after_model: Callable[[RampUp], object] | None, facts: dict[str, Any]
+) -> Callable[[Steps, int], None]:
+    """Gives ``after_model`` what is measured so far, up to a step."""
+
+    def tell(values: Steps, n: int) -> None:
+        if after_model is not None:
+            so_far = {name: dict(of_steps) for name, of_steps in values.items()}
+            after_model(RampUp(facts, so_far, False, [step for step in facts["steps"] if step > n]))
+
+    return tell
 
 
 def _measured_steps(
