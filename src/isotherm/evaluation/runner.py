@@ -79,10 +79,8 @@ def evaluate(
     """
     options = EvaluationOptions.checked(items, ks, seed, candidates, users, by, fields, available_column)
     folds = PreparedFolds([split] if isinstance(split, Split) else split, options)
-    after_model = called("after_model", after_model, "Evaluation")
     with watched(verbosity(verbose)):
-        results = _measured_models(models, folds, options, after_model)
-    return _evaluation(folds, results, options)
+        return _measured_models(models, folds, options, called("after_model", after_model, "Evaluation"))
 
 
 def _measured_models(
@@ -90,8 +88,8 @@ def _measured_models(
     folds: PreparedFolds,
     options: EvaluationOptions,
     after_model: AfterModel | None,
-) -> dict[str, ModelResult]:
-    """Name -> what the model did. Raises ParameterError where two have one name, or there is none."""
+) -> Evaluation:
+    """One model after the other. Raises ParameterError where two have one name, or there is none."""
     results: dict[str, ModelResult] = {}
     with series("evaluate", length_hint(models) or None, "model") as advance:
         for name, model in named(models):
@@ -104,7 +102,7 @@ def _measured_models(
             advance(1)
     if not results:
         raise ParameterError("there is no model to evaluate; models maps names to models")
-    return results
+    return _evaluation(folds, results, options)
 
 
 def _so_far(
