@@ -120,6 +120,10 @@ def test_warning_names_model_both_shares_and_the_cure():
     ]
     assert "set a higher new_item_share, such as 0.3" in warnings_of(low, {"marec": shown(0.01)})[0]
     assert "set a lower new_item_share" in warnings_of(described(0.0), {"marec": shown(0.1)})[0]
+    (at_random,) = warnings_of(low | {"protocol": "mixed"}, {"marec": shown(0.01)})
+    assert at_random.endswith(
+        "set a higher new_item_share, but only once temporal says so: mixed hides items at random"
+    )
     (of_clicks,) = warnings_of(low, {"ease": shown(0.0, "EASE()")})
     assert of_clicks.startswith("ease: new items fill 0.0% of the lists@10, but get 30.0%")
     assert "it has no setting for this; kernel-ridge and marec have: new_item_share" in of_clicks

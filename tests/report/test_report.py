@@ -152,7 +152,7 @@ def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
         assert f">{group.metrics['hr@5'].mean:.3f}<" in groups
     first = evaluation.split["groups"]["item-age"]["oldest quarter"]
     assert f"{first['first']} to {first['last']}" in page
-    assert "candidates are all items of the item table" in page
+    assert "Candidates are all items of the item table" in page
 
 
 def test_page_of_folds_says_so(clicks):
@@ -162,7 +162,7 @@ def test_page_of_folds_says_so(clicks):
     page = Report("t", "s", evaluation, 5, "ease").html()
     assert "3 folds, each with" in page
     assert "Every user is hidden in exactly one of the 3 folds" in page
-    assert "candidates are the items that somebody clicked" in page
+    assert "Candidates are the items that somebody clicked" in page
     assert "What the lists are like" not in page
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 FEW_USERS = 100  #: below which figures are uncertain
 APART = 3.0  #: how many times one share is the other where models are warned of
+_AT_RANDOM = ("mixed", "cold-items")  #: protocols whose new items are no guide to how many there are in life
 _NEGLIGIBLE = 0.001  # shares below it are taken for it: a tenth of a percent of the lists is no flood
 
 
@@ -16,7 +17,7 @@ def warnings_of(split: Mapping[str, Any], models: Mapping[str, "ModelResult"]) -
 
     split: as ``Evaluation.split`` describes it.  models: name -> result.
     """
-    of_models = [_of_new_items(name, result, split["candidates"]) for name, result in models.items()]
+    of_models = [_of_new_items(name, result, split) for name, result in models.items()]
     return _of_users(split["candidates"], models) + [warning for each in of_models for warning in each]
 
 
@@ -33,19 +34,19 @@ def _of_users(candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"]
     return [f"figures of fewer than {FEW_USERS} users are uncertain ({'; '.join(few)})"] if few else []
 
 
-def _of_new_items(name: str, result: "ModelResult", candidates: Mapping[str, Any]) -> list[str]:
+def _of_new_items(name: str, result: "ModelResult", split: Mapping[str, Any]) -> list[str]:
     """Of one model: the shortest lists in which new items' share is far from that of the clicks to find.
 
     Nothing where new items are all that is to be found: a log of such clicks tells nothing of the mix.
     """
-    clicks = candidates["all"].get("new_item_share")
+    clicks, protocol = split["candidates"]["all"].get("new_item_share"), split.get("protocol")
     if clicks is None or clicks == 1:
         return []
     for metric in result.metrics["all"]:
         if metric.startswith("new_share@") and far_apart(shown := result.mean("all", metric), clicks):
             lists = f"{shown:.1%} of the lists{metric.removeprefix('new_share')}"
             told = f"{name}: new items fill {lists}, but get {clicks:.1%} of the clicks to find"
-            return [f"{told}; {_cure(result, shown, clicks)}"]
+            return [f"{told}; {_cure(result, shown, clicks, protocol)}"]
     return []
 
 
@@ -60,10 +61,11 @@ def far_apart(first: float, second: float) -> bool:
     return high >= APART * low * (1 - 1e-9)  # 0.3 is three times 0.1, whatever floats say
 
 
-def _cure(result: "ModelResult", shown: float, clicks: float) -> str:
+def _cure(result: "ModelResult", shown: float, clicks: float, protocol: str | None) -> str:
     """What to set; ``parameters`` is a repr and so names every hyper-parameter."""
     if "new_item_share=" not in result.parameters:
         return "it has no setting for this; kernel-ridge and marec have: new_item_share"
-    if clicks == 0:
-        return "set a lower new_item_share"
-    return f"set a {'lower' if shown > clicks else 'higher'} new_item_share, such as {clicks:.2g}"
+    cure = f"set a {'lower' if shown > clicks else 'higher'} new_item_share"
+    if protocol in _AT_RANDOM:
+        return f"{cure}, but only once temporal says so: {protocol} hides items at random"
+    return cure if clicks == 0 else f"{cure}, such as {clicks:.2g}"

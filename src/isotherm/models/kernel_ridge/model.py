@@ -137,13 +137,13 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         sample_items (>= 1; default 1500): the most items that the kernels' weights are learned on.
         sample_users (>= 1; default 800): the most users that they are learned on.
         steps (>= 0; default 30): iterations of L-BFGS for the weights of either kernel.
-        draws (>= 1; default 3): draws of pseudo-cold items on which scales are chosen.
+        draws (>= 1; default 3): draws of items hidden and treated as new, on which scales are chosen.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
             auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
-            items bears it; without times, what ranks pseudo-cold items best.
+            items bears it; without times, what ranks items hidden and treated as new best.
         exact_items (>= 0; default 20000): the most training items that both regressions use exactly.
         landmarks (>= 1; default 4000): the items that stand for all past ``exact_items`` (Nyström).
-        seed (a whole number >= 0; default 0): of the samples and of the pseudo-cold items.
+        seed (a whole number >= 0; default 0): of the samples and of the items treated as new.
     """
 
     name: ClassVar[str] = "kernel-ridge"
@@ -296,7 +296,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         )
         share = given_share(self.new_item_share)
         cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed) if share is None else []
-        with stage("choose scales on pseudo-cold items", self.draws + len(cuts)) as advance:
+        with stage("choose scales on items treated as new", self.draws + len(cuts)) as advance:
             new_items = NewItems(len(log.cold), share)
             tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, new_items)
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up

@@ -80,7 +80,7 @@ class LearnedBeta(BetaChoice):
         """Learned, or the default."""
         if self.hidden is None:
             return default
-        with stage("choose beta on pseudo-cold items"):
+        with stage("choose beta on items treated as new"):
             return learn(self.hidden)
 
 

@@ -108,7 +108,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             the fields alone (eq. 5).
         alpha (> 0; default 1): α, the weight of the alignment in the backbone's loss (eq. 6).
         beta (> 0 or auto; default auto): β, how many clicks a prediction from metadata stands for (eq. 6):
-            the higher, the higher new items score; auto: what ranks pseudo-cold items best.
+            the higher, the more new items are boosted in the mixed list; auto: what ranks clicked items best
+            that are hidden and treated as new.
         click_threshold (>= 1 or None; default None): p, the clicks from which an item needs no metadata
             (eq. 6); None: the paper's max(10th percentile of clicks, 1).
         decay (linear, constant or exponential; default linear): how d falls from β with an item's clicks n
@@ -123,7 +124,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             what they had of the latest clicks, as far as the ranking of all items bears it, else as β says.
         embedding (identity or siamese; default Identity()): f_E, by which items are compared: each field as
             it is, or a network learned from clicks (§1.1).
-        seed (>= 0; default 0): of the pseudo-cold items.
+        seed (>= 0; default 0): of the items that are hidden and treated as new.
     """
 
     name: ClassVar[str] = "marec"
