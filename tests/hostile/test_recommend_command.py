@@ -145,12 +145,73 @@ def test_an_id_on_the_command_line_is_text_whatever_the_models_ids_are(isotherm,
     assert "1 unknown user id answered with the popular items: 'A40'" in done.err
 
 
-def test_explain_shows_fields_and_certainty_of_a_new_item(isotherm, desk):
-    fit = ("fit", "--interactions", "clicks.parquet", "--items", "items.parquet", "--model", "kernel-ridge")
+@pytest.fixture
+def titled(desk):
+    """The item table with titles, in titled.parquet."""
+    items = pl.read_parquet(desk / "items.parquet").with_columns(
+        title=pl.col("item_id") + ": <b>the film</b>"
+    )
+    items.write_parquet(desk / "titled.parquet")
+
+
+def test_explain_shows_fields_and_certainty_of_a_new_item(isotherm, desk, titled):
+    fit = ("fit", "--interactions", "clicks.parquet", "--items", "titled.parquet", "--model", "kernel-ridge")
     isotherm.succeeds(*fit, "--out", "model", "-q")
-    done = isotherm.succeeds("explain", "--model", "model", "--user", "u05", "--item", "i27", "-k", "3")
+    explain = ("explain", "--model", "model", "--user", "u05", "--item", "i27")
+    done = isotherm.succeeds(*explain, "-k", "2", "--verb", "watched", "--json", "why.json")
     assert "certainty 0." in done.out
-    assert "field" in done.out
+    why = json.loads((desk / "why.json").read_text())
+    assert done.out.splitlines()[0] == why["text"]
+    assert why["text"].startswith("Because you watched “i")
+    assert "Nobody has watched “i27: <b>the film</b>” yet" in why["text"]
+    assert (why["new"], why["item_clicks"], why["title"]) == (True, 0, "i27: <b>the film</b>")
+    for name in ("by_item", "by_field", "by_term"):
+        assert sum(row["share"] for row in why[name]) == pytest.approx(why["score"], rel=2e-3, abs=1e-6)
+    for name in ("by_item", "by_field"):
+        assert sum(row["percent"] or 0 for row in why[name]) == pytest.approx(100)
+    for row in why["by_item"][:2]:
+        assert row["title"] in done.out
+        assert f"{row['percent']:.1f}%" in done.out
+    others = sum(row["percent"] or 0 for row in why["by_item"][2:])
+    assert f"{len(why['by_item']) - 2} others" in done.out
+    assert f"{others:.1f}%" in done.out
+    assert "amount of" not in done.out
+    exact = isotherm.succeeds(*explain, "--exact", "-k", "100")
+    assert all(row["term"] in exact.out for row in why["by_term"])
+
+
+def test_a_user_without_history_is_told_so(isotherm, desk):
+    clicks = pl.DataFrame({"user_id": ["a", "a", "b"], "item_id": ["x", "y", "x"]})
+    clicks.write_parquet(desk / "two.parquet")
+    isotherm.succeeds("fit", "--interactions", "two.parquet", "--model", "ease", "--out", "model", "-q")
+    table(desk, "some.csv", user_id=["a", "c"])
+    asked = (*RECOMMEND, "--users", "some.csv", "--unknown", "popular", "--include-seen")
+    done = isotherm.succeeds(*asked)
+    assert "answered by popularity: 1 of 2 users, who have no usable history" in done.err
+    assert lists(desk).columns == ["user_id", "item_id", "score", "rank"]
+    isotherm.succeeds(*asked, "--titles", "-q")
+    assert lists(desk).columns[4:] == ["title", "new", "answered_by"]
+    by = dict(lists(desk).select("user_id", "answered_by").unique().iter_rows())
+    assert by == {"a": "model", "c": "popularity"}
+    assert lists(desk)["title"].null_count() == 4
+    assert not lists(desk)["new"].any()
+
+
+def test_titles_and_new_items_are_shown_where_they_are_wanted(isotherm, desk, titled):
+    fit = ("fit", "--interactions", "clicks.parquet", "--items", "titled.parquet", "--model", "content-knn")
+    isotherm.succeeds(*fit, "--out", "model", "-q")
+    done = isotherm.succeeds(
+        "similar", "--model", "model", "--item", "i03", "-k", "30", "--titles", "--json", "near.json"
+    )
+    near = json.loads((desk / "near.json").read_text())["similar"]
+    assert all(row["title"] == f"{row['item_id']}: <b>the film</b>" for row in near)
+    assert [row["new"] for row in near] == [row["item_id"] >= "i25" for row in near]
+    assert near[0]["title"] in done.out
+    for out in ("recs.csv", "recs.jsonl"):
+        isotherm.succeeds("recommend", "--model", "model", "--all", "-k", "30", "--titles", "--out", out)
+    for read in (pl.read_csv(desk / "recs.csv"), pl.read_ndjson(desk / "recs.jsonl")):
+        assert read["title"].to_list() == [f"{item}: <b>the film</b>" for item in read["item_id"]]
+        assert read["new"].to_list() == [item >= "i25" for item in read["item_id"]]
 
 
 REFUSED = {
@@ -207,6 +268,7 @@ OTHERS = {
         ("similar", "--user", "u05", "--exclude", "gap.csv"),
         "they go with --item",
     ),
+    "titles of similar users": (("similar", "--user", "u05", "--titles"), "they go with --item"),
     "0 similar items": (("similar", "--item", "i01", "-k", "0"), "-k must be a whole number >= 1"),
     "similar among a null": (("similar", "--item", "i01", "--candidates", "gap.csv"), "row 2: no value"),
     "similar written to a page": (("similar", "--item", "i01", "--json", "a.html"), "ending in .json"),
