@@ -29,7 +29,7 @@ FLOORS = [
 #: The same within models/.
 MODEL_FLOORS = [
     {"catalogue", "fit_inputs", "registry"},
-    {"parameter_docs", "persistence", "scorer"},
+    {"new_items", "parameter_docs", "persistence", "scorer"},
     {"fitting", "requests"},
     {"base"},
     {"cold_start", "factorization", "linear", "popularity"},

@@ -8,29 +8,7 @@ import pytest
 
 from isotherm import Items
 from isotherm.data import IdMap
-from isotherm.data.kinds import inferred_kind
 from isotherm.errors import ItemsError
-
-LONG = [f"a story about number {n} and more" for n in range(40)]
-
-
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        ([["a"], ["b", "c"]], "categories"),
-        ([[0.1, 0.2], [0.3, 0.4]], "vector"),
-        ([1, 2], "number"),
-        (["1.5", "2"], "number"),
-        (["a|b", "c"], "categories"),
-        (["red", "blue"] * 20, "categories"),
-        (LONG, "text"),
-        ([True, False], "categories"),
-        ([None, None], "text"),
-    ],
-)
-def test_kinds_are_inferred(values, kind):
-    dtype = pl.String if values == [None, None] else None
-    assert inferred_kind(pl.Series("x", values, dtype=dtype)) == kind
 
 
 def test_declared_kinds_win_and_delimited_strings_are_split():
@@ -155,6 +133,66 @@ def test_dates_in_one_file_never_stand_beside_other_measures_in_the_next(tmp_pat
     later = pl.Series([date(2020, 1, 4), None]).cast(pl.Datetime("ms"))
     pl.DataFrame({"item_id": [3, 4], "born": later}).write_parquet(tmp_path / "b.parquet")
     assert Items.read(tmp_path).column("born").to_list() == [18262.0, 18264.0, 18265.0, None]
+
+
+def test_lists_of_dicts_are_tables_too():
+    rows = [{"item_id": 1, "year": "1999", "genres": ("a", "b")}, {"item_id": 2, "year": 2001}]
+    items = Items.from_frame(rows)
+    assert items.kinds == {"year": "number", "genres": "categories"}
+    assert items.to_frame().rows() == [(1, 1999.0, ["a", "b"]), (2, 2001.0, [])]
+    with pytest.raises(ItemsError, match=r"column 'genres', row 2: 'a' is of another type"):
+        Items.from_frame([{"item_id": 1, "genres": ["a"]}, {"item_id": 2, "genres": "a"}])
+    with pytest.raises(ItemsError, match="column 'item_id' is missing"):
+        Items.from_frame([{"id": 1}])
+
+
+def test_the_printed_line_has_an_example_of_each_field():
+    frame = pl.DataFrame(
+        {
+            "item_id": [1, 2],
+            "title": [None, "Alien\n" + "x" * 60],
+            "genres": [["war"], ["drama", "war", "noir"]],
+            "tags": [[{"value": "space", "weight": 0.5}], []],
+            "clip": [[0.25, 1.0, 2.0], None],
+            "out": [date(1999, 5, 1), None],
+            "nothing": [None, None],
+        }
+    )
+    assert repr(Items.from_frame(frame)) == (
+        "Items(2 items; title: text, e.g. Alien " + "x" * 33 + "…; genres: categories, e.g. drama, war; "
+        "tags: tags, e.g. space:0.5; clip: vector, e.g. 0.25, 1, … (3 numbers); "
+        "out: number, e.g. 1999-05-01; nothing: text)"
+    )
+
+
+def test_fields_are_read_as_those_of_another_table():
+    known = Items.from_frame(
+        pl.DataFrame({"item_id": [1, 2], "title": ["A", "B"], "year": [1999, 2001], "genres": ["a|b", "b"]})
+    )
+    new = pl.DataFrame({"item_id": [3], "title": [1984], "year": ["2,001"], "studio": ["x"]})
+    for items in (Items.from_frame(new), Items.from_frame(new, like=known.schema)):
+        read = items.read_as(known.schema)
+        assert read.to_frame().rows() == [(3, "1984", 2001.0, [])]
+        assert items.columns == ["title", "year", "studio"]
+    assert items.kinds == {"title": "text", "year": "number"}
+    last = Items.from_frame(
+        pl.concat([new, new.with_columns(item_id=pl.lit(4, dtype=pl.Int64), year=pl.lit("soon"))])
+    )
+    assert last.take(np.array([0])).read_as(known.schema).column("year").to_list() == [2001.0]
+    with pytest.raises(ItemsError, match=r"'year', row 2 \(item 4\): 'soon' is not a finite number"):
+        last.take(np.array([1])).read_as(known.schema)
+
+
+def test_inferred_kinds_give_way_to_known_ones_and_declared_ones_do_not():
+    known = Items.from_frame(pl.DataFrame({"item_id": [1, 2], "code": ["x y", "y z"]}))
+    assert known.kinds == {"code": "text"}
+    new = pl.DataFrame({"item_id": [1, 2], "code": ["x", "x"], "more": [1, 2]})
+    assert Items.from_frame(new).kinds["code"] == "categories"
+    again = Items.from_frame(new).with_kinds_of(known.schema)
+    assert again.kinds == {"code": "text", "more": "number"}
+    assert again.column("code").to_list() == ["x", "x"]
+    declared = Items.from_frame(new, kinds={"code": "categories"})
+    assert declared.with_kinds_of(known.schema).kinds["code"] == "categories"
 
 
 def test_bad_files_name_the_file(tmp_path):

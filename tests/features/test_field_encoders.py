@@ -46,7 +46,7 @@ def test_a_field_of_another_kind_is_named(encoders, item_frame):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"sources": {}}, "kinds, encoders and sources name other fields"),
+        ({"sources": {}}, "schema, encoders and sources name other fields"),
         ({"sources": {"genres": "genres", "plot": "genres"}}, "name other fields"),
     ],
 )

@@ -364,7 +364,7 @@ def test_data_of_another_kind_and_swapped_data_are_refused(clicks, items, item_f
     )
     refuses(lambda: EASE().fit(clicks).refit(TABLE), "clicks must be Interactions, not DataFrame")
     content = model_class("content-knn")().fit(clicks, items)
-    refuses(lambda: content.add_items(item_frame), "new items must be Items, not DataFrame")
+    refuses(lambda: content.add_items(clicks), "new items must be Items, not Interactions")
     vae = model_class("multvae")()
     refuses(
         lambda: vae.fit(clicks, options=FitOptions(valid=TABLE)), "valid must be Interactions, not DataFrame"

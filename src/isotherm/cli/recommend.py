@@ -82,7 +82,7 @@ def recommend(
     o.begin(quiet)
     loaded = load(model)
     if new_items is not None:
-        loaded.add_items(Items.read(new_items, loaded.item_kinds, item_column=item_column))
+        loaded.add_items(Items.read(new_items, item_column=item_column, like=loaded.item_schema))
     if histories is not None:
         clicks = log.read_clicks(histories, quiet)
         ids, ask = clicks.users.values, partial(loaded.recommend_for, clicks)

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from isotherm.data.ids import IdMap
-from isotherm.data.kinds import Kind
+from isotherm.data.joined_text import NULL_WORDS, plain_text, split_text
+from isotherm.data.kinds import FieldType, Kind
 from isotherm.data.reading.place import Place
-from isotherm.data.reading.times import AMBIGUOUS, dates_or_text, day_or_month_first
+from isotherm.data.reading.times import AMBIGUOUS, day_or_month_first, iso_times
 from isotherm.data.wording import names
 from isotherm.errors import ItemsError, brief
+from isotherm.types import Array
 
 _HEAVIEST = 1e15  # of a tag: squares of more overflow float32
+_GROUPED = r"^[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"  # 1,234,567.8
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,12 @@ class TableRows:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the item table: its name, its rows, its items."""
+    """A field of the item table: its name, its rows, the items of all rows, the rows read, or None."""
 
     name: str
     rows: TableRows
     ids: IdMap
+    chosen: Array | None = None
 
     @property
     def place(self) -> str:
@@ -46,21 +50,31 @@ class Field:
 
     def at(self, row: int) -> str:
         """Where a value stands: file, column, row, item."""
+        row = row if self.chosen is None else int(self.chosen[row])
         return f"{self.rows.at(self.name, row)} (item {brief(self.ids.values[row])})"
 
 
-def read_values(kind: Kind, column: pl.Series, field: Field) -> pl.Series:
-    """A column as a field of this kind. Raises ItemsError where its type cannot be."""
+def read_values(type_: FieldType, column: pl.Series, field: Field) -> pl.Series:
+    """A column as a field of this type. Raises ItemsError where its values cannot be."""
     try:
-        return _READERS[kind](column, field)
+        return _READERS[type_.kind](column, type_, field)
     except pl.exceptions.PolarsError as cause:
         raise ItemsError(
-            f"{field.place}: {brief(str(column.dtype))} cannot be read as {kind}; "
+            f"{field.place}: {brief(str(column.dtype))} cannot be read as {type_.kind}; "
             "declare another kind, or drop it"
         ) from cause
 
 
-def _categories(column: pl.Series, field: Field) -> pl.Series:
+def numbers_of(text: pl.Series) -> pl.Series:
+    """Text as Float64, null where it is no number; 1,234,567 is one where no comma stands elsewhere."""
+    numbers = text.cast(pl.Float64, strict=False)
+    has_comma = text.str.contains(",", literal=True)
+    if has_comma.any() and text.filter(has_comma).str.contains(_GROUPED).all():
+        numbers = numbers.fill_null(text.str.replace_all(",", "").cast(pl.Float64, strict=False))
+    return numbers
+
+
+def _categories(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
     if isinstance(column.dtype, pl.List) and column.dtype.inner.is_nested():
@@ -68,16 +82,26 @@ def _categories(column: pl.Series, field: Field) -> pl.Series:
             f"{field.place}: {column.dtype} holds no plain values; give a list of texts or numbers"
         )
     if not isinstance(column.dtype, pl.List):
-        text = column.cast(pl.String)
-        joined = [s for s in "|;," if text.str.contains(s, literal=True).any()]
-        column = text.str.split(joined[0]) if joined else text.reshape((-1, 1)).arr.to_list()
+        column = split_text(plain_text(_as_text(column)), type_.separator or "")
     values = column.list.eval(pl.element().cast(pl.String).str.strip_chars(), parallel=True)
-    return values.list.eval(pl.element().filter(pl.element().is_not_null() & (pl.element() != ""))).fill_null(
-        []
-    )
+    values = values.list.eval(pl.element().filter(~pl.element().is_in(NULL_WORDS)))
+    return values.fill_null([])
 
 
-def _tags(column: pl.Series, field: Field) -> pl.Series:
+def _as_text(column: pl.Series) -> pl.Series:
+    """Values as text: whole numbers without a point, true and false in small letters."""
+    if column.dtype.is_float():
+        whole = column.cast(pl.Int64, strict=False)
+        if (whole == column).all():
+            return whole.cast(pl.String)
+    text = column.cast(pl.String)
+    if text.str.contains(r"^\s*[-+]?[0-9]+\.0\s*$").all():  # whole numbers of a frame with gaps
+        text = text.str.strip_chars().str.strip_suffix(".0")
+    lower = text.str.strip_chars().str.to_lowercase()
+    return lower if lower.is_in(["true", "false"]).all() and len(lower.drop_nulls()) else text
+
+
+def _tags(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     """Text «space:0.9|robots:0.4», or lists of (text, weight) structs; a tag without a weight weighs 1."""
     rows = pl.Series("row", range(len(column)), dtype=pl.UInt32)
     if isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct):
@@ -87,7 +111,7 @@ def _tags(column: pl.Series, field: Field) -> pl.Series:
         flat = pl.DataFrame([rows, column.alias("tag")]).explode("tag").drop_nulls("tag").unnest("tag")
         flat = flat.rename({keys[0]: "value", keys[1]: "weight_text"})
     else:
-        flat = pl.DataFrame([rows, _categories(column, field).alias("tag")]).explode("tag")
+        flat = pl.DataFrame([rows, _categories(column, type_, field).alias("tag")]).explode("tag")
         split = flat["tag"].str.extract_groups(r"^(?<value>.*?)(?::(?<weight_text>[^:]*))?$").struct.unnest()
         flat = flat.hstack(split)
     flat = flat.select(
@@ -109,49 +133,67 @@ def _tags(column: pl.Series, field: Field) -> pl.Series:
     return of_rows["tags"].fill_null([]).alias(column.name)
 
 
-def _text(column: pl.Series, field: Field) -> pl.Series:
+def _text(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     if isinstance(column.dtype, pl.List):
         column = column.list.eval(pl.element().cast(pl.String)).list.join(" ")
-    text = column.cast(pl.String).str.strip_chars()
-    return text.set(text == "", None)
+    return plain_text(column.cast(pl.String))
 
 
-def _image(column: pl.Series, field: Field) -> pl.Series:
+def _image(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     """Paths of image files; they are opened when they are encoded."""
     if column.dtype != pl.String and column.null_count() < len(column):
         raise ItemsError(f"{field.place}: an image column holds paths of image files, not {column.dtype}")
-    return _text(column, field)
+    return _text(column, type_, field)
 
 
-def _number(column: pl.Series, field: Field) -> pl.Series:
+def _number(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     """Float64; a date is the days since 1970, missing where a value is NaN."""
-    if column.dtype == pl.String:
-        column = dates_or_text(column)
-    text = column.dtype == pl.String
-    if column.dtype in (pl.Date, pl.Datetime):
-        column = column.cast(pl.Datetime("ms")).dt.epoch("d")
-    elif column.dtype.is_temporal():  # a duration, or a time of day
-        column = column.to_physical()
+    given = plain_text(column) if column.dtype == pl.String else column
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
         raise ItemsError(f"{field.place}: {column.dtype} is no number")
-    numbers = column.cast(pl.Float64, strict=False)
+    numbers = _as_numbers(given, type_)
     nan = numbers.is_nan().fill_null(False)
-    bad = (numbers.is_null() & column.is_not_null()) | numbers.is_infinite().fill_null(False)
+    bad = (numbers.is_null() & given.is_not_null()) | numbers.is_infinite().fill_null(False)
     if bad.any():
-        row = int(bad.arg_max() or 0)
-        if text and day_or_month_first(column).any():
-            row = int(day_or_month_first(column).arg_max() or 0)
-            raise ItemsError(f"{field.at(row)}: {brief(column[row])} {AMBIGUOUS}")
-        raise ItemsError(
-            f"{field.at(row)}: {brief(column[row])} is not a finite number; "
-            "mend it, leave it empty, or declare the column as text or categories"
-        )
+        raise ItemsError(_no_number(given, bad, field))
     return numbers.set(nan, None)
 
 
-def _vector(column: pl.Series, field: Field) -> pl.Series:
+def _as_numbers(values: pl.Series, type_: FieldType) -> pl.Series:
+    """Float64, null where a value is none."""
+    if values.dtype == pl.String:
+        if not type_.is_date:
+            return numbers_of(values)
+        values = iso_times(values)
+    if values.dtype in (pl.Date, pl.Datetime):
+        values = values.cast(pl.Datetime("ms")).dt.epoch("d")
+    elif values.dtype.is_temporal():  # a duration, or a time of day
+        values = values.to_physical()
+    if values.dtype == pl.Float32:  # 0.1 is what a table of text would say
+        values = values.cast(pl.String)
+    return values.cast(pl.Float64, strict=False)
+
+
+def _no_number(values: pl.Series, bad: pl.Series, field: Field) -> str:
+    """What is wrong with the first value that is no number."""
+    row = int(bad.arg_max() or 0)
+    if values.dtype == pl.String:
+        either_first = day_or_month_first(values)
+        if either_first.any():
+            row = int(either_first.arg_max() or 0)
+            return f"{field.at(row)}: {brief(values[row])} {AMBIGUOUS}"
+        if values.str.contains(r"^[-+]?[0-9]+,[0-9]+$").any():
+            row = int(values.str.contains(",", literal=True).fill_null(False).arg_max() or 0)
+            return f"{field.at(row)}: {brief(values[row])} is not a finite number; write 3,5 as 3.5"
+    return (
+        f"{field.at(row)}: {brief(values[row])} is not a finite number; "
+        "mend it, leave it empty, or declare the column as text or categories"
+    )
+
+
+def _vector(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     if column.dtype == pl.String:
-        column = column.str.strip_chars("[]() ").str.replace_all(r"[,;\s]+", " ").str.split(" ")
+        column = plain_text(column).str.strip_chars("[]() ").str.replace_all(r"[,;\s]+", " ").str.split(" ")
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
     if column.dtype == pl.Null:  # nothing known of any item
@@ -177,13 +219,20 @@ def _vector(column: pl.Series, field: Field) -> pl.Series:
     return vectors.set(lengths == 0, None)
 
 
+def no_values(type_: FieldType, name: str, n_items: int) -> pl.Series:
+    """A field of this type in which nothing is known of any item."""
+    ids = IdMap.numbered(n_items)
+    field = Field(name, TableRows([], []), ids)
+    return read_values(type_, pl.Series(name, [None] * n_items, dtype=pl.String), field)
+
+
 def missing_values(column: pl.Series) -> pl.Series:
     """Which values of a field say nothing: null, or an empty list."""
     empty = column.list.len() == 0 if isinstance(column.dtype, pl.List) else column.is_null()
     return column.is_null() | empty.fill_null(True)
 
 
-_READERS: dict[Kind, Callable[[pl.Series, Field], pl.Series]] = {
+_READERS: dict[Kind, Callable[[pl.Series, FieldType, Field], pl.Series]] = {
     "categories": _categories,
     "tags": _tags,
     "text": _text,

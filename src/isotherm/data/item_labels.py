@@ -59,7 +59,7 @@ class ItemLabels:
     def appended(self, items: Items) -> "ItemLabels":
         """These, then those of new items; a field that the new ones lack says nothing of them."""
         named = self.title_field if self.title_field in items.kinds else items.title_field
-        new = Items(items.ids, items.kinds, items.to_frame().drop("item_id"), named) if named else items
+        new = Items(items.ids, items.schema, items.to_frame().drop("item_id"), named) if named else items
         values = {}
         for name, known in self.values.items():
             is_there = items.kinds.get(name) in _OF_VALUES

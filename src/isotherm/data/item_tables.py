@@ -1,17 +1,69 @@
 """The files of an item table put together: the same columns in each, one row per item."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
-from isotherm.data.field_values import Field, TableRows
+from isotherm.data.field_values import Field, TableRows, read_values
 from isotherm.data.ids import IdMap
+from isotherm.data.inference import known_type
+from isotherm.data.joined_text import without_null_words
+from isotherm.data.kinds import FieldType
 from isotherm.data.reading.id_types import plain_ids
-from isotherm.data.reading.place import Place
 from isotherm.data.reading.tables import Table, ids_of
 from isotherm.data.wording import listed
 from isotherm.errors import ItemsError, brief
+from isotherm.types import Array
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """The columns of an item table as they came, from which a field can be read again as another type.
+
+    columns: all but the ids.  declared: fields whose kind the user gave.  chosen: the rows that are items, or
+    all.
+    """
+
+    columns: Mapping[str, pl.Series]
+    rows: TableRows
+    ids: IdMap
+    declared: frozenset[str] = frozenset()
+    chosen: Array | None = None
+
+    @classmethod
+    def of(cls, tables: Sequence[Table], item_column: str, declared: Sequence[str] = ()) -> "ItemTable":
+        """All tables as one. Raises ItemsError where ids or columns do not fit."""
+        rows = TableRows([table.place for table in tables], [table.frame.height for table in tables])
+        ids = checked_ids(tables, item_column, rows)
+        names = [name for name in tables[0].columns if name != item_column]
+        columns = {name: joined_column(tables, name) for name in names}
+        return cls(columns, rows, ids, frozenset(declared))
+
+    def field(self, name: str) -> Field:
+        """Where its values stand."""
+        return Field(name, self.rows, self.ids, self.chosen)
+
+    def column(self, name: str) -> pl.Series:
+        """The values of the items."""
+        column = self.columns[name]
+        return column if self.chosen is None else column.gather(self.chosen)
+
+    def take(self, rows: Array) -> "ItemTable":
+        """The items at ``rows``."""
+        return replace(self, chosen=np.asarray(rows if self.chosen is None else self.chosen[rows]))
+
+    def only(self, names: Sequence[str]) -> "ItemTable":
+        """The same with these columns."""
+        return replace(self, columns={name: self.columns[name] for name in names})
+
+    def read_as(self, known: FieldType, name: str) -> pl.Series:
+        """A column read as a known field was. Raises ItemsError, naming the row, where a value cannot be."""
+        column, field = self.column(name), self.field(name)
+        check_type(column, field)
+        return read_values(known_type(known, column, field), column, field)
 
 
 def check_columns(tables: Sequence[Table], wanted: Sequence[str]) -> None:
@@ -33,7 +85,7 @@ def check_columns(tables: Sequence[Table], wanted: Sequence[str]) -> None:
 
 def joined_column(tables: Sequence[Table], name: str) -> pl.Series:
     """One field of all tables."""
-    columns = [_without_null_words(table.frame[name], table.place) for table in tables]
+    columns = [without_null_words(table.frame[name]) for table in tables]
     try:
         if len({_unit(each.dtype) for each in columns} - {""}) > 1:  # which polars would count as one
             raise pl.exceptions.SchemaError("dates, durations and numbers")
@@ -46,11 +98,6 @@ def joined_column(tables: Sequence[Table], name: str) -> pl.Series:
         with suppress(ValueError):  # what is no UUID is refused by its type
             return plain_ids(column)
     return column
-
-
-def _without_null_words(column: pl.Series, place: Place) -> pl.Series:
-    """In CSV and TSV NA and null mean no value, too."""
-    return column.set(column.is_in(["NA", "null"]), None) if place.separator else column
 
 
 def _unit(dtype: pl.DataType) -> str:

@@ -1,36 +1,33 @@
-"""The kinds of item fields, and which of them a column seems to be."""
+"""The kinds of item fields, and what else tells how a field's values are read."""
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
-import polars as pl
-
-from isotherm.data.reading.times import dates_or_text
+from isotherm.untrusted import Choice, Or, expect
 
 Kind = Literal["categories", "tags", "text", "number", "vector", "image"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+SEPARATORS = ("|", ";", ",")  #: of a list in text, the safest first
 
 
-def inferred_kind(column: pl.Series) -> Kind:
-    """What a column holds: lists of floats are vectors, of (text, number) pairs tags, other lists categories.
+@dataclass(frozen=True)
+class FieldType:
+    """How the values of a field are read.
 
-    Text is a number if all of it is numbers, or all of it ISO dates; categories if it has «|» or few
-    different values; else text.
+    kind: what they are.  separator: what stands between the categories or tags of one text, empty where a
+    text is one value, None where the values are lists.  is_date: whether a number was a date.
     """
-    dtype = column.dtype
-    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-        return "tags"
-    if isinstance(dtype, pl.List | pl.Array):
-        return "vector" if dtype.inner.is_float() else "categories"
-    if dtype == pl.Boolean or isinstance(dtype, pl.Categorical | pl.Enum):
-        return "categories"
-    if dtype.is_numeric() or dtype.is_temporal():
-        return "number"
-    values = column.cast(pl.String, strict=False).drop_nulls()
-    plain = dates_or_text(values).drop_nulls()
-    if not len(plain):
-        return "text"
-    if plain.dtype != pl.String or plain.cast(pl.Float64, strict=False).null_count() == 0:
-        return "number"
-    if values.str.contains("|", literal=True).to_numpy().mean() > 0.05:
-        return "categories"
-    return "categories" if values.n_unique() <= max(10, 0.1 * len(values)) else "text"
+
+    kind: Kind
+    separator: str | None = None
+    is_date: bool = False
+
+    def state(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {"kind": self.kind, "separator": self.separator, "is_date": self.is_date}
+
+    @classmethod
+    def from_state(cls, state: Any, where: str) -> "FieldType":
+        """The inverse of ``state``.  where: its name in errors. Raises DamagedError."""
+        schema = {"kind": Choice(KINDS), "separator": Or(Choice(("", *SEPARATORS))), "is_date": bool}
+        return cls(**expect(state, schema, where))

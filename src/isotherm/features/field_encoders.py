@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from isotherm.data.items import Items
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType, Kind
 from isotherm.errors import ItemsError, brief
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoders import ENCODERS
@@ -18,7 +18,7 @@ from isotherm.features.encoders.sentences import SentenceEncoder
 from isotherm.features.encoding import Encoding, Weighting
 from isotherm.features.field_errors import field_of_another_kind, missing_field
 from isotherm.features.field_vectors import FieldForm
-from isotherm.untrusted import Choice, DamagedError, Each, expect
+from isotherm.untrusted import DamagedError, Each, expect
 
 _log = logging.getLogger(__name__)
 MEANING = "meaning of "  #: beginning of the name of a text field's vectors by ``text_model``
@@ -36,10 +36,10 @@ class FieldEncoder:
 class FieldEncoders:
     """The encoders of an item table; a text field may be the source of two.
 
-    kinds: item field -> kind, of those in use.  fields: encoded field -> its encoder.
+    schema: item field -> how it is read, of those in use.  fields: encoded field -> its encoder.
     """
 
-    kinds: Mapping[str, Kind]
+    schema: Mapping[str, FieldType]
     fields: Mapping[str, FieldEncoder]
 
     @classmethod
@@ -72,7 +72,12 @@ class FieldEncoders:
                 encoders[MEANING + name] = FieldEncoder(name, SentenceEncoder.configured(encoding))
         for field in encoders.values():
             field.encoder.fit(items.column(field.source))
-        return cls(kinds, encoders)
+        return cls({name: items.schema[name] for name in kinds}, encoders)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Item field -> kind, of those in use."""
+        return {name: each.kind for name, each in self.schema.items()}
 
     def encode(self, items: Items) -> EncodedItems:
         """Vectors of ``items``. Raises ItemsError where a field is missing or of another kind."""
@@ -110,7 +115,7 @@ class FieldEncoders:
     def state(self) -> dict[str, Any]:
         """Plain JSON from which ``from_state`` builds the encoders again."""
         return {
-            "kinds": dict(self.kinds),
+            "schema": {name: each.state() for name, each in self.schema.items()},
             "encoders": {name: field.encoder.state() for name, field in self.fields.items()},
             "sources": {name: field.source for name, field in self.fields.items()},
         }
@@ -118,12 +123,15 @@ class FieldEncoders:
     @classmethod
     def from_state(cls, state: Any) -> "FieldEncoders":
         """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
-        schema = {"kinds": Each(Choice(get_args(Kind))), "encoders": Each(dict), "sources": Each(str)}
-        state = expect(state, schema, "metadata")
-        kinds, sources = state["kinds"], state["sources"]
+        state = expect(state, {"schema": dict, "encoders": Each(dict), "sources": Each(str)}, "metadata")
+        schema = {
+            name: FieldType.from_state(each, f"schema of {brief(name)}")
+            for name, each in state["schema"].items()
+        }
+        kinds, sources = {name: each.kind for name, each in schema.items()}, state["sources"]
         direct = {name for name, source in sources.items() if name == source}
         if not direct or direct != set(kinds) or list(state["encoders"]) != list(sources):
-            raise DamagedError("metadata: kinds, encoders and sources name other fields")
+            raise DamagedError("metadata: schema, encoders and sources name other fields")
         encoders: dict[str, FieldEncoder] = {}
         for name, source in sources.items():
             if name != source and (name != MEANING + source or kinds.get(source) != "text"):
@@ -131,7 +139,7 @@ class FieldEncoders:
             encoder_type = ENCODERS[kinds[source]] if name == source else SentenceEncoder
             encoder = encoder_type.from_state(state["encoders"][name], f"encoder of {brief(name)}")
             encoders[name] = FieldEncoder(source, encoder)
-        return cls(kinds, encoders)
+        return cls(schema, encoders)
 
 
 def _usable_kinds(items: Items, encoding: Encoding) -> dict[str, Kind]:

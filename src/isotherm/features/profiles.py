@@ -11,10 +11,9 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from isotherm.data.items import Items
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType, Kind
 from isotherm.errors import ItemsError
 from isotherm.features.encoders.categories import CategoryEncoder, TagEncoder
-from isotherm.features.field_errors import field_of_another_kind, missing_field
 from isotherm.linalg.csr import with_data
 from isotherm.types import Float64
 from isotherm.untrusted import Choice, Distinct, Each, expect
@@ -28,7 +27,8 @@ class ItemProfiles:
     A value «a > b» counts as «a», too. A tag counts by its weight, a category as 1.
     """
 
-    def __init__(self, encoders: Mapping[str, CategoryEncoder]) -> None:
+    def __init__(self, schema: Mapping[str, FieldType], encoders: Mapping[str, CategoryEncoder]) -> None:
+        self.schema = dict(schema)
         self._encoders = dict(encoders)
 
     @classmethod
@@ -55,7 +55,8 @@ class ItemProfiles:
                     f"--kind {name}=categories declares it"
                 )
         return cls(
-            {name: _ENCODERS[items.kinds[name]](min_count=1).fit(items.column(name)) for name in fields}
+            {name: items.schema[name] for name in fields},
+            {name: _ENCODERS[items.kinds[name]](min_count=1).fit(items.column(name)) for name in fields},
         )
 
     @property
@@ -66,8 +67,7 @@ class ItemProfiles:
     @property
     def kinds(self) -> dict[str, Kind]:
         """Their kinds."""
-        kind_of = {encoder: kind for kind, encoder in _ENCODERS.items()}
-        return {name: kind_of[type(encoder)] for name, encoder in self._encoders.items()}
+        return {name: each.kind for name, each in self.schema.items()}
 
     def directions(self, items: Items) -> csr_array:
         """(n_items, n_values) CSR float64 rows of unit length, or zero where an item has no value.
@@ -75,15 +75,6 @@ class ItemProfiles:
         The product of two rows is the mean over the fields of their cosines, where both have all fields.
         """
         return self._stacked(items, _row_lengths)
-
-    def directions_of_new(self, items: Items) -> csr_array:
-        """``directions`` of items of another table. Raises ItemsError where a field is missing there."""
-        for name in self.fields:
-            if name not in items.kinds:
-                raise missing_field(name, self.fields)
-            if items.kinds[name] != self.kinds[name]:
-                raise field_of_another_kind(name, self.kinds[name], items.kinds[name])
-        return self.directions(items)
 
     def shares(self, items: Items) -> csr_array:
         """The same with rows that sum to 1: the distribution of an item over values, p(g|i) of Steck 2018."""
@@ -100,17 +91,21 @@ class ItemProfiles:
         return _normalized(csr_array(hstack(fields, format="csr")), size)
 
     def state(self) -> dict[str, Any]:
-        """Kind and values of each field, as plain JSON."""
+        """Type and values of each field, as plain JSON."""
         return {
-            name: {"kind": self.kinds[name], "values": encoder.values_}
+            name: {"type": self.schema[name].state(), "values": encoder.values_}
             for name, encoder in self._encoders.items()
         }
 
     @classmethod
     def from_state(cls, state: Any) -> Self:
         """The inverse of ``state``. Raises DamagedError where it is not what ``state`` makes."""
-        state = expect(state, Each({"kind": Choice(tuple(_ENCODERS)), "values": Distinct()}), "profiles")
-        return cls({name: _ENCODERS[field["kind"]](1, field["values"]) for name, field in state.items()})
+        state = expect(state, Each({"type": dict, "values": Distinct()}), "profiles")
+        schema = {name: FieldType.from_state(field["type"], "profiles") for name, field in state.items()}
+        for each in schema.values():
+            expect(each.kind, Choice(tuple(_ENCODERS)), "profiles")
+        encoders = {name: _ENCODERS[schema[name].kind](1, field["values"]) for name, field in state.items()}
+        return cls(schema, encoders)
 
     @property
     def n_values(self) -> int:

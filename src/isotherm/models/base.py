@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from isotherm.checks import truth, verbosity, whole
-from isotherm.data import Interactions, Items
+from isotherm.data import IdMap, Interactions, Items
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
-from isotherm.models.fit_inputs import FitOptions, check_data
+from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.fitting import learn, solvable
+from isotherm.models.new_items import NewItems
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.histories import checked_block
@@ -81,9 +82,12 @@ class Recommender(Scorer):
 
         What a model learned beside its weights and need not learn every night is held (``_refit`` says what):
         marec and kernel-ridge hold what metadata is worth. The others learn everything anew, as in ``fit``.
+        Fields of ``items`` keep the kinds that they had, unless others are declared.
         verbose: as in ``fit``.
         Raises as ``fit`` does; the model is then what it was.
         """
+        if isinstance(items, Items):
+            items = items.with_kinds_of(self._fitted().item_schema)
         with watched(verbosity(verbose)):
             return learn(self._fitted(), "refit", type(self)._refit, clicks, items, options)
 
@@ -269,21 +273,37 @@ class Recommender(Scorer):
         """The model behind the scores: for a re-ranker the one that it wraps."""
         return self
 
-    def add_items(self, items: Items) -> Self:
+    def add_items(self, items: Any) -> Self:
         """Make new items recommendable from their metadata alone, without a refit. Returns self.
 
-        Raises ItemsError for items that the model knows already, and UnsupportedError where it cannot.
+        items: Items; or a polars, pandas or Arrow frame, or a list of dicts, with item_id. Fields are read as
+        those of the item table that the model was fitted with: kinds are not inferred from a few new items.
+        A field or a value that is not there means that nothing is known; other columns are left out. The log
+        tells both in one line.
+        Raises ItemsError for items that the model knows already and for a value that cannot be read, naming
+        column and row; UnsupportedError where the model cannot.
+
+        >>> import polars as pl
+        >>> from isotherm import ContentKNN, Interactions, Items
+        >>> clicks = Interactions.from_frame(pl.DataFrame({"user_id": [1, 1, 2], "item_id": [7, 8, 7]}))
+        >>> table = pl.DataFrame({"item_id": [7, 8], "genres": ["war|drama", "war"], "year": [1999, 2001]})
+        >>> model = ContentKNN().fit(clicks, Items.from_frame(table))
+        >>> new = [{"item_id": 9, "genres": "war", "year": "2000"}, {"item_id": 10, "genres": "war|drama"}]
+        >>> model.add_items(new).recommend([1], k=2)["item_id"].to_list()
+        [9, 10]
         """
-        if not isinstance(self, AddsItems):
-            raise UnsupportedError(
-                f"{self.name} cannot add items without a refit; marec, kernel-ridge and content-knn can"
-            )
-        check_data("new items", items, Items)
-        catalogue = extended_catalogue(self._fitted().items_, items)
-        with solvable(f"{self.name}: add_items"):
-            self.append_items(items, len(catalogue))
-        self.items_, self.labels_ = catalogue, self.labels_.appended(items)
+        _check_adds_items(self)
+        new = NewItems.of(items, self._fitted().item_schema, self.labels_.title_field)
+        self._extend(new.items, extended_catalogue(self.items_, new.items))
+        new.log()
         return self
+
+    def _extend(self, items: Items, catalogue: IdMap) -> None:
+        """Take new items, read as ``item_schema`` says, and their titles as the last of ``catalogue``."""
+        model = _check_adds_items(self)
+        with solvable(f"{self.name}: add_items"):
+            model.append_items(items, len(catalogue))
+        self.items_, self.labels_ = catalogue, self.labels_.appended(items)
 
     def save(self, path: Any) -> None:
         """Write the model to the folder ``path``: JSON, safetensors, Parquet; whole or not at all.
@@ -310,3 +330,12 @@ class Recommender(Scorer):
     def _column(self, item: Any) -> int:
         """The column of one item id."""
         return int(self._fitted().items_.known_rows(one_id("item", item), "item")[0])
+
+
+def _check_adds_items(model: Recommender) -> AddsItems:
+    """The model, if it can take new items. Raises UnsupportedError."""
+    if not isinstance(model, AddsItems):
+        raise UnsupportedError(
+            f"{model.name} cannot add items without a refit; marec, kernel-ridge and content-knn can"
+        )
+    return model

@@ -44,7 +44,7 @@ def learn(
     with stage(f"{verb} {model.name}"), solvable(f"{model.name}: {verb}"):
         method(learned, clicks, items, options)
     learned.users_, learned.items_, learned.clicks_ = clicks.users, clicks.items, clicks.matrix
-    learned.labels_ = ItemLabels.of(items, learned.item_kinds, clicks.n_items)
+    learned.labels_ = ItemLabels.of(items, learned.item_schema, clicks.n_items)
     try:
         learned.state()
     except DamagedError as cause:

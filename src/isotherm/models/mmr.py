@@ -13,7 +13,7 @@ from scipy.sparse import csr_array, vstack
 
 from isotherm.checks import between, names
 from isotherm.data import Interactions, Items
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.features.profiles import ItemProfiles
 from isotherm.models.base import Recommender
@@ -143,14 +143,14 @@ class MMR(Recommender, AddsItems):
         )
 
     @property
-    def item_kinds(self) -> dict[str, Kind]:
-        """Kinds of the item fields in use, by the wrapped model or here."""
-        return self._fitted().model_.item_kinds | self.profiles_.kinds
+    def item_schema(self) -> dict[str, FieldType]:
+        """The item fields in use, by the wrapped model or here, and how they are read."""
+        return self._fitted().model_.item_schema | self.profiles_.schema
 
     def append_items(self, items: Items, n_items: int) -> None:
         """Where the wrapped model can."""
-        new = self.profiles_.directions_of_new(items).astype(np.float32)
-        self.model_.add_items(items)
+        new = self.profiles_.directions(items).astype(np.float32)
+        self.model_._extend(items, self.items_.appended(items.ids))
         self.directions_ = csr_array(vstack([self.directions_, new], format="csr"))
 
     @property

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.item_labels import ItemLabels
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType
 from isotherm.errors import NotFittedError
 from isotherm.features.metadata_terms import MetadataTerm, importance_of_fields
 from isotherm.linalg.csr import filter_entries, rows_of, widen
@@ -120,8 +120,8 @@ class Scorer(Stateful, ABC):
         return user_items
 
     @property
-    def item_kinds(self) -> dict[str, Kind]:
-        """Kinds of the item fields in use: what a table for ``add_items`` should be read with."""
+    def item_schema(self) -> dict[str, FieldType]:
+        """The item fields in use, and how they are read: new items are read alike."""
         return {}
 
     @property

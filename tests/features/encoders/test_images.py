@@ -78,12 +78,12 @@ def test_models_take_images_as_a_field(model, clip, pictures, clicks, item_frame
     frame = item_frame.select("item_id", "genres").with_columns(poster=pl.Series(pictures, dtype=pl.String))
     items = Items.from_frame(frame, kinds={"poster": "image"})
     fitted = model(encoding=Encoding(image_model=clip)).fit(clicks, items)
-    assert fitted.item_kinds["poster"] == "image"
+    assert fitted.item_schema["poster"].kind == "image"
     fitted.save(tmp_path / "model")
     loaded = isotherm.load(tmp_path / "model")
     new = frame.head(2).with_columns(item_id=pl.Series(["n1", "n2"]))
     for each in (fitted, loaded):
-        each.add_items(Items.from_frame(new, kinds=each.item_kinds))
+        each.add_items(new)
     answers = [each.recommend(k=2, candidates=["n1", "n2"]) for each in (fitted, loaded)]
     assert answers[0].equals(answers[1])
 
@@ -92,7 +92,7 @@ def test_without_a_model_images_are_left_out_and_said_so(pictures, clicks, item_
     frame = item_frame.select("item_id", "genres").with_columns(poster=pl.Series(pictures, dtype=pl.String))
     fitted = ContentKNN().fit(clicks, Items.from_frame(frame, kinds={"poster": "image"}))
     assert "field 'poster' holds images and is left out: set encoding.image_model" in caplog.text
-    assert list(fitted.item_kinds) == ["genres"]
+    assert list(fitted.item_schema) == ["genres"]
     with pytest.raises(ItemsError, match=r"images need encoding\.image_model"):
         ContentKNN().fit(clicks, Items.from_frame(frame.drop("genres"), kinds={"poster": "image"}))
 

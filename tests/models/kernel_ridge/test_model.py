@@ -105,9 +105,8 @@ def test_a_new_item_scores_as_a_never_clicked_one_of_the_same_metadata(data):
 
 def test_refused_items_change_nothing(data):
     model = KernelRidge(steps=5).fit(*data)
-    bare = Items.from_frame(pl.DataFrame({"item_id": [1000], "genres": [["a"]]}))
-    with pytest.raises(ItemsError, match="field 'plot' is missing"):
-        model.add_items(bare)
+    with pytest.raises(ItemsError, match=r"column 'year', row 1 \(item 1000\): 'soon' is not a finite"):
+        model.add_items([{"item_id": 1000, "year": "soon"}])
     assert model.n_items == N_ITEMS
     assert model.recommend([3], k=3).height == 3
 

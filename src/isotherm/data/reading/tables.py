@@ -1,7 +1,7 @@
 """Tables as they come: files of every format, frames of polars, pandas and Arrow; their columns of ids."""
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +45,17 @@ def table_of(
     error: type[IsothermError],
     only: Collection[str] | None = None,
     needed: Collection[str] = (),
+    records: bool = False,
 ) -> Table:
     """The table of a polars, pandas or Arrow frame, or of its columns in ``only``.
 
-    A pandas index is a column, too, where its name is in ``only`` or ``needed``. Raises TypeError for what is
-    no frame, ``error`` where a column mixes types or stands twice.
+    A pandas index is a column, too, where its name is in ``only`` or ``needed``.  records: whether a list of
+    dicts is a table, too. Raises TypeError for what is no frame, ``error`` where a column mixes types or
+    stands twice.
     """
     place = Place(error)
+    if records and isinstance(frame, list) and all(isinstance(row, dict) for row in frame):
+        return _of_records(frame, place)
     kind = f"{type(frame).__module__}.{type(frame).__name__}"
     try:
         if isinstance(frame, pl.LazyFrame):
@@ -111,6 +115,30 @@ def ids_of(tables: Iterable[Table], name: str, cure: str = "") -> pl.Series:
 def read_ids(source: Source, name: str, error: type[IsothermError]) -> pl.Series:
     """The distinct ids in one column of a table, in the order in which they come first."""
     return ids_of(read_tables(source, error, {name}), name).unique(maintain_order=True)
+
+
+def _of_records(rows: Sequence[Mapping[str, Any]], place: Place) -> Table:
+    """A column for each key of any row; text beside numbers makes all of a column text."""
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    columns = {name: _of_values(name, [row.get(name) for row in rows], place) for name in names}
+    return Table(pl.DataFrame(columns), names, place)
+
+
+def _of_values(name: str, values: list[Any], place: Place) -> pl.Series:
+    if all(value is None or isinstance(value, str | int | float) for value in values):
+        types = {type(value) for value in values if value is not None}
+        if str in types and len(types) > 1:
+            values = [None if value is None else str(value) for value in values]
+    values = [list(value) if isinstance(value, tuple | set) else value for value in values]
+    try:
+        return pl.Series(name, values, strict=True)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as cause:
+        plain = [isinstance(value, list) for value in values]
+        row = plain.index(not plain[0]) if len(set(plain)) > 1 else 0
+        raise place.error(
+            f"{place.at(name, row)}: {brief(values[row])} is of another type than other rows' values; "
+            "give all values of a column one type"
+        ) from cause
 
 
 def _only(frame: Any, columns: Sequence[str], only: Collection[str] | None) -> Any:

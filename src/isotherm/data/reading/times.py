@@ -31,7 +31,7 @@ def iso_times(text: pl.Series) -> pl.Series:
     In UTC where they name a zone; what names none beside others that do is null.
     """
     text = text.str.strip_chars()
-    shaped = text.set(~text.str.contains(_IS_ISO).fill_null(False), None)
+    shaped = text.set(~is_iso_shaped(text), None)
     if shaped.str.ends_with("UTC").any():
         shaped = shaped.str.replace(" ?UTC$", "Z")
     times = pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us"))
@@ -48,12 +48,9 @@ def iso_times(text: pl.Series) -> pl.Series:
     return times
 
 
-def dates_or_text(column: pl.Series) -> pl.Series:
-    """Text as times where all of it is ISO dates; else the text without blanks around it."""
-    text = column.str.strip_chars()
-    text = text.set(text == "", None)
-    times = iso_times(text)
-    return times if times.null_count() == text.null_count() < len(text) else text
+def is_iso_shaped(text: pl.Series) -> pl.Series:
+    """Which texts are written as ISO dates or times are; there may be no such day."""
+    return text.str.contains(_IS_ISO).fill_null(False)
 
 
 def read_times(column: pl.Series, place: Place) -> pl.Series:
@@ -78,7 +75,7 @@ def check_one_way(column: pl.Series, place: Place) -> None:
     guess = day_or_month_first(text)
     if guess.any():
         raise place.error(f"{place.value(column, guess)} {AMBIGUOUS}")
-    is_iso = text.str.contains(_IS_ISO).fill_null(False)
+    is_iso = is_iso_shaped(text)
     if not is_iso.any():
         return
     is_number = text.cast(pl.Float64, strict=False).is_not_null()

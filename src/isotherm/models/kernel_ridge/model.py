@@ -24,7 +24,7 @@ import polars as pl
 from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.click_ranks import item_click_ranks
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType
 from isotherm.errors import ParameterError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
@@ -411,9 +411,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         return scores
 
     @property
-    def item_kinds(self) -> dict[str, Kind]:
-        """Kinds of the item fields in use."""
-        return dict(self._fitted().kernel_.kinds)
+    def item_schema(self) -> dict[str, FieldType]:
+        """The item fields in use, and how they are read."""
+        return dict(self._fitted().kernel_.encoders.schema)
 
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get the columns of never-clicked ones: a solve with the kept factor."""

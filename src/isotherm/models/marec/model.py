@@ -14,7 +14,7 @@ import polars as pl
 
 from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType
 from isotherm.errors import UnsupportedError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
@@ -416,9 +416,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         return np.asarray(scale * products[:, 0, 0])
 
     @property
-    def item_kinds(self) -> dict[str, Kind]:
-        """Kinds of the item fields in use."""
-        return dict(self._fitted().similarity_.kinds)
+    def item_schema(self) -> dict[str, FieldType]:
+        """The item fields in use, and how they are read."""
+        return dict(self._fitted().similarity_.encoders.schema)
 
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get the columns that a refit would give them, from metadata alone.

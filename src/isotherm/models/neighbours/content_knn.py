@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from isotherm.checks import at_least, whole
 from isotherm.data import Interactions, Items
-from isotherm.data.kinds import Kind
+from isotherm.data.kinds import FieldType
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilarity
@@ -85,9 +85,9 @@ class ContentKNN(ItemItem, AddsItems):
         return Contributions(by_click, self.similarity_.named_terms, fields @ history.data)
 
     @property
-    def item_kinds(self) -> dict[str, Kind]:
-        """Kinds of the item fields in use."""
-        return dict(self._fitted().similarity_.kinds)
+    def item_schema(self) -> dict[str, FieldType]:
+        """The item fields in use, and how they are read."""
+        return dict(self._fitted().similarity_.encoders.schema)
 
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get neighbours among the known ones; the known ones keep theirs."""
