@@ -83,8 +83,8 @@ def test_what_is_not_known_is_told_in_one_line(clicks, table, caplog):
     assert told == [
         (
             "WARNING",
-            "3 new items: plot (is Plots meant?), title not given (nothing known), genres missing for 1, "
-            "year missing for 1, 2 columns ignored (Plots, studio)",
+            "3 new items: plot (is Plots meant?), title not given (nothing known), genres, year missing for 1, "
+            "2 columns ignored (Plots, studio)",
         ),
         ("INFO", "1 new item: all fields given"),
     ]

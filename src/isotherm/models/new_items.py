@@ -49,7 +49,9 @@ class NewItems:
         """«3 new items: directors not given (nothing known), plot missing for 2»."""
         n = len(self.items)
         parts = [f"{self._not_given()} not given (nothing known)"] if self.absent else []
-        parts += [f"{name} missing for {count:,}" for name, count in self.missing.items()]
+        for count in sorted(set(self.missing.values())):
+            fields = [name for name, missing in self.missing.items() if missing == count]
+            parts.append(f"{names(fields)} missing for {count:,}")
         if self.ignored:
             columns = f"{len(self.ignored):,} column{'s' * (len(self.ignored) > 1)}"
             parts += [f"{columns} ignored ({names(self.ignored)})"]
