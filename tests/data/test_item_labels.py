@@ -57,7 +57,7 @@ def test_titles_of_any_kind_are_text_and_missing_ones_null():
 
 def test_new_items_keep_the_fields_of_the_first():
     items = table(film=WORDS, genres=[["war"], ["love", "war"], []])
-    labels = ItemLabels.of(Items(items.ids, items.kinds, items.to_frame(), "film"), ["genres", "film"])
+    labels = ItemLabels.of(Items(items.ids, items.schema, items.to_frame(), "film"), ["genres", "film"])
     assert list(labels.values) == ["genres"]
     both = labels.appended(table(film=["x y", "y z", None], title=["a b", "b c", "c d"]))
     assert both.titles.to_list() == [*WORDS, "x y", "y z", None]

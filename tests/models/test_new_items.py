@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import isotherm
-from isotherm import MMR, ContentKNN, Items, KernelRidge, MARec
+from isotherm import MMR, ContentKNN, Encoding, Items, KernelRidge, MARec
 from isotherm.errors import ItemsError, ParameterError
 
 MODELS = {
@@ -83,8 +83,8 @@ def test_what_is_not_known_is_told_in_one_line(clicks, table, caplog):
     assert told == [
         (
             "WARNING",
-            "3 new items: plot (is Plots meant?), title not given (nothing known), genres, year missing for 1, "
-            "2 columns ignored (Plots, studio)",
+            "3 new items: plot (is Plots meant?), title not given (nothing known), "
+            "genres, year missing for 1, 2 columns ignored (Plots, studio)",
         ),
         ("INFO", "1 new item: all fields given"),
     ]
@@ -134,6 +134,15 @@ def test_what_is_no_table_is_refused(clicks, items):
         model.add_items(pd.DataFrame({"id": ["n1"]}))
     with pytest.raises(ItemsError, match="the model knows 1 of these items already: 'i00'"):
         model.add_items([{"item_id": "i00"}])
+
+
+def test_titles_come_with_new_items_though_no_field_of_the_model(clicks, table):
+    model = ContentKNN(encoding=Encoding(fields=["genres"]))
+    model.fit(clicks, Items.from_frame(table, kinds={"plot": "text"}))
+    model.add_items(NEW.with_columns(title=pl.Series(["Alien", None, "1984"])))
+    model.add_items([{"item_id": "n4", "genres": "war", "title": "Heat"}])
+    assert model.labels_.titles.tail(4).to_list() == ["Alien", None, "1984", "Heat"]
+    assert list(model.item_schema) == ["genres"]
 
 
 def test_a_refit_keeps_kinds(clicks, table):
