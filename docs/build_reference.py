@@ -4,21 +4,21 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 import isotherm
-from isotherm import geometry
+from isotherm import evaluation, geometry
 from isotherm.cli.app import app
-from isotherm.data import folds, splits
-from isotherm.evaluation import Evaluation, ModelResult
+from isotherm.data import Split, folds, splits
 from isotherm.models.base import Recommender
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.parameter_docs import ParameterDoc, choices_of, description, parameter_docs, settings_of
 from isotherm.models.registry import REGISTRY, model_class
 from isotherm.models.vae.base import VAERecommender
+from isotherm.parameters import part_choices
 
 COMMANDS = [
     "demo",
@@ -33,7 +33,7 @@ COMMANDS = [
     "datasets info",
     "datasets get",
 ]
-SPLITS = ["cold_items", "mixed", "strong", "leave_one_out", "temporal", "given"]
+MOST_TOLD = ["evaluate", "ramp_up", "Evaluation", "ModelResult"]  # of the evaluation, told first
 TARGET = Path(__file__).parent / "reference.md"
 CONTRACT = [
     "fit",
@@ -53,6 +53,7 @@ CONTRACT = [
 def text() -> str:
     """The whole page."""
     lines = ["# Reference", "", "Written by `make docs` from docstrings and help texts.", ""]
+    lines += ["`isotherm.__version__` is the version.", ""]
     lines += [*_commands(), *_models(), *_data(), *_evaluation(), *_geometry()]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -71,6 +72,7 @@ def _commands() -> list[str]:
 def _models() -> list[str]:
     lines = ["## Models", "", "### The contract", ""]
     lines += [_function(Recommender, name) for name in CONTRACT]
+    lines += [_function(isotherm, "load")]
     lines += _class(FitOptions)
     for name in REGISTRY:
         lines += [f"### {name}", "", *_model(model_class(name))]
@@ -85,14 +87,25 @@ def _data() -> list[str]:
         (isotherm.Items, ["read", "from_frame"]),
     ):
         lines += [*_class(owner), *(_function(owner, name) for name in names)]
-    lines += ["### Splits", "", _prose(splits), ""]
-    return [*lines, *(_function(splits, name) for name in SPLITS), _function(folds, "k_fold")]
+    return [*lines, *_splits()]
+
+
+def _splits() -> list[str]:
+    """What to train on and what to find."""
+    lines = ["## Splits", "", _prose(splits), "", *_record(Split)]
+    functions = [(splits, name) for name in splits.__all__ if name != "SPLITS"]
+    lines += [_function(module, name) for module, name in [*functions, (folds, "k_fold")]]
+    protocols = ", ".join(f"`{name}` {function.__name__}" for name, function in splits.SPLITS.items())
+    return [*lines, f"**`SPLITS`**\n\nProtocol of `isotherm evaluate` -> function: {protocols}.\n"]
 
 
 def _evaluation() -> list[str]:
-    lines = ["## Evaluation", "", _function(isotherm, "evaluate")]
-    lines += [_function(Evaluation, name) for name in ("to_dict", "write_json", "to_frame", "groups_frame")]
-    return [*lines, _function(ModelResult, "mean"), _function(isotherm, "ramp_up")]
+    """The functions, and what they give."""
+    lines = ["## Evaluation", ""]
+    for name in [*MOST_TOLD, *(name for name in evaluation.__all__ if name not in MOST_TOLD)]:
+        exported = getattr(evaluation, name)
+        lines += _record(exported) if inspect.isclass(exported) else [_function(evaluation, name)]
+    return lines
 
 
 def _geometry() -> list[str]:
@@ -114,13 +127,52 @@ def _class(owner: type) -> list[str]:
     ]
 
 
+def _record(owner: type) -> list[str]:
+    """A class that holds results: what it is, its fields, what it can."""
+    lines = [f"### {owner.__name__}", "", _prose(owner), ""]
+    rows = [f"| `{name}` | {kind} | {text} |" for name, kind, text in fields_of(owner)]
+    if rows:
+        lines += ["| field | type | what it is |", "|---|---|---|", *rows, ""]
+    for name, member in vars(owner).items():
+        if not name.startswith("_") and isinstance(member, property):
+            lines += [f"**`{owner.__name__}.{name}`**\n\n{_prose(member)}\n"]
+        elif not name.startswith("_") and inspect.isfunction(inspect.unwrap(getattr(owner, name))):
+            lines += [_function(owner, name)]
+    return lines
+
+
+def fields_of(owner: type) -> Iterator[tuple[str, str, str]]:
+    """Name, annotation and comment (``#: …``) of the public fields of a dataclass, as its source has them."""
+    source = textwrap.dedent(inspect.getsource(owner))
+    (definition,) = ast.parse(source).body
+    assert isinstance(definition, ast.ClassDef)
+    for each in definition.body:
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+            last = source.splitlines()[(each.end_lineno or each.lineno) - 1]
+            text = last.partition("#: ")[2]
+            if not each.target.id.startswith("_"):
+                kind = ast.unparse(each.annotation).strip("'").replace("|", "\\|")
+                yield each.target.id, f"`{kind}`", text.replace("|", "\\|")
+
+
 def _model(wanted: type) -> list[str]:
     """What a model is, a table of its settings, and what these may be chosen from."""
-    lines = [_fenced(description(wanted)), ""]
+    lines = [_fenced(description(wanted)), "", _in_python(wanted), ""]
     lines += _table(settings_of(wanted))
     for title, text in choices_of(wanted):
         lines += [f"**`{title}`**: {_fenced(text)}", ""]
     return lines
+
+
+def _in_python(wanted: type) -> str:
+    """The names of a model and of its parts in Python."""
+    parts = {
+        name: [each.__name__ for each in choices.values() if each.__name__ in isotherm.__all__]
+        for name, choices in part_choices(wanted).items()
+        if not set(choices) <= set(REGISTRY)
+    }
+    told = [f"`{name}`: {', '.join(f'`{each}`' for each in parts[name])}" for name in parts if parts[name]]
+    return f"In Python: `isotherm.{wanted.__name__}`{'; for ' if told else ''}{'; '.join(told)}."
 
 
 def _table(settings: Iterable[tuple[str, ParameterDoc]]) -> list[str]:

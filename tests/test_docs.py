@@ -1,6 +1,8 @@
 """Docs cannot rot: every command and every Python block of README and docs is run, in order, on real data."""
 
 import ast
+import dataclasses
+import importlib
 import importlib.util
 import itertools
 import os
@@ -12,8 +14,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from isotherm import evaluation
+from isotherm.data import Split
 from isotherm.data.datasets import dataset
 from isotherm.errors import DatasetError
+from isotherm.evaluation import Comparison, Evaluation, Group, Interval, ModelResult
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
@@ -190,12 +195,35 @@ def test_real_figures_stay_where_they_are(cache, tmp_path):
     assert ours["all"]["hr@10"].mean > 0.28
 
 
-def test_reference_page_is_up_to_date():
+@pytest.fixture(scope="module")
+def builder():
+    """What writes the reference page."""
     location = ROOT / "docs" / "build_reference.py"
     spec = importlib.util.spec_from_file_location("build_reference", location)
-    builder = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(builder)
+    built = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(built)
+    return built
+
+
+def test_reference_page_is_up_to_date(builder):
     assert builder.TARGET.read_text(encoding="utf-8") == builder.text(), "run make docs"
+
+
+@pytest.mark.parametrize("module", ["isotherm", "isotherm.data.splits", "isotherm.evaluation"])
+def test_reference_has_every_public_name(builder, module):
+    """As a heading, as a signature, or among the names in Python of a model."""
+    page = builder.text()
+    for name in importlib.import_module(module).__all__:
+        assert re.search(rf"^### {name}$|^\*\*`{name}[(`]|`(isotherm\.)?{name}`", page, re.M), name
+
+
+def test_reference_tells_every_field_of_results(builder):
+    records = [each for each in map(evaluation.__dict__.get, evaluation.__all__) if isinstance(each, type)]
+    assert {Evaluation, ModelResult, Comparison, Interval, Group} <= set(records)
+    for record in [Split, *records]:
+        fields = list(builder.fields_of(record))
+        assert [name for name, *_ in fields] == [field.name for field in dataclasses.fields(record)]
+        assert all(text for *_, text in fields), record
 
 
 def test_links_between_pages_lead_somewhere():

@@ -28,11 +28,11 @@ class Split:
     (5, 2, [False, False, True])
     """
 
-    protocol: str
+    protocol: str  #: how it was made
     train: Interactions  #: over all users and items
     histories: Interactions  #: (n_test_users, n_items) the clicks known at test time
     targets: UserItems  #: (n_test_users, n_items) the hidden clicks, each 1, at least one per user
-    settings: dict[str, Any]
+    settings: dict[str, Any]  #: of the protocol
     dropped: dict[str, int] = field(default_factory=dict)  #: what was left out, and how often
     negatives: Int64 | None = None  #: (n_test_users, n) item columns; None for a ranking over all items
     valid: Interactions | None = None  #: clicks kept apart for a model's own early stopping

@@ -21,5 +21,16 @@ from isotherm.evaluation.cold_to_warm import RampUp, ramp_up
 from isotherm.evaluation.paired import Comparison
 from isotherm.evaluation.results import Evaluation, Group, ModelResult
 from isotherm.evaluation.runner import evaluate
+from isotherm.evaluation.user_values import UserValues
 
-__all__ = ["Comparison", "Evaluation", "Group", "Interval", "ModelResult", "RampUp", "evaluate", "ramp_up"]
+__all__ = [
+    "Comparison",
+    "Evaluation",
+    "Group",
+    "Interval",
+    "ModelResult",
+    "RampUp",
+    "UserValues",
+    "evaluate",
+    "ramp_up",
+]

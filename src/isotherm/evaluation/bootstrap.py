@@ -18,11 +18,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over users with its bootstrap interval."""
+    """A mean over users with its 95% interval: of the bootstrap, or for a difference of the paired t-test."""
 
-    mean: float
-    low: float
-    high: float
+    mean: float  #: over users
+    low: float  #: end of the interval; minus infinity where a paired test of few users has none
+    high: float  #: the other end
 
 
 def intervals(values: Float64, seed: int = 0) -> list[Interval]:

@@ -24,8 +24,8 @@ from isotherm.types import Float64
 class Group:
     """Some of the users, or some of the items to find: how many users they concern, and their metrics."""
 
-    users: int
-    metrics: dict[str, Interval]
+    users: int  #: how many
+    metrics: dict[str, Interval]  #: metric -> mean over them
 
 
 Groups = dict[str, dict[str, dict[str, Group]]]  #: grouping -> candidate set -> label -> Group
@@ -36,14 +36,14 @@ GroupValues = dict[str, dict[str, dict[str, UserValues]]]  #: the same -> one va
 class ModelResult:
     """What one model did: seconds to fit and to rank, all folds together; metrics by candidate set."""
 
-    parameters: str
-    seconds: float
-    rank_seconds: float
+    parameters: str  #: its settings
+    seconds: float  #: to fit
+    rank_seconds: float  #: to rank
     metrics: dict[str, Metrics]  #: candidate set -> metric -> Interval over users, or one number per list set
     per_user: dict[str, dict[str, Float64]]  #: candidate set -> metric -> one value per user
     users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
-    groups: Groups = field(default_factory=dict)  #: those asked for
-    group_values: GroupValues = field(default_factory=dict)  #: of these, and of history, for ``compare``
+    groups: Groups = field(default_factory=dict)  #: those asked for: grouping -> candidate set -> label
+    group_values: GroupValues = field(default_factory=dict)  #: of these and of history: one value per user
 
     def mean(self, candidates: str, metric: str) -> float:
         """A metric of a candidate set: its mean over users, or the one number of all lists. KeyError."""
@@ -72,7 +72,7 @@ class Evaluation:
     """Models side by side on one split, or on the folds of one log."""
 
     split: dict[str, Any]  #: counts and settings
-    models: dict[str, ModelResult]
+    models: dict[str, ModelResult]  #: name -> what it did
     comparisons: list[Comparison]  #: of every pair of models, on hr and ndcg of the shortest lists
     complete: bool = True  #: whether all models are measured; while ``evaluate`` runs, not yet
     to_come: list[str] = field(default_factory=list)  #: models still to be measured, where they are known

@@ -20,7 +20,7 @@ class UserValues:
     """Metrics of some users; NaN where a metric says nothing of a user, who is then left out of its mean."""
 
     users: pl.Series  #: (n_users,) their ids
-    values: MetricValues
+    values: MetricValues  #: metric -> (n_users,) values
 
     def take(self, rows: Int64) -> "UserValues":
         """Only the users at ``rows``."""
