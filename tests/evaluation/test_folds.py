@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 
 from isotherm import EASE, ContentKNN, Popularity, evaluate
+from isotherm.data import splits
 from isotherm.data.folds import k_fold
+from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import intervals
 from isotherm.evaluation.paired import paired_test
 from isotherm.evaluation.user_values import UserValues, mean_over_folds
@@ -98,3 +100,30 @@ def test_one_fold_is_a_split(clicks):
     listed = evaluate([split], {"e": EASE()}, ks=[3])
     assert listed.split == alone.split
     assert listed.models["e"].metrics == alone.models["e"].metrics
+
+
+def test_splits_of_several_seeds_are_averaged_user_by_user(clicks, items):
+    seeds = [splits.mixed(clicks, seed=seed) for seed in (3, 4, 5)]
+    found = evaluate(seeds, {"k": ContentKNN(), "p": Popularity()}, items, ks=[3], by="history")
+    by_hand: dict[str, dict[str, list[float]]] = {"k": {}, "p": {}}
+    for split in seeds:
+        alone = evaluate(split, {"k": ContentKNN(), "p": Popularity()}, items, ks=[3])
+        for name, values in by_hand.items():
+            result = alone.models[name]
+            for user, value in zip(result.users["warm"], result.per_user["warm"]["ndcg@3"], strict=True):
+                values.setdefault(user, []).append(value)
+    differences = {user: np.mean(by_hand["k"][user]) - np.mean(by_hand["p"][user]) for user in by_hand["k"]}
+    row = found.compare("k", "p", metric="ndcg@3", candidates="warm").row(0, named=True)
+    difference, p = paired_test(np.array(list(differences.values())))
+    assert row["users"] == len(differences) == len(set(differences))
+    assert (row["difference"], row["low"], row["p"]) == pytest.approx((difference.mean, difference.low, p))
+    assert max(map(len, by_hand["k"].values())) == 3
+    assert found.split["seed"] == [3, 4, 5]
+    assert found.split["holdout"] == 0.2
+    assert [fold["seed"] for fold in found.split["folds"]] == [3, 4, 5]
+
+
+def test_splits_of_two_protocols_are_not_averaged(clicks):
+    two = [splits.mixed(clicks), splits.strong(clicks)]
+    with pytest.raises(ParameterError, match="are of one protocol, not of mixed and strong: evaluate each"):
+        evaluate(two, {"p": Popularity()})

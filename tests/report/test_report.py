@@ -161,6 +161,7 @@ def test_page_of_folds_says_so(clicks):
     )
     page = Report("t", "s", evaluation, 5, "ease").html()
     assert "3 folds, each with" in page
+    assert "over all folds" in page
     assert "Every user is hidden in exactly one of the 3 folds" in page
     assert "Candidates are the items that somebody clicked" in page
     assert "What the lists are like" not in page
@@ -169,3 +170,12 @@ def test_page_of_folds_says_so(clicks):
 def test_models_at_one_point_share_a_label(clicks, items):
     same = evaluate(splits.mixed(clicks, seed=0), {"one": EASE(), "two": EASE()}, items, ks=[5])
     assert "one, two" in tradeoff_points(same, "diversity@5", "ndcg@5", "one")
+
+
+def test_page_of_several_seeds_says_so(clicks):
+    evaluation = evaluate([splits.strong(clicks, seed=seed) for seed in (1, 2)], {"ease": EASE()}, ks=[5])
+    page = Report("t", "s", evaluation, 5, "ease").html()
+    assert "2 splits, each with" in page
+    assert "seed 1 | 2" in page
+    assert "mean over the splits that ask something of this user" in page
+    assert "exactly one of" not in page

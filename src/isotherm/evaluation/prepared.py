@@ -123,6 +123,7 @@ class PreparedFolds:
         users: list[UsersByRow] = []
         for number in range(len(self._splits)):
             fold = self._first if number == 0 else self._prepared(number)
+            self._check_protocol(fold.split)
             if fold.sets:
                 descriptions.append(fold.describe())
                 users.append(fold.users_by_row())
@@ -131,6 +132,15 @@ class PreparedFolds:
             n = 0 if self._options.users is None else len(self._options.users)
             raise SplitError(f"none of the {n:,} users to measure has a hidden click to find")
         self._descriptions, self._users = descriptions, users
+
+    def _check_protocol(self, split: Split) -> None:
+        """Raise ParameterError for a split of another protocol: the mean over both would say nothing."""
+        first = self._first.split.protocol
+        if split.protocol != first:
+            raise ParameterError(
+                f"splits to evaluate together are of one protocol, not of {first} and {split.protocol}: "
+                "evaluate each by itself"
+            )
 
     def _prepared(self, number: int) -> PreparedFold:
         return PreparedFold(self._splits[number], self._options, self.by)
@@ -153,8 +163,11 @@ def _n_distinct(users: Sequence[UsersByRow], row: tuple[str, str]) -> int:
 
 
 def _of_all(folds: list[Description], users: list[UsersByRow]) -> Description:
-    """What folds have in common, and means of what differs; hidden clicks are added up, users count once."""
-    common = {name: fact for name, fact in folds[0].items() if name not in _OF_ONE_FOLD}
+    """What folds have in common, and means of what differs; hidden clicks are added up, users count once.
+
+    A setting that differs, like the seed, is a list of its values.
+    """
+    common = {name: _in_common(name, folds) for name in folds[0] if name not in _OF_ONE_FOLD}
     for name in ("train_users", "train_clicks", "cold_items"):
         common[name] = round(sum(fold[name] for fold in folds) / len(folds))
     common["test_users"] = _n_distinct(users, ("candidates", "all"))
@@ -171,6 +184,12 @@ def _of_all(folds: list[Description], users: list[UsersByRow]) -> Description:
         of_folds = [fold["groups"][by][label] for fold in folds if label in fold["groups"][by]]
         groups.setdefault(by, {})[label] = _asked(of_folds, users, (by, label))
     return common | ({"groups": groups} if groups else {}) | {"folds": folds}
+
+
+def _in_common(name: str, folds: list[Description]) -> Any:
+    """The one value of all folds, else the list of theirs."""
+    values = [fold.get(name) for fold in folds]
+    return values[0] if all(value == values[0] for value in values) else values
 
 
 def _asked(rows: list[Description], users: list[UsersByRow], row: tuple[str, str]) -> Description:
