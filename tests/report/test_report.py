@@ -7,9 +7,11 @@ import pytest
 from isotherm import EASE, MMR, Interactions, KernelRidge, MARec, Popularity, evaluate
 from isotherm.data import splits
 from isotherm.data.folds import k_fold
+from isotherm.evaluation.paired import holm
 from isotherm.report import Report, example_users
 from isotherm.report.evaluation_figures import tradeoff_points
 from isotherm.report.examples import title_of
+from isotherm.report.tables import p_value
 
 
 @pytest.fixture
@@ -153,6 +155,19 @@ def test_page_says_what_lists_are_like_and_shows_groups(clicks, items):
     first = evaluation.split["groups"]["item-age"]["oldest quarter"]
     assert f"{first['first']} to {first['last']}" in page
     assert "Candidates are all items of the item table" in page
+
+
+def test_page_compares_with_every_other_model_and_corrects_for_these_alone(made):
+    _, _, evaluation = made
+    page = Report("t", "s", evaluation, 5, "marec").html()
+    shown = page.split("marec against each other model")[1].split("<h2>")[0]
+    rows = re.findall(r"<tr><td>(\w+)</td><td>(\w+)</td>.*?([\d.]+|&lt; 0.001)</td></tr>", shown, re.S)
+    others, sets = ("popularity", "ease"), ("cold", "warm", "all")
+    assert [row[:2] for row in rows] == [(name, other) for name in sets for other in others]
+    frames = [evaluation.compare("marec", other, metric="hr@5") for other in others]
+    p_values = [frame.filter(candidates=name)["p"].item() for name in sets for frame in frames]
+    assert [row[2].replace("&lt;", "<") for row in rows] == [p_value(p) for p in holm(p_values)]
+    assert "p (Holm, 6 comparisons)" in shown
 
 
 def test_page_of_folds_says_so(clicks):
