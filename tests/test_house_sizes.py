@@ -12,6 +12,7 @@ MANY_ARGUMENTS = {
     "data/datasets/catalogue.py:Dataset": "the facts of a data set, each shown by isotherm datasets info",
     "data/hidden_clicks.py:Split": "the parts of a split; all but five have a default",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
+    "evaluation/results.py:ModelResult": "what one model did, a field each",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
     "models/requests/explanation.py:Explanation": "what is told of one score, each under its name",

@@ -62,9 +62,9 @@ def test_json_keeps_its_shape_and_lists_the_folds(clicks, items, protocol, tmp_p
     document = json.loads((tmp_path / "out.json").read_text())
     single = evaluate(k_fold(clicks, protocol, 3, seed=0)[0], {"p": Popularity(), "e": EASE()}, items, ks=[3])
     assert set(document) == set(single.to_dict())
-    assert set(document["models"]["e"]) == set(single.to_dict()["models"]["e"])
+    assert set(document["models"]["e"]) == set(single.to_dict()["models"]["e"]) | {"folds"}
     split = document["split"]
-    assert set(split) == set(single.split) - {"fold"}
+    assert set(split) == set(single.split) - {"fold"} | {"folds"}
     assert [fold["fold"] for fold in split["folds"]] == [1, 2, 3]
     assert split["test_clicks"] == sum(fold["test_clicks"] for fold in split["folds"])
     assert split["test_users"] == len(found.models["e"].users["all"])

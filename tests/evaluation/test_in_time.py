@@ -27,9 +27,10 @@ def clicks():
     return log()
 
 
-def table(n_items=30, **fields):
+def table(n_items=30, kinds=None, **fields):
     ids = range(n_items)
-    return Items.from_frame(pl.DataFrame({"item_id": ids, "genre": [[str(i % 3)] for i in ids], **fields}))
+    frame = pl.DataFrame({"item_id": ids, "genre": [[str(i % 3)] for i in ids], **fields})
+    return Items.from_frame(frame, kinds)
 
 
 def test_returning_and_new_users_are_told_apart_and_together(clicks):
@@ -90,7 +91,7 @@ def test_items_are_candidates_once_they_are_available_or_clicked(clicks, kind):
 
 def test_availability_that_cannot_be_used_is_refused(clicks):
     split = temporal(clicks)
-    words = table(since=["2018-01-01"] * 29 + ["soon"])
+    words = table(kinds={"since": "text"}, since=["2018-01-01"] * 29 + ["soon"])
     with pytest.raises(ItemsError, match="column 'since', item 29: 'soon' is no date from which an item is"):
         evaluate(split, {"p": Popularity()}, words, available_column="since")
     with pytest.raises(ItemsError, match="there is no field 'from'; the fields are genre, since"):
@@ -130,3 +131,25 @@ def test_model_of_a_split_in_time_learns_from_the_times_before_the_cut():
     untimed = replace(split, train=replace(split.train, timestamps=None))
     evaluate(untimed, {"blind": blind}, table(80), ks=[5])
     assert timed.new_item_share_ != blind.new_item_share_
+
+
+def test_mean_and_spread_are_over_cuts_and_not_over_users(clicks):
+    folds = rolling(clicks, 3, 0.5)
+    found = evaluate(folds, {"p": Popularity()}, ks=[5])
+    alone = [evaluate(fold, {"p": Popularity()}, ks=[5]).models["p"].mean("all", "ndcg@5") for fold in folds]
+    document = found.to_dict()["models"]["p"]["folds"]["all"]["ndcg@5"]
+    assert document["values"] == pytest.approx(alone)
+    assert document["mean"] == pytest.approx(np.mean(alone))
+    assert document["spread"] == pytest.approx(np.std(alone, ddof=1))
+    frame = found.folds_frame().filter(metric="ndcg@5", candidates="all")
+    assert frame["value"].to_list() == document["values"]
+    assert frame["cut"].to_list() == [fold.settings["cut"] for fold in folds]
+    single = evaluate(folds[0], {"p": Popularity()}, ks=[5])
+    assert "folds" not in single.to_dict()["models"]["p"]
+    assert single.folds_frame().is_empty()
+
+
+def test_few_users_at_a_cut_are_warned_of(clicks):
+    found = evaluate(rolling(clicks, 2, 0.5), {"p": Popularity()}, ks=[5])
+    first = found.split["folds"][0]
+    assert f"cut {first['cut']}: {first['candidates']['all']['users']}" in found.warnings[0]

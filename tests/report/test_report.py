@@ -12,6 +12,7 @@ from isotherm.report import Report, example_users
 from isotherm.report.evaluation_figures import tradeoff_points
 from isotherm.report.examples import title_of
 from isotherm.report.tables import p_value
+from tests.evaluation.test_in_time import log
 
 
 @pytest.fixture
@@ -194,3 +195,16 @@ def test_page_of_several_seeds_says_so(clicks):
     assert "seed 1 | 2" in page
     assert "mean over the splits that ask something of this user" in page
     assert "exactly one of" not in page
+
+
+def test_page_of_cuts_in_time_tells_each_cut_and_both_kinds_of_users():
+    found = evaluate(splits.rolling(log(), 3, 0.5), {"ease": EASE(), "p": Popularity()}, ks=[5])
+    page = Report("cuts", "a log", found, 5, "ease").html()
+    assert "<h2>At each cut in time</h2>" in page
+    for fold in found.split["folds"]:
+        assert f"{fold['cut']}<small>{fold['candidates']['all']['users']} users</small>" in page
+    spread = found.models["ease"].folds["all"]["ndcg@5"].spread
+    assert f'<td class="number">{spread:.4f}</td>' in page
+    assert "Returning and new users" in page
+    assert "The 3 test periods are consecutive" in page
+    assert "items that somebody had clicked by the end of the test period" in page

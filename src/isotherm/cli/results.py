@@ -32,6 +32,8 @@ def show_evaluation(evaluation: "Evaluation", ks: list[int]) -> None:
     _show_exposure(evaluation, ks)
     if evaluation.split.get("metadata"):
         _show_lists(evaluation, ks[0])
+    if "folds" in evaluation.split:
+        _show_folds(evaluation, f"ndcg@{ks[0]}")
     for by in _grouped(evaluation):
         _show_ranking(f"by {by}", _rows_of_groups(evaluation, by), ks[0])
     for warning in evaluation.warnings:
@@ -122,6 +124,32 @@ def _with_interval(value: "Interval | float") -> str:
 
 def _mean(value: "Interval | float") -> float:
     return value if isinstance(value, float) else value.mean
+
+
+def _show_folds(evaluation: "Evaluation", metric: str) -> None:
+    """One metric fold by fold, by candidates and model, with mean and spread."""
+    folds = evaluation.split["folds"]
+    labels = _labels(folds)
+    asked = ["users", "", *(f"{fold['candidates']['all']['users']:,}" for fold in folds), "", ""]
+    rows = [asked]
+    for candidates in _SETS:
+        tested = [name for name, each in evaluation.models.items() if candidates in each.folds]
+        for number, model in enumerate(tested):
+            figures = evaluation.models[model].folds[candidates][metric]
+            values = ["" if value is None else f"{value:.4f}" for value in figures.values]
+            summary = [f"{figures.mean:.4f}", f"{figures.spread:.4f}"]
+            rows.append([candidates if number == 0 else "", model, *values, *summary])
+    what = "cut" if "cut" in folds[0] else "fold" if "fold" in folds[0] else "split"
+    show_table([f"{metric} by {what}", "model", *labels, f"mean of\n{what}s", "spread"], rows, words=2)
+    typer.echo(f"spread: standard deviation between {what}s; each {what} counts alike in their mean.\n")
+
+
+def _labels(folds: list[dict[str, Any]]) -> list[str]:
+    """The day of each cut in time, the whole moment where days do not tell them apart; else the number."""
+    numbers = [f"fold {fold['fold']}" if "fold" in fold else f"split {n}" for n, fold in enumerate(folds, 1)]
+    moments = [fold.get("cut_date", fold.get("cut", n)) for n, fold in zip(numbers, folds, strict=True)]
+    days = [moment[:10] for moment in moments]
+    return days if len(set(days)) == len(days) else moments
 
 
 def _show_exposure(evaluation: "Evaluation", ks: list[int]) -> None:

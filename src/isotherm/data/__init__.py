@@ -10,7 +10,10 @@ item_labels    titles and values of the items of a fitted model, to answer in wo
 item_tables    the files of an item table put together
 field_values   the values of a field, read as its kind
 ids            ids <-> rows
-splits         protocols that hide clicks: cold items, mixed, strong, leave-one-out, temporal
+splits         protocols that hide clicks: cold items, mixed, strong, leave-one-out
+in_time        one cut in time, or several: what comes next, for returning and new users
+moments        the times of a log as numbers; dates and durations in the same
+existing       the items that were there by the end of a test period
 folds          k-fold: every item or user hidden once
 hidden_clicks  a split: what to train on, what is known, what is to be found
 click_ranks    the rank of a click within its user's or its item's

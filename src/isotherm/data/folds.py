@@ -96,4 +96,4 @@ def k_fold(
     fold_of = np.empty(n, dtype=np.int64)
     seed = seeded("seed", seed)
     fold_of[np.random.default_rng(seed).permutation(n)] = np.arange(n) % folds
-    return Folds(clicks, protocol, fold_of, {"folds": folds, **shares, **orders, "seed": seed})
+    return Folds(clicks, protocol, fold_of, {"n_folds": folds, **shares, **orders, "seed": seed})

@@ -13,6 +13,7 @@ bootstrap     intervals of means
 paired        comparisons of two models: interval and p of one t-test, Holm's correction
 side_by_side  two models in all candidate sets, metrics and groups
 warnings      few users, new items shown far more or less than clicked
+over_folds    a metric fold by fold: mean and spread
 results       what an evaluation gives: figures, JSON, frames
 """
 

@@ -168,7 +168,7 @@ def _of_all(folds: list[Description], users: list[UsersByRow]) -> Description:
     A setting that differs, like the seed, is a list of its values.
     """
     common = {name: _in_common(name, folds) for name in folds[0] if name not in _OF_ONE_FOLD}
-    for name in ("train_users", "train_clicks", "cold_items"):
+    for name in ("train_users", "train_clicks", "items", "cold_items"):
         common[name] = round(sum(fold[name] for fold in folds) / len(folds))
     common["test_users"] = _n_distinct(users, ("candidates", "all"))
     common["test_clicks"] = sum(fold["test_clicks"] for fold in folds)

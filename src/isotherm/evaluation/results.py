@@ -12,6 +12,7 @@ from isotherm.checks import one_of
 from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.groups import LABELS
+from isotherm.evaluation.over_folds import OverFolds
 from isotherm.evaluation.paired import Comparison
 from isotherm.evaluation.side_by_side import SetsOfGroups, comparison_frame
 from isotherm.evaluation.user_values import Metrics, UserValues
@@ -44,6 +45,7 @@ class ModelResult:
     users: dict[str, pl.Series] = field(default_factory=dict)  #: candidate set -> their ids, in that order
     groups: Groups = field(default_factory=dict)  #: those asked for: grouping -> candidate set -> label
     group_values: GroupValues = field(default_factory=dict)  #: of these and of history: one value per user
+    folds: dict[str, dict[str, OverFolds]] = field(default_factory=dict)  #: of several folds: set -> metric
 
     def mean(self, candidates: str, metric: str) -> float:
         """A metric of a candidate set: its mean over users, or the one number of all lists. KeyError."""
@@ -86,8 +88,10 @@ class Evaluation:
         """As ``evaluate --json`` writes it: {"split": …, "models": {name: {"seconds": …, "all": {…}}}}.
 
         "warnings" tells what to beware of. Groups, where they were asked for, are at
-        models → name → "groups" → grouping → candidates → label. "complete" is false, and "to_come" names
-        models, in what is written while ``evaluate`` runs. p_holm is corrected for all "comparisons".
+        models → name → "groups" → grouping → candidates → label. Of several folds, or cuts in time, the mean
+        over them, the spread between them (standard deviation) and the value of each are at
+        models → name → "folds" → candidates → metric. "complete" is false, and "to_come" names models, in
+        what is written while ``evaluate`` runs. p_holm is corrected for all "comparisons".
         """
         return {
             "complete": self.complete,
@@ -149,6 +153,19 @@ class Evaluation:
         ]
         return pl.DataFrame(rows, infer_schema_length=None)
 
+    def folds_frame(self) -> pl.DataFrame:
+        """fold, cut (null without times), model, candidates, metric, value; empty where there is one fold."""
+        cuts = [fold.get("cut_date", fold.get("cut")) for fold in self.split.get("folds", [])]
+        rows = [
+            {"fold": fold + 1, "cut": cuts[fold], "model": name, "candidates": candidates, "metric": metric,
+             "value": value}
+            for name, result in self.models.items()
+            for candidates, metrics in result.folds.items()
+            for metric, figures in metrics.items()
+            for fold, value in enumerate(figures.values)
+        ]  # fmt: skip
+        return pl.DataFrame(rows, infer_schema_length=None)
+
     def groups_frame(self) -> pl.DataFrame:
         """by, group, users, model, candidates, metric, mean, low, high; empty where nothing was grouped."""
         rows = [
@@ -188,6 +205,11 @@ def _model(result: ModelResult) -> dict[str, Any]:
                 for candidates, groups in sets.items()
             }
             for by, sets in result.groups.items()
+        }
+    if result.folds:
+        document["folds"] = {
+            candidates: {metric: value.to_dict() for metric, value in metrics.items()}
+            for candidates, metrics in result.folds.items()
         }
     return document
 

@@ -18,6 +18,7 @@ from isotherm.evaluation.groups import LABELS
 from isotherm.evaluation.lists import ranked_lists
 from isotherm.evaluation.measures import exposure_metrics, item_information, user_metrics
 from isotherm.evaluation.options import EvaluationOptions, called
+from isotherm.evaluation.over_folds import over_folds
 from isotherm.evaluation.paired import Comparison, compared, corrected
 from isotherm.evaluation.prepared import PreparedFold, PreparedFolds
 from isotherm.evaluation.results import Evaluation, Group, ModelResult
@@ -144,6 +145,10 @@ class _FoldResult:
     exposure: dict[str, dict[str, float]]  #: metrics of all lists together
     groups: dict[str, dict[str, dict[str, UserValues]]]  #: grouping -> candidate set -> label -> metrics
 
+    def means(self) -> dict[str, dict[str, float]]:
+        """Candidate set -> metric -> its mean over users, or the one number of all lists."""
+        return {name: {**values.means(), **self.exposure[name]} for name, values in self.values.items()}
+
 
 def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptions) -> ModelResult:
     """Fit and measure one model, on one fold after the other."""
@@ -176,6 +181,7 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
         {name: each.users for name, each in values.items()},
         {by: _groups(group_values[by], options.seed) for by in folds.by},
         group_values,
+        over_folds([result.means() for result in results]),
     )
 
 

@@ -28,6 +28,11 @@ class UserValues:
             self.users.gather(rows), {name: values[rows] for name, values in self.values.items()}
         )
 
+    def means(self) -> dict[str, float]:
+        """Mean of each metric over the users of whom it says something, if there are any."""
+        known = {name: values[~np.isnan(values)] for name, values in self.values.items()}
+        return {name: float(values.mean()) for name, values in known.items() if len(values)}
+
     def intervals(self, seed: int) -> dict[str, Interval]:
         """Mean and interval of each metric, in order; a metric that says nothing of any user is left out.
 

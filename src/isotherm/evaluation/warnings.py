@@ -1,6 +1,6 @@
 """What to beware of in an evaluation: few users, and new items shown far more or less often than clicked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,10 +18,22 @@ def warnings_of(split: Mapping[str, Any], models: Mapping[str, "ModelResult"]) -
     split: as ``Evaluation.split`` describes it.  models: name -> result.
     """
     of_models = [_of_new_items(name, result, split) for name, result in models.items()]
-    return _of_users(split["candidates"], models) + [warning for each in of_models for warning in each]
+    few = _of_users(split["candidates"], models, _users_at_cuts(split.get("folds", [])))
+    return few + [warning for each in of_models for warning in each]
 
 
-def _of_users(candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"]) -> list[str]:
+def _users_at_cuts(folds: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Cut in time -> users."""
+    return {
+        f"cut {fold.get('cut_date', fold['cut'])}": fold["candidates"]["all"]["users"]
+        for fold in folds
+        if "cut" in fold
+    }
+
+
+def _of_users(
+    candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"], at_cuts: Mapping[str, int]
+) -> list[str]:
     """One sentence for all rows with few users."""
     rows = {
         f"{name} candidates": candidates[name]["users"]
@@ -30,6 +42,7 @@ def _of_users(candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"]
     }
     for by, sets in next(iter(models.values())).groups.items() if models else ():
         rows |= {f"by {by}, {label}": group.users for label, group in sets.get("all", {}).items()}
+    rows |= at_cuts
     few = [f"{row}: {users}" for row, users in rows.items() if users < FEW_USERS]
     return [f"figures of fewer than {FEW_USERS} users are uncertain ({'; '.join(few)})"] if few else []
 

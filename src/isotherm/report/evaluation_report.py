@@ -26,6 +26,22 @@ _SETS = {
     "all": "everything in one list",
 }
 
+#: setting of a split -> words before its value
+_SETTINGS = {
+    "holdout": "holdout",
+    "train_share": "share of the clicks before the cut",
+    "warm_holdout": "warm_holdout",
+    "cuts": "cuts",
+    "cut": "cut",
+    "cut_date": "which is",
+    "end": "until",
+    "end_date": "which is",
+    "next_k": "to find the next",
+    "fold_in": "fold_in",
+    "fold_in_order": "fold_in_order",
+    "negatives": "negatives",
+    "seed": "seed",
+}
 _LIST_MEASURES = ("diversity", "calibration-js", "calibration-kl", "novelty", "coverage", "gini")
 _GROUPINGS = {
     "history": ("By how much is known of a user", "clicks of the history"),
@@ -70,8 +86,27 @@ class Report(Page):
             importance=self._importance_figure(),
             comparisons=self._comparisons(metrics[0]),
             lists=self._list_measures(metrics[1]),
+            over_folds=self._over_folds(metrics[1]),
+            settings=_SETTINGS,
             groups=self._group_tables(metrics[0]),
         )
+
+    def _over_folds(self, metric: str) -> dict[str, Any] | None:
+        """One metric fold by fold, or cut by cut; None where there is one."""
+        folds = self.evaluation.split.get("folds")
+        if folds is None:
+            return None
+        rows = []
+        for candidates in _SETS:
+            for number, (name, result) in enumerate(self._tested(candidates).items()):
+                figures = result.folds[candidates][metric]
+                values = [*figures.values, figures.mean, figures.spread]
+                cells = ["" if value is None else f"{value:.4f}" for value in values]
+                rows.append({"candidates": candidates, "first": number == 0, "model": name, "cells": cells})
+        labels = [fold.get("cut_date", fold.get("cut", f"no. {n}")) for n, fold in enumerate(folds, 1)]
+        users = [fold["candidates"]["all"]["users"] for fold in folds]
+        title = "At each cut in time" if "cut" in folds[0] else "One by one"
+        return {"title": title, "folds": list(zip(labels, users, strict=True)), "rows": rows}
 
     def _plain_metrics(self) -> list[str]:
         """Shown without intervals."""

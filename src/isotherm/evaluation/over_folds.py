@@ -1,0 +1,49 @@
+"""A metric fold by fold: its mean over the folds, or cuts in time, and its spread between them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class OverFolds:
+    """A metric of one candidate set.
+
+    mean: of the folds, each of which counts alike.  spread: standard deviation between folds (n − 1), 0 of
+    one.  values: of each fold, None where it has no such candidates.
+
+    >>> from isotherm.evaluation.over_folds import OverFolds
+    >>> OverFolds.of([0.25, None, 0.75])
+    OverFolds(mean=0.5, spread=0.3535533905932738, values=[0.25, None, 0.75])
+    """
+
+    mean: float
+    spread: float
+    values: list[float | None]
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> "OverFolds":
+        """Of one value a fold, not all None."""
+        known = [value for value in values if value is not None]
+        spread = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+        return cls(float(np.mean(known)), spread, list(values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def over_folds(folds: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, OverFolds]]:
+    """Candidate set -> metric -> figures over folds, of the means of each fold; empty where there is one."""
+    if len(folds) == 1:
+        return {}
+    names = dict.fromkeys(
+        (candidates, metric) for fold in folds for candidates in fold for metric in fold[candidates]
+    )
+    figures: dict[str, dict[str, OverFolds]] = {}
+    for candidates, metric in names:
+        values = [fold.get(candidates, {}).get(metric) for fold in folds]
+        figures.setdefault(candidates, {})[metric] = OverFolds.of(values)
+    return figures
