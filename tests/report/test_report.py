@@ -208,3 +208,13 @@ def test_page_of_cuts_in_time_tells_each_cut_and_both_kinds_of_users():
     assert "Returning and new users" in page
     assert "The 3 test periods are consecutive" in page
     assert "items that somebody had clicked by the end of the test period" in page
+
+
+def test_page_of_several_cuts_says_so(clicks):
+    timed = Interactions.from_frame(clicks.to_frame().with_row_index("timestamp"))
+    evaluation = evaluate(splits.rolling(timed, cuts=2), {"ease": EASE(), "p": Popularity()}, ks=[5])
+    page = Report("t", "s", evaluation, 5, "ease").html()
+    assert "2 cuts, each with" in page
+    counts = [fold["items"] for fold in evaluation.split["folds"]]
+    assert f"of {round(sum(counts) / 2):,} items were never clicked" in page
+    assert "mean over the cuts that ask something of this user" in page
