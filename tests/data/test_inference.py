@@ -30,12 +30,18 @@ def inferred(values, name="x", dtype=None):
         ([1, 2], "number"),
         (["1.5", " 2 ", "N/A"], "number"),
         (["1,234", "12,345,678", "7"], "number"),
+        (["1 234", "12 345 678", "7"], "number"),
         (["1999-05-01", "2001-01-31"], "number"),
+        (["22-Nov-1995", "Jan 1, 1995", "1 January 1996"], "number"),
+        (["1999-05", "2001-01"], "number"),
         (["a|b", "c"], "categories"),
         (["drama,war", "comedy"], "categories"),
         (["drama, war", "war, drama", "comedy", "drama"], "categories"),
         (["28,12,16", "28", "12,28"] * 5, "categories"),
         (["['drama', 'war']", "['war']", "[]"], "categories"),
+        (["{drama,war}", "{}"], "categories"),
+        (['["drama"]', "war|noir", "war"], "categories"),
+        (["Tom &amp; Jerry", "Cat &amp; Dog", "Fish"], "text"),
         (["[0.1, 0.2]", "[0.3, 4]"], "vector"),
         (["space:0.9|robots:0.4", "space:1"], "tags"),
         (["12:30", "14:45", "12:30"], "categories"),
@@ -66,6 +72,14 @@ def test_what_a_list_is_made_of():
     assert inferred(["a|NA| ", "a"]).column("x").to_list() == [["a"], ["a"]]
 
 
+def test_dates_are_days_however_they_are_written():
+    expected = [9456.0, 9131.0]
+    for values in (["1995-11-22", "1995-01-01"], ["22-Nov-1995", "January 1, 1995"]):
+        assert inferred(values).column("x").to_list() == expected
+    assert inferred(["1995-11", "1995-01"]).column("x").to_list() == [9435.0, 9131.0]
+    assert repr(inferred(["22-Nov-1995"])) == "Items(1 items; x: number, e.g. 1995-11-22)"
+
+
 def test_a_title_is_text_even_where_it_comes_again():
     assert inferred(["Hamlet", "Hamlet"], "title").kinds == {"title": "text"}
     assert inferred(["1984", "300"], "Title").column("Title").to_list() == ["1984", "300"]
@@ -79,6 +93,7 @@ def test_a_title_is_text_even_where_it_comes_again():
         (["3,5", "4", "5", "6", "7"], 1, "'3,5' is no number, and 4 of 5 values are; mend it"),
         (["2020-01-01", "2020-02-31"], 2, "'2020-02-31' is no date like the others"),
         (["2020-01-01T23:00Z", "2020-01-03"], 2, "'2020-01-03' is no date like the others"),
+        (["[{'id': 16, 'name': 'War'}]", "[]"], 1, "is an object as text; write its names, as in drama|war"),
         (["01/02/2026", None], 1, "may have the day or the month first; write dates as 2026-01-31"),
     ],
 )

@@ -15,7 +15,10 @@ from isotherm.errors import ItemsError, brief
 from isotherm.types import Array
 
 _HEAVIEST = 1e15  # of a tag: squares of more overflow float32
-_GROUPED = r"^[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"  # 1,234,567.8
+_MARKS = ",'’ \u00a0\u202f"  # between thousands
+_GROUPED = rf"^[-+]?[0-9]{{1,3}}([{_MARKS}][0-9]{{3}})+(\.[0-9]+)?$"  # 1,234,567.8
+#: dates in words and months: nobody reads them in two ways
+_WORDED = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,23 @@ def read_values(type_: FieldType, column: pl.Series, field: Field) -> pl.Series:
 def numbers_of(text: pl.Series) -> pl.Series:
     """Text as Float64, null where it is no number; 1,234,567 is one where no comma stands elsewhere."""
     numbers = text.cast(pl.Float64, strict=False)
-    has_comma = text.str.contains(",", literal=True)
-    if has_comma.any() and text.filter(has_comma).str.contains(_GROUPED).all():
-        numbers = numbers.fill_null(text.str.replace_all(",", "").cast(pl.Float64, strict=False))
+    marked = text.filter(text.str.contains(f"[{_MARKS}]").fill_null(False))
+    if len(marked) and marked.str.contains(_GROUPED).all():
+        without = text.str.replace_all(f"[{_MARKS}]", "")
+        numbers = numbers.fill_null(without.cast(pl.Float64, strict=False))
     return numbers
+
+
+def dates_of(text: pl.Series) -> pl.Series:
+    """Text as times, null where it is none: ISO dates, or 31-Jan-1999 and Jan 31, 1999, or 1999-01."""
+    times = iso_times(text)
+    if times.null_count() < len(text) or not len(text.drop_nulls()):
+        return times
+    if text.drop_nulls().str.contains("^[0-9]{4}-[0-9]{2}$").all():
+        return iso_times(text + "-01")
+    for form in _WORDED:
+        times = times.fill_null(text.str.to_date(form, strict=False).cast(pl.Datetime("us")))
+    return times
 
 
 def _categories(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
@@ -164,7 +180,7 @@ def _as_numbers(values: pl.Series, type_: FieldType) -> pl.Series:
     if values.dtype == pl.String:
         if not type_.is_date:
             return numbers_of(values)
-        values = iso_times(values)
+        values = dates_of(values)
     if values.dtype in (pl.Date, pl.Datetime):
         values = values.cast(pl.Datetime("ms")).dt.epoch("d")
     elif values.dtype.is_temporal():  # a duration, or a time of day

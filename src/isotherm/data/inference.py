@@ -7,10 +7,17 @@ lists are short, come again in other rows, and come in any order.
 
 import polars as pl
 
-from isotherm.data.field_values import Field, numbers_of
-from isotherm.data.joined_text import are_bracketed, plain_text, split_text, used_separator
+from isotherm.data.field_values import Field, dates_of, numbers_of
+from isotherm.data.joined_text import (
+    are_bracketed,
+    hold_objects,
+    holds_separator,
+    plain_text,
+    split_text,
+    used_separator,
+)
 from isotherm.data.kinds import SEPARATORS, FieldType, Kind
-from isotherm.data.reading.times import AMBIGUOUS, day_or_month_first, is_iso_shaped, iso_times
+from isotherm.data.reading.times import AMBIGUOUS, day_or_month_first, is_iso_shaped
 from isotherm.errors import ItemsError, brief
 
 NAMES = ("title", "name", "item_name")  #: fields of text whatever their values are
@@ -46,7 +53,9 @@ def declared_type(kind: Kind, column: pl.Series) -> FieldType:
     if kind == "number":
         return FieldType(kind, is_date=holds_dates(column))
     if kind in ("categories", "tags") and not isinstance(dtype, pl.List | pl.Array):
-        return FieldType(kind, "" if text is None or are_bracketed(text) else used_separator(text))
+        if text is not None and are_bracketed(text):
+            return FieldType(kind)
+        return FieldType(kind, "" if text is None else used_separator(text))
     return FieldType(kind)
 
 
@@ -71,7 +80,7 @@ def holds_dates(column: pl.Series) -> bool:
     """Whether the values are dates, by type or as text."""
     if column.dtype == pl.String:
         text = plain_text(column)
-        return text.null_count() < len(text) and iso_times(text).null_count() == text.null_count()
+        return text.null_count() < len(text) and dates_of(text).null_count() == text.null_count()
     return column.dtype in (pl.Date, pl.Datetime)
 
 
@@ -80,7 +89,7 @@ def _check_dates(known: FieldType, column: pl.Series, field: Field) -> None:
     is_text = column.dtype == pl.String
     values = plain_text(column) if is_text else column
     if is_text:
-        are_dates = iso_times(values).is_not_null()
+        are_dates = dates_of(values).is_not_null()
     else:
         are_dates = pl.Series([column.dtype in (pl.Date, pl.Datetime)] * len(column), dtype=pl.Boolean)
     wrong = values.is_not_null() & (are_dates != known.is_date)
@@ -98,13 +107,14 @@ def _type_of_text(text: pl.Series, field: Field) -> FieldType:
     values = text.drop_nulls()
     if not len(values) or field.name.lower() in NAMES:
         return FieldType("text")
-    if iso_times(values).null_count() == 0:
+    if dates_of(values).null_count() == 0:
         return FieldType("number", is_date=True)
     if _are_numbers(values):
         return FieldType("number")
+    _refuse_objects(text, field)
     _refuse_faulty(text, field)
     if are_bracketed(values):
-        return FieldType("vector" if _are_vectors(split_text(values, "")) else "categories", "")
+        return FieldType("vector" if _are_vectors(split_text(values, "")) else "categories")
     separator = _separator(values)
     used = separator or used_separator(values)
     if _are_tags(_parts(values, used)):
@@ -112,6 +122,17 @@ def _type_of_text(text: pl.Series, field: Field) -> FieldType:
     if separator:
         return FieldType("categories", separator)
     return FieldType("categories", "") if _are_labels(values) else FieldType("text")
+
+
+def _refuse_objects(text: pl.Series, field: Field) -> None:
+    """Raise where a column is objects, or lists of them, as text."""
+    objects = hold_objects(text)
+    if _share(objects.filter(text.is_not_null())) >= _REUSED:
+        row = int(objects.arg_max() or 0)
+        raise ItemsError(
+            f"{field.at(row)}: {brief(text[row])} is an object as text; write its names, as in drama|war, "
+            f"give lists in Parquet or JSON lines, drop it, or read its words: --kind {field.name}=text"
+        )
 
 
 def _refuse_faulty(text: pl.Series, field: Field) -> None:
@@ -124,7 +145,7 @@ def _refuse_faulty(text: pl.Series, field: Field) -> None:
     numbers = numbers_of(text).is_finite().fill_null(False)
     for likely, good, what in (
         (numbers, numbers, "number"),
-        (is_iso_shaped(text), iso_times(text).is_not_null(), "date like the others"),
+        (is_iso_shaped(text), dates_of(text).is_not_null(), "date like the others"),
     ):
         n_likely = int(likely.sum())
         if n_likely == n_given or n_likely >= max(_FEWEST, _MOSTLY * n_given):
@@ -161,7 +182,7 @@ def _parts(values: pl.Series, separator: str) -> pl.Series:
 def _separator(values: pl.Series) -> str:
     """What separates the parts of lists, or nothing where the values are no lists."""
     for separator in SEPARATORS:
-        holds = values.str.contains(separator, literal=True)
+        holds = holds_separator(values, separator)
         if not holds.any():
             continue
         parts = _parts(values, separator)

@@ -6,7 +6,10 @@ from isotherm.data.kinds import SEPARATORS
 
 #: texts that mean no value, in every format: what spreadsheets, databases and frames write
 NULL_WORDS = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None", "NaN", "nan", "NaT", r"\N")
-_BRACKETED = r"(?s)^\[.*\]$"
+_BRACKETED = r"(?s)^\[.*\]$|^\{[^:]*\}$"
+_LIST_OF_QUOTED = r"""(?s)^\[\s*["'].*["']\s*\]$"""
+_OBJECTS = r"""(?s)^\[\s*[\[({].*\]$|^\{\s*["'].*:.*\}$"""
+_ENTITY = r"&#?[A-Za-z0-9]+;"
 _QUOTED = r"""(?s)"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 
 
@@ -24,34 +27,49 @@ def without_null_words(column: pl.Series) -> pl.Series:
 
 
 def are_bracketed(text: pl.Series) -> bool:
-    """Whether all texts are lists in brackets, as Python, JSON and NumPy print them, of plain values."""
+    """Whether all texts are lists in brackets or braces, as Python, JSON, NumPy and PostgreSQL print them."""
     given = text.drop_nulls()
-    inner = given.str.contains(r"^\[\s*[\[({]")  # of pairs or objects
-    return len(given) > 0 and given.str.contains(_BRACKETED).all() and not inner.any()
+    return len(given) > 0 and bool(given.str.contains(_BRACKETED).all())
+
+
+def hold_objects(text: pl.Series) -> pl.Series:
+    """Which texts are lists of lists, pairs or objects, or an object."""
+    return text.str.contains(_OBJECTS).fill_null(False)
 
 
 def used_separator(text: pl.Series) -> str:
     """The first of | ; , that stands in a text, or nothing."""
-    return next((each for each in SEPARATORS if text.str.contains(each, literal=True).any()), "")
+    return next((each for each in SEPARATORS if holds_separator(text, each).any()), "")
+
+
+def holds_separator(text: pl.Series, separator: str) -> pl.Series:
+    """Which texts hold it, but for the end of «&amp;» and within quoted lists."""
+    lists = text.str.contains(_LIST_OF_QUOTED).fill_null(False)
+    plain = text.str.replace_all(_ENTITY, "&") if separator == ";" else text
+    return plain.str.contains(separator, literal=True) & ~lists
 
 
 def split_text(text: pl.Series, separator: str) -> pl.Series:
     """List(String): lists in brackets by their elements, others at the separator, whole where it is empty."""
     if are_bracketed(text):
         return _elements(text)
-    return text.str.split(separator) if separator else text.reshape((-1, 1)).arr.to_list()
+    parts = text.str.split(separator) if separator else text.reshape((-1, 1)).arr.to_list()
+    lists = text.str.contains(_LIST_OF_QUOTED).fill_null(False)
+    return parts.zip_with(~lists, _elements(text)) if lists.any() else parts
 
 
 def _elements(text: pl.Series) -> pl.Series:
     """The elements of lists in brackets: quoted ones, else those between commas, else numbers by blanks."""
     content = pl.col("content")
-    frame = pl.DataFrame({"content": text.str.slice(1).str.strip_suffix("]").str.strip_chars()})
+    frame = pl.DataFrame({"content": text.str.slice(1).str.head(-1).str.strip_chars()})
     quoted = content.str.extract_all(_QUOTED).list.eval(
         pl.element().str.slice(1).str.head(-1).str.replace_all(r"\\(.)", "$1")
     )
     is_numbers = content.str.contains(r"^[-+0-9.eE\s]+$")
     return frame.select(
-        pl.when(content.str.contains(r"""^["']"""))
+        pl.when(content == "")
+        .then(pl.lit([], dtype=pl.List(pl.String)))
+        .when(content.str.contains(r"""^["']"""))
         .then(quoted)
         .when(content.str.contains(",", literal=True))
         .then(content.str.split(","))
