@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import isotherm
 from isotherm import evaluation, geometry
 from isotherm.cli.app import app
-from isotherm.data import Split, folds, splits
+from isotherm.data import Split, folds, repeated, splits
 from isotherm.models.base import Recommender
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.parameter_docs import ParameterDoc, choices_of, description, parameter_docs, settings_of
@@ -94,7 +94,8 @@ def _splits() -> list[str]:
     """What to train on and what to find."""
     lines = ["## Splits", "", _prose(splits), "", *_record(Split)]
     functions = [(splits, name) for name in splits.__all__ if name != "SPLITS"]
-    lines += [_function(module, name) for module, name in [*functions, (folds, "k_fold")]]
+    functions += [(folds, "k_fold"), (repeated, "repeated")]
+    lines += [_function(module, name) for module, name in functions]
     protocols = ", ".join(f"`{name}` {function.__name__}" for name, function in splits.SPLITS.items())
     return [*lines, f"**`SPLITS`**\n\nProtocol of `isotherm evaluate` -> function: {protocols}.\n"]
 

@@ -81,6 +81,11 @@ REFUSED = {
     "folds and holdout": ((*COLD, "--folds", "5", "--holdout", "0.1"), "--holdout does not apply"),
     "folds of an own split": ((*OWN, "--folds", "5"), "--train and --test are a split already: --folds"),
     "folds of a ramp-up": ((*RAMP, "--folds", "5"), "--protocol ramp-up: --folds does not apply"),
+    "seeds and folds": ((*COLD, "--folds", "5", "--seeds", "2"), "--seeds does not apply"),
+    "seeds of an own split": ((*OWN, "--seeds", "2"), "--train and --test are a split already: --seeds"),
+    "seeds of a ramp-up": ((*RAMP, "--seeds", "2"), "--protocol ramp-up: --seeds does not apply"),
+    "seeds in time": ((*LOG, "--protocol", "temporal", "--seeds", "2"), "--protocol temporal: --seeds does"),
+    "no seeds": ((*COLD, "--seeds", "0"), "seeds must be a whole number >= 1"),
     "no item table": ((*COLD, "--models", "popularity,marec"), "marec needs an item table: --items"),
     "groups of a ramp-up": ((*RAMP, "--by", "history"), "--protocol ramp-up: --by does not apply"),
     "unknown candidates": ((*COLD, "--candidates", "some"), "must be one of 'catalogue', 'clicked'"),
@@ -145,8 +150,9 @@ def test_bad_input_is_refused_in_one_line(isotherm, full_desk, case):
         (*MIXED, "--items", "items.parquet", "--only-users", "trained.csv", "--folds", "3"),
         (*LAST, "--negatives", "3", "--holdout", "0.2", "--only-users", "trained.csv"),
         (*COLD, "--folds", "25"),
+        (*MIXED, "--seeds", "2", "--seed", "5"),
     ],
-    ids=["a huge k", "k twice", "no field", "groups", "by time", "some users", "sampled", "a fold an item"],
+    ids=["huge k", "k twice", "no field", "groups", "in time", "some users", "sampled", "many folds", "seeds"],
 )
 def test_odd_input_gives_finite_figures(isotherm, full_desk, arguments):
     pages = ("--report", "out.html") if "--by" in arguments else ()  # the slow part

@@ -175,11 +175,12 @@ def _measure_ramp_up(
 
     if inputs.logs.interactions is None:
         raise ParameterError("--protocol ramp-up needs --interactions")
-    unused = {"--folds": split.folds, "--only-users": measured.only_users, "--by": measured.by}
+    unused = {"--folds": split.folds, "--seeds": split.seeds, "--by": measured.by}
     check_unused(
         "--protocol ramp-up:",
         {
             **unused,
+            "--only-users": measured.only_users,
             "--fields": measured.fields,
             "--available-column": measured.available_column,
             **split.of_other_protocols("ramp-up"),

@@ -109,6 +109,14 @@ class SplitOptions(ProtocolOptions):
         typer.Option(help="temporal: find the next so many clicks of each user; if not given, all."),
     ] = None
 
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="cold-items, mixed, strong, leave-one-out: so many splits, with the seeds --seed, "
+            "--seed + 1, …; the mean of each user, and the spread between splits."
+        ),
+    ] = None
+
     @property
     def hidden_share(self) -> float:
         """The share to hide, 0.2 where none is given."""
@@ -120,7 +128,9 @@ class SplitOptions(ProtocolOptions):
         from isotherm.data.hidden_clicks import FOLD_IN_ORDERS, checked_share
 
         seeded("seed", self.seed)
-        for name, least in (("negatives", 0), ("folds", 2), ("cuts", 1), ("next_k", 1)):
+        for name, least in (
+            ("negatives", 0), ("folds", 2), ("cuts", 1), ("next_k", 1), ("seeds", 1),
+        ):
             if getattr(self, name) is not None:
                 whole(name, getattr(self, name), least)
         for name in ("holdout", "warm_holdout", "fold_in"):
@@ -170,7 +180,12 @@ def _own_split(files: LogFiles, options: SplitOptions, read_clicks: "ReadClicks"
         )
     check_unused(
         "--train and --test are a split already:",
-        {"--folds": options.folds, "--holdout": options.holdout, **options.of_other_protocols("strong")},
+        {
+            "--folds": options.folds,
+            "--seeds": options.seeds,
+            "--holdout": options.holdout,
+            **options.of_other_protocols("strong"),
+        },
     )
     train, test = read_clicks(files.train), read_clicks(files.test)
     valid = None if files.valid is None else read_clicks(files.valid)
@@ -181,18 +196,24 @@ def _protocol_split(
     interactions: Path, protocol: str, options: SplitOptions, read_clicks: "ReadClicks"
 ) -> "Split | Sequence[Split]":
     from isotherm.data.folds import k_fold
+    from isotherm.data.repeated import repeated
     from isotherm.data.splits import SPLITS, rolling
 
     check_unused(f"--protocol {protocol}:", options.of_other_protocols(protocol))
     extra = options.of_protocol(protocol)
     if options.folds is not None:
-        check_unused("--folds hides every item or user once:", {"--holdout": options.holdout})
+        unused = {"--holdout": options.holdout, "--seeds": options.seeds}
+        check_unused("--folds hides every item or user once:", unused)
         return k_fold(read_clicks(interactions), protocol, options.folds, options.seed, **extra)
     clicks = read_clicks(interactions)
     if protocol == "temporal":
+        check_unused("--protocol temporal:", {"--seeds": options.seeds})
         holdout = options.holdout  # which a cut, or periods of one length, do without
         in_time = SPLITS[protocol] if options.cuts is None else rolling
         return in_time(clicks, holdout=holdout, seed=options.seed, **extra)
+    if options.seeds is not None:
+        seeds = range(options.seed, options.seed + options.seeds)
+        return repeated(clicks, protocol, seeds, holdout=options.hidden_share, **extra)
     return SPLITS[protocol](clicks, holdout=options.hidden_share, seed=options.seed, **extra)
 
 

@@ -15,6 +15,7 @@ in_time        one cut in time, or several: what comes next, for returning and n
 moments        the times of a log as numbers; dates and durations in the same
 existing       the items that were there by the end of a test period
 folds          k-fold: every item or user hidden once
+repeated       one protocol with several seeds
 hidden_clicks  a split: what to train on, what is known, what is to be found
 click_ranks    the rank of a click within its user's or its item's
 wording        values and names in messages
