@@ -16,6 +16,7 @@ from isotherm.features.similarity import (
     Closeness,
     DenseCosines,
     DenseProducts,
+    ProductIndex,
     SimilarityIndex,
     SparseCosines,
     SparseProducts,
@@ -85,12 +86,12 @@ class FieldVectors(ABC):
         """
 
     @abstractmethod
-    def product_index(self) -> SimilarityIndex:
+    def product_index(self) -> ProductIndex:
         """Inner products with these items; of numbers, their closeness."""
 
     @abstractmethod
     def self_products(self) -> Float32:
-        """What ``product_index`` says of each item and itself, (n_items,)."""
+        """What ``product_index`` of these items says of each and itself, (n_items,)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,9 @@ class WeightedKernel:
         """K(i, i) of each query item, (n_queries,)."""
         diagonal = np.full(len(queries), self._constant, dtype=np.float32)
         for name, vectors in queries.fields.items():
-            diagonal += self._weights[name] * vectors.self_products()
+            index = self._others.get(name)
+            itself = vectors.self_products() if index is None else index.self_similarities(vectors.array)
+            diagonal += self._weights[name] * itself
         return diagonal
 
     def _side_by_side(self, items: EncodedItems) -> ItemFeatures:

@@ -21,6 +21,13 @@ class SimilarityIndex(Protocol):
         """(n_queries, n_catalogue) float32."""
 
 
+class ProductIndex(SimilarityIndex, Protocol):
+    """One whose similarities are a kernel: it says what an item is to itself, too."""
+
+    def self_similarities(self, queries: ItemFeatures | Float32) -> Float32:
+        """(n_queries,) float32."""
+
+
 class SparseProducts:
     """zᵢ·zⱼ over sparse vectors, through an inverted index feature -> items.
 
@@ -40,6 +47,10 @@ class SparseProducts:
             index.indptr, index.indices, index.data, out,
         )  # fmt: skip
         return out
+
+    def self_similarities(self, queries: ItemFeatures) -> Float32:
+        """Squared norms, (n_queries,)."""
+        return sparse_squared_norms(queries)
 
 
 class SparseCosines:
@@ -76,6 +87,10 @@ class DenseProducts:
         products: Float32 = queries @ self._vectors.T
         return products
 
+    def self_similarities(self, queries: Float32) -> Float32:
+        """Squared norms, (n_queries,)."""
+        return dense_squared_norms(queries)
+
 
 class DenseCosines:
     """zᵢ·zⱼ / (‖zᵢ‖‖zⱼ‖ + δ) over dense vectors, as a matrix product (MARec, eq. 3-4).
@@ -98,19 +113,43 @@ class DenseCosines:
 
 
 class Closeness:
-    """1 − |difference| for numbers in units of their range; 0 past one range, or where one is missing.
+    """(1 − |difference|)·f for numbers in units of their range; 0 past one range, or where one is missing.
+
+    Of a number beyond those of the catalogue nothing is known: f falls from 1 at their end to 0 an
+    interquartile range of theirs farther out (docs/kernel-ridge.md).
 
     numbers: (n_catalogue,), NaN where missing.
     """
 
     def __init__(self, numbers: Float32) -> None:
         self._numbers = numbers
+        known = numbers[np.isfinite(numbers)]
+        self._least, self._lower, self._upper, self._largest = (
+            np.quantile(known, (0, 0.25, 0.75, 1)).astype(np.float32) if len(known) else np.zeros(4, np.float32)
+        )
 
     def similarities(self, queries: Float32) -> Similarities:
         """(n_queries, n_catalogue)."""
         closeness: Float32 = 1 - np.abs(queries[:, None] - self._numbers[None, :])
         np.nan_to_num(closeness, copy=False, nan=0.0)
-        return np.maximum(closeness, 0, out=closeness)
+        np.maximum(closeness, 0, out=closeness)
+        fading = self.fading(queries)
+        if (fading < 1).any():
+            closeness *= fading[:, None]
+        return closeness
+
+    def self_similarities(self, queries: Float32) -> Float32:
+        """f² where there is a number, else 0, (n_queries,)."""
+        known: Float32 = np.isfinite(queries) * np.square(self.fading(queries))
+        return known
+
+    def fading(self, queries: Float32) -> Float32:
+        """f of each number, (n_queries,); 1 where it is missing."""
+        beyond = np.maximum(self._least - queries, queries - self._largest)
+        np.nan_to_num(np.maximum(beyond, 0, out=beyond), copy=False, nan=0.0)
+        width = self._upper - self._lower or self._largest - self._least or np.float32(1)
+        fading: Float32 = np.maximum(1 - beyond / width, 0)
+        return fading
 
 
 def sparse_squared_norms(vectors: ItemFeatures) -> Float32:
