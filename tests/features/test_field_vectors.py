@@ -39,6 +39,8 @@ def test_an_item_without_a_value_is_known_as_such_and_similar_to_nothing(vectors
     products = vectors.product_index().similarities(vectors.array)
     assert not products[1].any()
     np.testing.assert_allclose(vectors.self_products(), np.diag(products))
+    itself = vectors.product_index().self_similarities(vectors.array)
+    np.testing.assert_allclose(itself, np.diag(products))
     assert not vectors.cosine_index(1.0).similarities(vectors.array)[1].any()
 
 
@@ -52,3 +54,33 @@ def test_items_are_taken_and_stacked(vectors):
 
 def test_amounts_of_sparse_vectors_are_logarithms_of_their_features():
     np.testing.assert_allclose(FIELDS[0].log_amounts, np.log([3, 1, 2]))
+
+
+def numbers(*values):
+    return np.array(values, dtype=np.float32)
+
+
+def test_numbers_fade_to_nothing_known_beyond_those_they_are_compared_with():
+    """The quartiles of 0, 0.1, …, 0.4 are 0.1 and 0.3: f is 0 from 0.6 and from −0.2 on."""
+    index = Numbers(numbers(0, 0.1, 0.2, 0.3, 0.4, np.nan)).product_index()
+    queries = numbers(0.4, 0.5, 0.6, 0.9, -0.15, np.nan)
+    fading = numbers(1, 0.5, 0, 0, 0.25, 1)
+    np.testing.assert_allclose(index.fading(queries), fading, atol=1e-6)
+    plain = np.nan_to_num(1 - np.abs(queries[:, None] - numbers(0, 0.1, 0.2, 0.3, 0.4, np.nan)))
+    np.testing.assert_allclose(index.similarities(queries), fading[:, None] * plain, atol=1e-6)
+    np.testing.assert_allclose(index.self_similarities(queries), [1, 0.25, 0, 0, 0.0625, 0], atol=1e-6)
+
+
+def test_numbers_in_the_range_are_compared_to_the_bit_as_by_closeness_alone():
+    rng = np.random.default_rng(0)
+    catalogue, queries = rng.random(50).astype(np.float32), rng.random(20).astype(np.float32)
+    catalogue[:2] = 0, 1
+    similarities = Numbers(catalogue).cosine_index(20.0).similarities(queries)
+    np.testing.assert_array_equal(similarities, 1 - np.abs(queries[:, None] - catalogue[None]))
+
+
+@pytest.mark.parametrize("known", [[], [0.5], [0.5, 0.5, 0.5], [0, 1, 1, 1, 1]])
+def test_numbers_without_quartiles_fade_over_their_range_or_one(known):
+    index = Numbers(numbers(*known, np.nan)).product_index()
+    assert np.isfinite(index.fading(numbers(-3, 0.5, 0.75, 9))).all()
+    assert not index.similarities(numbers(-3, 9)).any()

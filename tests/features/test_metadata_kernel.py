@@ -42,6 +42,27 @@ def test_every_kernel_is_positive_semi_definite(seed, n):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
+def test_items_beyond_the_range_of_the_compared_ones_keep_the_kernel_positive_semi_definite(seed):
+    """Some items are compared with, others are new, of later years: the kernel of both is D·K·D."""
+    rng = np.random.default_rng(seed)
+    items = table(rng, 30)
+    kernel = MetadataKernel.fitted(items)
+    encoded = kernel.encode(items)
+    years = np.nan_to_num(encoded.fields["year"].array, nan=0)
+    known, new = np.flatnonzero(years < 0.6), np.flatnonzero(years >= 0.6)
+    index = kernel.index(encoded.take(known))
+    weights = np.ones(len(kernel.terms) + 1)
+    mixed, queries = index.weighted(weights), encoded.take(new)
+    across = mixed.rows(queries).astype(np.float64)
+    among_known = mixed.rows(encoded.take(known)).astype(np.float64)
+    explained = across @ np.linalg.solve(among_known + 1e-6 * np.eye(len(known)), across.T)
+    assert (mixed.diagonal(queries) >= np.diag(explained) - 1e-3).all()
+    year = index.by_term(queries)[kernel.terms.index("year")]
+    assert (year <= np.maximum(1 - np.abs(years[new][:, None] - years[known]), 0) + 1e-6).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
 def test_weighted_kernel_is_the_weighted_sum_of_its_terms(seed):
     rng = np.random.default_rng(seed)
     items = table(rng, 20)

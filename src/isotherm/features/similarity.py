@@ -125,7 +125,9 @@ class Closeness:
         self._numbers = numbers
         known = numbers[np.isfinite(numbers)]
         self._least, self._lower, self._upper, self._largest = (
-            np.quantile(known, (0, 0.25, 0.75, 1)).astype(np.float32) if len(known) else np.zeros(4, np.float32)
+            np.quantile(known, (0, 0.25, 0.75, 1)).astype(np.float32)
+            if len(known)
+            else np.zeros(4, np.float32)
         )
 
     def similarities(self, queries: Float32) -> Similarities:

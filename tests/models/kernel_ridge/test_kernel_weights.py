@@ -5,10 +5,13 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm.models.kernel_ridge.kernel_weights import (
+    KernelWeights,
+    LearningSample,
     SampledKernel,
     TasteLoss,
     learn_kernel_weights,
     popularity_loss,
+    towards_equal,
 )
 from tests.conftest import random_clicks
 from tests.reference import kernel_ridge as reference
@@ -65,23 +68,51 @@ def test_gradients_are_the_differences(case):
     np.testing.assert_allclose(error(x[:3])[1], differences(error, x[:3]), rtol=0.02, atol=2e-4)
 
 
-def test_the_field_that_clicks_follow_weighs_most():
-    """Users click items of one of two kinds; one kernel knows the kinds and the other one is noise."""
+@pytest.fixture(scope="module")
+def kinds():
+    """Users click items of one of two kinds; the second kernel knows the kinds and the first one is noise."""
     rng = np.random.default_rng(1)
     kinds = np.arange(40) % 2
     clicks = (kinds == rng.integers(2, size=60)[:, None]) & (rng.random((60, 40)) < 0.5)
     same_kind = np.equal.outer(kinds, kinds).astype(np.float32)
-    noise = terms(rng, 40)[0] / 3
-    learned = learn_kernel_weights(
-        np.stack([noise, same_kind]),
+    return LearningSample(
+        np.stack([terms(rng, 40)[0] / 3, same_kind]),
         csr_array(clicks.astype(np.float32)),
         rng.standard_normal(40).astype(np.float32),
-        40,
     )
+
+
+def test_the_field_that_clicks_follow_weighs_most(kinds):
+    learned = learn_kernel_weights(kinds, 40)
     assert learned.taste[1] > 20 * learned.taste[0]
 
 
 def test_without_users_all_weigh_alike(case):
     kernels, _, expected = case
-    learned = learn_kernel_weights(kernels, csr_array((0, 12), dtype=np.float32), expected, 10)
+    sample = LearningSample(kernels, csr_array((0, 12), dtype=np.float32), expected)
+    learned = learn_kernel_weights(sample, 10)
     assert len(set(learned.taste)) == 1
+
+
+def test_weights_go_towards_equal_ones_in_logs_and_the_ranking_is_scaled_anew(kinds):
+    learned = KernelWeights(np.array([4.0, 0.01, 0.2]), np.ones(3), 50.0, 2.0)
+    halfway, equal = (towards_equal(learned, kinds, share) for share in (0.5, 1.0))
+    assert np.ptp(equal.taste) == 0
+    mean_variance = np.einsum("tii->ti", kinds.terms).sum(axis=0).mean()
+    assert equal.taste[0] * mean_variance == pytest.approx(4.0, rel=1e-5)
+    np.testing.assert_allclose(halfway.taste, np.sqrt(learned.taste * equal.taste))
+    np.testing.assert_array_equal(equal.popularity, learned.popularity)
+    # t and b are those of least loss
+    y = kinds.log_clicks
+    left_out = np.linalg.inv(kinds.terms.astype(np.float64).sum(axis=0) + 1 + np.eye(40))
+    popularity = (y - left_out @ y / np.diag(left_out)).astype(np.float32)
+    loss = TasteLoss(SampledKernel(kinds.terms), kinds.user_items, popularity)
+
+    def at(t, b):
+        return loss(np.array([*np.log(equal.taste), np.log(t), b]))[0]
+
+    t, b = equal.inverse_temperature, equal.popularity_weight
+    assert 0.1 < t < 100
+    others = [at(t * 1.2, b), at(t / 1.2, b), at(t, b + 0.1), at(t, max(b - 0.1, 0))]
+    assert at(t, b) < min(others[:3])
+    assert at(t, b) <= others[3]

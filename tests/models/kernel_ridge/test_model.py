@@ -30,10 +30,13 @@ def model(data):
     return KernelRidge(backbone=EASE(l2=20.0), steps=5).fit(*data)
 
 
-def dense_kernel(model, items, weights):
+def dense_kernel(model, items, weights, training):
+    """K of all items with the training items, and k_jj: numbers beyond those of the latter fade."""
     encoded = model.kernel_.encode(items)
-    terms = model.kernel_.index(encoded).by_term(encoded).astype(np.float64)
-    return np.tensordot(weights[:-1], terms, 1) + weights[-1]
+    index = model.kernel_.index(encoded.take(training))
+    terms = index.by_term(encoded).astype(np.float64)
+    rows = np.tensordot(weights[:-1], terms, 1) + weights[-1]
+    return rows, index.weighted(weights).diagonal(encoded)
 
 
 @pytest.mark.parametrize("options", [{}, {"exact_items": 0, "landmarks": 1000}], ids=["exact", "landmarks"])
@@ -44,16 +47,15 @@ def test_cold_columns_are_the_literal_ones(data, options):
     ease = EASE(l2=20.0).fit(clicks).score(csr_array(np.eye(N_ITEMS, dtype=np.float32)))
     weights = ease[: N_ITEMS - N_COLD, : N_ITEMS - N_COLD]
     training = TrainingData.of(x)
-    taste = dense_kernel(model, items, model.taste_weights_)
-    popularity = dense_kernel(model, items, model.popularity_weights_)
-    among = np.ix_(training.items, training.items)
+    taste, variances = dense_kernel(model, items, model.taste_weights_, training.items)
+    popularity, _ = dense_kernel(model, items, model.popularity_weights_, training.items)
     columns = np.stack(
         [
             reference.cold_column(
                 model.scales_,
                 weights,
-                (taste[among], taste[training.items, j], taste[j, j], training.items),
-                (popularity[among], popularity[training.items, j], training.log_clicks[training.items]),
+                (taste[training.items], taste[j], variances[j], training.items),
+                (popularity[training.items], popularity[j], training.log_clicks[training.items]),
                 training.mean_length,
             )
             for j in range(N_ITEMS - N_COLD, N_ITEMS)

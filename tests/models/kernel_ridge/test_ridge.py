@@ -98,3 +98,17 @@ def test_the_fitter_is_exact_up_to_its_bound_and_draws_landmarks_past_it(case):
         few.taste(known, training_items, 0.7).columns(queries).weights,
         exact(case, training_items).columns(queries).weights,
     )
+
+
+def test_landmarks_solve_where_the_kernel_is_of_low_rank():
+    """In float32 the squares of 600 rows of a kernel of rank five would not be positive definite."""
+    rng = np.random.default_rng(0)
+    items = table(rng, 600, missing=0.0).only(["genres"])
+    kernel = MetadataKernel.fitted(items)
+    encoded, n = kernel.encode(items), np.arange(600)
+    weights = np.full(len(kernel.terms) + 1, 1e4)
+    landmarks = encoded.take(n[:500])
+    compared = kernel.index(landmarks).weighted(weights)
+    ridge = LandmarkRidge.fitted(compared, encoded, landmarks, 0.5, 600, n)
+    queries = encoded.take(n[500:])
+    assert np.isfinite(ridge.columns(queries).weights).all()

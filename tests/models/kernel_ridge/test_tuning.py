@@ -14,6 +14,7 @@ from isotherm.models.kernel_ridge.tuner import (
     POPULARITY_SHARES,
     SMOOTHINGS,
     FullFit,
+    KeptModel,
     Tuner,
     added_columns,
 )
@@ -71,8 +72,8 @@ def test_what_is_tuned_is_of_the_grids_and_seeded(full):
 
 
 def test_mixtures_are_ranked_among_the_hidden_items(full):
-    tuner = Tuner(full, PseudoColdSplit.draw(full.user_items, 0))
-    ndcgs = tuner.ndcg_by_mixture(Scales(popularity_weight=0.0), tuner.fit(1.0))
+    tuner = Tuner(full, KeptModel.of(full.ease, PseudoColdSplit.draw(full.user_items, 0)))
+    ndcgs = tuner.ndcg_by_mixture(Scales(popularity_weight=0.0), 1.0)
     assert ndcgs.shape == (len(SMOOTHINGS), len(POPULARITY_SHARES))
     assert (ndcgs > 0).all()
     np.testing.assert_array_equal(ndcgs, ndcgs[:, :1].repeat(len(POPULARITY_SHARES), axis=1))
@@ -80,7 +81,7 @@ def test_mixtures_are_ranked_among_the_hidden_items(full):
 
 def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
     split = PseudoColdSplit.draw(full.user_items, 0)
-    tuner = Tuner(full, split)
+    tuner = Tuner(full, KeptModel.of(full.ease, split))
     fit = tuner.fit(1.0)
     calibrated = tuner.calibrate(Scales(), fit)
     raw = split.histories @ fit.hidden.raw_columns(Scales(), TrainingData.of(split.kept_clicks).mean_length)

@@ -2,6 +2,7 @@
 
 model           the model: fit, new items, explanations
 kernel_weights  what each field is worth, from leave-one-out rankings of pseudo-cold items
+weights_in_time how far these weights are trusted where items come last, chosen at cuts in time
 training_data   which items both regressions learn from, and their targets
 ridge           kernel ridge regression, exactly or on landmarks
 columns         from the predictions for an item to its weight column at EASE's scale

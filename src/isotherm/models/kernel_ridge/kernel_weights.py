@@ -27,6 +27,8 @@ from isotherm.types import Float32, Float64, Scores, UserItems
 _LOG_BOUNDS = (-16.0, 3.0)  # of log μ: above, float32 loses the ridge
 _TEMPERATURE_BOUNDS = (-6.0, 20.0)  # of log t
 _POPULARITY_BOUNDS = (0.0, 3.0)  # of b
+_SCALE_BOUNDS = (_TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
+_EQUAL_VARIANCE = 4.0  # the ridges that are tried are a sixteenth to a half of it
 _PENALTY = 1e-3  # on the distance from equal weights: decides where the data does not
 _RIDGES = (0.01, 0.03, 0.1, 0.3)  # starts: ridge over mean row sum of Σ_f K_f
 _LOGIT_DEVIATIONS = (0.5, 1.0, 2.0, 4.0)  # starts: standard deviation of t·ŷ
@@ -155,6 +157,22 @@ class TasteLoss:
                 starts.append((self._rank(predictions, scale).loss, np.append(log_weights, scale)))
         return min(starts, key=lambda start: start[0])[1]
 
+    def best_scale(self, log_weights: Float64) -> Float64:
+        """log t and b, (2,), for these weights."""
+        predictions = self._leave_one_out(log_weights).predictions
+
+        def loss(scale: Float64) -> tuple[float, Float64]:
+            ranking = self._rank(predictions, scale)
+            by_logit = ranking.probabilities * np.float32(1 / len(predictions)) - self._targets
+            by_t = float(np.vdot(by_logit, predictions)) * np.exp(scale[0])
+            return ranking.loss, np.array([by_t, float((by_logit @ self._expected).sum())])
+
+        deviation = max(float(predictions.std()), 1e-12)
+        starts = [np.array([np.log(each / deviation), 1.0]) for each in _LOGIT_DEVIATIONS]
+        start = np.clip(min(starts, key=lambda scale: loss(scale)[0]), *np.transpose(_SCALE_BOUNDS))
+        solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=_SCALE_BOUNDS)
+        return np.asarray(solution.x)
+
     def _leave_one_out(self, log_weights: Float64) -> _LeaveOneOut:
         inverse = self._kernel.inverse(log_weights)
         diagonal = np.diag(inverse).copy()
@@ -171,23 +189,46 @@ class TasteLoss:
         return _Ranking(-float(np.vdot(self._targets, log_likelihoods)), probabilities)
 
 
-def learn_kernel_weights(
-    terms: Float32, user_items: UserItems, log_clicks: Float32, steps: int
-) -> KernelWeights:
-    """Kernels for taste and for popularity from a sample of items and users.
+@dataclass(frozen=True, eq=False)
+class LearningSample:
+    """Some items and users.
 
     terms: (n_terms, n, n) float32, K_f among the items.  user_items: (n_users, n), no empty row.
-    log_clicks: (n,) centred.  steps: of the optimizer, for either kernel.
-    Equal weights where there are no users.
+    log_clicks: (n,) centred.
     """
-    kernel = SampledKernel(terms)
-    if not user_items.shape[0]:
+
+    terms: Float32
+    user_items: UserItems
+    log_clicks: Float32
+
+
+def learn_kernel_weights(sample: LearningSample, steps: int) -> KernelWeights:
+    """Kernels for taste and for popularity; equal weights where there are no users.
+
+    steps: of the optimizer, for either kernel.
+    """
+    kernel = SampledKernel(sample.terms)
+    if not sample.user_items.shape[0]:
         equal = np.exp(kernel.equal_weights[_RIDGES[-1]])
         return KernelWeights(equal, equal, 1.0, 1.0)
-    popularity = _learn_popularity_weights(terms, log_clicks, steps)
-    loss = TasteLoss(kernel, user_items, _leave_one_out(kernel, popularity, log_clicks))
+    popularity = _learn_popularity_weights(sample.terms, sample.log_clicks, steps)
+    loss = TasteLoss(kernel, sample.user_items, _leave_one_out(kernel, popularity, sample.log_clicks))
     x = _minimize(loss, loss.start(), steps, _TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
     return KernelWeights(np.exp(x[:-2]), popularity, float(np.exp(x[-2])), float(x[-1]))
+
+
+def towards_equal(learned: KernelWeights, sample: LearningSample, share: float) -> KernelWeights:
+    """The taste kernel with log μ moved this share of the way to equal weights; t and b are learned anew.
+
+    Under equal weights the mean k_jj of the items is ``_EQUAL_VARIANCE``, in units of the ridge.
+    """
+    variances = np.einsum("tjj->t", sample.terms, dtype=np.float64) / sample.terms.shape[1]
+    equal = np.log(_EQUAL_VARIANCE / max(float(variances.sum()), 1e-12))
+    moved = np.clip((1 - share) * np.log(learned.taste) + share * equal, *_LOG_BOUNDS)
+    kernel = SampledKernel(sample.terms)
+    loss = TasteLoss(kernel, sample.user_items, _leave_one_out(kernel, learned.popularity, sample.log_clicks))
+    scale = loss.best_scale(moved)
+    return KernelWeights(np.exp(moved), learned.popularity, float(np.exp(scale[0])), float(scale[1]))
 
 
 def _learn_popularity_weights(terms: Float32, log_clicks: Float32, steps: int) -> Float64:

@@ -14,7 +14,7 @@ ones, how much it depends on the explained variance, and how fast an item that g
 metadata to its own clicks (``warm_up``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -48,12 +48,17 @@ from isotherm.models.cold_start.pseudo_cold import (
 )
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
-from isotherm.models.kernel_ridge.kernel_weights import learn_kernel_weights
+from isotherm.models.kernel_ridge.kernel_weights import (
+    KernelWeights,
+    LearningSample,
+    learn_kernel_weights,
+)
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData, random_rows
-from isotherm.models.kernel_ridge.tuner import FullFit
+from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel
 from isotherm.models.kernel_ridge.tuning import NewItems, tune
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
+from isotherm.models.kernel_ridge.weights_in_time import candidates, choose_in_time
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.models.scorer import (
@@ -232,10 +237,23 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         assert items is not None
         self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
         log = _TrainingLog.of(clicks, self.kernel_.encode(items))
+        cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed)
         with stage("learn what the metadata is worth"):
-            self._learn_kernel_weights(log)
+            sample = self._learning_sample(log)
+            learned = learn_kernel_weights(sample, self.steps)
+            tried = candidates(learned, sample) if cuts and sample.user_items.shape[0] else [learned]
+            del sample  # up to a gigabyte
+            self._take_weights(learned)
         ease_weights = self.backbone.solve(log.user_items).weights
-        goal = self._tune(log, clicks, ease_weights)
+        full = self._full_fit(log, clicks, ease_weights)
+        kept = [KeptModel.of(self.backbone, cut) for cut in cuts]
+        if len(tried) > 1:
+            with stage("validate the fields' weights at cuts in time"):
+                chosen = choose_in_time(tried, full, kept)
+            note(f"{self.name}: {chosen}")
+            self._take_weights(chosen.weights)
+            full = replace(full, ridges=self._ridges)
+        goal = self._tune(log, full, kept)
         left_out = self._solve(log, ease_weights)
         predictions = self._cold_predictions(log)
         self._settle_new_items(log, left_out, predictions, goal)
@@ -251,8 +269,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self._solve(log, self.backbone.solve(log.user_items).weights)
         self._append_cold(log, self._cold_predictions(log))
 
-    def _learn_kernel_weights(self, log: _TrainingLog) -> None:
-        """μ, ν, t and b on a sample of items and users."""
+    def _learning_sample(self, log: _TrainingLog) -> LearningSample:
+        """Items and users on which μ, ν, t and b are learned."""
         rng = stream(self.seed, "sample to learn from")
         training_items = log.training.items
         affordable = int(np.sqrt(_SAMPLE_BYTES / (4 * len(self.kernel_.terms))))
@@ -263,7 +281,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         users = users[random_rows(len(users), self.sample_users, rng)]
         sample = log.encoded.take(items)
         terms = self.kernel_.index(sample).by_term(sample)
-        learned = learn_kernel_weights(terms, clicks[users], log.training.log_clicks[items], self.steps)
+        return LearningSample(terms, clicks[users], log.training.log_clicks[items])
+
+    def _take_weights(self, learned: KernelWeights) -> None:
+        """μ and ν in use, and the scales that go with them."""
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
         self.length_law_ = LengthLaw()
         self.scales_ = Scales(
@@ -288,16 +309,17 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             self.seed,
         )
 
-    def _tune(self, log: _TrainingLog, clicks: Interactions, ease_weights: ItemWeights) -> ShareGoal | None:
-        """Scales and warm-up, on pseudo-cold items; returns the share of lists that new ones shall have."""
+    def _full_fit(self, log: _TrainingLog, clicks: Interactions, ease_weights: ItemWeights) -> FullFit:
+        """What pseudo-cold items are hidden from."""
         ranks = self._click_ranks(log.user_items, clicks)
-        full = FullFit(
+        return FullFit(
             log.user_items, ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
         )
-        share = given_share(self.new_item_share)
-        cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed) if share is None else []
+
+    def _tune(self, log: _TrainingLog, full: FullFit, cuts: Sequence[KeptModel]) -> ShareGoal | None:
+        """Scales and warm-up, on pseudo-cold items; returns the share of lists that new ones shall have."""
+        new_items = NewItems(len(log.cold), given_share(self.new_item_share))
         with stage("choose scales on items treated as new", self.draws + len(cuts)) as advance:
-            new_items = NewItems(len(log.cold), share)
             tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, new_items)
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
         return tuned.goal

@@ -183,8 +183,7 @@ class LandmarkRidge(Ridge):
         for band in bands(len(training)):
             to_landmarks[band] = kernel.rows(training.take(band))
         among_landmarks = _with_jitter(kernel.rows(landmarks).astype(np.float64))
-        system = (to_landmarks.T @ to_landmarks).astype(np.float64) + ridge * among_landmarks
-        system = _with_jitter(system)
+        system = _with_jitter(_gram(to_landmarks) + ridge * among_landmarks)
         fitted = cls(kernel, ridge, n_items, training_items)
         fitted.to_landmarks_ = to_landmarks
         fitted.factor_ = cholesky(system, lower=True)
@@ -208,6 +207,15 @@ class LandmarkRidge(Ridge):
         return np.asarray(
             cho_solve((self.factor_, True), self.to_landmarks_.T @ y[self.training_items_]), dtype=np.float32
         )
+
+
+def _gram(rows: Float32) -> Float64:
+    """Σ kᵀk in float64: in float32 its small eigenvalues are lost among the rounding of the large ones."""
+    total = np.zeros((rows.shape[1], rows.shape[1]))
+    for band in bands(len(rows)):
+        some = rows[band].astype(np.float64)
+        total += some.T @ some
+    return total
 
 
 def _with_jitter(matrix: Float64) -> Float64:

@@ -6,6 +6,7 @@ import numpy as np
 
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.linalg.csr import binary, column_counts, filter_entries, select_columns
+from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.cold_start.calibration import K, WarmAndCold, mean_ndcg, top_items
 from isotherm.models.cold_start.new_item_share import UserLists
@@ -21,7 +22,7 @@ from isotherm.models.kernel_ridge.warm_up_tuning import (
 )
 from isotherm.models.linear.ease import EASE
 from isotherm.ranking.topk import TopK, hide, top_k
-from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, UserItems
+from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
 
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
 POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
@@ -82,18 +83,42 @@ class ColdAmongWarm:
         return WarmAndCold(self.warm, top_items(self.histories, columns, self.hidden_items))
 
 
+@dataclass(frozen=True, eq=False)
+class KeptModel:
+    """What a split leaves of the clicks, and EASE of it: all that does not depend on the metadata kernel.
+
+    kept_clicks: (n_users, n_kept).  histories: (n_test_users, n_kept).  inverse: P of the kept clicks.
+    smoothed: (n_test_users, n_kept) the histories times EASE's weights B.
+    """
+
+    split: PseudoColdSplit
+    kept_clicks: UserItems
+    histories: UserItems
+    inverse: RidgeInverse
+    smoothed: Scores
+    training: TrainingData
+
+    @classmethod
+    def of(cls, ease: EASE, split: PseudoColdSplit) -> "KeptModel":
+        """Solve EASE."""
+        kept_clicks, histories = split.kept_clicks, split.histories
+        inverse = ease.solve(kept_clicks)
+        smoothed = products(histories, inverse.weights)
+        return cls(split, kept_clicks, histories, inverse, smoothed, TrainingData.of(kept_clicks))
+
+
 class Tuner:
     """Hidden items of one split, before a model of the kept clicks and before the model of all clicks."""
 
-    def __init__(self, full: FullFit, split: PseudoColdSplit) -> None:
+    def __init__(self, full: FullFit, model: KeptModel) -> None:
+        split = model.split
         self._full, self._split = full, split
-        self._kept_clicks, self._histories = split.kept_clicks, split.histories
+        self._kept_clicks, self._histories = model.kept_clicks, model.histories
         self._history_lengths = history_lengths(self._histories)
         self._targets = select_columns(split.targets, split.hidden_items)
         self._kept = full.encoded.take(split.kept_items)
         self._hidden = full.encoded.take(split.hidden_items)
-        self._inverse = full.ease.solve(self._kept_clicks)
-        self._training = TrainingData.of(self._kept_clicks)
+        self._inverse, self._smoothed, self._training = model.inverse, model.smoothed, model.training
         self._popularity = full.ridges.popularity(self._kept, self._training.items)
         coefficients = self._popularity.dual_coefficients(self._training.log_clicks)
         self._hidden_popularity = self._popularity.kernel_rows(self._hidden) @ coefficients
@@ -108,15 +133,23 @@ class Tuner:
         )
         return KeptFit(taste, predictions)
 
-    def ndcg_by_mixture(self, scales: Scales, fit: KeptFit) -> Float64:
-        """ndcg@10 of the hidden items among themselves for each a and b: (n_smoothings, n_shares)."""
-        taste, smoothed = self._histories @ fit.hidden.taste, self._histories @ fit.hidden.smoothed_taste
+    def ndcg_by_mixture(self, scales: Scales, ridge: float) -> Float64:
+        """ndcg@10 of the hidden items among themselves for each a and b: (n_smoothings, n_shares).
+
+        The few histories meet EASE before Z does: Z alone has a column for each hidden item.
+        """
+        columns = self._full.ridges.taste(self._kept, self._training.items, ridge).columns(self._hidden)
+        taste, smoothed = self._histories @ columns.weights, self._smoothed @ columns.weights
         ndcgs = np.empty((len(SMOOTHINGS), len(POPULARITY_SHARES)))
         for i, a in enumerate(SMOOTHINGS):
             for j, b in enumerate(POPULARITY_SHARES):
                 tried = replace(scales, smoothing=a, popularity_weight=b * scales.popularity_weight)
                 scores = tried.raw(
-                    taste, smoothed, fit.hidden.popularity, self._training.mean_length, self._history_lengths
+                    taste,
+                    smoothed,
+                    self._hidden_popularity,
+                    self._training.mean_length,
+                    self._history_lengths,
                 )
                 hide(scores, self._split.known_hidden)
                 ndcgs[i, j] = mean_ndcg(scores, self._targets)
@@ -187,6 +220,11 @@ class Tuner:
             slope = float(ease.std() / max(float(predicted.std()), 1e-15))
         slope = max(slope, 1e-12)
         return replace(scales, slope=slope, intercept=float(ease.mean() - slope * predicted.mean()))
+
+    @property
+    def n_new_item_users(self) -> int:
+        """Test users with clicks on hidden items to find."""
+        return int(np.count_nonzero(np.diff(self._targets.indptr)))
 
     @property
     def mean_clicks(self) -> float:

@@ -21,6 +21,7 @@ from isotherm.models.kernel_ridge.tuner import (
     SMOOTHINGS,
     FullFit,
     KeptFit,
+    KeptModel,
     Tuner,
 )
 from isotherm.models.kernel_ridge.warm_up import WarmUp
@@ -55,7 +56,7 @@ def tune(
     draws: int,
     seed: int,
     advance: Advance,
-    cuts: Sequence[PseudoColdSplit] = (),
+    cuts: Sequence[KeptModel] = (),
     new_items: NewItems = NewItems(0, None),
 ) -> Tuned:
     """What ranks pseudo-cold items best; ``scales`` as learned, and no warm-up, where none can be drawn.
@@ -67,15 +68,19 @@ def tune(
     drawn_splits = [split for split in splits if split is not None]
     if not drawn_splits:
         return Tuned(scales, WarmUp())
-    drawn = [Tuner(full, split) for split in drawn_splits]
+    drawn = [Tuner(full, KeptModel.of(full.ease, split)) for split in drawn_splits]
     in_time = [Tuner(full, cut) for cut in cuts]
     scales = _best_mixture(scales, drawn, in_time, advance)
     first, fit = drawn[0], drawn[0].fit(scales.ridge)
     calibrated = first.calibrate(scales, fit)
-    at_cuts = [AtCut.of(tuner, cut, calibrated.full, seed) for tuner, cut in zip(in_time, cuts, strict=True)]
+    at_cuts = [
+        AtCut.of(tuner, cut.split, calibrated.full, seed) for tuner, cut in zip(in_time, cuts, strict=True)
+    ]
     guard = GuardInTime(first.warm_guard(calibrated.kept, fit), [at_cut.guard for at_cut in at_cuts])
     warm_up = choose_warm_up(first.ramp_stages(calibrated.kept, fit), guard, first.mean_clicks)
-    stand_in = (cuts or drawn_splits)[-1].hidden_items if new_items.n < LEAST_NEW_ITEMS else None
+    stand_in = (
+        (cuts[-1].split if cuts else drawn_splits[-1]).hidden_items if new_items.n < LEAST_NEW_ITEMS else None
+    )
     goal = _share_goal(at_cuts, warm_up, new_items, stand_in)
     return Tuned(calibrated.full, warm_up, goal)
 
@@ -86,7 +91,7 @@ def _best_mixture(
     """With r, a and b of the best mean ndcg@10; a cut in time counts as a draw of the usual best one."""
     ndcgs = []
     for tuner in (*drawn, *in_time):
-        ndcgs.append(np.array([tuner.ndcg_by_mixture(scales, tuner.fit(ridge)) for ridge in RIDGES]))
+        ndcgs.append(np.array([tuner.ndcg_by_mixture(scales, ridge) for ridge in RIDGES]))
         advance(1)
     usual = float(np.mean([by_mixture.max() for by_mixture in ndcgs[: len(drawn)]]))
     for by_mixture in ndcgs[len(drawn) :]:
