@@ -100,15 +100,37 @@ def test_the_fitter_is_exact_up_to_its_bound_and_draws_landmarks_past_it(case):
     )
 
 
+class LowRank:
+    """A kernel of rank two, of items that are rows of numbers."""
+
+    def __init__(self, vectors, n_landmarks):
+        self.vectors, self.landmarks = vectors, vectors[:n_landmarks]
+
+    def rows(self, queries):
+        return queries @ self.landmarks.T
+
+
 def test_landmarks_solve_where_the_kernel_is_of_low_rank():
-    """In float32 the squares of 600 rows of a kernel of rank five would not be positive definite."""
-    rng = np.random.default_rng(0)
-    items = table(rng, 600, missing=0.0).only(["genres"])
-    kernel = MetadataKernel.fitted(items)
-    encoded, n = kernel.encode(items), np.arange(600)
-    weights = np.full(len(kernel.terms) + 1, 1e4)
-    landmarks = encoded.take(n[:500])
-    compared = kernel.index(landmarks).weighted(weights)
-    ridge = LandmarkRidge.fitted(compared, encoded, landmarks, 0.5, 600, n)
-    queries = encoded.take(n[500:])
-    assert np.isfinite(ridge.columns(queries).weights).all()
+    """In float32 the sum of squares of its rows would not be positive definite."""
+    n, n_landmarks = 3_100, 1_500
+    vectors = np.random.default_rng(0).random((n, 2)).astype(np.float32)
+    kernel = LowRank(vectors, n_landmarks)
+    ridge = LandmarkRidge.fitted(kernel, Rows(vectors), kernel.landmarks, 0.5, n, np.arange(n))
+    assert np.isfinite(ridge.dual_coefficients(np.ones(n, dtype=np.float32))).all()
+    in_float32 = (ridge.to_landmarks_.T @ ridge.to_landmarks_).astype(np.float64)
+    in_float32.flat[:: n_landmarks + 1] += 1e-5 * np.trace(in_float32) / n_landmarks
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.cholesky(in_float32)
+
+
+class Rows:
+    """Items that are taken as arrays are indexed."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def take(self, rows):
+        return self.rows[rows]
