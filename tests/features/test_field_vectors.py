@@ -75,7 +75,7 @@ def test_numbers_in_the_range_are_compared_to_the_bit_as_by_closeness_alone():
     rng = np.random.default_rng(0)
     catalogue, queries = rng.random(50).astype(np.float32), rng.random(20).astype(np.float32)
     catalogue[:2] = 0, 1
-    similarities = Numbers(catalogue).cosine_index(20.0).similarities(queries)
+    similarities = Numbers(catalogue).fading_index(20.0).similarities(queries)
     np.testing.assert_array_equal(similarities, 1 - np.abs(queries[:, None] - catalogue[None]))
 
 

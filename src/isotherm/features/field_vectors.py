@@ -16,6 +16,7 @@ from isotherm.features.similarity import (
     Closeness,
     DenseCosines,
     DenseProducts,
+    FadingCloseness,
     ProductIndex,
     SimilarityIndex,
     SparseCosines,
@@ -85,9 +86,13 @@ class FieldVectors(ABC):
         shrinkage: δ, added to the product of the norms.
         """
 
+    def fading_index(self, shrinkage: float) -> SimilarityIndex:
+        """The same where numbers beyond those of these items fade; vectors have no range to leave."""
+        return self.cosine_index(shrinkage)
+
     @abstractmethod
     def product_index(self) -> ProductIndex:
-        """Inner products with these items; of numbers, their closeness."""
+        """Inner products with these items; of numbers, their closeness, which fades beyond them."""
 
     @abstractmethod
     def self_products(self) -> Float32:
@@ -222,9 +227,13 @@ class Numbers(FieldVectors):
         """Closeness; there is no norm to shrink."""
         return Closeness(self.array)
 
-    def product_index(self) -> Closeness:
-        """Closeness."""
-        return Closeness(self.array)
+    def fading_index(self, shrinkage: float) -> FadingCloseness:
+        """Closeness that fades."""
+        return FadingCloseness(self.array)
+
+    def product_index(self) -> FadingCloseness:
+        """The same."""
+        return FadingCloseness(self.array)
 
     def self_products(self) -> Float32:
         """1 where there is a number, else 0."""

@@ -1,6 +1,6 @@
 """All similarities of an item table: one for each field, their products for each pair (MARec, eq. 3-5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Protocol, TypeAlias
@@ -15,6 +15,7 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.field_encoders import FieldEncoders
 from isotherm.features.field_vectors import DenseVectors, FieldForm
 from isotherm.features.metadata_terms import MetadataTerm
+from isotherm.features.similarity import SimilarityIndex
 from isotherm.types import Array, Float32, Float64, Int64, Similarities, SimilarityStack
 from isotherm.untrusted import Number, expect
 
@@ -124,8 +125,14 @@ class MetadataSimilarity:
         return EncodedItems(vectors if self.embedding_alone else {**encoded.fields, **vectors})
 
     def index(self, catalogue: EncodedItems) -> "MetadataIndex":
-        """Ready to compare items with this catalogue."""
-        return MetadataIndex(self, catalogue)
+        """Ready to compare items with this catalogue; numbers beyond its own fade to nothing known."""
+        indexes = {name: each.fading_index(self.shrinkage) for name, each in catalogue.fields.items()}
+        return MetadataIndex(TermFields.of(self), catalogue, indexes)
+
+    def plain_index(self, catalogue: EncodedItems) -> "MetadataIndex":
+        """The same where numbers do not fade."""
+        indexes = {name: each.cosine_index(self.shrinkage) for name, each in catalogue.fields.items()}
+        return MetadataIndex(TermFields.of(self), catalogue, indexes)
 
     def state(self) -> dict[str, Any]:
         """Plain JSON from which ``from_state`` builds all but the embedding again."""
@@ -170,23 +177,21 @@ class TermFields:
         return zip(self.first.tolist(), self.second.tolist(), strict=True)
 
 
+@dataclass(frozen=True, eq=False)
 class MetadataIndex:
-    """A catalogue that items are compared with, field by field."""
+    """A catalogue that items are compared with, field by field.  indexes: field -> its index."""
 
-    def __init__(self, similarity: MetadataSimilarity, catalogue: EncodedItems) -> None:
-        self.catalogue = catalogue
-        self.term_fields = TermFields.of(similarity)
-        self._indexes = {
-            name: vectors.cosine_index(similarity.shrinkage) for name, vectors in catalogue.fields.items()
-        }
+    term_fields: TermFields
+    catalogue: EncodedItems
+    indexes: Mapping[str, SimilarityIndex]
 
     def by_field(self, queries: EncodedItems, catalogue_rows: Array | None = None) -> SimilarityStack:
         """G⁽ᵏ⁾ rows of the query items: (n_fields, n_queries, n_catalogue) float32.
 
         catalogue_rows: of each query, -1 where it is not in the catalogue; its similarity to itself is 0.
         """
-        rows = np.empty((len(self._indexes), len(queries), len(self.catalogue)), dtype=np.float32)
-        for field_rows, (name, index) in zip(rows, self._indexes.items(), strict=True):
+        rows = np.empty((len(self.indexes), len(queries), len(self.catalogue)), dtype=np.float32)
+        for field_rows, (name, index) in zip(rows, self.indexes.items(), strict=True):
             field_rows[...] = index.similarities(queries.fields[name].array)
         if catalogue_rows is not None:
             inside = np.flatnonzero(catalogue_rows >= 0)

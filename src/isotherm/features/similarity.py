@@ -113,29 +113,38 @@ class DenseCosines:
 
 
 class Closeness:
-    """(1 − |difference|)·f for numbers in units of their range; 0 past one range, or where one is missing.
-
-    Of a number beyond those of the catalogue nothing is known: f falls from 1 at their end to 0 an
-    interquartile range of theirs farther out (docs/kernel-ridge.md).
+    """1 − |difference| for numbers in units of their range; 0 past one range, or where one is missing.
 
     numbers: (n_catalogue,), NaN where missing.
     """
 
     def __init__(self, numbers: Float32) -> None:
         self._numbers = numbers
-        known = numbers[np.isfinite(numbers)]
-        self._least, self._lower, self._upper, self._largest = (
-            np.quantile(known, (0, 0.25, 0.75, 1)).astype(np.float32)
-            if len(known)
-            else np.zeros(4, np.float32)
-        )
 
     def similarities(self, queries: Float32) -> Similarities:
         """(n_queries, n_catalogue)."""
         closeness: Float32 = 1 - np.abs(queries[:, None] - self._numbers[None, :])
         np.nan_to_num(closeness, copy=False, nan=0.0)
-        np.maximum(closeness, 0, out=closeness)
-        fading = self.fading(queries)
+        return np.maximum(closeness, 0, out=closeness)
+
+
+class FadingCloseness(Closeness):
+    """The same times f: of a number beyond those of the catalogue nothing is known.
+
+    f falls from 1 at the end of their range to 0 an interquartile range of theirs farther out
+    (docs/kernel-ridge.md).
+    """
+
+    def __init__(self, numbers: Float32) -> None:
+        super().__init__(numbers)
+        known = numbers[np.isfinite(numbers)]
+        least, lower, upper, largest = np.quantile(known if len(known) else [0.0], (0, 0.25, 0.75, 1))
+        self._least, self._largest = np.float32(least), np.float32(largest)
+        self._width = np.float32(upper - lower or largest - least or 1)
+
+    def similarities(self, queries: Float32) -> Similarities:
+        """(n_queries, n_catalogue)."""
+        closeness, fading = super().similarities(queries), self.fading(queries)
         if (fading < 1).any():
             closeness *= fading[:, None]
         return closeness
@@ -147,10 +156,8 @@ class Closeness:
 
     def fading(self, queries: Float32) -> Float32:
         """f of each number, (n_queries,); 1 where it is missing."""
-        beyond = np.maximum(self._least - queries, queries - self._largest)
-        np.nan_to_num(np.maximum(beyond, 0, out=beyond), copy=False, nan=0.0)
-        width = self._upper - self._lower or self._largest - self._least or np.float32(1)
-        fading: Float32 = np.maximum(1 - beyond / width, 0)
+        beyond = np.nan_to_num(np.maximum(self._least - queries, queries - self._largest), nan=0.0)
+        fading: Float32 = np.clip(1 - beyond / self._width, 0, 1)
         return fading
 
 

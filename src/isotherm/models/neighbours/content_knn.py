@@ -63,7 +63,7 @@ class ContentKNN(ItemItem, AddsItems):
             items, self.encoding, shrinkage=self.shrinkage, second_order=False
         )
         self.encoded_ = self.similarity_.encode(items)
-        index = self.similarity_.index(self.encoded_)
+        index = self.similarity_.plain_index(self.encoded_)
         bands = [
             self._nearest(index, self.encoded_.take(rows), rows)
             for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND))
@@ -80,7 +80,7 @@ class ContentKNN(ItemItem, AddsItems):
         """Each click's weight, and its sum over fields."""
         by_click = super().contributions(history, column).by_click
         item, clicked = self.encoded_.take(np.array([column])), self.encoded_.take(history.indices)
-        fields = self.similarity_.index(clicked).by_field(item)[:, 0].astype(np.float64)
+        fields = self.similarity_.plain_index(clicked).by_field(item)[:, 0].astype(np.float64)
         fields[:, by_click == 0] = 0  # of no neighbour
         return Contributions(by_click, self.similarity_.named_terms, fields @ history.data)
 
@@ -92,6 +92,6 @@ class ContentKNN(ItemItem, AddsItems):
     def append_items(self, items: Items, n_items: int) -> None:
         """New items get neighbours among the known ones; the known ones keep theirs."""
         queries = self.similarity_.encode(items)
-        neighbours = self._nearest(self.similarity_.index(self.encoded_), queries, None)
+        neighbours = self._nearest(self.similarity_.plain_index(self.encoded_), queries, None)
         self.weights_ = self.weights_.appended(neighbours.T)
         self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
