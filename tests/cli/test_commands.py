@@ -103,6 +103,35 @@ def test_evaluate_every_protocol(folder, protocol):
     assert f"{document['models']['ease']['all']['ndcg@5']['mean']:.4f}" in out
 
 
+def test_evaluate_several_cuts_in_time(folder):
+    out = invoke(
+        "evaluate", "--interactions", folder / "clicks.csv", "--items", folder / "items.parquet",
+        "--protocol", "temporal", "--cuts", 3, "--holdout", 0.4, "--next-k", 2, "--models", "popularity,ease",
+        "--available-column", "year", "--json", folder / "e.json", "--report", folder / "e.html",
+    )  # fmt: skip
+    document = json.loads((folder / "e.json").read_text())
+    split = document["split"]
+    assert (split["cuts"], split["next_k"], len(split["folds"])) == (3, 2, 3)
+    assert "year before the end of the test period" in split["candidate_rule"]
+    figures = document["models"]["ease"]["folds"]["all"]["ndcg@10"]
+    assert f"{figures['mean']:.4f}  {figures['spread']:.4f}" in out
+    assert "ndcg@10 by cut" in out
+    assert "by users" in out
+    assert "At each cut in time" in (folder / "e.html").read_text()
+
+
+def test_evaluate_tells_on_the_terminal_what_was_skipped(folder):
+    log = pl.read_parquet(folder / "clicks.parquet")
+    log.filter(pl.col("user_id") < "u30").write_parquet(folder / "train.parquet")
+    log.filter(pl.col("user_id") >= "u28").write_parquet(folder / "test.parquet")
+    out = invoke(
+        "evaluate", "--train", folder / "train.parquet", "--test", folder / "test.parquet",
+        "--protocol", "strong", "--fold-in-order", "time", "--json", folder / "e.json",
+    )  # fmt: skip
+    assert "skipped 2 returning users: this protocol tests new users only" in out
+    assert json.loads((folder / "e.json").read_text())["split"]["fold_in_order"] == "time"
+
+
 def test_evaluate_own_split_and_report(folder):
     log = pl.read_parquet(folder / "clicks.parquet")
     log.filter(pl.col("item_id") < "i20").write_parquet(folder / "train.parquet")

@@ -153,3 +153,20 @@ def test_few_users_at_a_cut_are_warned_of(clicks):
     found = evaluate(rolling(clicks, 2, 0.5), {"p": Popularity()}, ks=[5])
     first = found.split["folds"][0]
     assert f"cut {first['cut']}: {first['candidates']['all']['users']}" in found.warnings[0]
+
+
+def test_item_that_is_not_available_yet_is_no_new_candidate():
+    """All that is clicked was known before the cut; the two other items of the table come after the end."""
+    users = np.tile(np.arange(9), 2)
+    days = np.repeat([np.datetime64("2018-01-01"), np.datetime64("2018-01-02")], 9)
+    known = pl.DataFrame(
+        {"user_id": users, "item_id": (users + (np.arange(18) >= 9)) % 3, "timestamp": pl.Series(days)}
+    )
+    split = temporal(Interactions.from_frame(known), cut="2018-01-02")
+    model = {"p": Popularity()}
+    found = evaluate(split, model, table(5, available_from=["2017-01-01"] * 3 + ["2018-01-03"] * 2), ks=[3])
+    assert found.split["candidates"] == {"all": {"items": 3, "users": 9, "clicks": 9}}
+    assert "new_share@3" not in found.models["p"].metrics["all"]
+    early = evaluate(split, model, table(5, available_from=["2017-01-01"] * 3 + ["2018-01-02"] * 2), ks=[3])
+    assert early.split["candidates"]["all"] == {"items": 5, "users": 9, "clicks": 9, "new_item_share": 0.0}
+    assert "new_share@3" in early.models["p"].metrics["all"]

@@ -18,6 +18,7 @@ MIXED = (*LOG, "--protocol", "mixed")
 LAST = (*LOG, "--protocol", "leave-one-out")
 STRONG = (*LOG, "--protocol", "strong")
 OWN = ("--train", "clicks.parquet", "--test", "clicks.csv")
+TIME = (*LOG, "--protocol", "temporal")
 RAMP = (*LOG, "--protocol", "ramp-up")
 POPULAR = ("--models", "popularity")
 
@@ -77,6 +78,28 @@ REFUSED = {
     "more folds than items": ((*COLD, "--folds", "26"), "26 folds of 25 items"),
     "more folds than users": ((*STRONG, "--folds", "61"), "61 folds of 60 users"),
     "folds of leave-one-out": ((*LAST, "--folds", "5"), "folds are made for cold-items, mixed, strong, not"),
+    "a cut before the log": ((*TIME, "--cut", "-5"), "cut '-5' leaves all clicks on one side: they came"),
+    "a date in a log without dates": ((*TIME, "--cut", "2018-03-01"), "a number such as the log's own"),
+    "a cut and a holdout": ((*TIME, "--cut", "300", "--holdout", "0.1"), "holdout and cut both say where"),
+    "a horizon before the cut": ((*TIME, "--cut", "300", "--horizon", "-1"), "horizon must be a duration"),
+    "a horizon in days of a log without": ((*TIME, "--horizon", "3d"), "in no known unit; give a number"),
+    "next 0": ((*TIME, "--next-k", "0"), "next_k must be a whole number >= 1"),
+    "no cut": ((*TIME, "--cuts", "0"), "cuts must be a whole number >= 1"),
+    "too many cuts": ((*TIME, "--cuts", "9999"), "9,999 test periods need so many moments"),
+    "a cut of cold items": ((*COLD, "--cut", "0.8"), "cold-items: --cut does not apply"),
+    "cuts of an own split": ((*OWN, "--cuts", "3"), "a split already: --cuts does not apply"),
+    "a horizon from cold to warm": ((*RAMP, "--horizon", "3"), "ramp-up: --horizon does not apply"),
+    "an order of time": ((*TIME, "--fold-in-order", "random"), "temporal: --fold-in-order does not apply"),
+    "an order that is none": ((*STRONG, "--fold-in-order", "late"), "must be one of 'random', 'time', not"),
+    "availability without a table": ((*TIME, "--available-column", "year"), "of the item table; give items"),
+    "availability at random": (
+        (*COLD, "--items", "items.parquet", "--available-column", "year"),
+        "available_column 'year' goes with the temporal split",
+    ),
+    "availability that is not there": (
+        (*TIME, "--items", "items.parquet", "--available-column", "since"),
+        "there is no field 'since'",
+    ),
     "folds by time": ((*LOG, "--protocol", "temporal", "--folds", "5"), "not for 'temporal'"),
     "folds and holdout": ((*COLD, "--folds", "5", "--holdout", "0.1"), "--holdout does not apply"),
     "folds of an own split": ((*OWN, "--folds", "5"), "--train and --test are a split already: --folds"),

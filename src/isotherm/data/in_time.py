@@ -63,6 +63,7 @@ def temporal(
     log = _TimedLog.of(clicks)
     start, settings = log.start(holdout, cut)
     end = None if horizon is None else log.end(start, horizon)
+    settings |= {} if horizon is None else {"horizon": str(horizon)}
     period = Period(log.clock, start, end, log.last)
     return _split_at(clicks, period, rules, {**settings, **rules.settings()})
 
@@ -220,6 +221,7 @@ class _TimedLog:
         if horizon is None or self._end_date(self.first, horizon) is not None:
             start, settings = self.start(holdout, cut)
             end = None if horizon is None else self._end_date(start, horizon)
+            settings |= {} if horizon is None else {"horizon": str(horizon)}
             return self._of_equal_clicks(start, end, n), settings
         length = self.clock.duration("horizon", horizon)
         if holdout is None and cut is None:

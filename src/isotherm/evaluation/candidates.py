@@ -18,7 +18,7 @@ class CandidateSet:
     items: Bools  #: (n_items,) which items are candidates
     targets: UserItems  #: (n_users, n_items) of the users with a target here
     user_rows: Int64  #: (n_users,) their rows among the test users
-    new: Bools  #: (n_items,) which items no train row clicks
+    new: Bools  #: (n_items,) which candidates no train row clicks
 
     def describe(self) -> dict[str, Any]:
         """How many candidates there are, and what is asked of whom."""
@@ -50,11 +50,11 @@ def candidate_sets(
     users: (n_test_users,) flags of the only ones to measure, None for all.  shown: (n_items,) flags of the
     only candidates, None for all.
     """
-    cold = split.cold
-    shown = np.ones_like(cold) if shown is None else shown
+    shown = np.ones_like(split.cold) if shown is None else shown
+    cold = split.cold & shown
     flags = {"all": shown}
-    if (cold & shown).any():
-        flags |= {"cold": cold & shown, "warm": ~cold & shown}
+    if cold.any():
+        flags |= {"cold": cold, "warm": ~cold & shown}
     sets = []
     for name, items in flags.items():
         targets = filter_entries(split.targets, items[split.targets.indices])

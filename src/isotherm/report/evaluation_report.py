@@ -34,6 +34,7 @@ _SETTINGS = {
     "cuts": "cuts",
     "cut": "cut",
     "cut_date": "which is",
+    "horizon": "horizon",
     "end": "until",
     "end_date": "which is",
     "next_k": "to find the next",
