@@ -175,7 +175,7 @@ def test_bad_input_is_refused_in_one_line(isotherm, full_desk, case):
         (*COLD, "--folds", "25"),
         (*MIXED, "--seeds", "2", "--seed", "5"),
     ],
-    ids=["huge k", "k twice", "no field", "groups", "in time", "some users", "sampled", "many folds", "seeds"],
+    ids=["huge k", "k twice", "no field", "groups", "in time", "few users", "sampled", "many folds", "seeds"],
 )
 def test_odd_input_gives_finite_figures(isotherm, full_desk, arguments):
     pages = ("--report", "out.html") if "--by" in arguments else ()  # the slow part

@@ -129,7 +129,11 @@ class SplitOptions(ProtocolOptions):
 
         seeded("seed", self.seed)
         for name, least in (
-            ("negatives", 0), ("folds", 2), ("cuts", 1), ("next_k", 1), ("seeds", 1),
+            ("negatives", 0),
+            ("folds", 2),
+            ("cuts", 1),
+            ("next_k", 1),
+            ("seeds", 1),
         ):
             if getattr(self, name) is not None:
                 whole(name, getattr(self, name), least)
