@@ -6,7 +6,7 @@ in ``backbones``: eq. 9 and 10 in closed form on item-item weights, eq. 7 as a s
 confidence-weighted soft targets of matrix factorization. Inference is the backbone's own.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,6 +60,7 @@ from isotherm.models.marec.in_time import cut_in_time
 from isotherm.models.marec.pseudo_cold import PseudoColdItems
 from isotherm.models.marec.similarity import ItemMetadata, WeightedSimilarity
 from isotherm.models.marec.warm_clicks import WarmClicks
+from isotherm.models.marec.weights_in_time import candidates, choose_in_time
 from isotherm.models.scorer import (
     IMPORTANCE_ITEMS,
     IMPORTANCE_USERS,
@@ -114,7 +115,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             (eq. 6); None: the paper's max(10th percentile of clicks, 1).
         decay (linear, constant or exponential; default linear): how d falls from β with an item's clicks n
             (eq. 6): β(1 − n/p); β until p; β·exp(−n/p) until it is below 1% of β.
-        non_negative (true or false; default false): whether every μ is held at or above 0 (eq. 5).
+        non_negative (true or false; default false): whether every μ is held at or above 0 (eq. 5); false:
+            halfway, where the log has times and that ranks the items better that came last.
         nonclick_weight (> 0; default 0.1): w₀, the weight of a cell without a click in the fit of μ, beside 1
             of a clicked one (eq. 5).
         evidence (warm or all; default warm): the columns that μ is learned on: of the clicked items; all: of
@@ -248,9 +250,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         if isinstance(self.embedding, LearnedEmbedding):
             self.similarity_ = self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
             encoded = self.similarity_.embedded(encoded)
-        self.importance_ = self._learned_importance(warm, encoded, pseudo_cold)
+        cuts = cuts_of_log(self.name, clicks, warm.user_items, self.seed)
+        self.importance_ = self._learned_importance(warm, encoded, pseudo_cold, cuts)
         self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
-        self._settle_new_items(clicks, warm)
+        self._settle_new_items(clicks, warm, cuts)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """The nightly job between two full fits: encoders, the embedding, μ, β, p and scales are held.
@@ -271,9 +274,13 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         return LearnedBeta(None if pseudo_cold is None else pseudo_cold.weighted(self.importance_))
 
     def _learned_importance(
-        self, warm: WarmClicks, encoded: EncodedItems, pseudo_cold: PseudoColdItems | None
+        self,
+        warm: WarmClicks,
+        encoded: EncodedItems,
+        pseudo_cold: PseudoColdItems | None,
+        cuts: Sequence[PseudoColdSplit],
     ) -> Float64:
-        """μ (eq. 5).  encoded: all items.
+        """μ (eq. 5), validated at cuts in time.  encoded: all items.
 
         Where the embedding is learned, by the columns of items that it has not met.
         """
@@ -289,7 +296,12 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         equations = normal_equations(
             warm.user_items, warm.gram, index, columns, warm_rows, self.nonclick_weight
         )
-        return equations.solve(self.non_negative)
+        fits = candidates(equations, self.non_negative)
+        if not cuts or len(fits) == 1:
+            return fits[0].importance
+        chosen = choose_in_time(fits, self.similarity_, encoded.take(warm.columns), cuts)
+        note(f"{self.name}: {chosen}")
+        return chosen.chosen.importance
 
     def _align(self, warm: WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> None:
         """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items."""
@@ -326,7 +338,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         data = self._backbone_data(warm, encoded, WeightedSimilarity(index, self.importance_))
         return self._aligner().fit(data, HeldBeta(self.aligned_.beta))
 
-    def _settle_new_items(self, clicks: Interactions, warm: WarmClicks) -> None:
+    def _settle_new_items(
+        self, clicks: Interactions, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]
+    ) -> None:
         """Their share of the lists of some users: given, learned at cuts in time, or as it follows from β."""
         self.new_item_share_, self.new_item_factor_, self.length_law_ = 0.0, 1.0, LengthLaw()
         given = given_share(self.new_item_share)
@@ -334,7 +348,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             if given is not None:
                 raise UnsupportedError(f"marec on {self.backbone.name} knows no new_item_share; set beta")
             return
-        goal, lists = self._share_goal(clicks, warm, given), None
+        goal, lists = self._share_goal(warm, given, cuts), None
         if goal is not None and goal.stand_in is not None:
             lists = self._lists_with(warm, goal.stand_in)
         elif len(warm.cold):
@@ -345,21 +359,22 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         if goal is not None and lists is not None:
             note(f"{self.name}: {goal}")
 
-    def _share_goal(self, clicks: Interactions, warm: WarmClicks, given: float | None) -> ShareGoal | None:
+    def _share_goal(
+        self, warm: WarmClicks, given: float | None, cuts: Sequence[PseudoColdSplit]
+    ) -> ShareGoal | None:
         """None where neither the setting nor the log's times say what share new items shall have."""
         few = len(warm.cold) < LEAST_NEW_ITEMS
         if given is not None:
             split = PseudoColdSplit.draw(warm.user_items, self.seed) if few else None
             return ShareGoal(given, split.hidden_items if split is not None else None)
-        splits = cuts_of_log(self.name, clicks, warm.user_items, self.seed) if self.beta == "auto" else []
-        if not splits:
+        if not cuts or self.beta != "auto":
             return None
-        with stage("learn the share of new items at cuts in time", len(splits)) as advance:
-            cuts = []
-            for split in splits:
-                cuts.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, self.seed))
+        with stage("learn the share of new items at cuts in time", len(cuts)) as advance:
+            shows = []
+            for split in cuts:
+                shows.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, self.seed))
                 advance(1)
-        return learned_goal(cuts, len(warm.cold), splits[-1].hidden_items if few else None)
+        return learned_goal(shows, len(warm.cold), cuts[-1].hidden_items if few else None)
 
     def _lists_with(self, warm: WarmClicks, stand_in: ItemIndex) -> UserLists:
         """Some users' best items; some warm ones, as though nobody had clicked them, end the catalogue."""
