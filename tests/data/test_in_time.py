@@ -197,7 +197,7 @@ def test_dates_and_durations_mean_the_same_in_every_log(cut, horizon, kind):
 def test_periods_of_one_length_end_with_the_log_or_start_at_the_cut():
     clicks = days([(user, item, 1 + (user + 2 * item) % 31) for user in range(31) for item in range(12)])
     late = rolling(clicks, 3, horizon="5d")
-    assert [split.settings["cut"][:10] for split in late] == ["2018-01-16", "2018-01-21", "2018-01-26"]
+    assert [split.settings["cut"][:10] for split in late] == ["2018-01-17", "2018-01-22", "2018-01-27"]
     early = rolling(clicks, 2, cut="2018-01-05", horizon="1w")
     assert [split.settings["cut"][:10] for split in early] == ["2018-01-05", "2018-01-12"]
     assert [split.settings["end"][:10] for split in early] == ["2018-01-12", "2018-01-19"]

@@ -1,6 +1,6 @@
 """Times of logs as numbers: what a date and a duration are in them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -39,6 +39,12 @@ def test_dates_of_a_log_with_a_zone_are_of_that_zone():
     assert clock.moment("cut", "2018-03-01") == SECONDS * 10**6 - hour
     assert clock.moment("cut", "2018-03-01T00:00:00Z") == SECONDS * 10**6
     assert clock.shown(SECONDS * 10**6).startswith("2018-03-01 01:00:00")
+
+
+def test_log_of_durations_is_cut_at_a_duration():
+    clock = Clock.of(pl.Series([timedelta(days=3)]))
+    assert clock.moment("cut", "36h") == clock.moment("cut", timedelta(days=1.5)) == 129_600 * 10**6
+    assert clock.words(129_600 * 10**6) == "1 day, 12:00:00"
 
 
 def test_half_a_day_in_a_log_of_days_never_starts_before_it():

@@ -224,8 +224,10 @@ class _TimedLog:
             settings |= {} if horizon is None else {"horizon": str(horizon)}
             return self._of_equal_clicks(start, end, n), settings
         length = self.clock.duration("horizon", horizon)
-        if holdout is None and cut is None:
-            start, settings = self._after_last() - n * length, {}
+        settings = {}
+        from_end = holdout is None and cut is None
+        if from_end:
+            start = self._after_last() - n * length
             if start <= self.first:
                 raise SplitError(
                     f"{n:,} periods of {brief(horizon)} are longer than the log, which goes from "
@@ -234,6 +236,8 @@ class _TimedLog:
         else:
             start, settings = self.start(holdout, cut)
         edges = [start + number * length for number in range(n + 1)]
+        if from_end:  # the first click of each period says more than a moment that nobody chose
+            edges[:-1] = [self._first_from(edge) for edge in edges[:-1]]
         if edges[-2] > self.last:
             raise SplitError(
                 f"{n:,} periods of {brief(horizon)} from {self.clock.words(start)} on go beyond the log, "
@@ -276,6 +280,10 @@ class _TimedLog:
                 "give a later date, or a duration such as 30d"
             )
         return end
+
+    def _first_from(self, moment: Moment) -> Moment:
+        first: Moment = self.ordered[np.searchsorted(self.ordered, moment)].item()
+        return first
 
     def _after_last(self) -> Moment:
         return self.last + 1 if isinstance(self.last, int) else float(np.nextafter(self.last, np.inf))

@@ -76,6 +76,8 @@ class Clock:
         number = _number(value)
         if number is not None and self.dtype.is_numeric():
             return int(number) if self.dtype.is_integer() and number == int(number) else number
+        if isinstance(self.dtype, pl.Duration):
+            return self.duration(name, value)
         if not self.since_1970:
             raise SplitError(
                 f"{name} must be a number such as the log's own times, which are no dates; not {brief(value)}"
