@@ -151,8 +151,8 @@ def test_mean_and_spread_are_over_cuts_and_not_over_users(clicks):
 
 def test_few_users_at_a_cut_are_warned_of(clicks):
     found = evaluate(rolling(clicks, 2, 0.5), {"p": Popularity()}, ks=[5])
-    first = found.split["folds"][0]
-    assert f"cut {first['cut']}: {first['candidates']['all']['users']}" in found.warnings[0]
+    users = [fold["candidates"]["all"]["users"] for fold in found.split["folds"]]
+    assert f"2 of 2 cuts, the smallest: {min(users)})" in found.warnings[0]
 
 
 def test_item_that_is_not_available_yet_is_no_new_candidate():

@@ -18,21 +18,19 @@ def warnings_of(split: Mapping[str, Any], models: Mapping[str, "ModelResult"]) -
     split: as ``Evaluation.split`` describes it.  models: name -> result.
     """
     of_models = [_of_new_items(name, result, split) for name, result in models.items()]
-    few = _of_users(split["candidates"], models, _users_at_cuts(split.get("folds", [])))
+    few = _of_users(split["candidates"], models, _few_at_cuts(split.get("folds", [])))
     return few + [warning for each in of_models for warning in each]
 
 
-def _users_at_cuts(folds: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Cut in time -> users."""
-    return {
-        f"cut {fold.get('cut_date', fold['cut'])}": fold["candidates"]["all"]["users"]
-        for fold in folds
-        if "cut" in fold
-    }
+def _few_at_cuts(folds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many of the cuts in time have few users, in one phrase."""
+    users = [fold["candidates"]["all"]["users"] for fold in folds if "cut" in fold]
+    few = [n for n in users if n < FEW_USERS]
+    return [f"{len(few)} of {len(users)} cuts, the smallest: {min(few)}"] if few else []
 
 
 def _of_users(
-    candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"], at_cuts: Mapping[str, int]
+    candidates: Mapping[str, Any], models: Mapping[str, "ModelResult"], few_at_cuts: list[str]
 ) -> list[str]:
     """One sentence for all rows with few users."""
     rows = {
@@ -42,8 +40,8 @@ def _of_users(
     }
     for by, sets in next(iter(models.values())).groups.items() if models else ():
         rows |= {f"by {by}, {label}": group.users for label, group in sets.get("all", {}).items()}
-    rows |= at_cuts
     few = [f"{row}: {users}" for row, users in rows.items() if users < FEW_USERS]
+    few += few_at_cuts
     return [f"figures of fewer than {FEW_USERS} users are uncertain ({'; '.join(few)})"] if few else []
 
 
