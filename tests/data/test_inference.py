@@ -49,6 +49,13 @@ def inferred(values, name="x", dtype=None):
         (NAMES * 4, "categories"),
         (LONG, "text"),
         (PROSE, "text"),
+        (PROSE[:3], "text"),
+        (["John Lasseter", "Joe Johnston", "Michael Mann"], "categories"),
+        (["Tom Hanks, Tim Allen", "Robin Williams, Bonnie Hunt"], "categories"),
+        (["toys, jealousy, claw crane", "board game, jungle", "heist"], "categories"),
+        (["A cowboy doll is jealous.", "Two kids play a game.", "A thief and a cop meet."], "text"),
+        (["Toys come alive", "Kids play a game", "A thief, a cop"], "text"),
+        (["Paris, France", "Rome, Italy", "Nice, France"], "text"),
         (["Piano, The", "Heat", "Usual Suspects, The", "Alien", "Shining, The"] * 1, "text"),
         (["Dr. Strangelove; or: How I Learned", "Heat and Dust", "The Alien", "A Shining"], "text"),
         ([True, False], "categories"),
@@ -83,6 +90,7 @@ def test_dates_are_days_however_they_are_written():
 def test_a_title_is_text_even_where_it_comes_again():
     assert inferred(["Hamlet", "Hamlet"], "title").kinds == {"title": "text"}
     assert inferred(["1984", "300"], "Title").column("Title").to_list() == ["1984", "300"]
+    assert inferred(["Hamlet", "Hamlet"], "movie_title").kinds == {"movie_title": "text"}
     assert inferred(["Hamlet", "Hamlet"], "other").kinds == {"other": "categories"}
 
 

@@ -214,6 +214,34 @@ def test_titles_and_new_items_are_shown_where_they_are_wanted(isotherm, desk, ti
         assert read["new"].to_list() == [item >= "i25" for item in read["item_id"]]
 
 
+def test_new_items_are_read_as_the_model_was_and_what_they_lack_is_told(isotherm, desk, titled):
+    fit = ("fit", "--interactions", "clicks.parquet", "--items", "titled.parquet", "--model", "content-knn")
+    told = isotherm.succeeds(*fit, "--kind", "plot=text", "--out", "model").err
+    assert "title: text, e.g. i00: <b>the film</b>" in told
+    assert "genres: categories, e.g. " in told
+    recommend = ("recommend", "--model", "model", "--all", "-k", "30", "--new-items")
+    found = []
+    for out, genres in (("a.csv", "drama|war"), ("b.csv", "drama; war"), ("c.csv", "['drama', 'war']")):
+        table(desk, "new.csv", item_id=["n1", "n2"], genres=[genres, None], year=["1999", "N/A"], cost=[1, 2])
+        done = isotherm.succeeds(*recommend, "new.csv", "--out", out)
+        assert (
+            "2 new items: plot, clip, title not given (nothing known), genres, year missing for 1, "
+            "1 column ignored (cost)"
+        ) in done.err
+        found.append(pl.read_csv(desk / out))
+    assert "n1" in set(found[0]["item_id"])
+    assert found[0].equals(found[1])
+    assert found[0].equals(found[2])
+    table(desk, "new.csv", item_id=["n1", "n2"], year=["1999", "soon"])
+    isotherm.refuses(
+        *recommend,
+        "new.csv",
+        "--out",
+        "d.csv",
+        says=["new.csv: column 'year', data row 2 (item 'n2'): 'soon' is not a finite number; mend it, or"],
+    )
+
+
 REFUSED = {
     "no users": ((), "one of --users, --all and --histories"),
     "users and all": (("--all", "--users", "clicks.csv"), "one of --users, --all and --histories"),

@@ -5,7 +5,10 @@ columns        names of a log's columns; the rows of all its files
 click_table    one row per user and item
 stored         a log in a folder, larger than memory; id_files reads the ids, labels and times of such folders
 items          the item table: fields of one kind each
-kinds          categories, tags, text, number, vector, image: which a column seems to be
+kinds          categories, tags, text, number, vector, image; how a field is read
+inference      which kind a column seems to be, the same from every format
+joined_text    lists that are written as text, and words for no value
+examples       an example of a field's values
 item_labels    titles and values of the items of a fitted model, to answer in words
 item_tables    the files of an item table put together
 field_values   the values of a field, read as its kind

@@ -39,12 +39,16 @@ class TableRows:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the item table: its name, its rows, the items of all rows, the rows read, or None."""
+    """A field of the item table: its name, its rows, and the items of all rows.
+
+    chosen: the rows that are read, None for all.  is_known: whether a model says of which kind it is.
+    """
 
     name: str
     rows: TableRows
     ids: IdMap
     chosen: Array | None = None
+    is_known: bool = False
 
     @property
     def place(self) -> str:
@@ -166,7 +170,7 @@ def _number(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:
     """Float64; a date is the days since 1970, missing where a value is NaN."""
     given = plain_text(column) if column.dtype == pl.String else column
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise ItemsError(f"{field.place}: {column.dtype} is no number")
+        raise ItemsError(f"{field.place}: {column.dtype} is no number; give numbers, or drop it")
     numbers = _as_numbers(given, type_)
     nan = numbers.is_nan().fill_null(False)
     bad = (numbers.is_null() & given.is_not_null()) | numbers.is_infinite().fill_null(False)
@@ -201,10 +205,12 @@ def _no_number(values: pl.Series, bad: pl.Series, field: Field) -> str:
         if values.str.contains(r"^[-+]?[0-9]+,[0-9]+$").any():
             row = int(values.str.contains(",", literal=True).fill_null(False).arg_max() or 0)
             return f"{field.at(row)}: {brief(values[row])} is not a finite number; write 3,5 as 3.5"
-    return (
-        f"{field.at(row)}: {brief(values[row])} is not a finite number; "
-        "mend it, leave it empty, or declare the column as text or categories"
+    cure = (
+        "mend it, or leave it empty"
+        if field.is_known
+        else "mend it, leave it empty, or declare the column as text or categories"
     )
+    return f"{field.at(row)}: {brief(values[row])} is not a finite number; {cure}"
 
 
 def _vector(column: pl.Series, type_: FieldType, field: Field) -> pl.Series:

@@ -20,9 +20,13 @@ from isotherm.data.kinds import SEPARATORS, FieldType, Kind
 from isotherm.data.reading.times import AMBIGUOUS, day_or_month_first, is_iso_shaped
 from isotherm.errors import ItemsError, brief
 
-NAMES = ("title", "name", "item_name")  #: fields of text whatever their values are
+TITLES = ("title", "name", "item_name")  #: fields of text whatever their values are
 _MOSTLY, _FEWEST = 0.8, 4  # of so many numbers or dates, a column is one of them with a few faults
 _REUSED, _WORDS = 0.5, 8.0  # labels come again, and are short
+_FEW = 50  # values: too few to see which come again
+_CAPITAL = r"\p{Lu}[\p{L}\p{M}'’.-]*"
+_NAME = rf"^{_CAPITAL}( ({_CAPITAL}|de|del|der|den|da|di|la|le|el|van|von|y|and|of|the))*$"
+_SHORT = r"^[^\s.!?:]+( [^\s.!?:]+){0,2}$"  # up to three words, and no end of a sentence
 _PART_WORDS = {"|": 5.0, ";": 4.0, ",": 4.0}  # on average, in the parts of lists
 _WEIGHTED = r"^.*[^\s].*:\s*[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
 _NAMED = r"[^\W\d_].*:"  # a letter before the weight
@@ -105,7 +109,7 @@ def _check_dates(known: FieldType, column: pl.Series, field: Field) -> None:
 
 def _type_of_text(text: pl.Series, field: Field) -> FieldType:
     values = text.drop_nulls()
-    if not len(values) or field.name.lower() in NAMES:
+    if not len(values) or _names_items(field.name):
         return FieldType("text")
     if dates_of(values).null_count() == 0:
         return FieldType("number", is_date=True)
@@ -122,6 +126,11 @@ def _type_of_text(text: pl.Series, field: Field) -> FieldType:
     if separator:
         return FieldType("categories", separator)
     return FieldType("categories", "") if _are_labels(values) else FieldType("text")
+
+
+def _names_items(name: str) -> bool:
+    plain = name.lower().replace(" ", "_")
+    return plain in TITLES or plain.endswith("_title")
 
 
 def _refuse_objects(text: pl.Series, field: Field) -> None:
@@ -192,6 +201,8 @@ def _separator(values: pl.Series) -> str:
         if separator == "," and _is_prose_comma(values):
             if reused >= _REUSED and _come_in_any_order(values, separator):
                 return separator
+            if len(values) < _FEW and _are_short_lists(values.str.split(separator), parts):
+                return separator
         elif _share(holds) >= 0.3 or reused >= 0.3:
             return separator
     return ""
@@ -212,12 +223,24 @@ def _come_in_any_order(values: pl.Series, separator: str) -> bool:
     return _share(later.is_in(first.implode())) >= 0.1
 
 
+def _are_short_lists(lists: pl.Series, parts: pl.Series) -> bool:
+    """Whether a few texts with commas are lists: of full names, or of three short parts and more."""
+    if _share(parts.str.contains(_SHORT)) < 0.95:
+        return False
+    are_full_names = _words(parts) >= 1.5 and _share(parts.str.contains(_NAME)) >= _MOSTLY
+    return are_full_names or _share(lists.list.len() >= 3) >= 0.3
+
+
 def _are_labels(values: pl.Series) -> bool:
-    """Whether most values come again and are short, or there are few of them."""
+    """Whether most values come again and are short, or there are few different ones, or a few names."""
     if _share(values.is_duplicated()) >= _REUSED and _words(values) <= _WORDS:
         return True
-    few_words = values.n_unique() <= 10 and _words(values) == 1
-    return few_words or values.n_unique() <= 0.1 * len(values)
+    if values.n_unique() <= 0.1 * len(values):
+        return True
+    if len(values) >= _FEW:
+        return False
+    are_names = _words(values) <= 3 and _share(values.str.contains(_NAME)) >= _MOSTLY
+    return are_names or (values.n_unique() <= 10 and _words(values) == 1)
 
 
 def _words(values: pl.Series) -> float:

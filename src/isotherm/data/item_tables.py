@@ -61,7 +61,7 @@ class ItemTable:
 
     def read_as(self, known: FieldType, name: str) -> pl.Series:
         """A column read as a known field was. Raises ItemsError, naming the row, where a value cannot be."""
-        column, field = self.column(name), self.field(name)
+        column, field = self.column(name), replace(self.field(name), is_known=True)
         check_type(column, field)
         return read_values(known_type(known, column, field), column, field)
 

@@ -12,18 +12,19 @@ from isotherm.data.wording import names
 from isotherm.models.fit_inputs import check_data
 
 _log = logging.getLogger(__name__)
+_SHOWN = 12  # fields that are named
 
 
 @dataclass(frozen=True)
 class NewItems:
     """Items with the fields of a model, and what their table lacks.
 
-    absent: fields that it does not have.  missing: field -> items without a value, where there are some.
-    ignored: columns that are no field of the model.
+    absent: fields that it does not have, with a column that may be meant.  missing: field -> items without a
+    value, where there are some.  ignored: columns that are no field of the model.
     """
 
     items: Items
-    absent: Sequence[str]
+    absent: Mapping[str, str]
     missing: Mapping[str, int]
     ignored: Sequence[str]
 
@@ -40,9 +41,10 @@ class NewItems:
         wanted = schema if title is None else {title: FieldType("text"), **schema}
         table = given if isinstance(given, Items) else Items.from_frame(given, like=wanted)
         items = table.read_as(wanted)
-        absent = [name for name in schema if name not in table.columns]
+        others = [name for name in table.columns if name not in schema]
+        absent = {name: _like(name, others) for name in schema if name not in table.columns}
         missing = {name: int(items.is_missing(name).sum()) for name in schema if name not in absent}
-        ignored = [name for name in table.columns if name not in items.schema]
+        ignored = [name for name in others if name not in items.schema]
         return cls(items, absent, {name: n for name, n in missing.items() if n}, ignored)
 
     def __str__(self) -> str:
@@ -63,10 +65,14 @@ class NewItems:
         _log.log(logging.WARNING if lacks else logging.INFO, "%s", self)
 
     def _not_given(self) -> str:
-        """The absent fields, each with a column that may be meant."""
-        spelt = {name.lower(): name for name in self.ignored}
-        shown = []
-        for name in self.absent:
-            like = difflib.get_close_matches(name.lower(), list(spelt), 1, 0.8)
-            shown.append(f"{name} (is {spelt[like[0]]} meant?)" if like else name)
-        return names(shown) if not any("meant?" in each for each in shown) else ", ".join(shown)
+        """The absent fields."""
+        shown = [name + (f" (is {like} meant?)" if like else "") for name, like in self.absent.items()]
+        more = [f"{len(shown) - _SHOWN:,} more"] if len(shown) > _SHOWN else []
+        return ", ".join(shown[:_SHOWN] + more)
+
+
+def _like(name: str, columns: Sequence[str]) -> str:
+    """The column that may be meant by a name, or nothing."""
+    spelt = {column.lower(): column for column in columns}
+    like = difflib.get_close_matches(name.lower(), list(spelt), 1, 0.8)
+    return spelt[like[0]] if like else ""
