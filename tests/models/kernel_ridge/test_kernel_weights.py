@@ -6,13 +6,13 @@ from scipy.sparse import csr_array
 
 from isotherm.models.kernel_ridge.kernel_weights import (
     KernelWeights,
-    LearningSample,
     SampledKernel,
     TasteLoss,
     learn_kernel_weights,
     popularity_loss,
     towards_equal,
 )
+from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from tests.conftest import random_clicks
 from tests.reference import kernel_ridge as reference
 

@@ -22,6 +22,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
+from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.types import Float32, Float64, Scores, UserItems
 
 _LOG_BOUNDS = (-16.0, 3.0)  # of log μ: above, float32 loses the ridge
@@ -187,19 +188,6 @@ class TasteLoss:
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         log_likelihoods = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
         return _Ranking(-float(np.vdot(self._targets, log_likelihoods)), probabilities)
-
-
-@dataclass(frozen=True, eq=False)
-class LearningSample:
-    """Some items and users.
-
-    terms: (n_terms, n, n) float32, K_f among the items.  user_items: (n_users, n), no empty row.
-    log_clicks: (n,) centred.
-    """
-
-    terms: Float32
-    user_items: UserItems
-    log_clicks: Float32
 
 
 def learn_kernel_weights(sample: LearningSample, steps: int) -> KernelWeights:

@@ -15,7 +15,7 @@ metadata to its own clicks (``warm_up``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,6 @@ import polars as pl
 
 from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
-from isotherm.data.click_ranks import item_click_ranks
 from isotherm.data.kinds import FieldType
 from isotherm.errors import ParameterError
 from isotherm.features.encoded_items import EncodedItems
@@ -31,7 +30,7 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
-from isotherm.linalg.csr import move_entries, select_columns, with_data
+from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.new_item_share import (
     LengthLaw,
@@ -50,11 +49,13 @@ from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.kernel_weights import (
     KernelWeights,
-    LearningSample,
     learn_kernel_weights,
 )
+from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter
-from isotherm.models.kernel_ridge.training_data import TrainingData, random_rows
+from isotherm.models.kernel_ridge.term_shares import TermShares
+from isotherm.models.kernel_ridge.training_data import random_rows
+from isotherm.models.kernel_ridge.training_log import TrainingLog
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel
 from isotherm.models.kernel_ridge.tuning import NewItems, tune
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
@@ -78,7 +79,6 @@ from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, Use
 from isotherm.untrusted import Number, numbers
 
 _RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
-_SAMPLE_BYTES = 2**30
 
 
 def _empty_landmarks(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
@@ -91,32 +91,6 @@ def _empty_taste(model: "KernelRidge", sizes: Mapping[str, int]) -> Ridge:
 
 def _empty_cold(model: "KernelRidge", sizes: Mapping[str, int]) -> ColdItems:
     return ColdItems.empty(model.kernel_.forms, certainty=True)
-
-
-@dataclass(frozen=True, eq=False)
-class _TrainingLog:
-    """A click log of n_items items, split into clicked and never-clicked ones.
-
-    warm, cold: (n_warm,) and (n_cold,) item columns.  user_items: (n_users, n_warm) clicks.
-    encoded, cold_encoded: metadata of the warm and of the cold items.  training: what the regressions learn.
-    """
-
-    n_items: int
-    warm: ItemIndex
-    user_items: UserItems
-    encoded: EncodedItems
-    training: TrainingData
-    cold: ItemIndex
-    cold_encoded: EncodedItems
-
-    @classmethod
-    def of(cls, clicks: Interactions, encoded: EncodedItems) -> "_TrainingLog":
-        """encoded: metadata of all items of ``clicks``."""
-        counts = clicks.item_clicks()
-        warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
-        user_items = select_columns(clicks.matrix, warm)
-        training = TrainingData.of(user_items)
-        return cls(clicks.n_items, warm, user_items, encoded.take(warm), training, cold, encoded.take(cold))
 
 
 class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
@@ -236,10 +210,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
-        log = _TrainingLog.of(clicks, self.kernel_.encode(items))
+        log = TrainingLog.of(clicks, self.kernel_.encode(items))
         cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed)
         with stage("learn what the metadata is worth"):
-            sample = self._learning_sample(log)
+            sample = LearningSample.of(log, self.kernel_, self.sample_items, self.sample_users, self.seed)
             learned = learn_kernel_weights(sample, self.steps)
             tried = candidates(learned, sample) if cuts and sample.user_items.shape[0] else [learned]
             del sample  # up to a gigabyte
@@ -265,23 +239,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         Held meanwhile: encoders, the weights of both kernels, scales, the length law and the warm-up.
         """
         assert items is not None
-        log = _TrainingLog.of(clicks, self.kernel_.encode(items))
+        log = TrainingLog.of(clicks, self.kernel_.encode(items))
         self._solve(log, self.backbone.solve(log.user_items).weights)
         self._append_cold(log, self._cold_predictions(log))
-
-    def _learning_sample(self, log: _TrainingLog) -> LearningSample:
-        """Items and users on which μ, ν, t and b are learned."""
-        rng = stream(self.seed, "sample to learn from")
-        training_items = log.training.items
-        affordable = int(np.sqrt(_SAMPLE_BYTES / (4 * len(self.kernel_.terms))))
-        n = min(self.sample_items, affordable, len(training_items))
-        items = training_items[random_rows(len(training_items), n, rng)]
-        clicks = select_columns(log.user_items, items)
-        users = np.flatnonzero(np.diff(clicks.indptr) > 1)
-        users = users[random_rows(len(users), self.sample_users, rng)]
-        sample = log.encoded.take(items)
-        terms = self.kernel_.index(sample).by_term(sample)
-        return LearningSample(terms, clicks[users], log.training.log_clicks[items])
 
     def _take_weights(self, learned: KernelWeights) -> None:
         """μ and ν in use, and the scales that go with them."""
@@ -290,12 +250,6 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.scales_ = Scales(
             inverse_temperature=learned.inverse_temperature, popularity_weight=learned.popularity_weight
         )
-
-    def _click_ranks(self, user_items: UserItems, clicks: Interactions) -> UserItems:
-        """The rank of each click, from 1, among its item's: by time where the log has it, else drawn."""
-        rng = stream(self.seed, "places of clicks")
-        ranks = item_click_ranks(user_items, rng, clicks.timestamps) + 1
-        return with_data(user_items, ranks.astype(np.float32))
 
     @property
     def _ridges(self) -> RidgeFitter:
@@ -309,14 +263,14 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             self.seed,
         )
 
-    def _full_fit(self, log: _TrainingLog, clicks: Interactions, ease_weights: ItemWeights) -> FullFit:
+    def _full_fit(self, log: TrainingLog, clicks: Interactions, ease_weights: ItemWeights) -> FullFit:
         """What pseudo-cold items are hidden from."""
-        ranks = self._click_ranks(log.user_items, clicks)
+        ranks = log.click_ranks(clicks, self.seed)
         return FullFit(
             log.user_items, ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
         )
 
-    def _tune(self, log: _TrainingLog, full: FullFit, cuts: Sequence[KeptModel]) -> ShareGoal | None:
+    def _tune(self, log: TrainingLog, full: FullFit, cuts: Sequence[KeptModel]) -> ShareGoal | None:
         """Scales and warm-up, on pseudo-cold items; returns the share of lists that new ones shall have."""
         new_items = NewItems(len(log.cold), given_share(self.new_item_share))
         with stage("choose scales on items treated as new", self.draws + len(cuts)) as advance:
@@ -324,7 +278,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
         return tuned.goal
 
-    def _solve(self, log: _TrainingLog, ease_weights: ItemWeights) -> LeftOutPredictor:
+    def _solve(self, log: TrainingLog, ease_weights: ItemWeights) -> LeftOutPredictor:
         """Both regressions, then the weights: EASE's, and the columns of rare items.
 
         Returns what predicts any clicked item as though nobody had clicked it.
@@ -349,11 +303,11 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self._blend_rare_items(log, left_out)
         return left_out
 
-    def _cold_predictions(self, log: _TrainingLog) -> Predictions | None:
+    def _cold_predictions(self, log: TrainingLog) -> Predictions | None:
         """What metadata says of the items without clicks; None where there are none."""
         return self._predict(log.cold_encoded) if len(log.cold) else None
 
-    def _append_cold(self, log: _TrainingLog, predictions: Predictions | None) -> None:
+    def _append_cold(self, log: TrainingLog, predictions: Predictions | None) -> None:
         """The columns of the items without clicks."""
         self.cold_ = ColdItems(log.cold, log.cold_encoded, np.empty(0, dtype=np.float32))
         if predictions is not None:
@@ -362,7 +316,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def _settle_new_items(
         self,
-        log: _TrainingLog,
+        log: TrainingLog,
         left_out: LeftOutPredictor,
         predictions: Predictions | None,
         goal: ShareGoal | None,
@@ -380,7 +334,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         if goal is not None and lists is not None:
             note(f"{self.name}: {goal}")
 
-    def _lists_with(self, log: _TrainingLog, columns: ItemWeights) -> UserLists:
+    def _lists_with(self, log: TrainingLog, columns: ItemWeights) -> UserLists:
         """Some users' best warm items, and new ones of these weight columns, at the end of the catalogue."""
         new = log.n_items + np.arange(columns.shape[1])
         weights = self.weights_.appended(log.n_items + len(new), new, np.ascontiguousarray(columns))
@@ -404,7 +358,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """Weight columns (n_warm, n_queries) of never-clicked items."""
         return np.ascontiguousarray(predictions.columns(self.scales_.of_new_items, self.mean_length_))
 
-    def _blend_rare_items(self, log: _TrainingLog, left_out: LeftOutPredictor) -> None:
+    def _blend_rare_items(self, log: TrainingLog, left_out: LeftOutPredictor) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
         clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
         new_scores = new_item_scores(clicks)
@@ -496,26 +450,17 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """What each term gives to the raw scores of cold items, (n_terms + 1, n_users, n_items).
 
         landmarks: which of them the items are, compared with the others alone.
-        With x a history, both predictions are sums over landmarks, x·M·Z_j = α·k_j and g_j = α'·k'_j, and
-        k_j is a sum over terms.
         """
-        scales = self.scales_
-        clicks = select_columns(histories, self.weights_.rows)
-        a, n_clicks = np.float32(scales.smoothing), np.asarray(clicks.sum(axis=1), np.float64)
-        smoothed = (1 - a) * clicks.toarray() + a * (clicks @ self.weights_.warm)
         kernels = self._landmark_index.by_term(items)
         if landmarks is not None:
             kernels[:, np.arange(len(items)), landmarks] = 0
-        t = scales.inverse_temperature * self.mean_length_
-        taste = t * self.taste_.dual_coefficients(smoothed.T).T.astype(np.float64)  # (n_users, n_landmarks)
-        popularity = scales.popularity_weight * np.outer(n_clicks, self.popularity_coefficients_)
-        shares = np.empty((len(kernels) + 1, len(n_clicks), len(items)))
-        for share, kernel, mu, nu in zip(
-            shares, kernels, self.taste_weights_, self.popularity_weights_, strict=False
-        ):
-            share[...] = (mu * taste + nu * popularity) @ kernel.T
-        constant = self.taste_weights_[-1] * taste + self.popularity_weights_[-1] * popularity
-        shares[-1] = constant.sum(axis=1)[:, None]
-        shares *= scales.slope
-        shares[-1] += scales.intercept * n_clicks[:, None]
-        return shares
+        shares = TermShares(
+            self.taste_,
+            self.popularity_coefficients_,
+            self.taste_weights_,
+            self.popularity_weights_,
+            self.weights_.warm,
+            self.scales_,
+            self.mean_length_,
+        )
+        return shares.of(select_columns(histories, self.weights_.rows), kernels)

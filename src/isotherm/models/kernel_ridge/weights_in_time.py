@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isotherm.models.kernel_ridge.columns import Scales
-from isotherm.models.kernel_ridge.kernel_weights import KernelWeights, LearningSample, towards_equal
+from isotherm.models.kernel_ridge.kernel_weights import KernelWeights, towards_equal
+from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel, Tuner
 
 SHARES = (0.0, 0.5, 1.0)  #: of the way to equal weights
