@@ -1,16 +1,19 @@
 """Evaluation over folds: users are the unit, and the JSON keeps its shape."""
 
 import json
+from dataclasses import astuple
 
 import numpy as np
 import polars as pl
 import pytest
 
-from isotherm import EASE, ContentKNN, Popularity, evaluate
+from isotherm import EASE, ContentKNN, Interactions, Popularity, evaluate
 from isotherm.data import splits
 from isotherm.data.folds import k_fold
+from isotherm.data.repeated import repeated
 from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import intervals
+from isotherm.evaluation.over_folds import fold_labels
 from isotherm.evaluation.paired import paired_test
 from isotherm.evaluation.user_values import UserValues, mean_over_folds
 
@@ -27,7 +30,8 @@ def test_users_value_is_the_mean_over_the_folds_that_ask_for_it(clicks, items):
     result = found.models["m"]
     told = dict(zip(result.users["cold"], result.per_user["cold"]["ndcg@3"], strict=True))
     assert told == pytest.approx(expected)
-    assert result.metrics["cold"]["ndcg@3"] == intervals(np.array(list(told.values()))[:, None])[0]
+    by_hand_too = intervals(np.array(list(told.values()))[:, None])[0]
+    assert astuple(result.metrics["cold"]["ndcg@3"]) == pytest.approx(astuple(by_hand_too))
     assert any(len(values) > 1 for values in by_hand.values())
 
 
@@ -127,3 +131,20 @@ def test_splits_of_two_protocols_are_not_averaged(clicks):
     two = [splits.mixed(clicks), splits.strong(clicks)]
     with pytest.raises(ParameterError, match="are of one protocol, not of mixed and strong: evaluate each"):
         evaluate(two, {"p": Popularity()})
+
+
+def test_folds_are_labelled_by_what_tells_them_apart(clicks):
+    timed = Interactions.from_frame(clicks.to_frame().with_row_index("timestamp"))
+    several = {
+        "fold 1": k_fold(clicks, "strong", 2),
+        "seed 4": repeated(clicks, "strong", (4, 5)),
+        "split 1": [splits.strong(clicks, holdout=share) for share in (0.2, 0.3)],
+    }
+    for label, each in several.items():
+        found = evaluate(each, {"p": Popularity()}, ks=[3])
+        assert fold_labels(found.split["folds"])[0] == label
+    cuts = evaluate(splits.rolling(timed, 2), {"p": Popularity()}, ks=[3]).split["folds"]
+    assert fold_labels(cuts) == [cut["cut"] for cut in cuts]
+    days = [{"cut": n, "cut_date": f"2026-01-0{n} 12:00"} for n in (1, 2)]
+    assert fold_labels(days) == ["2026-01-01", "2026-01-02"]
+    assert fold_labels([days[0], days[0] | {"cut_date": "2026-01-01 18:00"}])[1] == "2026-01-01 18:00"

@@ -128,8 +128,10 @@ def _mean(value: "Interval | float") -> float:
 
 def _show_folds(evaluation: "Evaluation", metric: str) -> None:
     """One metric fold by fold, by candidates and model, with mean and spread."""
+    from isotherm.evaluation.over_folds import fold_labels
+
     folds = evaluation.split["folds"]
-    labels = _labels(folds)
+    labels = fold_labels(folds)
     asked = ["users", "", *(f"{fold['candidates']['all']['users']:,}" for fold in folds), "", ""]
     rows = [asked]
     for candidates in _SETS:
@@ -142,14 +144,6 @@ def _show_folds(evaluation: "Evaluation", metric: str) -> None:
     what = "cut" if "cut" in folds[0] else "fold" if "fold" in folds[0] else "split"
     show_table([f"{metric} by {what}", "model", *labels, f"mean of\n{what}s", "spread"], rows, words=2)
     typer.echo(f"spread: standard deviation between {what}s; each {what} counts alike in their mean.\n")
-
-
-def _labels(folds: list[dict[str, Any]]) -> list[str]:
-    """The day of each cut in time, the whole moment where days do not tell them apart; else the number."""
-    numbers = [f"fold {fold['fold']}" if "fold" in fold else f"split {n}" for n, fold in enumerate(folds, 1)]
-    moments = [fold.get("cut_date", fold.get("cut", n)) for n, fold in zip(numbers, folds, strict=True)]
-    days = [moment[:10] for moment in moments]
-    return days if len(set(days)) == len(days) else moments
 
 
 def _show_exposure(evaluation: "Evaluation", ks: list[int]) -> None:

@@ -1,6 +1,6 @@
 """A metric fold by fold: its mean over the folds, or cuts in time, and its spread between them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,3 +47,23 @@ def over_folds(folds: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[s
         values = [fold.get(candidates, {}).get(metric) for fold in folds]
         figures.setdefault(candidates, {})[metric] = OverFolds.of(values)
     return figures
+
+
+def fold_labels(folds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells the folds of ``Evaluation.split`` apart in a table: cuts in time, folds, seeds, or numbers.
+
+    Of a cut the day, or the whole moment where days are not enough.
+
+    >>> from isotherm.evaluation.over_folds import fold_labels
+    >>> fold_labels([{"seed": 3}, {"seed": 5}])
+    ['seed 3', 'seed 5']
+    """
+    if "cut" in folds[0]:
+        moments = [str(fold.get("cut_date", fold["cut"])) for fold in folds]
+        days = [moment[:10] for moment in moments]
+        return days if len(set(days)) == len(days) else moments
+    for name in ("fold", "seed"):
+        labels = [f"{name} {fold.get(name)}" for fold in folds]
+        if name in folds[0] and len(set(labels)) == len(labels):
+            return labels
+    return [f"split {n}" for n in range(1, len(folds) + 1)]

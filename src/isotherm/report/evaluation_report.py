@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from isotherm.evaluation import Comparison, Evaluation, ModelResult
+from isotherm.evaluation.over_folds import fold_labels
 from isotherm.evaluation.paired import compared, corrected
 from isotherm.evaluation.warnings import FEW_USERS, far_apart
 from isotherm.report.evaluation_figures import (
@@ -104,10 +105,9 @@ class Report(Page):
                 values = [*figures.values, figures.mean, figures.spread]
                 cells = ["" if value is None else f"{value:.4f}" for value in values]
                 rows.append({"candidates": candidates, "first": number == 0, "model": name, "cells": cells})
-        labels = [fold.get("cut_date", fold.get("cut", f"no. {n}")) for n, fold in enumerate(folds, 1)]
         users = [fold["candidates"]["all"]["users"] for fold in folds]
         title = "At each cut in time" if "cut" in folds[0] else "One by one"
-        return {"title": title, "folds": list(zip(labels, users, strict=True)), "rows": rows}
+        return {"title": title, "folds": list(zip(fold_labels(folds), users, strict=True)), "rows": rows}
 
     def _plain_metrics(self) -> list[str]:
         """Shown without intervals."""
