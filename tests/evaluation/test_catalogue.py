@@ -121,5 +121,6 @@ def test_split_over_more_items_keeps_ids_clicks_and_times(clicks, items):
     split = splits.temporal(timed)
     wide = split.over(clicks.items.union(items.ids))
     assert wide.train.n_items == wide.targets.shape[1] == 30
+    assert wide.describe() == split.describe()  # items that nobody clicked are none of the log
     assert wide.train.to_frame().equals(split.train.to_frame())
     assert (csr_array(wide.targets[:, :25]) != split.targets).nnz == 0

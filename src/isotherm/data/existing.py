@@ -24,6 +24,12 @@ class Existing:
     clicked: Bools
     period: Period
 
+    def over(self, n_items: int) -> "Existing":
+        """The same over more items, which nobody had clicked."""
+        return Existing(
+            np.append(self.clicked, np.zeros(n_items - len(self.clicked), dtype=bool)), self.period
+        )
+
     def on_offer(self, items: Items, column: str | None) -> Bools:
         """(n_items,) the items of the table that were there: available before the end, or clicked by then.
 

@@ -64,6 +64,7 @@ class Split:
             histories=over_items(self.histories),
             targets=wide(self.targets),
             valid=None if self.valid is None else over_items(self.valid),
+            existing=None if self.existing is None else self.existing.over(len(items)),
         )
 
     def describe(self) -> dict[str, Any]:
