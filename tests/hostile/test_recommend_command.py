@@ -180,6 +180,19 @@ def test_explain_shows_fields_and_certainty_of_a_new_item(isotherm, desk, titled
     assert all(row["term"] in exact.out for row in why["by_term"])
 
 
+def test_the_field_of_titles_may_be_named(isotherm, desk, titled):
+    items = pl.read_parquet(desk / "titled.parquet").rename({"title": "film"})
+    items.write_parquet(desk / "films.parquet")
+    fit = ("fit", "--interactions", "clicks.parquet", "--model", "ease", "--out", "model", "-q")
+    isotherm.refuses(*fit, "--title-column", "film", says="--title-column needs --items")
+    fit = (*fit, "--items", "films.parquet")
+    isotherm.refuses(*fit, "--title-column", "movie", says="column 'movie' is missing")
+    isotherm.refuses(*fit, "--title-column", "clip", says="a title is of kind text")
+    isotherm.succeeds(*fit, "--title-column", "film")
+    isotherm.succeeds(*RECOMMEND, "--all", "-k", "1", "--titles")
+    assert lists(desk)["title"].str.contains("<b>the film</b>").all()
+
+
 def test_a_user_without_history_is_told_so(isotherm, desk):
     clicks = pl.DataFrame({"user_id": ["a", "a", "b"], "item_id": ["x", "y", "x"]})
     clicks.write_parquet(desk / "two.parquet")

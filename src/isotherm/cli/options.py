@@ -71,6 +71,14 @@ class KindOptions:
             help="Kind of an item field: categories, tags, text, number or vector; may be repeated.",
         ),
     ] = None
+    title_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Item field that names items before a person.  [default: title, name, item_name, label or "
+            "one that ends in _title]",
+            show_default=False,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -127,13 +135,15 @@ class DataOptions(LogOptions, KindOptions):
     def read_items(self, path: Path | None, quiet: bool) -> "Items | None":
         """The item table, or None; a note tells the kinds."""
         if path is None:
-            if self.kinds:
-                raise ParameterError("--kind needs --items")
+            for option, given in (("--kind", self.kinds), ("--title-column", self.title_column)):
+                if given:
+                    raise ParameterError(f"{option} needs --items")
             return None
         from isotherm.data import Items
         from isotherm.errors import shown_path
 
-        items = Items.read(path, _declared_kinds(self.kinds or []), item_column=self.item_column)
+        kinds = _declared_kinds(self.kinds or [])
+        items = Items.read(path, kinds, item_column=self.item_column, title=self.title_column)
         missing = [f"{name} {share:.0%}" for name, share in items.missing().items() if share >= 0.005]
         gaps = "; no value: " + ", ".join(missing[:20] + (["…"] if len(missing) > 20 else []))
         note(f"{shown_path(path)}: {items!r}" + (gaps if missing else ""), quiet)

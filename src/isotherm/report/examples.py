@@ -75,7 +75,7 @@ def _shown(explanation: Explanation, items: Items, clicked: bool) -> ShownItem:
     by_item = _reasons(explanation.by_item["item_id"].to_list(), explanation.by_item["share"])
     by_item = [Reason(title_of(items, reason.label), reason.share) for reason in by_item]
     fields = explanation.by_field
-    by_field = [] if fields is None else _reasons(fields["field"].to_list(), fields["share"])
+    by_field = [] if fields is None else _reasons(_with_values(fields), fields["share"])
     return ShownItem(
         title_of(items, explanation.item),
         _detail(items, row),
@@ -84,6 +84,12 @@ def _shown(explanation: Explanation, items: Items, clicked: bool) -> ShownItem:
         by_field,
         explanation.certainty,
     )
+
+
+def _with_values(fields: pl.DataFrame) -> list[str]:
+    """Each field, with what the item has in common with the clicked ones."""
+    rows = fields["field", "in_common"].rows()
+    return [field if values is None else f"{field} ({values})" for field, values in rows]
 
 
 def _reasons(labels: Sequence[Any], shares: pl.Series) -> list[Reason]:
