@@ -79,8 +79,8 @@ def test_numbers_in_the_range_are_compared_to_the_bit_as_by_closeness_alone():
     np.testing.assert_array_equal(similarities, 1 - np.abs(queries[:, None] - catalogue[None]))
 
 
-@pytest.mark.parametrize("known", [[], [0.5], [0.5, 0.5, 0.5], [0, 1, 1, 1, 1]])
+@pytest.mark.parametrize("known", [[], [0.5], [0.5, 0.5, 0.5], [0, 1, 1, 1, 1], [0, 1e-40]])
 def test_numbers_without_quartiles_fade_over_their_range_or_one(known):
     index = Numbers(numbers(*known, np.nan)).product_index()
-    assert np.isfinite(index.fading(numbers(-3, 0.5, 0.75, 9))).all()
+    assert np.isfinite(index.fading(numbers(-3, 0.5, 0.75, 9, 1e30, -1e30))).all()
     assert not index.similarities(numbers(-3, 9)).any()

@@ -13,6 +13,8 @@ from isotherm.kernels import inlined, kernel
 from isotherm.threads import run_bands
 from isotherm.types import Array, Float32, ItemFeatures, Similarities
 
+_LEAST_WIDTH = 1e-6  # of a range: float32 divides by it without overflow
+
 
 class SimilarityIndex(Protocol):
     """The vectors of a catalogue, ready to be compared with vectors of the same type."""
@@ -140,7 +142,7 @@ class FadingCloseness(Closeness):
         known = numbers[np.isfinite(numbers)]
         least, lower, upper, largest = np.quantile(known if len(known) else [0.0], (0, 0.25, 0.75, 1))
         self._least, self._largest = np.float32(least), np.float32(largest)
-        self._width = np.float32(upper - lower or largest - least or 1)
+        self._width = np.float32(max(upper - lower or largest - least or 1, _LEAST_WIDTH))
 
     def similarities(self, queries: Float32) -> Similarities:
         """(n_queries, n_catalogue)."""

@@ -16,6 +16,7 @@ from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel, Tuner
 
 SHARES = (0.0, 0.5, 1.0)  #: of the way to equal weights
+_HOW = {0.0: "as learned", 0.5: "halfway to equal", 1.0: "equal"}
 _RIDGES = (0.5, 2.0)  # r
 _EXACT_ITEMS, _LANDMARKS = 3_000, 1_500  # a ranking is compared, not shown: landmarks do
 _BETTER = 1.01  # by which a ranking must be better than that by weights nearer to the learned ones
@@ -34,12 +35,8 @@ class WeightsInTime:
     ndcgs: Sequence[float]
 
     def __str__(self) -> str:
-        how = {0.0: "as learned", 0.5: "halfway to equal", 1.0: "equal"}[self.share]
-        tried = ", ".join(f"{ndcg:.3f}" for ndcg in self.ndcgs)
-        return (
-            f"the fields' weights are {how}: ndcg@10 of the items that came last, with weights as learned, "
-            f"halfway to equal and equal: {tried}"
-        )
+        measured = ", ".join(f"{_HOW[share]} {n:.3f}" for share, n in zip(SHARES, self.ndcgs, strict=True))
+        return f"the fields' weights are {_HOW[self.share]}; ndcg@10 of the items that came last: {measured}"
 
 
 def candidates(learned: KernelWeights, sample: LearningSample) -> Sequence[KernelWeights]:
