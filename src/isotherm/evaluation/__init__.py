@@ -19,6 +19,7 @@ results       what an evaluation gives: figures, JSON, frames
 
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.cold_to_warm import RampUp, ramp_up
+from isotherm.evaluation.over_folds import OverFolds
 from isotherm.evaluation.paired import Comparison
 from isotherm.evaluation.results import Evaluation, Group, ModelResult
 from isotherm.evaluation.runner import evaluate
@@ -30,6 +31,7 @@ __all__ = [
     "Group",
     "Interval",
     "ModelResult",
+    "OverFolds",
     "RampUp",
     "UserValues",
     "evaluate",

@@ -9,19 +9,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class OverFolds:
-    """A metric of one candidate set.
-
-    mean: of the folds, each of which counts alike.  spread: standard deviation between folds (n − 1), 0 of
-    one.  values: of each fold, None where it has no such candidates.
+    """A metric of one candidate set, fold by fold.
 
     >>> from isotherm.evaluation.over_folds import OverFolds
     >>> OverFolds.of([0.25, None, 0.75])
     OverFolds(mean=0.5, spread=0.3535533905932738, values=[0.25, None, 0.75])
     """
 
-    mean: float
-    spread: float
-    values: list[float | None]
+    mean: float  #: of the folds, each of which counts alike
+    spread: float  #: standard deviation between folds (n − 1), 0 of one
+    values: list[float | None]  #: of each fold, None where it has no such candidates
 
     @classmethod
     def of(cls, values: Sequence[float | None]) -> "OverFolds":
