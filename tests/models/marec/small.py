@@ -44,7 +44,7 @@ def mixed_similarity(model, hot, year, vectors):
         reference.eq3_smoothed_cosine(vectors, model.shrinkage),
     ]
     terms = reference.eq5_terms(by_field, model.second_order)
-    return sum(m * t for m, t in zip(model.importance_, terms, strict=True))
+    return sum(m * t for m, t in zip(model.field_weights_, terms, strict=True))
 
 
 @st.composite

@@ -59,15 +59,15 @@ def test_whole_fit_equals_the_literal_dense_formulas(case):
     target = x[:, columns].ravel()
     weight = np.where(target > 0, 1.0, options["nonclick_weight"])
     if reference.condition(predictors, weight) < 1e4:
-        np.testing.assert_allclose(predictors @ model.importance_, predictors @ mu, atol=1e-4)
+        np.testing.assert_allclose(predictors @ model.field_weights_, predictors @ mu, atol=1e-4)
     else:  # many μ predict alike; ours must still be better than none
         ours, none = (
-            reference.weighted_loss(m, predictors, target, weight) for m in (model.importance_, 0 * mu)
+            reference.weighted_loss(m, predictors, target, weight) for m in (model.field_weights_, 0 * mu)
         )
         assert ours <= none * (1 + 1e-4)
 
     # the closed form itself, given the same μ
-    g = sum(m * t for m, t in zip(model.importance_, terms, strict=True))
+    g = sum(m * t for m, t in zip(model.field_weights_, terms, strict=True))
     threshold = options["click_threshold"] or max(np.percentile(counts, 10), 1)
     d = reference.eq6_strengths(counts, threshold, options["beta"], options["decay"])
     gram = x.T @ x
@@ -173,7 +173,7 @@ def test_exact_weights_are_mu(clicks, items):
     model = MARec(beta=1.0).fit(clicks, items)
     weights = model.metadata_weights()
     assert weights.columns == ["field", "with", "weight"]
-    assert weights["weight"].to_list() == model.importance_.tolist()
+    assert weights["weight"].to_list() == model.field_weights_.tolist()
     assert weights["with"].null_count() == 4
     assert (weights["weight"] < 0).any()
 

@@ -66,6 +66,6 @@ def test_the_choice_is_told_with_times_and_held_in_a_refit(data, tmp_path, monke
     assert len([note for note in notes if "the fields' weights are" in note]) == 1
     model.save(tmp_path / "model")
     loaded = isotherm.load(tmp_path / "model").refit(*data)
-    np.testing.assert_array_equal(loaded.importance_, model.importance_)
+    np.testing.assert_array_equal(loaded.field_weights_, model.field_weights_)
     MARec(backbone=EASE(l2=20.0)).fit(replace(data[0], timestamps=None), data[1])
     assert len([note for note in notes if "the fields' weights are" in note]) == 1

@@ -139,7 +139,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
     similarity_: MetadataSimilarity  #: the fields' encoders, and the embedding where one is learned
     click_threshold_: float  #: p in use
-    importance_: Float64  #: μ, (n_terms,), one weight per term of similarity_.terms
+    field_weights_: Float64  #: μ, (n_terms,), one weight per term of similarity_.terms
     warm_encoded_: EncodedItems  #: the clicked items, with which new ones are compared
     cold_: ColdItems  #: the never-clicked items, added ones last
     aligned_: AlignedBackbone  #: the trained backbone, with β in use
@@ -201,7 +201,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         yield Plain("new_item_share_", Number(least=0, most=1))
         yield Plain("new_item_factor_", Number(above=0))
         yield LengthLaw.state("length_law_")
-        yield Dense("importance_", np.float64, (self.similarity_.n_terms,))
+        yield Dense("field_weights_", np.float64, (self.similarity_.n_terms,))
         forms = self.similarity_.forms
         yield Inner("warm_encoded_", lambda *_: EncodedItems.empty(forms), {"n": "n_warm"})
         yield Inner("cold_", lambda *_: ColdItems.empty(forms))
@@ -234,7 +234,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     def restored(self) -> None:
         """Compare with the warm items again."""
         index = self.similarity_.index(self.warm_encoded_)
-        self._weighted_similarity = WeightedSimilarity(index, self.importance_)
+        self._weighted_similarity = WeightedSimilarity(index, self.field_weights_)
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
@@ -251,7 +251,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             self.similarity_ = self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
             encoded = self.similarity_.embedded(encoded)
         cuts = cuts_of_log(self.name, clicks, warm.user_items, self.seed)
-        self.importance_ = self._learned_importance(warm, encoded, pseudo_cold, cuts)
+        self.field_weights_ = self._learned_field_weights(warm, encoded, pseudo_cold, cuts)
         self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
         self._settle_new_items(clicks, warm, cuts)
 
@@ -271,9 +271,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
     def _learned_beta(self, pseudo_cold: PseudoColdItems | None) -> LearnedBeta:
         """β as pseudo-cold items will say, None where there are none."""
-        return LearnedBeta(None if pseudo_cold is None else pseudo_cold.weighted(self.importance_))
+        return LearnedBeta(None if pseudo_cold is None else pseudo_cold.weighted(self.field_weights_))
 
-    def _learned_importance(
+    def _learned_field_weights(
         self,
         warm: WarmClicks,
         encoded: EncodedItems,
@@ -335,7 +335,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     def _aligned_at_cut(self, warm: WarmClicks, encoded: EncodedItems) -> AlignedBackbone:
         """The backbone of earlier clicks, by μ and β as learned."""
         index = self.similarity_.index(encoded.take(warm.columns))
-        data = self._backbone_data(warm, encoded, WeightedSimilarity(index, self.importance_))
+        data = self._backbone_data(warm, encoded, WeightedSimilarity(index, self.field_weights_))
         return self._aligner().fit(data, HeldBeta(self.aligned_.beta))
 
     def _settle_new_items(
@@ -460,7 +460,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             {
                 "field": [term[0] for term in terms],
                 "with": pl.Series([term[1] if len(term) > 1 else None for term in terms], dtype=pl.String),
-                "weight": self.importance_,
+                "weight": self.field_weights_,
             }
         )
 
