@@ -14,6 +14,17 @@ from isotherm.errors import ItemsError
 
 LONG = [f"a story about number {n} and more" for n in range(40)]
 PROSE = [f"In {n} towns, a man looks for his brother, finds him; and leaves | stays." for n in range(40)]
+FULL_NAMES = [
+    f"{first} {last}" for first in ("Ada", "Jean-Luc", "J. R.", "Ōe") for last in ("O'Neil", "de Mol")
+]
+FILMS = [
+    "Heat",
+    "Toy Story 2",
+    "Sense and Sensibility",
+    "Seven (a.k.a. Se7en)",
+    "Leaving Las Vegas",
+    "To Die For",
+]
 NAMES = ["Allen, Woody", "Lynch, David", "Welles, Orson", "Varda, Agnes", "Ozu, Yasujiro"]
 
 
@@ -50,6 +61,9 @@ def inferred(values, name="x", dtype=None):
         (LONG, "text"),
         (PROSE, "text"),
         (PROSE[:3], "text"),
+        ([name + letter for name in FULL_NAMES for letter in "abcdefgh"], "categories"),
+        ([f"{one}, {other}" for one in FULL_NAMES for other in FULL_NAMES], "categories"),
+        (FILMS, "text"),
         (["John Lasseter", "Joe Johnston", "Michael Mann"], "categories"),
         (["Tom Hanks, Tim Allen", "Robin Williams, Bonnie Hunt"], "categories"),
         (["toys, jealousy, claw crane", "board game, jungle", "heist"], "categories"),

@@ -23,7 +23,7 @@ from isotherm.errors import ItemsError, brief
 TITLES = ("title", "name", "item_name")  #: fields of text whatever their values are
 _MOSTLY, _FEWEST = 0.8, 4  # of so many numbers or dates, a column is one of them with a few faults
 _REUSED, _WORDS = 0.5, 8.0  # labels come again, and are short
-_FEW = 50  # values: too few to see which come again
+_NEARLY_ALL = 0.9  # of directors and actors 0.99 and more are written as names, of film titles 0.5 to 0.7
 _CAPITAL = r"\p{Lu}[\p{L}\p{M}'’.-]*"
 _NAME = rf"^{_CAPITAL}( ({_CAPITAL}|de|del|der|den|da|di|la|le|el|van|von|y|and|of|the))*$"
 _SHORT = r"^[^\s.!?:]+( [^\s.!?:]+){0,2}$"  # up to three words, and no end of a sentence
@@ -201,7 +201,7 @@ def _separator(values: pl.Series) -> str:
         if separator == "," and _is_prose_comma(values):
             if reused >= _REUSED and _come_in_any_order(values, separator):
                 return separator
-            if len(values) < _FEW and _are_short_lists(values.str.split(separator), parts):
+            if _are_short_lists(values.str.split(separator), parts):
                 return separator
         elif _share(holds) >= 0.3 or reused >= 0.3:
             return separator
@@ -224,22 +224,20 @@ def _come_in_any_order(values: pl.Series, separator: str) -> bool:
 
 
 def _are_short_lists(lists: pl.Series, parts: pl.Series) -> bool:
-    """Whether a few texts with commas are lists: of full names, or of three short parts and more."""
-    if _share(parts.str.contains(_SHORT)) < 0.95:
+    """Whether texts with commas are lists: of full names, or of three short parts and more."""
+    if _share(parts.str.contains(_SHORT)) < _NEARLY_ALL:
         return False
-    are_full_names = _words(parts) >= 1.5 and _share(parts.str.contains(_NAME)) >= _MOSTLY
+    are_full_names = _words(parts) >= 1.5 and _share(parts.str.contains(_NAME)) >= _NEARLY_ALL
     return are_full_names or _share(lists.list.len() >= 3) >= 0.3
 
 
 def _are_labels(values: pl.Series) -> bool:
-    """Whether most values come again and are short, or there are few different ones, or a few names."""
+    """Whether most values come again and are short, or there are few different ones, or they are names."""
     if _share(values.is_duplicated()) >= _REUSED and _words(values) <= _WORDS:
         return True
     if values.n_unique() <= 0.1 * len(values):
         return True
-    if len(values) >= _FEW:
-        return False
-    are_names = _words(values) <= 3 and _share(values.str.contains(_NAME)) >= _MOSTLY
+    are_names = _words(values) <= 3 and _share(values.str.contains(_NAME)) >= _NEARLY_ALL
     return are_names or (values.n_unique() <= 10 and _words(values) == 1)
 
 
