@@ -159,11 +159,11 @@ def user_ndcgs(columns: Int32, targets: UserItems) -> Float64:
     return np.asarray(ndcg(rank_hits(columns, targets), n_targets, K)[n_targets > 0])
 
 
-def surely_at_least(ndcgs: Float64, reference: Float64, share: float) -> bool:
-    """Whether the mean is at least this share of the reference's, two standard errors held back.
+def surely_at_least(ndcgs: Float64, reference: Float64, share: float, errors: float = 2.0) -> bool:
+    """Whether the mean is at least this share of the reference's, some standard errors held back.
 
-    Both (n_users,) of the same users: what counts is the error of their differences.
+    Both (n_users,) of the same users: what counts is the error of their differences.  errors: how many.
     """
     gains = ndcgs - share * reference
     changes = ndcgs - reference
-    return float(gains.mean()) >= 2 * float(changes.std() / np.sqrt(len(changes)))
+    return float(gains.mean()) >= errors * float(changes.std() / np.sqrt(len(changes)))

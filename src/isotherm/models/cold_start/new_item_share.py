@@ -26,7 +26,8 @@ from isotherm.untrusted import Number
 
 LEAST_NEW_ITEMS = 20  #: fewer cannot be given a share of lists: what came last stands for them
 _SAMPLE_USERS = 1_500  # on whose lists a factor is chosen
-_TOLERATED = 0.995  # of the ndcg@10 without new items
+_TOLERATED = 0.995  # of EASE's ndcg@10, with one standard error held back
+_ERRORS = 1.0
 _STEPS = 0.8 ** np.arange(21)  # of the share, tried from above: down to a hundredth
 _LOG_FACTORS = (-20.0, 20.0)
 _HALVINGS = 50
@@ -131,7 +132,8 @@ class CutInTime:
     """One cut in time, as a model fitted before it ranks what came after it.
 
     fitted: users of the fit, on whose lists a factor is chosen.  tested: users active after the cut.
-    targets: what they clicked.
+    targets: what they clicked.  reference: (n_tested,) ndcg@10 of each by the scores of warm items alone,
+    whenever they were clicked.
     n_new: items that came after the cut.  share: of the clicks to find, on these items.
     """
 
@@ -157,17 +159,33 @@ def lists_by(
     cold: ItemIndex,
 ) -> UserLists:
     """The best unseen warm and cold items for histories (n_users, n_items), by scores of all n_items."""
-    lists = []
+    return lists_by_factors(score, histories, warm, cold, [None])[0]
+
+
+def lists_by_factors(
+    score: Callable[[UserItems], Scores],
+    histories: UserItems,
+    warm: ItemIndex,
+    cold: ItemIndex,
+    factors: Sequence[Float32 | None],
+) -> list[UserLists]:
+    """The same for each of several factors (n_warm,) of the scores of warm items; None for scores alone."""
+    warm_lists: list[list[TopK]] = [[] for _ in factors]
+    cold_lists = []
     for block in row_blocks(histories, users_per_block(histories.shape[1])):
         scores = score(block)
         hide(scores, block)
-        lists.append([best_of(np.ascontiguousarray(scores[:, items]), items) for items in (warm, cold)])
-    warm_lists, cold_lists = (
-        TopK(*(np.concatenate(arrays) for arrays in zip(*kind, strict=True)))
-        for kind in zip(*lists, strict=True)
-    )
+        cold_lists.append(best_of(np.ascontiguousarray(scores[:, cold]), cold))
+        of_warm = np.ascontiguousarray(scores[:, warm])
+        for lists, factor in zip(warm_lists, factors, strict=True):
+            lists.append(best_of(of_warm if factor is None else of_warm * factor, warm))
     lengths = np.diff(select_columns(histories, warm).indptr)
-    return UserLists(WarmAndCold(warm_lists, cold_lists), lengths)
+    shared = _joined(cold_lists)
+    return [UserLists(WarmAndCold(_joined(lists), shared), lengths) for lists in warm_lists]
+
+
+def _joined(blocks: Sequence[TopK]) -> TopK:
+    return TopK(*(np.concatenate(arrays) for arrays in zip(*blocks, strict=True)))
 
 
 def sampled_histories(user_items: UserItems, seed: int) -> UserItems:
@@ -177,18 +195,24 @@ def sampled_histories(user_items: UserItems, seed: int) -> UserItems:
 
 
 def expected_share(cuts: Sequence[CutInTime], n_new: int) -> float:
-    """The share of the next clicks that will fall on ``n_new`` new items: as at the cuts, by their number."""
+    """The share of the next clicks that will fall on ``n_new`` new items.
+
+    As at the cuts, by their number; no more than the mean of all cuts, as a single one says little.
+    """
     ordered = sorted(cuts, key=lambda cut: cut.n_new)
-    numbers = [0, *(cut.n_new for cut in ordered)]
-    return float(np.interp(n_new, numbers, [0.0, *(cut.share for cut in ordered)]))
+    numbers, shares = [0, *(cut.n_new for cut in ordered)], [0.0, *(cut.share for cut in ordered)]
+    return float(min(np.interp(n_new, numbers, shares), np.mean(shares[1:])))
 
 
 def bearable_share(cuts: Sequence[CutInTime], share: float) -> float:
-    """The largest share up to this one that surely leaves the ranking of all items within half a percent."""
+    """The largest share up to this one under which all items are surely ranked within half a percent of EASE.
+
+    Surely: one standard error of the users' differences is held back.
+    """
     reference = np.concatenate([cut.reference for cut in cuts])
     for step in _STEPS:
         ndcgs = np.concatenate([cut.ndcgs(step * share) for cut in cuts])
-        if surely_at_least(ndcgs, reference, _TOLERATED):
+        if surely_at_least(ndcgs, reference, _TOLERATED, _ERRORS):
             return float(step * share)
     return 0.0
 

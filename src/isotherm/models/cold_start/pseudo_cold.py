@@ -47,6 +47,7 @@ class PseudoColdSplit:
     known: (n_test_users, n_items) their clicks by which the others are to be found; of a draw those of train,
     after a cut in time also later ones, on hidden items too.
     targets: (n_test_users, n_items) their clicks to find.
+    train_times: of the clicks of train, in the order of its data; None of a draw.
     """
 
     hidden_items: ItemIndex
@@ -55,6 +56,7 @@ class PseudoColdSplit:
     test_users: Int64
     known: UserItems
     targets: UserItems
+    train_times: Array | None = None
 
     @classmethod
     def draw(
@@ -103,7 +105,7 @@ class PseudoColdSplit:
             return None
         if len(users) > most_users:
             users = np.sort(rng.choice(users, most_users, replace=False))
-        return cls(hidden, kept, train, users, known[users], targets[users])
+        return cls(hidden, kept, train, users, known[users], targets[users], times[before])
 
     @property
     def kept_clicks(self) -> UserItems:

@@ -32,6 +32,7 @@ from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
 from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.models.cold_start.cold_items import ColdItems
+from isotherm.models.cold_start.item_trend import ItemTrend, check_times, trend_setting
 from isotherm.models.cold_start.new_item_share import (
     LengthLaw,
     ShareGoal,
@@ -57,7 +58,7 @@ from isotherm.models.kernel_ridge.term_shares import TermShares
 from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.models.kernel_ridge.training_log import TrainingLog
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel
-from isotherm.models.kernel_ridge.tuning import NewItems, tune
+from isotherm.models.kernel_ridge.tuning import InTime, tune
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
 from isotherm.models.kernel_ridge.weights_in_time import candidates, choose_in_time
 from isotherm.models.linear.ease import EASE
@@ -120,6 +121,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
             auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
             items bears it; without times, what ranks items hidden and treated as new best.
+        trend (in [0, 1] or auto; default auto): the power of the items' trend (recent clicks over all clicks)
+            that scores are multiplied by; auto: what ranks best at
+            cuts in time, 0 where the log has no times or it ranks no better.
         exact_items (>= 0; default 20000): the most training items that both regressions use exactly.
         landmarks (>= 1; default 4000): the items that stand for all past ``exact_items`` (Nyström).
         seed (a whole number >= 0; default 0): of the samples and of the items treated as new.
@@ -137,6 +141,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     warm_up_: WarmUp
     new_item_share_: float  #: the share of the fitted users' lists that never-clicked items have
     length_law_: LengthLaw  #: by which scores of never-clicked items depend on the history's length
+    trend_: ItemTrend  #: by which scores follow how an item's clicks grow or fade
     mean_length_: float  #: n̄, mean clicks per user
     exact_: bool  #: whether every training item is a landmark
     landmarks_: EncodedItems  #: the items that new ones are compared with
@@ -152,6 +157,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
         Plain("new_item_share_", Number(least=0, most=1)),
         LengthLaw.state("length_law_"),
+        Inner("trend_", lambda *_: ItemTrend.empty()),
         Plain("mean_length_", Number(above=0)),
         Plain("exact_", bool),
         Dense("taste_weights_", np.float64, ("n_weights",), least=0),
@@ -174,6 +180,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         steps: int = 30,
         draws: int = 3,
         new_item_share: float | str = "auto",
+        trend: float | str = "auto",
         exact_items: int = 20_000,
         landmarks: int = 4_000,
         seed: int = 0,
@@ -190,6 +197,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.steps = whole("steps", steps, 0)
         self.draws = whole("draws", draws, 1)
         self.new_item_share = share_setting(new_item_share)
+        self.trend = trend_setting(trend)
         self.exact_items = whole("exact_items", exact_items, 0)
         self.landmarks = whole("landmarks", landmarks, 1)
         self.seed = seeded("seed", seed)
@@ -209,6 +217,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
+        check_times(self.name, self.trend, clicks)
         self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
         log = TrainingLog.of(clicks, self.kernel_.encode(items))
         cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed)
@@ -227,7 +236,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             note(f"{self.name}: {chosen}")
             self._take_weights(chosen.weights)
             full = replace(full, ridges=self._ridges)
-        goal = self._tune(log, full, kept)
+        goal = self._tune(clicks, log, full, kept)
         left_out = self._solve(log, ease_weights)
         predictions = self._cold_predictions(log)
         self._settle_new_items(log, left_out, predictions, goal)
@@ -236,12 +245,14 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Solve anew for newer clicks and items.
 
-        Held meanwhile: encoders, the weights of both kernels, scales, the length law and the warm-up.
+        Held meanwhile: encoders, the weights of both kernels, scales, the length law, the trend's power and
+        the warm-up.
         """
         assert items is not None
         log = TrainingLog.of(clicks, self.kernel_.encode(items))
         self._solve(log, self.backbone.solve(log.user_items).weights)
         self._append_cold(log, self._cold_predictions(log))
+        self.trend_ = ItemTrend.of(clicks, self.trend_.power)
 
     def _take_weights(self, learned: KernelWeights) -> None:
         """μ and ν in use, and the scales that go with them."""
@@ -270,12 +281,15 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             log.user_items, ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
         )
 
-    def _tune(self, log: TrainingLog, full: FullFit, cuts: Sequence[KeptModel]) -> ShareGoal | None:
-        """Scales and warm-up, on pseudo-cold items; returns the share of lists that new ones shall have."""
-        new_items = NewItems(len(log.cold), given_share(self.new_item_share))
+    def _tune(
+        self, clicks: Interactions, log: TrainingLog, full: FullFit, cuts: Sequence[KeptModel]
+    ) -> ShareGoal | None:
+        """Scales, warm-up and trend; returns the share of lists that new items shall have."""
+        asked = InTime(len(log.cold), given_share(self.new_item_share), self.trend)
         with stage("choose scales on items treated as new", self.draws + len(cuts)) as advance:
-            tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, new_items)
+            tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, asked)
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
+        self.trend_ = ItemTrend.of(clicks, tuned.trend)
         return tuned.goal
 
     def _solve(self, log: TrainingLog, ease_weights: ItemWeights) -> LeftOutPredictor:
@@ -340,7 +354,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         weights = self.weights_.appended(log.n_items + len(new), new, np.ascontiguousarray(columns))
         users = sampled_histories(log.user_items, self.seed)
         histories = move_entries(users, log.warm[users.indices], log.n_items + len(new))
-        return lists_by(weights.scores, histories, log.warm, new)
+        trend = self.trend_.appended(len(new))
+        return lists_by(lambda block: trend.scaled(weights.scores(block)), histories, log.warm, new)
 
     def _index_landmarks(self) -> None:
         """Be ready to compare items with the landmarks."""
@@ -380,8 +395,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.weights_ = self.weights_.replaced(log.warm[rare], columns)
 
     def _score(self, user_items: UserItems) -> Scores:
-        """user_items · weights_, those of never-clicked items by the length law."""
-        scores = super()._score(user_items)
+        """user_items · weights_, by the items' trend, those of never-clicked items by the length law."""
+        scores = self.trend_.scaled(super()._score(user_items))
         if self.length_law_.exponent and len(self.cold_):
             scores[:, self.cold_.columns] *= self.length_law_.of(user_items, self.cold_.columns)[:, None]
         return scores
@@ -398,6 +413,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         predictions = self._predict(queries)
         self.weights_ = self.weights_.appended(n_items, new, self._columns(predictions))
         self.cold_ = self.cold_.appended(ColdItems(new, queries, predictions.explained_variance))
+        self.trend_ = self.trend_.appended(len(new))
 
     def certainty(self) -> pl.DataFrame:
         """How sure the model is of each never-clicked item: item_id, certainty in [0, 1], surest first.
@@ -434,7 +450,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight, and what metadata gives to a never-clicked item."""
-        by_click = super().contributions(history, column).by_click
+        by_click = super().contributions(history, column).by_click * self.trend_.factors[column]
         position, certainty = self.cold_.position(column), self.cold_.certainty
         if position is None or certainty is None:
             return Contributions(by_click)

@@ -1,6 +1,8 @@
 """Hidden items of one pseudo-cold split, as the model of the kept clicks and that of all clicks rank them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -8,20 +10,21 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.linalg.csr import binary, column_counts, filter_entries, select_columns
 from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
-from isotherm.models.cold_start.calibration import K, WarmAndCold, mean_ndcg, top_items
+from isotherm.models.cold_start.calibration import WarmAndCold, best_of, mean_ndcg, top_items, top_items_by
+from isotherm.models.cold_start.item_trend import popularity_trend
 from isotherm.models.cold_start.new_item_share import UserLists
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData, history_lengths
-from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, WarmUp, new_item_scores
+from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, new_item_scores
 from isotherm.models.kernel_ridge.warm_up_tuning import (
     CLICKS_GIVEN,
     RampStage,
     WarmGuard,
 )
 from isotherm.models.linear.ease import EASE
-from isotherm.ranking.topk import TopK, hide, top_k
+from isotherm.ranking.topk import TopK, hide
 from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
 
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
@@ -190,22 +193,37 @@ class Tuner:
         raw = predictions.raw_columns(scales, full.training.mean_length)
         return ColdAmongWarm(histories, warm, split.hidden_items, raw, hidden.explained_variance)
 
-    def fitted_lists(self, scales: Scales, fit: KeptFit, histories: UserItems) -> UserLists:
-        """What the model of the kept clicks shows for histories (n_users, n_kept)."""
-        warm = top_items(histories, self._inverse.weights, self._split.kept_items, hide_seen=True)
+    @cached_property
+    def trend(self) -> Float64:
+        """How the clicks of the kept items grow or fade before a cut in time, (n_kept,)."""
+        assert self._split.train_times is not None
+        return popularity_trend(self._kept_clicks, self._split.train_times)
+
+    def fitted_lists(
+        self, scales: Scales, fit: KeptFit, histories: UserItems, powers: Sequence[float]
+    ) -> list[UserLists]:
+        """What the model of the kept clicks shows for histories (n_users, n_kept), by power of the trend."""
         columns = fit.hidden.columns(scales, self._training.mean_length)
         cold = top_items(histories, columns, self._split.hidden_items)
-        return UserLists(WarmAndCold(warm, cold), np.diff(histories.indptr))
+        lengths = np.diff(histories.indptr)
+        weights, kept = self._inverse.weights, self._split.kept_items
+        factors = [(self.trend**power).astype(np.float32) for power in powers]
+        warm = [
+            top_items_by(lambda block, by=by: products(block, weights) * by, histories, kept, hide_seen=True)
+            for by in factors
+        ]
+        return [UserLists(WarmAndCold(top, cold), lengths) for top in warm]
 
     def tested_lists(
-        self, scales: Scales, fit: KeptFit, guard: WarmGuard, warm_up: WarmUp | None = None
-    ) -> UserLists:
-        """What it shows the test users, items of few clicks blended, or by EASE's scores alone."""
-        warm = top_k(guard.scores(warm_up), min(K, len(self._split.kept_items)))
-        named = np.where(warm.columns < 0, -1, self._split.kept_items[warm.columns]).astype(np.int32)
+        self, scales: Scales, fit: KeptFit, warm_scores: Scores, powers: Sequence[float]
+    ) -> list[UserLists]:
+        """What it shows the test users, by power of the trend.  warm_scores: (n_test_users, n_kept)."""
         columns = fit.hidden.columns(scales, self._training.mean_length)
         cold = top_items(self._histories, columns, self._split.hidden_items, seen=self._split.known_hidden)
-        return UserLists(WarmAndCold(TopK(named, warm.scores), cold), np.diff(self._histories.indptr))
+        lengths = np.diff(self._histories.indptr)
+        scores = (warm_scores * (self.trend**power).astype(np.float32) for power in powers)
+        warm = (best_of(each, self._split.kept_items) for each in scores)
+        return [UserLists(WarmAndCold(top, cold), lengths) for top in warm]
 
     def _regressed_on_ease(self, scales: Scales, fit: KeptFit) -> Scales:
         """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""

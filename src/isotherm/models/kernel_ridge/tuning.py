@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isotherm.models.cold_start.calibration import user_ndcgs
+from isotherm.models.cold_start.item_trend import choose_trend, tried_powers
 from isotherm.models.cold_start.new_item_share import (
     LEAST_NEW_ITEMS,
     CutInTime,
     ShareGoal,
-    UserLists,
     learned_goal,
     sampled_histories,
 )
@@ -35,19 +35,29 @@ MOST_USERS = 3_000  #: of a draw
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was chosen.  goal: None where the scale of new items is that of pseudo-cold ones."""
+    """What was chosen.
+
+    goal: None where the scale of new items is that of pseudo-cold ones.
+    trend: the power of the items' trend.
+    """
 
     scales: Scales
     warm_up: WarmUp
     goal: ShareGoal | None = None
+    trend: float = 0.0
 
 
 @dataclass(frozen=True)
-class NewItems:
-    """n: items of the table that nobody has clicked.  share: of lists, where it is given."""
+class InTime:
+    """What is asked of the cuts in time.
 
-    n: int
-    share: float | None
+    n_new: items of the table that nobody has clicked.  share: of lists, where it is given.
+    trend: the power, or "auto".
+    """
+
+    n_new: int = 0
+    share: float | None = None
+    trend: float | str = 0.0
 
 
 def tune(
@@ -57,12 +67,13 @@ def tune(
     seed: int,
     advance: Advance,
     cuts: Sequence[KeptModel] = (),
-    new_items: NewItems = NewItems(0, None),
+    asked: InTime = InTime(),
 ) -> Tuned:
     """What ranks pseudo-cold items best; ``scales`` as learned, and no warm-up, where none can be drawn.
 
     r, a and b by the mean over all draws and cuts in time, the scales by the first draw. The warm-up is
-    learned on it, too, and must do no harm at the cuts; the share of new items is learned at these.
+    learned on it, too, and must do no harm at the cuts; the items' trend and the share of new ones are
+    learned at these.
     """
     splits = [PseudoColdSplit.draw(full.user_items, seed + draw, MOST_USERS) for draw in range(draws)]
     drawn_splits = [split for split in splits if split is not None]
@@ -78,11 +89,14 @@ def tune(
     ]
     guard = GuardInTime(first.warm_guard(calibrated.kept, fit), [at_cut.guard for at_cut in at_cuts])
     warm_up = choose_warm_up(first.ramp_stages(calibrated.kept, fit), guard, first.mean_clicks)
-    stand_in = (
-        (cuts[-1].split if cuts else drawn_splits[-1]).hidden_items if new_items.n < LEAST_NEW_ITEMS else None
+    powers = tried_powers(asked.trend)
+    power, shown = choose_trend(
+        "kernel-ridge", asked.trend, [at_cut.cuts_in_time(warm_up, powers) for at_cut in at_cuts]
     )
-    goal = _share_goal(at_cuts, warm_up, new_items, stand_in)
-    return Tuned(calibrated.full, warm_up, goal)
+    stand_in = (
+        (cuts[-1].split if cuts else drawn_splits[-1]).hidden_items if asked.n_new < LEAST_NEW_ITEMS else None
+    )
+    return Tuned(calibrated.full, warm_up, _share_goal(shown, asked, stand_in), power)
 
 
 def _best_mixture(
@@ -111,34 +125,30 @@ class AtCut:
     scales: Scales
     fit: KeptFit
     guard: WarmGuard
-    fitted: UserLists
+    seed: int
 
     @classmethod
     def of(cls, tuner: Tuner, split: PseudoColdSplit, scales: Scales, seed: int) -> "AtCut":
         """By these scales."""
         fit = tuner.fit(scales.ridge)
-        fitted = tuner.fitted_lists(scales, fit, sampled_histories(split.kept_clicks, seed))
-        return cls(tuner, split, scales, fit, tuner.warm_guard(scales, fit), fitted)
+        return cls(tuner, split, scales, fit, tuner.warm_guard(scales, fit), seed)
 
-    def cut_in_time(self, warm_up: WarmUp) -> CutInTime:
-        """What it shows after the cut."""
-        without = self.tuner.tested_lists(self.scales, self.fit, self.guard)
-        return CutInTime(
-            self.fitted,
-            self.tuner.tested_lists(self.scales, self.fit, self.guard, warm_up),
-            self.split.targets,
-            user_ndcgs(without.lists.warm.columns, self.split.targets),
-            len(self.split.hidden_items),
-            self.split.new_item_share,
-        )
+    def cuts_in_time(self, warm_up: WarmUp, powers: Sequence[float]) -> list[CutInTime]:
+        """What it shows after the cut, by power of the items' trend."""
+        tuner, split, targets = self.tuner, self.split, self.split.targets
+        sample = sampled_histories(split.kept_clicks, self.seed)
+        ease = tuner.tested_lists(self.scales, self.fit, self.guard.scores(None), [0.0])[0]
+        reference = user_ndcgs(ease.lists.warm.columns, targets)
+        tested = tuner.tested_lists(self.scales, self.fit, self.guard.scores(warm_up), powers)
+        fitted = tuner.fitted_lists(self.scales, self.fit, sample, powers)
+        return [
+            CutInTime(*lists, targets, reference, len(split.hidden_items), split.new_item_share)
+            for lists in zip(fitted, tested, strict=True)
+        ]
 
 
-def _share_goal(
-    at_cuts: Sequence[AtCut], warm_up: WarmUp, new_items: NewItems, stand_in: ItemIndex | None
-) -> ShareGoal | None:
+def _share_goal(shown: Sequence[CutInTime], asked: InTime, stand_in: ItemIndex | None) -> ShareGoal | None:
     """What is given, or learned at cuts in time and bearable there; None without either."""
-    if new_items.share is not None:
-        return ShareGoal(new_items.share, stand_in)
-    if not at_cuts:
-        return None
-    return learned_goal([at_cut.cut_in_time(warm_up) for at_cut in at_cuts], new_items.n, stand_in)
+    if asked.share is not None:
+        return ShareGoal(asked.share, stand_in)
+    return learned_goal(shown, asked.n_new, stand_in) if shown else None

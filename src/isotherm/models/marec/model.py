@@ -23,8 +23,16 @@ from isotherm.features.metadata_terms import MetadataTerm
 from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
+from isotherm.models.cold_start.item_trend import (
+    ItemTrend,
+    check_times,
+    choose_trend,
+    trend_setting,
+    tried_powers,
+)
 from isotherm.models.cold_start.new_item_share import (
     LEAST_NEW_ITEMS,
+    CutInTime,
     LengthLaw,
     ShareGoal,
     UserLists,
@@ -124,6 +132,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have,
             where scores are sums over clicks (not of the VAEs); auto: where the log has times and β is auto,
             what they had of the latest clicks, as far as the ranking of all items bears it, else as β says.
+        trend (in [0, 1] or auto; default auto): the power of the items' trend (recent clicks over all clicks)
+            that scores are multiplied by, where they are sums over clicks; auto: what ranks best at
+            cuts in time, 0 where the log has no times or it ranks no better.
         embedding (identity or siamese; default Identity()): f_E, by which items are compared: each field as
             it is, or a network learned from clicks (§1.1).
         seed (>= 0; default 0): of the items that are hidden and treated as new.
@@ -146,6 +157,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     new_item_share_: float  #: the share of the fitted users' lists that never-clicked items have
     new_item_factor_: float  #: of the scores of never-clicked items
     length_law_: LengthLaw  #: by which their scores depend on the history's length
+    trend_: ItemTrend  #: by which scores follow how an item's clicks grow or fade
     _weighted_similarity: WeightedSimilarity  #: G to the warm items; follows from the rest
 
     def __init__(
@@ -163,6 +175,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         nonclick_weight: float = 0.1,
         evidence: str = "warm",
         new_item_share: float | str = "auto",
+        trend: float | str = "auto",
         embedding: EmbeddingModel | str | None = None,
         seed: int = 0,
     ) -> None:
@@ -180,6 +193,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         self.nonclick_weight = above("nonclick_weight", nonclick_weight, 0)
         self.evidence = one_of("evidence", evidence, ("warm", "all"))
         self.new_item_share = share_setting(new_item_share)
+        self.trend = trend_setting(trend)
         self.embedding = part_of(self, "embedding", embedding, Identity)
         self.seed = seeded("seed", seed)
 
@@ -201,6 +215,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         yield Plain("new_item_share_", Number(least=0, most=1))
         yield Plain("new_item_factor_", Number(above=0))
         yield LengthLaw.state("length_law_")
+        yield Inner("trend_", lambda *_: ItemTrend.empty())
         yield Dense("field_weights_", np.float64, (self.similarity_.n_terms,))
         forms = self.similarity_.forms
         yield Inner("warm_encoded_", lambda *_: EncodedItems.empty(forms), {"n": "n_warm"})
@@ -238,6 +253,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
+        check_times(self.name, self.trend, clicks)
         self.similarity_ = MetadataSimilarity.fitted(
             items, self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
         )
@@ -253,10 +269,11 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         cuts = cuts_of_log(self.name, clicks, warm.user_items, self.seed)
         self.field_weights_ = self._learned_field_weights(warm, encoded, pseudo_cold, cuts)
         self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
-        self._settle_new_items(clicks, warm, cuts)
+        self._follow_time(clicks, warm, cuts)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
-        """The nightly job between two full fits: encoders, the embedding, μ, β, p and scales are held.
+        """The nightly job between two full fits: encoders, the embedding, μ, β, p, scales and the
+        trend's power are held.
 
         The backbone is trained anew, so that on unchanged clicks and items a refit is the fit; a new item's
         column is then what ``add_items`` gives it.
@@ -264,6 +281,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         assert items is not None
         encoded = self.similarity_.encode(items)
         self._align(WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
+        self.trend_ = ItemTrend.of(clicks, self.trend_.power)
 
     def _given_beta(self) -> GivenBeta | None:
         """β as the hyper-parameter says, None where it is learned."""
@@ -338,43 +356,57 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         data = self._backbone_data(warm, encoded, WeightedSimilarity(index, self.field_weights_))
         return self._aligner().fit(data, HeldBeta(self.aligned_.beta))
 
-    def _settle_new_items(
-        self, clicks: Interactions, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]
-    ) -> None:
-        """Their share of the lists of some users: given, learned at cuts in time, or as it follows from β."""
+    def _follow_time(self, clicks: Interactions, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]) -> None:
+        """The items' trend, and the share of new ones: given, learned at cuts in time, or as β gives it."""
+        self.trend_ = ItemTrend.of(clicks, 0.0)
         self.new_item_share_, self.new_item_factor_, self.length_law_ = 0.0, 1.0, LengthLaw()
-        given = given_share(self.new_item_share)
         if not isinstance(self.aligned_, ExplainsClicks):
-            if given is not None:
-                raise UnsupportedError(f"marec on {self.backbone.name} knows no new_item_share; set beta")
+            self._refuse_time_settings()
             return
-        goal, lists = self._share_goal(warm, given, cuts), None
+        power, at_cuts = choose_trend(self.name, self.trend, self._shown_at_cuts(warm, cuts))
+        self.trend_ = ItemTrend.of(clicks, power)
+        goal, lists = self._share_goal(warm, at_cuts, cuts), None
         if goal is not None and goal.stand_in is not None:
             lists = self._lists_with(warm, goal.stand_in)
         elif len(warm.cold):
             histories = sampled_histories(clicks.matrix, self.seed)
-            lists = lists_by(self.aligned_.scores, histories, warm.columns, warm.cold)
+            lists = lists_by(self._trending_scores, histories, warm.columns, warm.cold)
         scale = settled_scale(lists, goal)
         self.new_item_share_, self.new_item_factor_, self.length_law_ = scale.share, scale.factor, scale.law
         if goal is not None and lists is not None:
             note(f"{self.name}: {goal}")
 
+    def _refuse_time_settings(self) -> None:
+        """Raise UnsupportedError where scores are no sums over clicks, and a setting asks for more."""
+        if self.new_item_share != "auto":
+            raise UnsupportedError(f"marec on {self.backbone.name} knows no new_item_share; set beta")
+        if self.trend not in ("auto", 0.0):
+            raise UnsupportedError(f"marec on {self.backbone.name} knows no trend; leave it at auto")
+
+    def _shown_at_cuts(
+        self, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]
+    ) -> Sequence[Sequence[CutInTime]]:
+        """What the model shows after each cut, by tried power of the trend; nothing where nothing is open."""
+        if self.trend != "auto" and (self.new_item_share != "auto" or self.beta != "auto"):
+            return []
+        powers, shows = tried_powers(self.trend), []
+        with stage("learn what changes in time at cuts of the log", len(cuts)) as advance:
+            for split in cuts:
+                shows.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, powers, self.seed))
+                advance(1)
+        return shows
+
     def _share_goal(
-        self, warm: WarmClicks, given: float | None, cuts: Sequence[PseudoColdSplit]
+        self, warm: WarmClicks, at_cuts: Sequence[CutInTime], cuts: Sequence[PseudoColdSplit]
     ) -> ShareGoal | None:
         """None where neither the setting nor the log's times say what share new items shall have."""
-        few = len(warm.cold) < LEAST_NEW_ITEMS
+        few, given = len(warm.cold) < LEAST_NEW_ITEMS, given_share(self.new_item_share)
         if given is not None:
             split = PseudoColdSplit.draw(warm.user_items, self.seed) if few else None
             return ShareGoal(given, split.hidden_items if split is not None else None)
-        if not cuts or self.beta != "auto":
+        if not at_cuts or self.beta != "auto":
             return None
-        with stage("learn the share of new items at cuts in time", len(cuts)) as advance:
-            shows = []
-            for split in cuts:
-                shows.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, self.seed))
-                advance(1)
-        return learned_goal(shows, len(warm.cold), cuts[-1].hidden_items if few else None)
+        return learned_goal(at_cuts, len(warm.cold), cuts[-1].hidden_items if few else None)
 
     def _lists_with(self, warm: WarmClicks, stand_in: ItemIndex) -> UserLists:
         """Some users' best items; some warm ones, as though nobody had clicked them, end the catalogue."""
@@ -385,17 +417,22 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         extended = self.aligned_.extended(warm.n_items + len(new), new, metadata)
         users = sampled_histories(warm.user_items, self.seed)
         histories = move_entries(users, warm.columns[users.indices], warm.n_items + len(new))
-        return lists_by(extended.scores, histories, warm.columns, new)
+        trend = self.trend_.appended(len(new))
+        return lists_by(lambda block: trend.scaled(extended.scores(block)), histories, warm.columns, new)
 
     def _aligner(self) -> Aligner:
         return aligner_of(self.backbone, self.alpha)
 
     def _score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 of the aligned backbone, those of new items by their scale."""
-        scores = self.aligned_.scores(user_items)
+        scores = self._trending_scores(user_items)
         if len(self.cold_) and (self.new_item_factor_ != 1 or self.length_law_.exponent):
             scores[:, self.cold_.columns] *= self._new_item_factors(user_items)[:, None]
         return scores
+
+    def _trending_scores(self, user_items: UserItems) -> Scores:
+        """Those of the backbone, by the items' trend."""
+        return self.trend_.scaled(self.aligned_.scores(user_items))
 
     def _new_item_factors(self, user_items: UserItems) -> Float32:
         """By which the backbone's scores of new items are multiplied, (n_users,)."""
@@ -414,7 +451,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         """As the backbone has it. Raises UnsupportedError for a backbone that has none."""
         if not isinstance(self.aligned_, ExplainsClicks):
             raise UnsupportedError(f"marec on {self.backbone.name} has no exact explanation of a score")
-        by_click = self.aligned_.click_shares(history, column)
+        by_click = self.aligned_.click_shares(history, column) * self.trend_.factors[column]
         if self.cold_.position(column) is not None:
             by_click = by_click * self._new_item_factors(history)[0]
         return Contributions(by_click, self.metadata_terms(), self._by_term(history, column))
@@ -444,6 +481,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         metadata = self._weighted_similarity.metadata(encoded)
         self.aligned_ = self.aligned_.extended(n_items, columns, metadata)
         self.cold_ = self.cold_.appended(ColdItems(columns, encoded))
+        self.trend_ = self.trend_.appended(len(items))
 
     def metadata_terms(self) -> list[MetadataTerm]:
         """The terms of eq. 5: fields, then pairs of them."""
