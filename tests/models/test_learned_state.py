@@ -14,7 +14,7 @@ SETTINGS = dict.fromkeys(("multvae", "multdae", "recvae"), NETWORK) | {
     "kernel-ridge": {"steps": 3, "draws": 1},
 }
 #: of every model, kept beside its declaration
-IDS = {"users_", "items_", "clicks_"}
+IDS = {"users_", "items_", "clicks_", "labels_"}
 
 
 @pytest.fixture(params=REGISTRY)

@@ -1,5 +1,7 @@
 """The share of new items: the law of lengths, factors that reach a share, what is expected and bearable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -8,11 +10,14 @@ from isotherm.models.cold_start.calibration import WarmAndCold, surely_at_least,
 from isotherm.models.cold_start.new_item_share import (
     CutInTime,
     LengthLaw,
+    ShareGoal,
     UserLists,
     bearable_share,
     expected_share,
     learned_goal,
     lists_by,
+    settled_scale,
+    transfer_at,
 )
 from isotherm.ranking.topk import TopK
 
@@ -68,7 +73,7 @@ def cut(n_new, share, worth):
 def test_more_new_items_are_expected_to_get_more():
     cuts = [cut(40, 0.2, 0), cut(10, 0.1, 0)]
     shares = [expected_share(cuts, n) for n in (0, 5, 10, 25, 40, 1000)]
-    assert shares == pytest.approx([0, 0.05, 0.1, 0.15, 0.2, 0.2])
+    assert shares == pytest.approx([0, 0.05, 0.1, 0.15, 0.15, 0.15])
 
 
 def test_a_share_that_costs_the_ranking_is_lowered_and_one_that_helps_is_not():
@@ -101,3 +106,14 @@ def test_lists_leave_out_what_is_seen():
     assert lists.lists.warm.columns.tolist() == [[1, -1], [0, -1]]
     assert lists.lists.cold.columns.tolist() == [[2, -1], [3, -1]]
     assert lists.lengths.tolist() == [1, 1]
+
+
+def test_half_of_what_later_users_need_more_is_added_to_the_factor():
+    fitted = user_lists()
+    scores = TopK(fitted.lists.cold.columns, fitted.lists.cold.scores / np.float32(4))
+    tested = UserLists(WarmAndCold(fitted.lists.warm, scores), fitted.lengths)
+    cuts = [replace(cut(40, 0.2, 0.0), tested=tested)]
+    assert transfer_at(cuts, 0.1) == pytest.approx(2, rel=1e-3)
+    assert transfer_at([cut(40, 0.2, 0.0)], 0.1) == pytest.approx(1)
+    once, twice = (settled_scale(fitted, ShareGoal(0.1, transfer=by)).factor for by in (1, 2))
+    assert twice == pytest.approx(2 * once)

@@ -28,6 +28,7 @@ from isotherm.untrusted import Number
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)  #: from which one is chosen
 _HALF_LIFE = 0.1  # of the log's clicks
 _PRIOR_CLICKS = 10.0
+_ERRORS = 2.0  # standard errors by which a trend must rank better
 
 
 def trend_setting(value: Any) -> float | str:
@@ -71,13 +72,28 @@ def choose_trend(
     powers = tried_powers(setting)
     if not shows:
         return powers[0], []
-    ndcgs = np.array([np.concatenate([_ndcgs(show[i]) for show in shows]) for i in range(len(powers))])
-    best = int(ndcgs.mean(axis=1).argmax())
-    if not surely_at_least(ndcgs[best], ndcgs[0], 1.0):
-        best = 0
+    ndcgs = [np.array([_ndcgs(cut) for cut in show]) for show in shows]
+    chosen = _sure_power(ndcgs)
+    together = np.concatenate(ndcgs, axis=1)
     if len(powers) > 1:
-        note(f"{model}: {_told(powers[best], ndcgs[best], ndcgs[0])}")
-    return powers[best], [show[best] for show in shows]
+        note(f"{model}: {_told(powers[chosen], together[chosen], together[0])}")
+    return powers[chosen], [show[chosen] for show in shows]
+
+
+def _sure_power(ndcgs: Sequence[Float64]) -> int:
+    """The least power within one standard error of the best one, where that is surely better than none.
+
+    Errors are of users and of periods, as one period is not the next.  ndcgs: by cut, (n_powers, n_users).
+    """
+    together = np.concatenate(ndcgs, axis=1)
+    best = int(together.mean(axis=1).argmax())
+    gains = together[best] - together[0]
+    by_cut = [float((of_cut[best] - of_cut[0]).mean()) for of_cut in ndcgs]
+    of_users = gains.std() / np.sqrt(len(gains))
+    of_periods = np.std(by_cut, ddof=1) / np.sqrt(len(by_cut)) if len(by_cut) > 1 else np.inf
+    if gains.mean() <= _ERRORS * np.hypot(of_users, of_periods):
+        return 0
+    return next(i for i in range(best + 1) if surely_at_least(together[i], together[best], 1.0, -1.0))
 
 
 def _ndcgs(cut: CutInTime) -> Float64:

@@ -26,6 +26,7 @@ from isotherm.untrusted import Number
 
 LEAST_NEW_ITEMS = 20  #: fewer cannot be given a share of lists: what came last stands for them
 _SAMPLE_USERS = 1_500  # on whose lists a factor is chosen
+_TRUST = 0.5  # in what the cuts say of a factor's transfer to later users
 _TOLERATED = 0.995  # of EASE's ndcg@10, with one standard error held back
 _ERRORS = 1.0
 _STEPS = 0.8 ** np.arange(21)  # of the share, tried from above: down to a hundredth
@@ -144,10 +145,18 @@ class CutInTime:
     n_new: int
     share: float
 
-    def ndcgs(self, share: float) -> Float64:
-        """(n_tested,) ndcg@10 of each once new items have this share of the lists of the fitted users."""
+    def factors_for(self, share: float) -> tuple[float, float]:
+        """That give new items this share of the lists of the fitted users, and of the tested ones."""
         law = self.fitted.length_law()
-        factor = self.fitted.with_law(law).factor_for(share)
+        return self.fitted.with_law(law).factor_for(share), self.tested.with_law(law).factor_for(share)
+
+    def ndcgs(self, share: float, transfer: float = 1.0) -> Float64:
+        """(n_tested,) ndcg@10 of each once new items have this share of the lists of the fitted users.
+
+        transfer: by which the factor that gives them this share is multiplied.
+        """
+        law = self.fitted.length_law()
+        factor = transfer * self.fitted.with_law(law).factor_for(share)
         lists = self.tested.with_law(law).lists.scaled(np.float32(factor))
         return user_ndcgs(lists.merged_columns(), self.targets)
 
@@ -204,14 +213,23 @@ def expected_share(cuts: Sequence[CutInTime], n_new: int) -> float:
     return float(min(np.interp(n_new, numbers, shares), np.mean(shares[1:])))
 
 
-def bearable_share(cuts: Sequence[CutInTime], share: float) -> float:
+def transfer_at(cuts: Sequence[CutInTime], share: float) -> float:
+    """By which the factor for a share of the fitted users' lists is multiplied, to reach it for later users.
+
+    They have seen less, or more, of what is best for them. Halfway to the mean of the cuts, which are few.
+    """
+    logs = [np.log(tested / fitted) for fitted, tested in (cut.factors_for(share) for cut in cuts)]
+    return float(np.exp(_TRUST * np.mean(logs)))
+
+
+def bearable_share(cuts: Sequence[CutInTime], share: float, transfer: float = 1.0) -> float:
     """The largest share up to this one under which all items are surely ranked within half a percent of EASE.
 
     Surely: one standard error of the users' differences is held back.
     """
     reference = np.concatenate([cut.reference for cut in cuts])
     for step in _STEPS:
-        ndcgs = np.concatenate([cut.ndcgs(step * share) for cut in cuts])
+        ndcgs = np.concatenate([cut.ndcgs(step * share, transfer) for cut in cuts])
         if surely_at_least(ndcgs, reference, _TOLERATED, _ERRORS):
             return float(step * share)
     return 0.0
@@ -223,12 +241,14 @@ class ShareGoal:
 
     stand_in: clicked items that play new ones where these are too few: those that came last, or drawn ones.
     at_cuts: what new items had of the clicks after each cut in time.  expected: what they will have.
+    transfer: by which the factor for this share of the fitted users' lists is multiplied, for later users.
     """
 
     share: float
     stand_in: ItemIndex | None = None
     at_cuts: Sequence[float] = ()
     expected: float | None = None
+    transfer: float = 1.0
 
     def __str__(self) -> str:
         told = f"new items get {self.share:.1%} of the lists"
@@ -242,8 +262,9 @@ class ShareGoal:
 def learned_goal(cuts: Sequence[CutInTime], n_new: int, stand_in: ItemIndex | None) -> ShareGoal:
     """From cuts in time, for ``n_new`` items; too few count as those that came after the last cut."""
     expected = expected_share(cuts, cuts[-1].n_new if n_new < LEAST_NEW_ITEMS else n_new)
-    share = bearable_share(cuts, expected)
-    return ShareGoal(share, stand_in, [cut.share for cut in cuts], expected)
+    transfer = transfer_at(cuts, expected)
+    share = bearable_share(cuts, expected, transfer)
+    return ShareGoal(share, stand_in, [cut.share for cut in cuts], expected, transfer)
 
 
 @dataclass(frozen=True)
@@ -266,5 +287,5 @@ def settled_scale(lists: UserLists | None, goal: ShareGoal | None) -> NewItemSca
         return NewItemScale(LengthLaw(), 1.0, lists.share_at(1.0))
     law = lists.length_law()
     lists = lists.with_law(law)
-    factor = lists.factor_for(goal.share)
+    factor = goal.transfer * lists.factor_for(goal.share)
     return NewItemScale(law, factor, lists.share_at(factor))

@@ -208,10 +208,11 @@ class Tuner:
         lengths = np.diff(histories.indptr)
         weights, kept = self._inverse.weights, self._split.kept_items
         factors = [(self.trend**power).astype(np.float32) for power in powers]
-        warm = [
-            top_items_by(lambda block, by=by: products(block, weights) * by, histories, kept, hide_seen=True)
-            for by in factors
-        ]
+
+        def scored(by: Float32) -> TopK:
+            return top_items_by(lambda block: products(block, weights) * by, histories, kept, hide_seen=True)
+
+        warm = [scored(by) for by in factors]
         return [UserLists(WarmAndCold(top, cold), lengths) for top in warm]
 
     def tested_lists(
