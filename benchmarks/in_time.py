@@ -9,7 +9,7 @@ ml-100k.inter (with timestamps) and ml-100k.item (title, year, genres).
 
 import argparse
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,14 @@ from isotherm.ranking.topk import hide
 CUTS = size((0.7, 0.8, 0.9), (0.8,))
 HISTORY = 0.7
 K = 10
-MODELS = {"ease": EASE, "content-knn": ContentKNN, "marec": MARec, "kernel-ridge": KernelRidge}
+#: by seed
+MODELS: dict[str, Callable[[int], Any]] = {
+    "ease": lambda seed: EASE(),
+    "content-knn": lambda seed: ContentKNN(),
+    "marec": lambda seed: MARec(seed=seed),
+    "kernel-ridge": lambda seed: KernelRidge(seed=seed),
+}
+SEEDED = ("marec", "kernel-ridge")
 
 
 def main() -> None:
@@ -33,6 +40,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--graph", required=True)
     parser.add_argument("--cuts", nargs="+", type=float, default=list(CUTS))
+    parser.add_argument("--seeds", type=int, default=size(3, 1), help="of marec and kernel-ridge")
     parser.add_argument("--only", nargs="+", default=["ml-100k", "ml-latest-small"])
     options = parser.parse_args()
     progress.watch_with("silent")
@@ -41,7 +49,7 @@ def main() -> None:
         if name not in options.only:
             continue
         for cut in options.cuts:
-            values[f"{name} {cut}"] = measured(name, log, table, cut)
+            values[f"{name} {cut}"] = measured(name, log, table, cut, options.seeds)
     report("in_time", rows(values), cuts=list(CUTS), values=values)
 
 
@@ -60,20 +68,36 @@ def rows(values: dict[str, Any]) -> list[dict[str, Any]]:
             share = row[model]["lists"] / max(row[model]["clicks"], 1e-9)
             what = f"{key}: {model}, share of new items in lists over that in clicks"
             found.append({"what": what, "measured": share, "target": ">= 0.67"})
-    return found
+    best = [max(row[model]["new"] for model in SEEDED) for row in values.values()]
+    content = [row["content-knn"]["new"] for row in values.values()]
+    measured = statistics.mean(best) / max(statistics.mean(content), 1e-9)
+    what = "the better of both among new items, over content-knn, mean of all cuts"
+    return [*found, {"what": what, "measured": measured, "target": ">= 1"}]
 
 
-def measured(name: str, log: pl.DataFrame, table: pl.DataFrame, cut: float) -> dict[str, dict[str, float]]:
-    """model -> ndcg@10 of all candidates and of new among new, shares of new items, users."""
+def measured(
+    name: str, log: pl.DataFrame, table: pl.DataFrame, cut: float, seeds: int
+) -> dict[str, dict[str, Any]]:
+    """model -> ndcg@10 of all candidates and of new among new, shares of new items, users.
+
+    Means over the seeds, ``spread`` the standard deviation of ``all`` and ``by_seed`` its values.
+    """
     train, history, targets = split(log, cut)
     clicks = Interactions.from_frame(train.select("user_id", "item_id", "timestamp"))
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for model_name, make in MODELS.items():
-        model = make().fit(clicks, Items.from_frame(table))
-        row = found[model_name] = judged(model, history, targets)
+        runs = []
+        for seed in range(seeds if model_name in SEEDED else 1):
+            model = make(seed).fit(clicks, Items.from_frame(table))
+            runs.append(judged(model, history, targets))
+        row = found[model_name] = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
         ratio = row["all"] / max(found["ease"]["all"], 1e-9)
         shown = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
-        print(f"{name} {cut} {model_name:12} {shown}  over ease {ratio:.4f}", flush=True)
+        row["by_seed"] = [run["all"] for run in runs]
+        row["spread"] = statistics.stdev(row["by_seed"]) if len(runs) > 1 else 0.0
+        print(
+            f"{name} {cut} {model_name:12} {shown}  over ease {ratio:.4f} ± {row['spread']:.4f}", flush=True
+        )
     return found
 
 
