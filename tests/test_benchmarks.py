@@ -19,6 +19,7 @@ BENCHMARKS = {
     "ablation": "--data {data}/ml-1m",
     "cold_start": "--data {data} --graph {graph}",
     "in_time": "--data {data} --graph {graph}",
+    "random_split": "--data {data} --graph {graph}",
     "baselines_ml1m": "--data {data}/ml-1m",
     "slim": "--data {data}/ml-1m",
     "ramp_up": "--data {data}/ml-1m",
