@@ -23,6 +23,7 @@ FLOORS = [
     {"geometry"},
     {"tuning"},
     {"report"},
+    {"serving"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -38,6 +39,8 @@ MODEL_FLOORS = [
 ]
 #: The same within models/vae/.
 VAE_FLOORS = ["network", "objective", "training", "base", "multvae", "multdae", "recvae"]
+#: The same within serving/.
+SERVING_FLOORS = [{"database"}, {"live", "refit"}, {"app"}, {"__init__"}]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 #: What linalg/ stands on: nothing that knows an id, an item or a model.
 GROUND_OF_NUMERICS = {"errors", "kernels", "memory", "progress", "threads", "types"}
@@ -54,6 +57,8 @@ HEAVY = (
     "altair",
     "typer",
     "jinja2",
+    "sqlalchemy",
+    "fastapi",
 )
 
 
@@ -111,6 +116,16 @@ def test_imports_run_one_way_within_vae():
                 imported = name.split(".")[3]
                 lower = VAE_FLOORS.index(imported) < VAE_FLOORS.index(room)
                 assert imported == room or lower, f"{file.name} imports {name}"
+
+
+def test_imports_run_one_way_within_serving():
+    level = {room: level for level, rooms in enumerate(SERVING_FLOORS) for room in rooms}
+    for file in (SOURCE / "serving").rglob("*.py"):
+        room = file.relative_to(SOURCE / "serving").parts[0].removesuffix(".py")
+        for name in imports(file):
+            if name.startswith("isotherm.serving."):
+                imported = name.split(".")[2]
+                assert imported == room or level[imported] < level[room], f"{file.name} imports {name}"
 
 
 def test_numerics_know_arrays_only():

@@ -1,0 +1,6 @@
+"""Live recommendations: what is kept between requests, the model on the air, and the HTTP interface.
+
+database/   what happened and what there is: events, histories, items, exposures, model swaps (SQLite, PostgreSQL)
+
+It needs the extra ``serve``: ``pip install 'isotherm[serve]'``.
+"""
