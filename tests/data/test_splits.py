@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from isotherm import Interactions
 from isotherm.data import splits
@@ -205,3 +206,12 @@ def test_splits_that_hide_items_at_random_say_so_and_others_show_how_new_items_c
     assert not Interactions.from_frame(frame.drop("timestamp")).shows_new_items
     shows = {name: split(clicks).train.shows_new_items for name, split in splits.SPLITS.items()}
     assert shows == dict.fromkeys(splits.SPLITS, True) | {"cold-items": False, "mixed": False}
+
+
+def test_a_split_tells_itself_in_a_line():
+    log = Interactions.from_csr(csr_array([[1, 1, 0], [1, 0, 1], [1, 1, 1]]))
+    told = repr(splits.cold_items(log, 0.3))
+    assert told == (
+        "Split(cold-items; train: Interactions(3 users, 3 items, 5 clicks); 2 clicks of 2 users to find)"
+    )
+    assert repr(Interactions.from_csr(csr_array([[1]]))) == "Interactions(1 user, 1 item, 1 click)"

@@ -134,3 +134,9 @@ def test_metric_that_says_nothing_of_a_user_leaves_the_user_out(clicks, items):
 def test_names_that_are_not_there_are_refused_with_those_that_are(measured, asked, says):
     with pytest.raises(ParameterError, match=says):
         measured.compare(**{"first": "ease", "second": "knn"} | asked)
+
+
+def test_an_evaluation_tells_itself_in_a_line(measured):
+    asked = measured.split["test_clicks"], measured.split["test_users"]
+    told = "Evaluation(mixed; ease, knn, popularity; {} clicks of {} users to find)"
+    assert repr(measured) == told.format(*asked)

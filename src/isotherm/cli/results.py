@@ -55,9 +55,11 @@ class _Row:
 
     def told(self) -> list[str]:
         """The label and the facts, a line each."""
-        lines = [f"[bold]{self.label}[/bold]", f"{self.facts['users']:,} users"]
+        from isotherm.data.wording import counted
+
+        lines = [f"[bold]{self.label}[/bold]", counted(self.facts["users"], "user")]
         if "clicks" in self.facts:
-            lines.append(f"{self.facts['clicks']:,} clicks")
+            lines.append(counted(self.facts["clicks"], "click"))
         if "new_item_share" in self.facts:
             lines.append(f"{self.facts['new_item_share']:.1%} on new")
         return lines

@@ -11,6 +11,7 @@ from isotherm.data.click_ranks import earlier_clicks, user_click_ranks
 from isotherm.data.existing import Existing
 from isotherm.data.ids import IdMap
 from isotherm.data.interactions import Interactions
+from isotherm.data.wording import counted
 from isotherm.errors import ParameterError, SplitError, brief
 from isotherm.linalg.csr import binary, rows_of, widen
 from isotherm.types import Bools, Int64, UserItems
@@ -37,6 +38,10 @@ class Split:
     negatives: Int64 | None = None  #: (n_test_users, n) item columns; None for a ranking over all items
     valid: Interactions | None = None  #: clicks kept apart for a model's own early stopping
     existing: Existing | None = None  #: the items that were there at test time; None for all
+
+    def __repr__(self) -> str:
+        users, clicks = counted(self.targets.shape[0], "user"), counted(int(self.targets.nnz), "click")
+        return f"Split({self.protocol}; train: {self.train}; {clicks} of {users} to find)"
 
     @property
     def cold(self) -> Bools:

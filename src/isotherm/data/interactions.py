@@ -18,6 +18,7 @@ from isotherm.data.columns import BEYOND_FLOAT32, Columns, Log, read_log
 from isotherm.data.ids import IdMap
 from isotherm.data.reading.tables import Source, read_tables, table_of
 from isotherm.data.stored import StoredLog, is_stored, open_stored, store
+from isotherm.data.wording import counted
 from isotherm.errors import InteractionsError, brief, shown_path
 from isotherm.linalg.csr import (
     column_counts,
@@ -159,7 +160,8 @@ class Interactions:
         return int(self.matrix.nnz)
 
     def __repr__(self) -> str:
-        return f"Interactions({self.n_users:,} users, {self.n_items:,} items, {self.n_clicks:,} clicks)"
+        users, items = counted(self.n_users, "user"), counted(self.n_items, "item")
+        return f"Interactions({users}, {items}, {counted(self.n_clicks, 'click')})"
 
     def blocks(self, users: int = 4096) -> Iterator[UserItems]:
         """The matrix as blocks of at most ``users`` rows, in order, sharing its memory."""

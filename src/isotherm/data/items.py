@@ -13,7 +13,7 @@ from isotherm.data.inference import declared_type, inferred_type
 from isotherm.data.item_tables import ItemTable, check_columns, check_type
 from isotherm.data.kinds import KINDS, FieldType, Kind
 from isotherm.data.reading.tables import Source, Table, read_tables, table_of
-from isotherm.data.wording import listed, names
+from isotherm.data.wording import counted, listed, names
 from isotherm.errors import ItemsError, brief
 from isotherm.types import Array, Bools
 
@@ -179,7 +179,7 @@ class Items:
     def __repr__(self) -> str:
         fields = [self._told(name) for name in list(self.schema)[:_SHOWN]]
         more = [f"and {len(self.schema) - _SHOWN:,} fields more"] if len(self.schema) > _SHOWN else []
-        return f"Items({len(self):,} items; {'; '.join(fields + more) or 'no fields'})"
+        return f"Items({counted(len(self), 'item')}; {'; '.join(fields + more) or 'no fields'})"
 
     def _told(self, name: str) -> str:
         """A field, its kind and an example of its values."""

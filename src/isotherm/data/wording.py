@@ -11,6 +11,16 @@ _LENGTH, _NAMES = 40, 6
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # bidirectional classes of marks
 
 
+def counted(n: int, noun: str) -> str:
+    """A number and its noun: «1 user», «1,200 users».
+
+    >>> from isotherm.data.wording import counted
+    >>> counted(1, "user"), counted(1_200, "click")
+    ('1 user', '1,200 clicks')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
 def listed(values: Sequence[Any], most: int = 5) -> str:
     """A few values for a message: «a, b, c and 7 more»."""
     shown = ", ".join(brief(value) for value in list(values[:most]))

@@ -23,7 +23,7 @@ _OF_ONE_FOLD = ("fold", "folds", "groups", "cut", "cut_date", "end", "end_date")
 _CLICKED_RULE = "items that somebody had clicked by the end of the test period"
 _TABLE_RULE = "all items of the table; those without a click before the cut are new"
 _AVAILABLE_RULE = (
-    "items of the table with a {0} before the end of the test period or with none, and those that "
+    "items of the table with a date in {0} before the end of the test period, or with none, and those that "
     "somebody had clicked by then; those without a click before the cut are new"
 )
 _BY_USERS = "users"  # what a test of returning and new users is always grouped by

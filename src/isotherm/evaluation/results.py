@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from isotherm.checks import one_of
+from isotherm.data.wording import counted
 from isotherm.errors import ParameterError
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.groups import LABELS
@@ -78,6 +79,10 @@ class Evaluation:
     comparisons: list[Comparison]  #: of every pair of models, on hr and ndcg of the shortest lists
     complete: bool = True  #: whether all models are measured; while ``evaluate`` runs, not yet
     to_come: list[str] = field(default_factory=list)  #: models still to be measured, where they are known
+
+    def __repr__(self) -> str:
+        users, clicks = counted(self.split["test_users"], "user"), counted(self.split["test_clicks"], "click")
+        return f"Evaluation({self.split['protocol']}; {', '.join(self.models)}; {clicks} of {users} to find)"
 
     @property
     def warnings(self) -> list[str]:
