@@ -275,6 +275,9 @@ class NewItemScale:
     factor: float
     share: float
 
+    def __str__(self) -> str:
+        return f"new items get {self.share:.1%} of the lists; new_item_share sets another share"
+
 
 def settled_scale(lists: UserLists | None, goal: ShareGoal | None) -> NewItemScale:
     """What reaches the goal in these lists; scores as they are where there is no goal.

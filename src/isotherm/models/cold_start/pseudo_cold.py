@@ -23,11 +23,10 @@ _MOST_USERS_IN_TIME = 1_000  # who are tested at a cut
 _LEAST_USERS = 30  # of a cut in time: with fewer, or fewer targets on new items, it says nothing
 _LEAST_NEW_TARGETS = 50
 _TARGET_SHARE = 0.3  # of a user's clicks, the last ones
-# said of a log with times whose cuts all lack users or new items
-_TOO_FEW_IN_TIME = (
-    "too few users, or clicks on new items, in the latest clicks to learn from; "
-    "new items score as a random fifth of the items would"
-)
+# said where no cut in time tells how new items come
+_TOO_FEW_IN_TIME = "too few users, or clicks on new items, in the latest clicks to learn from"
+_NO_TIMES = "the log has no times"
+_PRIOR = "new items score as a random fifth of the items would"
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +140,14 @@ def splits_in_time(
 def cuts_of_log(
     model: str, clicks: Interactions, user_items: UserItems, seed: int
 ) -> Sequence[PseudoColdSplit]:
-    """The same for a model, which notes it where a log with times has no cut that says something.
+    """The same for a model, which notes why where no cut says something.
 
     user_items: ``clicks`` on the items that the model is fitted on.  model: its name.
     """
-    if not clicks.shows_new_items:
+    if clicks.hidden_at_random:
         return []
-    cuts = splits_in_time(user_items, clicks.click_times(), seed, _MOST_USERS_IN_TIME)
+    times = clicks.click_times()
+    cuts = splits_in_time(user_items, times, seed, _MOST_USERS_IN_TIME)
     if not cuts:
-        note(f"{model}: {_TOO_FEW_IN_TIME}")
+        note(f"{model}: {_NO_TIMES if times is None else _TOO_FEW_IN_TIME}; {_PRIOR}")
     return cuts
