@@ -71,6 +71,9 @@ def test_the_least_power_that_is_surely_better_is_chosen():
     assert choose_trend("model", "auto", [shown(0.0), shown(0.0, seed=1)])[0] == 0
     assert choose_trend("model", "auto", [shown(0.2)])[0] == 0  # one period says nothing of the next
     assert choose_trend("model", "auto", [shown(0.3), shown(-0.1, seed=1)])[0] == 0  # nor do two that differ
+    assert choose_trend("model", "auto", [shown(0.3), shown(0.13, seed=1)])[0] == 0  # lucky twice
+    three = [shown(0.3), shown(0.13, seed=1), shown(0.2, seed=2)]
+    assert choose_trend("model", "auto", three)[0] > 0  # as far apart, but three
     assert choose_trend("model", "auto", []) == (0, [])
     assert choose_trend("model", 0.3, []) == (0.3, [])
 
@@ -148,3 +151,28 @@ def test_a_random_split_has_no_trend(fitted):
 
     _, make, log = fitted
     assert make().fit(mixed(log).train, table_of(log)).trend_.power == 0
+
+
+def test_a_refit_without_times_says_that_no_trend_is_followed(fitted, capsys):
+    model, make, log = fitted
+    newer = make(new_item_share=0.1).fit(log, table_of(log))
+    capsys.readouterr()
+    newer.refit(replace(log, timestamps=None), table_of(log), verbose=True)
+    assert "no times now, so scores do not follow the trend" in capsys.readouterr().err
+    assert set(newer.trend_.factors) == {1}
+    newer.refit(log, table_of(log))
+    np.testing.assert_allclose(newer.trend_.factors, model.trend_.factors)
+    given = make(trend=0.5).fit(log, table_of(log))
+    with pytest.raises(ParameterError, match=r"trend=0\.5 needs the times"):
+        given.refit(replace(log, timestamps=None), table_of(log))
+
+
+def test_the_share_of_new_items_is_told_without_times(fitted, capsys):
+    _, make, log = fitted
+    table = Items.from_frame(pl.DataFrame({"item_id": range(1_000), "kind": ["even", "odd"] * 500}))
+    model = make().fit(replace(log, timestamps=None), table, verbose=True)
+    told = capsys.readouterr().err
+    assert "the log has no times; new items score as a random fifth of the items would" in told
+    assert (
+        f"new items get {model.new_item_share_:.1%} of the lists; new_item_share sets another share" in told
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
+from scipy.stats import t as student_t
 
 from isotherm.checks import between, is_text
 from isotherm.data import Interactions
@@ -28,7 +29,8 @@ from isotherm.untrusted import Number
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)  #: from which one is chosen
 _HALF_LIFE = 0.1  # of the log's clicks
 _PRIOR_CLICKS = 10.0
-_ERRORS = 2.0  # standard errors by which a trend must rank better
+_ERRORS = 2.0  # standard errors by which a trend must rank better, where they are of three periods
+_TAIL = student_t.sf(_ERRORS, df=2)  # how likely chance gives as much; for that, two periods need more errors
 
 
 def trend_setting(value: Any) -> float | str:
@@ -89,11 +91,18 @@ def _sure_power(ndcgs: Sequence[Float64]) -> int:
     best = int(together.mean(axis=1).argmax())
     gains = together[best] - together[0]
     by_cut = [float((of_cut[best] - of_cut[0]).mean()) for of_cut in ndcgs]
-    of_users = gains.std() / np.sqrt(len(gains))
-    of_periods = np.std(by_cut, ddof=1) / np.sqrt(len(by_cut)) if len(by_cut) > 1 else np.inf
-    if gains.mean() <= _ERRORS * np.hypot(of_users, of_periods):
+    of_users = _ERRORS * gains.std() / np.sqrt(len(gains))
+    if gains.mean() <= np.hypot(of_users, _luck_of_periods(by_cut)):
         return 0
     return next(i for i in range(best + 1) if surely_at_least(together[i], together[best], 1.0, -1.0))
+
+
+def _luck_of_periods(gains: Sequence[float]) -> float:
+    """How far the mean gain of these periods may be from that of others, by Student's t."""
+    n = len(gains)
+    if n < 2:
+        return np.inf
+    return float(student_t.isf(_TAIL, df=n - 1) * np.std(gains, ddof=1) / np.sqrt(n))
 
 
 def _ndcgs(cut: CutInTime) -> Float64:
@@ -105,8 +114,10 @@ def _told(power: float, ndcgs: Float64, without: Float64) -> str:
     """What was chosen, and what it gives."""
     if not power:
         return "scores do not follow the trend of items, which ranks no better at cuts in time"
-    gain = float(ndcgs.mean() / max(without.mean(), 1e-12)) - 1
-    return f"scores follow the trend of items (power {power:g}): ndcg@10 {gain:+.1%} at cuts in time"
+    return (
+        f"scores follow the trend of items (power {power:g}); ndcg@10 of known items at cuts in time: "
+        f"{ndcgs.mean():.3f}, without the trend {without.mean():.3f}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +139,18 @@ class ItemTrend(Stateful):
         if not power or times is None:
             return cls(power, np.ones(clicks.n_items, dtype=np.float32))
         return cls(power, (popularity_trend(clicks.matrix, times) ** power).astype(np.float32))
+
+    def of_newer(self, model: str, clicks: Interactions) -> "ItemTrend":
+        """The same power by a newer log; where that has no times, a note says that scores follow no trend.
+
+        model: its name.
+        """
+        if self.power and clicks.timestamps is None:
+            note(
+                f"{model}: the log has no times now, so scores do not follow the trend of items; "
+                "fit anew to choose the share of new items without it"
+            )
+        return ItemTrend.of(clicks, self.power)
 
     @property
     def learned(self) -> Iterator[Field]:

@@ -249,10 +249,11 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         the warm-up.
         """
         assert items is not None
+        check_times(self.name, self.trend, clicks)
         log = TrainingLog.of(clicks, self.kernel_.encode(items))
         self._solve(log, self.backbone.solve(log.user_items).weights)
         self._append_cold(log, self._cold_predictions(log))
-        self.trend_ = ItemTrend.of(clicks, self.trend_.power)
+        self.trend_ = self.trend_.of_newer(self.name, clicks)
 
     def _take_weights(self, learned: KernelWeights) -> None:
         """μ and ν in use, and the scales that go with them."""
@@ -345,8 +346,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         scale = settled_scale(lists, goal)
         self.length_law_, self.new_item_share_ = scale.law, scale.share
         self.scales_ = replace(self.scales_, new_item_factor=scale.factor)
-        if goal is not None and lists is not None:
-            note(f"{self.name}: {goal}")
+        if lists is not None:
+            note(f"{self.name}: {goal or scale}")
 
     def _lists_with(self, log: TrainingLog, columns: ItemWeights) -> UserLists:
         """Some users' best warm items, and new ones of these weight columns, at the end of the catalogue."""

@@ -279,9 +279,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         column is then what ``add_items`` gives it.
         """
         assert items is not None
+        check_times(self.name, self.trend, clicks)
         encoded = self.similarity_.encode(items)
         self._align(WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
-        self.trend_ = ItemTrend.of(clicks, self.trend_.power)
+        self.trend_ = self.trend_.of_newer(self.name, clicks)
 
     def _given_beta(self) -> GivenBeta | None:
         """β as the hyper-parameter says, None where it is learned."""
@@ -373,8 +374,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             lists = lists_by(self._trending_scores, histories, warm.columns, warm.cold)
         scale = settled_scale(lists, goal)
         self.new_item_share_, self.new_item_factor_, self.length_law_ = scale.share, scale.factor, scale.law
-        if goal is not None and lists is not None:
-            note(f"{self.name}: {goal}")
+        if lists is not None:
+            note(f"{self.name}: {goal or scale}")
 
     def _refuse_time_settings(self) -> None:
         """Raise UnsupportedError where scores are no sums over clicks, and a setting asks for more."""
