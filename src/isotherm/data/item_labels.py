@@ -68,6 +68,11 @@ class ItemLabels:
         titles = pl.concat([self.titles, new.titles().cast(pl.String)])
         return ItemLabels(titles, self.title_field or named, values)
 
+    def take(self, rows: Array) -> "ItemLabels":
+        """Those of the items at ``rows``, in that order."""
+        values = {name: column.gather(rows) for name, column in self.values.items()}
+        return ItemLabels(self.titles.gather(rows), self.title_field, values)
+
     def in_common(
         self, name: str, row: int, others: Sequence[int] | Array, weights: Sequence[float] | Float32 | Float64
     ) -> list[str]:

@@ -116,7 +116,7 @@ class MMR(Recommender, AddsItems):
                 f"its fields are {', '.join(items.kinds) or 'none'}, and --kind genre=categories declares one"
             )
         self.profiles_, self.directions_ = profiles, directions
-        self.mean_cosine_ = _mean_cosine(directions)
+        self.mean_cosine_ = mean_cosine(directions)
 
     def _score(self, user_items: UserItems) -> Scores:
         return self.model_._score(user_items)
@@ -150,6 +150,7 @@ class MMR(Recommender, AddsItems):
     def append_items(self, items: Items, n_items: int) -> None:
         """Where the wrapped model can."""
         new = self.profiles_.directions(items).astype(np.float32)
+        self.model_ = copy(self.model_)  # a copy of this model shares it
         self.model_._extend(items, self.items_.appended(items.ids))
         self.directions_ = csr_array(vstack([self.directions_, new], format="csr"))
 
@@ -177,7 +178,7 @@ def _wrapped(model: Any) -> Recommender:
     return model
 
 
-def _mean_cosine(directions: ItemFeatures) -> float:
+def mean_cosine(directions: ItemFeatures) -> float:
     """Over all pairs of two items that have metadata; 0 where there is no pair."""
     n = int((np.diff(directions.indptr) > 0).sum())
     total = np.asarray(directions.sum(axis=0, dtype=np.float64)).ravel()

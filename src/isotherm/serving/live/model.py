@@ -1,0 +1,201 @@
+"""The model on the air: it answers, takes item changes, and gives way to another model in one step."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from isotherm.checks import whole
+from isotherm.errors import ParameterError, UnknownIdError, UnsupportedError, brief
+from isotherm.models.base import Recommender
+from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
+from isotherm.models.scorer import Explains
+from isotherm.serving.live.audience import Audience, audience_of
+from isotherm.serving.live.filters import columns_of, history_of, shown_items
+from isotherm.serving.live.items import LiveItem, id_like
+from isotherm.serving.live.lists import best_items, scores_of
+from isotherm.serving.live.probes import check_answers, probe_histories
+from isotherm.serving.live.requests import Answer, AnsweredBy, Asker, Id, Rules, Shown
+from isotherm.serving.live.snapshot import FittedModel, Snapshot
+
+
+class LiveModel:
+    """A fitted model that answers while its items change.
+
+    What is on the air is one ``snapshot`` that never changes; an answer reads it once. A change makes another
+    one beside it, under a lock, and exchanges them in one step: what fails leaves everything as it was.
+    Changes are held in memory: who wants them back after a restart gives them to ``put_items`` again.
+
+    model: fitted.  name: told in answers; None for that of the class.  clock: seconds since 1970.
+
+    >>> from isotherm import EASE, Interactions
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm.serving.live.items import LiveItem
+    >>> from isotherm.serving.live.model import LiveModel
+    >>> from isotherm.serving.live.requests import Asker
+    >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+    >>> live = LiveModel(EASE(l2=1.0).fit(clicks))
+    >>> [item.item_id for item in live.recommend(Asker(user="cat"), k=2).items]
+    ['cup', 'pot']
+    >>> live.put_items([LiveItem("cup", hidden=True)])
+    >>> [item.item_id for item in live.recommend(Asker(user="cat"), k=2).items]
+    ['pot']
+    """
+
+    def __init__(
+        self, model: Recommender, name: str | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._snapshot = Snapshot.of(FittedModel(name or model.name, model._fitted()), {}, 0)
+        self._previous: FittedModel | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is on the air now."""
+        return self._snapshot
+
+    @property
+    def can_roll_back(self) -> bool:
+        """Whether there was another model before."""
+        return self._previous is not None
+
+    def recommend(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer:
+        """The k best items that the rules allow; fewer where fewer are left.
+
+        An empty history, or one of unknown items alone, is answered with the most clicked items.
+        Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no rule.
+        """
+        snapshot, rules = self._snapshot, rules or Rules()
+        rules.check_list_of(whole("k", k, 1))
+        history = history_of(snapshot, asker, rules.unknown)
+        shown, n_unknown = shown_items(snapshot, rules, history.seen, self._clock())
+        top = best_items(snapshot, scores_of(snapshot, history.clicks), k, shown, rules)
+        columns, known = top.columns[0], snapshot.known
+        values = zip(
+            known.items.take(columns).to_list(),
+            top.scores[0].tolist(),
+            range(1, len(columns) + 1),
+            snapshot.cold[columns].tolist(),
+            known.labels.titles.gather(columns).to_list(),
+            strict=True,
+        )
+        by: AnsweredBy = "model" if history.clicks.nnz else "popularity"
+        items = [Shown(*each) for each in values]
+        return Answer(items, by, snapshot.fitted.name, history.unknown + n_unknown)
+
+    def similar(self, item: Id, k: int = 10, rules: Rules | None = None) -> pl.DataFrame:
+        """The k items most similar to one that the rules allow: item_id, score, rank, title, new.
+
+        Raises UnknownIdError, and UnsupportedError where the model knows no similarity.
+        """
+        snapshot = self._snapshot
+        column = self._column(snapshot, item)
+        shown, _ = shown_items(snapshot, rules or Rules(), np.array([column]), self._clock())
+        ids = snapshot.model.items_.take(np.array([column, *np.flatnonzero(shown)]))
+        return snapshot.model.similar_items(ids[0], k, candidates=ids[1:]).join(
+            pl.DataFrame({"item_id": ids[1:], **snapshot.known.told(np.flatnonzero(shown))}),
+            on="item_id",
+            maintain_order="left",
+        )
+
+    def explain(self, asker: Asker, item: Id, unknown: str = "ignore") -> Explanation:
+        """Exact shares of the score of an item for a user or a history.
+
+        Raises UnknownIdError, and UnsupportedError where the model has no exact shares.
+        """
+        snapshot = self._snapshot
+        column, clicks = self._column(snapshot, item), history_of(snapshot, asker, unknown).clicks
+        if not clicks.nnz:
+            return popularity_explanation(asker.user, column, snapshot.known)
+        model = snapshot.model._scorer
+        if not isinstance(model, Explains):
+            raise UnsupportedError(f"{model.name} has no exact explanation of a score")
+        return explanation_of(asker.user, column, clicks, model.contributions(clicks, column), snapshot.known)
+
+    def score(self, asker: Asker, items: Sequence[Id], unknown: str = "ignore") -> list[float | None]:
+        """The score of each item, seen and hidden ones too; None where it is unknown."""
+        snapshot = self._snapshot
+        columns, _ = columns_of(snapshot, items, "items", unknown)
+        scores = scores_of(snapshot, history_of(snapshot, asker, unknown).clicks)[0]
+        return [float(scores[column]) if column >= 0 else None for column in columns]
+
+    def put_items(self, items: Iterable[LiveItem]) -> None:
+        """Add new items and change known ones, all or none: they count from the next answer on.
+
+        An added item is scored by the metadata that it was put with last. An item of the fit is shown,
+        filtered and named by it, and keeps its scores until the next refit.
+        Raises ItemsError where metadata cannot be read, UnsupportedError where the model takes no new items.
+        """
+        with self._lock:
+            snapshot = self._snapshot
+            self._snapshot = snapshot.with_items([_typed(snapshot, item) for item in items])
+
+    def remove_item(self, item: Id) -> None:
+        """Never show an item again, until it is put anew. Raises UnknownIdError."""
+        with self._lock:
+            self._column(self._snapshot, item)
+            removed = _typed(self._snapshot, LiveItem(item, removed=True))
+            self._snapshot = self._snapshot.with_items([removed])
+
+    def audience(self, item: LiveItem | Id, k: int = 10, most_users: int = 5000) -> Audience:
+        """The users whose lists an item would enter: a known one by its id, or one that is only proposed.
+
+        most_users: at most so many users, at even distances, are asked. Nothing is saved.
+        """
+        snapshot = self._snapshot
+        if isinstance(item, LiveItem):
+            if item.key in snapshot.columns:
+                raise ParameterError(f"item {brief(item.item_id)} is known; ask for it by its id")
+            typed = _typed(snapshot, item)
+            snapshot = snapshot.with_items([typed])
+            return audience_of(snapshot, typed.key, k, most_users, self._clock())
+        self._column(snapshot, item)
+        return audience_of(snapshot, str(item), k, most_users, self._clock())
+
+    def swap(self, model: Recommender, name: str, probes: Sequence[Sequence[tuple[Id, float]]] = ()) -> int:
+        """Put another fitted model on the air, with all item changes so far; how many probes it answered.
+
+        probes: histories that it must answer first; none for those of some users of the model on the air.
+        Raises ModelFolderError where it does not, and UnsupportedError where it cannot take the added items;
+        the model on the air then stays.
+        """
+        fitted = FittedModel(name, model._fitted())
+        with self._lock:
+            beside = Snapshot.of(fitted, self._snapshot.changes, self._snapshot.version + 1)
+            n_answered = check_answers(beside, probes or probe_histories(self._snapshot))
+            self._previous, self._snapshot = self._snapshot.fitted, beside
+        return n_answered
+
+    def roll_back(self) -> None:
+        """Put the model before on the air again, with all item changes so far.
+
+        Raises ParameterError where there was none.
+        """
+        with self._lock:
+            if self._previous is None:
+                raise ParameterError("there is no model to go back to; swap to one")
+            back = Snapshot.of(self._previous, self._snapshot.changes, self._snapshot.version + 1)
+            self._previous, self._snapshot = self._snapshot.fitted, back
+
+    def _column(self, snapshot: Snapshot, item: Id) -> int:
+        column = snapshot.columns.get(str(item), -1)
+        change = snapshot.changes.get(str(item))
+        if column < 0 or (change is not None and change.removed):
+            raise UnknownIdError(f"item {brief(item)} is unknown; put it first")
+        return column
+
+
+def _typed(snapshot: Snapshot, item: LiveItem) -> LiveItem:
+    """An item with an id of the model's type, and with the metadata that was put before where it has none."""
+    item_id = id_like(snapshot.model.items_, item.item_id)
+    before = snapshot.changes.get(str(item_id))
+    metadata = item.metadata
+    if metadata is None:
+        metadata = {} if before is None or before.metadata is None else before.metadata
+    of_fit = str(item_id) in snapshot.fitted.items
+    return replace(item, item_id=item_id, metadata=metadata, of_fit=of_fit)
