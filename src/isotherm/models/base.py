@@ -4,7 +4,7 @@ What a model writes, in rows and columns, is in ``scorer``; ``fitting`` checks w
 ``requests`` turns ids into rows, and scores into lists.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.fitting import learn, solvable
 from isotherm.models.new_items import NewItems
+from isotherm.models.requests.blocks import Audience, ListOptions, recommendation_blocks
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.histories import checked_block
@@ -170,6 +171,61 @@ class Recommender(Scorer):
         items = self._fitted().items_
         requested = requested_histories(histories, items, unknown_policy("unknown", unknown))
         return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown, titles)
+
+    def recommend_blocks(
+        self,
+        users: Iterable[Any] | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: ItemSets | None = None,
+        exclude: ItemSets | None = None,
+        unknown: Unknown = "error",
+        titles: bool = False,
+        *,
+        users_per_block: int | None = None,
+        first_block: int = 0,
+    ) -> Iterator[pl.DataFrame]:
+        """``recommend`` for many users: a frame for each block of them, which together are its frame.
+
+        Memory is taken for one block at a time. Ids are looked up, and refused, before the first block.
+        users_per_block: users of a frame; None for as many as give it about half a million rows. Scores may
+        differ in their last digit between sizes.  first_block: blocks that are left out, of a run that goes
+        on. The other arguments and errors are those of ``recommend``. Of no users, one empty frame comes.
+
+        >>> from isotherm import EASE, Interactions
+        >>> from scipy.sparse import csr_array
+        >>> x = csr_array([[1, 1, 0], [0, 1, 1], [1, 0, 0]])
+        >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+        >>> blocks = EASE(l2=1.0).fit(clicks).recommend_blocks(k=1, users_per_block=2)
+        >>> [block["item_id"].to_list() for block in blocks]
+        [['pot', 'tea'], ['cup']]
+        """
+        known = self._fitted().users_
+        ids, rows = requested_users(users, known, unknown_policy("unknown", unknown))
+        audience = Audience.of_users(self, ids, rows, skip=unknown == "skip")
+        item_filter = ItemFilter.of(self.items_, len(ids), candidates, exclude, unknown)
+        options = ListOptions.checked(k, exclude_seen, titles)
+        return recommendation_blocks(self, audience, options, item_filter, users_per_block, first_block)
+
+    def recommend_blocks_for(
+        self,
+        histories: Interactions | Iterable[Iterable[Any] | Mapping[Any, float]],
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: ItemSets | None = None,
+        exclude: ItemSets | None = None,
+        unknown: Unknown = "error",
+        titles: bool = False,
+        *,
+        users_per_block: int | None = None,
+        first_block: int = 0,
+    ) -> Iterator[pl.DataFrame]:
+        """``recommend_for`` for many histories, one frame for each block of them, as ``recommend_blocks``."""
+        items = self._fitted().items_
+        requested = requested_histories(histories, items, unknown_policy("unknown", unknown))
+        item_filter = ItemFilter.of(items, requested.n_given, candidates, exclude, unknown)
+        options, audience = ListOptions.checked(k, exclude_seen, titles), Audience.of_histories(requested)
+        return recommendation_blocks(self, audience, options, item_filter, users_per_block, first_block)
 
     def _recommend(
         self,

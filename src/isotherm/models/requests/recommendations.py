@@ -9,7 +9,7 @@ from isotherm.memory import users_per_block
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.item_filter import ItemFilter
 from isotherm.models.requests.requested import Requested
-from isotherm.models.requests.scores import note_fallback, scores_or_popularity
+from isotherm.models.requests.scores import empty_histories, note_fallback, scores_or_popularity
 from isotherm.models.scorer import Scorer
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide
@@ -23,7 +23,22 @@ def recommendations(
 
     titles: whether title, new and answered_by follow.
     """
-    by_popularity = note_fallback(requested.histories)
+    note_fallback(empty_histories(requested.histories))
+    return answers(model, requested, k, exclude_seen, shown, Catalogue.of(model) if titles else None)
+
+
+def answers(
+    model: Scorer,
+    requested: Requested,
+    k: int,
+    exclude_seen: bool,
+    shown: ItemFilter,
+    catalogue: Catalogue | None,
+) -> pl.DataFrame:
+    """``recommendations`` without a note of who has no history.
+
+    catalogue: of the model, where title, new and answered_by shall follow.
+    """
     columns, best = _lists(model, requested, min(k, model.n_items), exclude_seen, shown)
     rows, ranks = np.nonzero(columns >= 0)
     chosen = columns[rows, ranks]
@@ -35,10 +50,11 @@ def recommendations(
             "rank": (ranks + 1).astype(np.int32),
         }
     )
-    if not titles:
+    if catalogue is None:
         return frame
-    answered_by = pl.Series("answered_by", np.where(by_popularity[rows], "popularity", "model"), pl.String)
-    return frame.with_columns(**Catalogue.of(model).told(chosen), answered_by=answered_by)
+    by_popularity = empty_histories(requested.histories)[rows]
+    answered_by = pl.Series("answered_by", np.where(by_popularity, "popularity", "model"), pl.String)
+    return frame.with_columns(**catalogue.told(chosen), answered_by=answered_by)
 
 
 def _lists(

@@ -19,22 +19,26 @@ def scores_or_popularity(model: Scorer, histories: UserItems) -> Scores:
     return scores
 
 
-def note_fallback(histories: UserItems) -> Bools:
-    """Which of the histories are empty, (n_users,), and so answered by popularity; a note counts them."""
+def empty_histories(histories: UserItems) -> Bools:
+    """Which of the histories are empty, (n_users,), and so answered by popularity."""
     empty: Bools = np.diff(histories.indptr) == 0
+    return empty
+
+
+def note_fallback(empty: Bools) -> None:
+    """Count in a note the users who are answered by popularity.  empty: (n_users,) whose history is."""
     n, n_all = int(empty.sum()), len(empty)
     if n:
         note(
             f"answered by popularity: {n:,} of {n_all:,} users, who have no usable history; their scores are "
             "the items' numbers of clicks"
         )
-    return empty
 
 
 def score_pairs(model: Scorer, rows: Int64, columns: ItemIndex) -> pl.DataFrame:
     """user_id, item_id and score of each pair of a fitted user's row and an item's column, as given."""
     users, user_of = np.unique(rows, return_inverse=True)
-    note_fallback(model.histories_of(users))
+    note_fallback(empty_histories(model.histories_of(users)))
     by_user = np.argsort(user_of, kind="stable")
     scores = np.empty(len(rows), dtype=np.float32)
     size = users_per_block(model.n_items)
