@@ -13,6 +13,7 @@ IsothermError                   base of all that a user can mend
 ├── UnsupportedError            (NotImplementedError) what a model cannot do by its nature
 ├── ModelFolderError            (OSError) a saved model, missing, damaged or newer
 ├── OutputError                 (OSError) a file or folder that cannot or must not be written
+├── DatabaseError               (OSError) the database of serving: out of reach, damaged, newer
 ├── DatasetError                (OSError) a public data set that no source could provide
 ├── TrainingError               (RuntimeError) training that cannot go on
 ├── ScoreError                  (ValueError) scores that cannot be ranked
@@ -73,6 +74,10 @@ class ModelFolderError(IsothermError, OSError):
 
 class OutputError(IsothermError, OSError):
     """A file or folder that cannot be written, or must not be: it would cost what is there."""
+
+
+class DatabaseError(IsothermError, OSError):
+    """The database of serving: one that cannot be opened, is damaged or busy, or is of a newer isotherm."""
 
 
 class DatasetError(IsothermError, OSError):

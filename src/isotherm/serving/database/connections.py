@@ -1,0 +1,164 @@
+"""Opening a database by its URL: SQLite as a file, PostgreSQL as a server; and what goes wrong, in words."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from isotherm.errors import DatabaseError, shown_path
+from isotherm.errors import one_line as shortened
+from isotherm.files import check_file
+
+BUSY_SECONDS = 60.0  #: how long a write waits for others
+_FORMS = "sqlite:///FILE or postgresql://USER@HOST/NAME"
+_BUSY = ("database is locked", "database table is locked", "lock timeout")
+_FULL = ("disk is full", "no space left")
+
+
+def opened(url: str) -> Engine:
+    """Connections to the database at ``url``; a SQLite file is made where it is absent.
+
+    Raises DatabaseError where the URL is none of SQLite's or PostgreSQL's, or the place cannot be used.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    return _postgresql(parsed)
+
+
+def shown(url: str) -> str:
+    """A URL for a message: without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the URL"  # it may hold a password anywhere
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError, TypeError) as cause:
+        raise DatabaseError(f"--db: this is no URL of a database; give {_FORMS}") from cause
+    kind = parsed.get_backend_name()
+    if kind == "postgres":
+        parsed, kind = parsed.set(drivername="postgresql"), "postgresql"
+    if kind not in ("sqlite", "postgresql"):
+        raise DatabaseError(f"--db {shown(url)}: {kind} is not among the databases; give {_FORMS}")
+    if kind == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.query:
+        raise DatabaseError(f"--db {shown(url)}: options after «?» are not for SQLite; leave them out")
+    if parsed.host or not parsed.database or parsed.database == ":memory:":
+        raise DatabaseError(
+            f"--db {shown(url)}: SQLite needs a file, as in sqlite:///live.db or sqlite:////var/lib/live.db"
+        )
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+def _sqlite(url: URL) -> Engine:
+    file = Path(str(url.database))
+    check_file(file)
+    if not file.parent.is_dir():
+        raise DatabaseError(f"--db {shown_path(file)}: its folder does not exist; make it first")
+    # The file is named in full: a later change of the working folder must not open another.
+    engine = create_engine(
+        url.set(database=os.path.realpath(file)), connect_args={"timeout": BUSY_SECONDS}, pool_size=16
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    """What SQLite forgets with each connection. Transactions begin where we say, not where Python guesses."""
+    connection.isolation_level = None
+    connection.execute(
+        "PRAGMA synchronous = FULL"
+    )  # an acknowledged write is on disk, not only in the log's memory
+    connection.execute("PRAGMA foreign_keys = ON")
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: Any) -> None:
+    """Readers and the writer do not wait for each other. The switch itself waits for nobody: we do."""
+    until = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except Exception as cause:
+            if not _is_busy(cause) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A transaction that will write takes the lock first: one that takes it later may be refused."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+    except ImportError as cause:
+        from isotherm.errors import MissingPackageError
+
+        raise MissingPackageError("PostgreSQL needs psycopg: pip install 'isotherm[serve]'") from cause
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _: Any) -> None:
+    """An acknowledged write is on disk, whatever the server's default."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION synchronous_commit = on")
+    connection.commit()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads."""
+    with told(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: on disk when this ends, or not at all."""
+    with told(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def told(engine: Engine) -> Iterator[None]:
+    """What the database refuses, as a DatabaseError with the cure."""
+    try:
+        yield
+    except SQLAlchemyError as cause:
+        raise _refusal(engine, cause) from cause
+
+
+def _refusal(engine: Engine, cause: SQLAlchemyError) -> DatabaseError:
+    place = f"--db {engine.url.render_as_string(hide_password=True)}"
+    origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else cause
+    words = shortened(str(origin), 300)
+    if _is_busy(origin):
+        return DatabaseError(
+            f"{place}: is busy for more than {BUSY_SECONDS:.0f} s; try again, write less at once"
+        )
+    if any(sign in words.lower() for sign in _FULL):
+        return DatabaseError(f"{place}: the disk is full ({words}); free some space")
+    if "file is not a database" in words or "malformed" in words:
+        return DatabaseError(f"{place}: is no database, or a damaged one ({words}); restore a backup")
+    if engine.dialect.name == "postgresql" and isinstance(cause, DBAPIError) and "connect" in words.lower():
+        return DatabaseError(f"{place}: the server cannot be reached ({words}); start it, or mend the URL")
+    return DatabaseError(f"{place}: {words}; see whether it is reachable, whole and writable")
+
+
+def _is_busy(cause: BaseException) -> bool:
+    return any(sign in str(cause).lower() for sign in _BUSY)

@@ -1,0 +1,390 @@
+"""The database of serving: every read and every write, each in a short transaction of its own.
+
+What a writing method returned is on disk. Several processes may write at once, and each sees at its next read
+what any of them was told is done.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Self
+
+import polars as pl
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    or_,
+    select,
+    text,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from isotherm.checks import whole
+from isotherm.errors import ItemsError, ParameterError, brief
+from isotherm.files import Address
+from isotherm.serving.database import tables
+from isotherm.serving.database.connections import opened, reading, shown, told, writing
+from isotherm.serving.database.events import Event, EventCounts, event_rows, history_rows
+from isotherm.serving.database.export import export_events
+from isotherm.serving.database.exposures import Exposure, exposure_row
+from isotherm.serving.database.migrating import migrate
+from isotherm.serving.database.moments import microseconds, moment, now
+from isotherm.serving.database.stored_ids import Id, check_text, given_id, stored_id
+from isotherm.serving.database.stored_items import MOST_ITEMS, StoredItem, item_of, item_row
+
+_PAGE = 10_000  # rows of a read that goes on
+_TAKE_NUMBERS = "SELECT nextval(pg_get_serial_sequence('events', 'number')) FROM generate_series(1, :n)"
+
+
+@dataclass(frozen=True)
+class History:
+    """The last words of a user: item ids, the newest first. An item is in one of the two, never in both."""
+
+    clicks: Sequence[Id] = ()
+    dislikes: Sequence[Id] = ()
+
+
+@dataclass(frozen=True)
+class ItemChanges:
+    """Items that were changed.  version: ask for the changes since this next time.  more: there are more."""
+
+    version: int
+    items: Sequence[StoredItem] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class ModelSwap:
+    """A model that went on the air.  action: swap or rollback.  path: its folder.  model: its name."""
+
+    action: str
+    path: str
+    model: str
+    time: datetime
+    version: int
+
+
+class Database:
+    """Items, events, histories, exposures and model swaps, in SQLite or PostgreSQL.
+
+    >>> from isotherm.serving.database import Database, Event, StoredItem
+    >>> database = Database.open("sqlite:///live.db")
+    >>> database.put_items([StoredItem(7, {"title": "Moon"})])
+    1
+    >>> database.items_changed_since(0).items[0].metadata
+    {'title': 'Moon'}
+    >>> clicks = [Event("e1", "click", "ann", 7), Event("e1", "click", "ann", 7)]
+    >>> counts = database.add_events(clicks)
+    >>> counts.new, counts.repeated
+    (1, 1)
+    >>> database.history("ann", most=10)
+    History(clicks=[7], dislikes=[])
+    >>> database.close()
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The database at ``url``, its tables brought to their newest form; each process opens its own.
+
+        url: sqlite:///FILE, which is made where it is absent, or postgresql://USER@HOST/NAME.
+        Raises DatabaseError where it cannot be reached or is not ours, OutputError where a file cannot be
+        written.
+        """
+        engine = opened(url)
+        try:
+            with writing(engine) as connection:
+                migrate(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def close(self) -> None:
+        """Give back the connections; a transaction that is running elsewhere ends first."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Database({shown(self._engine.url.render_as_string(hide_password=True))})"
+
+    def identity(self) -> str:
+        """What tells this database from every other; a backup has the same."""
+        with reading(self._engine) as connection:
+            return str(connection.scalar(select(tables.state.c.database)))
+
+    def version(self) -> int:
+        """Number of the last change of an item or of the model: cheap enough to ask before each answer."""
+        with reading(self._engine) as connection:
+            return int(connection.scalar(select(tables.state.c.version)) or 0)
+
+    # items
+
+    def put_items(self, items: Iterable[StoredItem]) -> int:
+        """Add items, or put them in the place of those of the same id, all or none. Returns the new version.
+
+        Raises ItemsError for metadata that is no JSON or too large, an id that stands twice, and more than
+        10,000 items at once.
+        """
+        rows = [item_row(item) for item in items]
+        return self._write_items(rows, ["metadata", "available_from", "available_until", "hidden", "deleted"])
+
+    def hide(self, items: Iterable[Id], hidden: bool = True) -> int:
+        """Show items no longer, or again. Returns the new version.
+
+        An item that only the model knows can be hidden, too.
+        """
+        return self._write_items([_bare(item, hidden=bool(hidden)) for item in items], ["hidden"])
+
+    def delete(self, items: Iterable[Id]) -> int:
+        """Remove items: their metadata is gone, and they are shown no longer. Returns the new version.
+
+        Their events stay. An item that is put again is there again.
+        """
+        rows = [_bare(item, deleted=True) for item in items]
+        return self._write_items(rows, ["metadata", "available_from", "available_until", "deleted"])
+
+    def item(self, item: Id) -> StoredItem | None:
+        """One item; None where nothing is known of it, or it is deleted."""
+        table = tables.items
+        wanted = select(table).where(table.c.item == stored_id("item", item), table.c.deleted.is_(False))
+        with reading(self._engine) as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else item_of(row)
+
+    def items_changed_since(self, version: int, most: int = _PAGE) -> ItemChanges:
+        """The items that were changed after ``version``, each in its latest form, deleted ones too.
+
+        version: 0 for all, then what the last answer said. most: at least so many are given before ``more``
+        says that there are more; the items of one change come together.
+        """
+        whole("most", most, 1)
+        table = tables.items
+        newer = select(table).where(table.c.version > version).order_by(table.c.version, table.c.item)
+        with reading(self._engine) as connection:
+            newest = int(connection.scalar(select(tables.state.c.version)) or 0)
+            rows = list(connection.execute(newer.limit(most)))
+            if len(rows) == most:
+                last = rows[-1].version
+                key = and_(table.c.version == last, table.c.item > rows[-1].item)
+                rows += connection.execute(select(table).where(key).order_by(table.c.item))
+                newest, more = last, last < newest
+            else:
+                more = False
+        return ItemChanges(newest, [item_of(row) for row in rows], more)
+
+    def item_table(self) -> Iterator[Sequence[StoredItem]]:
+        """All items that are not deleted, hidden ones too, by batches in the order of their ids as kept."""
+        table = tables.items
+        for rows in self._pages(table, [table.c.item], table.c.deleted.is_(False)):
+            yield [item_of(row) for row in rows]
+
+    def _write_items(self, rows: list[dict[str, Any]], changed: Sequence[str]) -> int:
+        rows = sorted(rows, key=lambda row: str(row["item"]))
+        for row, other in pairwise(rows):
+            if row["item"] == other["item"]:
+                raise ItemsError(f"item {brief(given_id(row['item']))} stands twice; give each item once")
+        if len(rows) > MOST_ITEMS:
+            raise ItemsError(f"{len(rows):,} items at once; give at most {MOST_ITEMS:,}")
+        if not rows:
+            return self.version()
+        with writing(self._engine) as connection:
+            version = _next_version(connection)
+            moment_now = microseconds("now", now())
+            for row in rows:
+                row.update(version=version, changed_at=moment_now)
+            insert = self._insert(tables.items)
+            names = [*changed, "version", "changed_at"]
+            values = {name: insert.excluded[name] for name in names}
+            connection.execute(insert.on_conflict_do_update(index_elements=["item"], set_=values), rows)
+        return version
+
+    # events and histories
+
+    def add_events(
+        self, batch: Sequence[Event | Mapping[str, Any]], received: datetime | None = None
+    ) -> EventCounts:
+        """Keep the events of a batch that are not kept yet, and what they say of histories, all or none.
+
+        batch: events, or their fields as they come in JSON; one that cannot be kept is refused with the
+        reason, and the others are kept. An event whose id is known is passed over and counted, whatever else
+        it says. received: when the batch came; now by default.
+        Raises ParameterError for more than 10,000 events at once.
+        """
+        rows, refused = event_rows(batch, received or now())
+        first: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            first.setdefault(row["event"], row)
+        new: list[dict[str, Any]] = []
+        if first:
+            with writing(self._engine) as connection:
+                self._hold_numbers(connection)
+                new = self._add_new(connection, list(first.values()))
+                self._add_to_histories(connection, history_rows(new))
+        return EventCounts(
+            new=len(new),
+            repeated=len(rows) - len(new),
+            late=sum(row["late"] for row in new),
+            future=sum(row["future"] for row in new),
+            refused=refused,
+        )
+
+    def history(self, user: Id, most: int = 1_000) -> History:
+        """The latest clicks and dislikes of a user, at most ``most`` of each, the newest first.
+
+        The last word on an item counts: an item that was disliked after it was clicked is among the dislikes.
+        A user of whom nothing is known has an empty history.
+        """
+        whole("most", most, 0)
+        table, key = tables.histories, stored_id("user", user)
+        parts = [
+            select(table.c.item, table.c.type, table.c.time, table.c.number)
+            .where(table.c.user == key, table.c.type == kind)
+            .order_by(table.c.time.desc(), table.c.number.desc())
+            .limit(most)
+            .subquery()
+            for kind in ("click", "dislike")
+        ]
+        wanted = union_all(*(select(part) for part in parts))
+        with reading(self._engine) as connection:
+            rows = sorted(connection.execute(wanted), key=lambda row: (row.time, row.number), reverse=True)
+        said: dict[str, list[Id]] = {"click": [], "dislike": []}
+        for row in rows:
+            said[row.type].append(given_id(row.item))
+        return History(said["click"], said["dislike"])
+
+    def clicks(self) -> Iterator[pl.DataFrame]:
+        """The last word of every user on every item, by batches of rows in the order of the ids as kept.
+
+        user_id and item_id as they are kept (``given_id`` reads them), type (click or dislike), and time, in
+        UTC.
+        """
+        table = tables.histories
+        for rows in self._pages(table, [table.c.user, table.c.item]):
+            yield pl.DataFrame(
+                [(row.user, row.item, row.type, row.time) for row in rows],
+                schema={"user_id": pl.String, "item_id": pl.String, "type": pl.String, "time": pl.Int64},
+                orient="row",
+            ).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
+
+    def export_events(self, folder: Address, rows_per_file: int = 1_000_000) -> int:
+        """Write the events that are not there yet to Parquet files in ``folder``. Returns their number.
+
+        As ``isotherm.serving.database.export.export_events`` says.
+        """
+        with told(self._engine):
+            return export_events(self._engine, folder, rows_per_file)
+
+    def _hold_numbers(self, connection: Connection) -> None:
+        """Let an export wait until the numbers that this transaction takes are there to be read."""
+        if self._engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({tables.NUMBERS_LOCK})")
+
+    def _add_new(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Insert the events that are not there; those, numbered in the order of ``rows``.
+
+        Writers of PostgreSQL insert in one order, whatever that of their batches, so that no two wait for
+        each other; SQLite has one writer at a time.
+        """
+        table = tables.events
+        if self._engine.dialect.name == "postgresql":
+            taken = sorted(connection.scalars(text(_TAKE_NUMBERS), {"n": len(rows)}))
+            numbered = [{**row, "number": number} for row, number in zip(rows, taken, strict=True)]
+            rows = sorted(numbered, key=lambda row: str(row["event"]))
+        by_event = {row["event"]: row for row in rows}
+        insert = self._insert(table).on_conflict_do_nothing(index_elements=["event"])
+        added = connection.execute(insert.returning(table.c.event, table.c.number), list(rows))
+        return [{**by_event[event], "number": number} for event, number in added]
+
+    def _add_to_histories(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        table, insert = tables.histories, self._insert(tables.histories)
+        said = insert.excluded
+        later = or_(said.time > table.c.time, and_(said.time == table.c.time, said.number > table.c.number))
+        values = {name: said[name] for name in ("type", "time", "number")}
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=["user", "item"], set_=values, where=later), rows
+        )
+
+    # what was shown, and by which model
+
+    def log_exposures(self, shown_items: Sequence[Exposure], time: datetime | None = None) -> int:
+        """Keep what was shown. Returns how many rows. Raises ParameterError for what cannot be kept."""
+        rows = [exposure_row(each, time or now()) for each in shown_items]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(tables.exposures.insert(), rows)
+        return len(rows)
+
+    def log_swap(self, path: str, model: str, action: str = "swap") -> int:
+        """Keep that a model goes on the air. Returns the new version, by which other workers learn of it.
+
+        path: the model's folder.  model: its name.  action: swap, or rollback to an earlier model.
+        """
+        if action not in ("swap", "rollback"):
+            raise ParameterError(f"action is swap or rollback, not {brief(action)}")
+        for what, given in (("path", path), ("model", model)):
+            check_text(what, given, 10_000)
+        with writing(self._engine) as connection:
+            version = _next_version(connection)
+            row = {"version": version, "action": action, "path": path, "model": model}
+            connection.execute(tables.model_swaps.insert(), {**row, "time": microseconds("now", now())})
+        return version
+
+    def last_swaps(self, most: int = 10) -> Sequence[ModelSwap]:
+        """The latest swaps, the newest first; the first is the model on the air."""
+        table = tables.model_swaps
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(table).order_by(table.c.version.desc()).limit(most)).all()
+        return [ModelSwap(row.action, row.path, row.model, moment(row.time), row.version) for row in rows]
+
+    def _insert(self, table: Any) -> Any:
+        """An insert that may meet what is there already."""
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+    def _pages(self, table: Any, key: Sequence[Any], *where: Any) -> Iterator[Sequence[Any]]:
+        """All rows by pages, each read for itself: no read holds the database for long."""
+        last: tuple[Any, ...] | None = None
+        while True:
+            page = select(table).where(*where).order_by(*key).limit(_PAGE)
+            if last is not None:
+                page = page.where(tuple_(*key) > last)
+            with reading(self._engine) as connection:
+                rows = connection.execute(page).all()
+            if not rows:
+                return
+            last = tuple(getattr(rows[-1], column.name) for column in key)
+            yield rows
+
+
+def _next_version(connection: Connection) -> int:
+    """The number of this change. Its row is held until the transaction ends, so that numbers are in order."""
+    table = tables.state
+    change = update(table).values(version=table.c.version + 1).returning(table.c.version)
+    return int(connection.execute(change).scalar_one())
+
+
+def _bare(item: Id, hidden: bool = False, deleted: bool = False) -> dict[str, Any]:
+    """The row of an item of which nothing else is said."""
+    return {
+        "item": stored_id("item", item),
+        "metadata": None,
+        "available_from": None,
+        "available_until": None,
+        "hidden": hidden,
+        "deleted": deleted,
+    }

@@ -1,0 +1,101 @@
+"""The tables of the serving database. Their steps from form to form are in ``migrations``.
+
+Times are microseconds since 1970 in UTC. Ids are as ``stored_ids`` keeps them.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+#: ids compare byte by byte, whatever the language of the server
+ID = Text().with_variant(Text(collation="C"), "postgresql")
+#: SQLite numbers rows by itself only where the type is INTEGER
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+#: one row: who this database is, and the number of the last change of an item or of the model
+state = Table(
+    "state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("database", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+#: the latest form of each item; a deleted one stays, so that others learn that it went
+items = Table(
+    "items",
+    metadata,
+    Column("item", ID, primary_key=True),
+    Column("metadata", Text),  # JSON, ASCII only; null where nothing but hidden or deleted was said
+    Column("available_from", BigInteger),
+    Column("available_until", BigInteger),
+    Column("hidden", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Index("items_by_version", "version", "item"),
+)
+#: all that was told, once each
+events = Table(
+    "events",
+    metadata,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("event", ID, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("user", ID, nullable=False),
+    Column("item", ID, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("value", Double),
+    Column("late", Boolean, nullable=False),
+    Column("future", Boolean, nullable=False),
+    Index("events_by_event", "event", unique=True),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+#: the last word of a user on an item, a click or a dislike: derived from the events, in their transaction
+histories = Table(
+    "histories",
+    metadata,
+    Column("user", ID, primary_key=True),
+    Column("item", ID, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("number", NUMBER, ForeignKey("events.number"), nullable=False),
+    Index("histories_latest", "user", "type", "time", "number", "item"),
+)
+#: what was shown
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("request", ID, nullable=False),
+    Column("user", ID),
+    Column("item", ID, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("cold", Boolean, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Index("exposures_by_time", "time"),
+    sqlite_autoincrement=True,
+)
+#: which model is on the air, since when
+model_swaps = Table(
+    "model_swaps",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("action", Text, nullable=False),  # swap or rollback
+    Column("path", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+)
+NUMBERS_LOCK = 0x1507E5  #: of PostgreSQL's advisory locks: shared by who adds events, held by who exports

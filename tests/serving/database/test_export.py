@@ -1,0 +1,89 @@
+"""Events as Parquet files: each event once, whatever cut an export off."""
+
+import os
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from isotherm import Interactions
+from isotherm.errors import OutputError
+from isotherm.serving.database import Database, Event, export
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def clicks(numbers, user=int):
+    return [Event(n, "watch", user(n % 3), f"🎬{n}", NOON, 1.5) for n in numbers]
+
+
+def test_all_events_come_once_over_several_exports(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_PAGE", 3)
+    out = tmp_path / "events"
+    database.add_events(clicks(range(10)))
+    assert database.export_events(out, rows_per_file=4) == 10
+    assert len(list(out.glob("events-*.parquet"))) == 3
+    assert database.export_events(out) == 0
+    database.add_events(clicks(range(7, 15)))
+    assert database.export_events(out) == 5
+    frame = pl.read_parquet(out / "*.parquet")
+    assert frame["event_id"].to_list() == list(range(15))
+    assert frame.drop("received").row(4, named=True) == {
+        "event_id": 4, "user_id": 1, "item_id": "🎬4", "type": "watch", "timestamp": NOON,
+        "value": 1.5, "late": True, "future": False,
+    }  # fmt: skip
+    assert Interactions.read(out / "*.parquet").n_clicks == 15
+
+
+def test_an_export_that_was_cut_off_goes_on(database, tmp_path, monkeypatch):
+    database.add_events(clicks(range(20)))
+    monkeypatch.setattr(export, "_PAGE", 2)
+    pages, table = [], export._table
+
+    def cut_off(rows, kinds):
+        pages.append(rows)
+        if len(pages) == 5:
+            raise KeyboardInterrupt
+        return table(rows, kinds)
+
+    monkeypatch.setattr(export, "_table", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        database.export_events(tmp_path / "events", rows_per_file=6)
+    monkeypatch.setattr(export, "_table", table)
+    assert [file.name for file in (tmp_path / "events").glob("*.parquet")] == [
+        f"events-{0:018}-{6:018}.parquet"
+    ]
+    assert database.export_events(tmp_path / "events", rows_per_file=6) == 14
+    assert pl.read_parquet(tmp_path / "events" / "*.parquet")["event_id"].sort().to_list() == list(range(20))
+
+
+def test_one_and_text_one_stay_two(database, tmp_path):
+    database.add_events([Event(n, "click", user, 7) for n, user in enumerate([1, "1"])])
+    database.export_events(tmp_path / "events")
+    frame = pl.read_parquet(tmp_path / "events" / "*.parquet").sort("event_id")
+    assert frame.select("user_id", "user_is_number", "item_id").rows() == [("1", True, 7), ("1", False, 7)]
+
+
+def test_an_id_of_another_type_later_is_told(database, tmp_path):
+    database.add_events(clicks([1]))
+    database.export_events(tmp_path / "events")
+    database.add_events(clicks([2], user=str))
+    with pytest.raises(OutputError, match=r"user_id '2' is no integer.*new folder"):
+        database.export_events(tmp_path / "events")
+    assert len(os.listdir(tmp_path / "events")) == 2
+
+
+def test_folders_of_others_are_left_alone(database, tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("dear")
+    with pytest.raises(OutputError, match=r"holds a\.txt already"):
+        database.export_events(tmp_path / "letters")
+    database.export_events(tmp_path / "events")
+    with (
+        Database.open(f"sqlite:///{tmp_path}/other.db") as other,
+        pytest.raises(OutputError, match="another database"),
+    ):
+        other.export_events(tmp_path / "events")
+    (tmp_path / "events" / "events.json").write_text("{}")
+    with pytest.raises(OutputError, match="damaged"):
+        database.export_events(tmp_path / "events")
