@@ -93,7 +93,14 @@ def recommend(
     only, never = (item_sets(file, ids, user_column, item_column, quiet) for file in (candidates, exclude))
     lists = ask(k, not include_seen, only, never, policy, titles)
     _write(lists, out)
-    o.note(f"{out}: {lists.height:,} rows for {lists['user_id'].n_unique():,} users", quiet)
+    o.note(f"{out}: {_counts(lists)}", quiet)
+
+
+def _counts(lists: Any) -> str:
+    """How many rows and users the lists have."""
+    from isotherm.data.wording import counted
+
+    return f"{counted(lists.height, 'row')} for {counted(lists['user_id'].n_unique(), 'user')}"
 
 
 def _write(lists: Any, out: Path) -> None:

@@ -17,6 +17,7 @@ from isotherm.models.cold_start.new_item_share import (
     learned_goal,
     lists_by,
     settled_scale,
+    told_share,
     transfer_at,
 )
 from isotherm.ranking.topk import TopK
@@ -89,6 +90,17 @@ def test_a_goal_says_what_it_follows_from():
     assert (goal.expected, goal.share) == (pytest.approx(0.15), pytest.approx(0.15, abs=0.1))
     assert "20.0%, 10.0% of the latest clicks" in str(goal)
     assert learned_goal([cut(40, 0.2, 1.0), cut(30, 0.1, 1.0)], 0, None).expected == pytest.approx(0.1)
+
+
+def test_what_new_items_get_is_told_of_later_users_and_of_those_of_the_fit():
+    scale = settled_scale(user_lists(), ShareGoal(0.1, transfer=2.0))
+    assert told_share(None, scale) == str(scale)
+    assert told_share(ShareGoal(0.1), scale) == "new items get 10.0% of the lists"
+    learned = ShareGoal(0.1, at_cuts=[0.1], expected=0.1, transfer=2.0)
+    assert told_share(learned, scale) == (
+        "new items get 10.0% of the lists of later users; they had 10.0% of the latest clicks, and 10.0% are "
+        f"expected; in the lists of the fitted users, {scale.share:.1%}"
+    )
 
 
 def test_surely_holds_back_two_standard_errors():

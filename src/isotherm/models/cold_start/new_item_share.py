@@ -254,6 +254,7 @@ class ShareGoal:
         told = f"new items get {self.share:.1%} of the lists"
         if self.expected is None:
             return told
+        told += " of later users"
         at_cuts = ", ".join(f"{share:.1%}" for share in self.at_cuts)
         told += f"; they had {at_cuts} of the latest clicks, and {self.expected:.1%} are expected"
         return told if self.share == self.expected else f"{told}, but more would cost the others"
@@ -292,3 +293,12 @@ def settled_scale(lists: UserLists | None, goal: ShareGoal | None) -> NewItemSca
     lists = lists.with_law(law)
     factor = goal.transfer * lists.factor_for(goal.share)
     return NewItemScale(law, factor, lists.share_at(factor))
+
+
+def told_share(goal: ShareGoal | None, scale: NewItemScale) -> str:
+    """What new items get, for a person: the goal, and what the lists of now say where they differ from it."""
+    if goal is None:
+        return str(scale)
+    return str(goal) + (
+        f"; in the lists of the fitted users, {scale.share:.1%}" if goal.transfer != 1 else ""
+    )

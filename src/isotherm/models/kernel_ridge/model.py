@@ -42,6 +42,7 @@ from isotherm.models.cold_start.new_item_share import (
     sampled_histories,
     settled_scale,
     share_setting,
+    told_share,
 )
 from isotherm.models.cold_start.pseudo_cold import (
     cuts_of_log,
@@ -347,7 +348,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.length_law_, self.new_item_share_ = scale.law, scale.share
         self.scales_ = replace(self.scales_, new_item_factor=scale.factor)
         if lists is not None:
-            note(f"{self.name}: {goal or scale}")
+            note(f"{self.name}: {told_share(goal, scale)}")
 
     def _lists_with(self, log: TrainingLog, columns: ItemWeights) -> UserLists:
         """Some users' best warm items, and new ones of these weight columns, at the end of the catalogue."""

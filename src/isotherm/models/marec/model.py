@@ -42,6 +42,7 @@ from isotherm.models.cold_start.new_item_share import (
     sampled_histories,
     settled_scale,
     share_setting,
+    told_share,
 )
 from isotherm.models.cold_start.pseudo_cold import (
     PseudoColdSplit,
@@ -375,7 +376,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         scale = settled_scale(lists, goal)
         self.new_item_share_, self.new_item_factor_, self.length_law_ = scale.share, scale.factor, scale.law
         if lists is not None:
-            note(f"{self.name}: {goal or scale}")
+            note(f"{self.name}: {told_share(goal, scale)}")
 
     def _refuse_time_settings(self) -> None:
         """Raise UnsupportedError where scores are no sums over clicks, and a setting asks for more."""
