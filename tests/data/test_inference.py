@@ -98,7 +98,7 @@ def test_dates_are_days_however_they_are_written():
     for values in (["1995-11-22", "1995-01-01"], ["22-Nov-1995", "January 1, 1995"]):
         assert inferred(values).column("x").to_list() == expected
     assert inferred(["1995-11", "1995-01"]).column("x").to_list() == [9435.0, 9131.0]
-    assert repr(inferred(["22-Nov-1995"])) == "Items(1 items; x: number, e.g. 1995-11-22)"
+    assert repr(inferred(["22-Nov-1995"])) == "Items(1 item; x: number, e.g. 1995-11-22)"
 
 
 def test_a_title_is_text_even_where_it_comes_again():
@@ -116,7 +116,7 @@ def test_a_title_is_text_even_where_it_comes_again():
         (["2020-01-01", "2020-02-31"], 2, "'2020-02-31' is no date like the others"),
         (["2020-01-01T23:00Z", "2020-01-03"], 2, "'2020-01-03' is no date like the others"),
         (["[{'id': 16, 'name': 'War'}]", "[]"], 1, "is an object as text; write its names, as in drama|war"),
-        (["01/02/2026", None], 1, "may have the day or the month first; write dates as 2026-01-31"),
+        (["01/02/2026", None], 1, "has the day or the month first; write dates as 2026-01-31"),
     ],
 )
 def test_what_is_nearly_a_number_or_a_date_is_refused_with_its_row(values, row, words):

@@ -100,7 +100,7 @@ def test_what_is_not_known_is_told_in_one_line(clicks, table, caplog):
             {"out": "2001"},
             "column 'out', row 2 (item 'n2'): '2001' is no date; the model was fitted",
         ),
-        ({"out": "01/02/2026"}, "'01/02/2026' may have the day or the month first"),
+        ({"out": "01/02/2026"}, "'01/02/2026' has the day or the month first"),
         ({"out": 2001}, "2001 is no date; the model was fitted with dates, as 2026-01-31"),
     ],
 )

@@ -218,3 +218,9 @@ def test_page_of_several_cuts_says_so(clicks):
     counts = [fold["items"] for fold in evaluation.split["folds"]]
     assert f"of {round(sum(counts) / 2):,} items were never clicked" in page
     assert "mean over the cuts that ask something of this user" in page
+
+
+def test_page_counts_one_user_as_one():
+    split = splits.leave_one_out(Interactions.from_csr([[1, 1, 1], [1, 0, 0]]))
+    page = Report("t", "s", evaluate(split, {"popularity": Popularity()}), 10, "popularity").html()
+    assert "1 user (few), 1 click to find" in page

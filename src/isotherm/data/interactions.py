@@ -41,7 +41,7 @@ class Interactions:
     >>> log = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "item_id": [7, 8, 7], "rating": [5, 2, 4]})
     >>> clicks = Interactions.from_frame(log, min_rating=4)
     >>> clicks
-    Interactions(2 users, 1 items, 2 clicks)
+    Interactions(2 users, 1 item, 2 clicks)
     >>> clicks.users.values.to_list(), clicks.items.values.to_list()
     (['ann', 'bob'], [7])
     >>> clicks.matrix.toarray()

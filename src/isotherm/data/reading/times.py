@@ -22,7 +22,7 @@ _DAY_OR_MONTH_FIRST = r"^[0-9]{1,2}([/.-])[0-9]{1,2}[/.-]([0-9]{2}|[0-9]{4})([ T
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _FIRST, _LAST = 315_532_800, 4_102_444_800
 _CURE = "write dates as 2026-01-31 or 2026-01-31T23:59:00"
-AMBIGUOUS = f"may have the day or the month first; {_CURE}"
+AMBIGUOUS = f"has the day or the month first; {_CURE}"
 
 
 def iso_times(text: pl.Series) -> pl.Series:
@@ -90,7 +90,7 @@ def check_one_way(column: pl.Series, place: Place) -> None:
 
 
 def day_or_month_first(text: pl.Series) -> pl.Series:
-    """Which texts are dates like 01/02/2026, that may have the day or the month first."""
+    """Which texts are dates like 01/02/2026, that have the day or the month first."""
     return text.str.contains(_DAY_OR_MONTH_FIRST).fill_null(False)
 
 
