@@ -53,7 +53,7 @@ def popularity_trend(user_items: UserItems, times: Array) -> Float64:
     >>> from scipy.sparse import csr_array
     >>> clicks = csr_array(np.array([[1, 0, 1, 0], [1, 1, 0, 0]], dtype=np.float32))
     >>> popularity_trend(clicks, np.array([1, 9, 2, 8])).round(1)
-    array([0.9, 1.1, 1.1, 1. ])
+    array([0.8, 1. , 1.2, 1. ])
     """
     n_items, n_clicks = user_items.shape[1], user_items.nnz
     ages = 1 - rankdata(times, "average") / max(n_clicks, 1)
