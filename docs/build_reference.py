@@ -32,6 +32,8 @@ COMMANDS = [
     "datasets list",
     "datasets info",
     "datasets get",
+    "events export",
+    "refit",
 ]
 MOST_TOLD = ["evaluate", "ramp_up", "Evaluation", "ModelResult"]  # of the evaluation, told first
 TARGET = Path(__file__).parent / "reference.md"

@@ -1,7 +1,7 @@
 """The command line: one thin file per command.
 
 app             the commands under one name
-demo fit recommend similar explain evaluate geometry sweep datasets     a command each
+demo fit recommend similar explain evaluate geometry sweep datasets refit events     a command each
 main            runs one command and ends the process; process does what of it may be imported late
 options         options that several commands share, in groups, and what they read
 option_groups   a dataclass of options as an argument of a command

@@ -9,10 +9,12 @@ import typer
 from isotherm.cli.datasets import datasets
 from isotherm.cli.demo import demo
 from isotherm.cli.evaluate import evaluate
+from isotherm.cli.events import events
 from isotherm.cli.explain import explain
 from isotherm.cli.fit import fit
 from isotherm.cli.geometry import geometry
 from isotherm.cli.recommend import recommend
+from isotherm.cli.refit import refit
 from isotherm.cli.similar import similar
 from isotherm.cli.sweep import sweep
 from isotherm.threads import thread_count
@@ -29,9 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, fit, recommend, similar, explain, evaluate, geometry, sweep):
+for command in (demo, fit, recommend, similar, explain, evaluate, geometry, sweep, refit):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
+app.add_typer(events, name="events")
 
 
 def _version(wanted: bool) -> None:

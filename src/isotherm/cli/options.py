@@ -29,6 +29,12 @@ WeightColumn = Annotated[
     typer.Option(help="Column of click weights.  [default: weight, where there is one]", show_default=False),
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a saved model.")]
+DatabaseURL = Annotated[
+    str,
+    typer.Option(
+        "--db", metavar="URL", help="Serving database: sqlite:///FILE or postgresql://USER@HOST/NAME."
+    ),
+]
 Candidates = Annotated[
     Path | None,
     typer.Option(

@@ -20,14 +20,14 @@ _BUSY = ("database is locked", "database table is locked", "lock timeout")
 _FULL = ("disk is full", "no space left")
 
 
-def opened(url: str) -> Engine:
-    """Connections to the database at ``url``; a SQLite file is made where it is absent.
+def opened(url: str, create: bool = True) -> Engine:
+    """Connections to the database at ``url``.  create: whether a SQLite file is made where it is absent.
 
     Raises DatabaseError where the URL is none of SQLite's or PostgreSQL's, or the place cannot be used.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, create)
     return _postgresql(parsed)
 
 
@@ -60,11 +60,15 @@ def _parsed(url: str) -> URL:
     return parsed.set(drivername="sqlite+pysqlite")
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, create: bool) -> Engine:
     file = Path(str(url.database))
     check_file(file)
     if not file.parent.is_dir():
         raise DatabaseError(f"--db {shown_path(file)}: its folder does not exist; make it first")
+    if not create and not file.exists():
+        raise DatabaseError(
+            f"--db {shown_path(file)}: there is no database; name the one that the server uses"
+        )
     # The file is named in full: a later change of the working folder must not open another.
     engine = create_engine(
         url.set(database=os.path.realpath(file)), connect_args={"timeout": BUSY_SECONDS}, pool_size=16

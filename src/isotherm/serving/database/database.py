@@ -91,14 +91,14 @@ class Database:
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, create: bool = True) -> Self:
         """The database at ``url``, its tables brought to their newest form; each process opens its own.
 
-        url: sqlite:///FILE, which is made where it is absent, or postgresql://USER@HOST/NAME.
+        url: sqlite:///FILE or postgresql://USER@HOST/NAME.  create: whether an absent file is made.
         Raises DatabaseError where it cannot be reached or is not ours, OutputError where a file cannot be
         written.
         """
-        engine = opened(url)
+        engine = opened(url, create)
         try:
             with writing(engine) as connection:
                 migrate(connection)

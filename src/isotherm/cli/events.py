@@ -1,0 +1,33 @@
+"""isotherm events: export"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.errors import shown_path
+
+events = typer.Typer(help="Events of the serving database: export.", no_args_is_help=True)
+
+
+@events.command()
+def export(
+    db: o.DatabaseURL,
+    out: Annotated[Path, typer.Option(help="Folder for the Parquet files.")],
+    quiet: o.Quiet = False,
+) -> None:
+    """Write the events of a serving database to Parquet files, for analysis.
+
+    Only those that the folder does not hold yet are written, so an export that was cut off goes on, and one
+    that is run every night adds a file. The columns: event_id, user_id, item_id, type, timestamp, received,
+    value, late, future.
+
+    Example: isotherm events export --db sqlite:///live.db --out events
+    """
+    from isotherm.serving.database import Database
+
+    o.begin(quiet)
+    with Database.open(db, create=False) as database:
+        n = database.export_events(out)
+    o.note(f"{n:,} events written to {shown_path(out)}", quiet)
