@@ -29,8 +29,9 @@ def refit(
 
     Example: isotherm refit --db sqlite:///live.db --model model --out next-model
     """
-    from isotherm import load
+
     from isotherm.data import Items
+    from isotherm.models.persistence import load
     from isotherm.serving.database import Database
     from isotherm.serving.refit import fields_of, next_data
 

@@ -16,6 +16,7 @@ def microseconds(what: str, given: Any) -> int:
 
     Raises ParameterError for what is no time between the years 1 and 9999.
 
+    >>> from isotherm.serving.database.moments import microseconds
     >>> microseconds("time", "1970-01-01T01:00:00.5+01:00"), microseconds("time", 0.5)
     (500000, 500000)
     """
@@ -38,6 +39,7 @@ def microseconds(what: str, given: Any) -> int:
 def moment(stored: int) -> datetime:
     """The time, in UTC.
 
+    >>> from isotherm.serving.database.moments import moment
     >>> moment(500000).isoformat()
     '1970-01-01T00:00:00.500000+00:00'
     """

@@ -15,6 +15,7 @@ _LARGEST = 2**64  # no model's ids are wider
 def stored_id(what: str, given: Any) -> str:
     """An id as it is kept.  what: it is of, in messages. Raises ParameterError for what is no id.
 
+    >>> from isotherm.serving.database.stored_ids import stored_id
     >>> stored_id("item", 1), stored_id("item", "1")
     ('n1', 't1')
     """
@@ -47,6 +48,7 @@ def check_text(what: str, text: str, most_bytes: int) -> None:
 def given_id(stored: str) -> Id:
     """The id as it was given.
 
+    >>> from isotherm.serving.database.stored_ids import given_id
     >>> given_id("n1"), given_id("t1")
     (1, '1')
     """
