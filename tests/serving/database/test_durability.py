@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from isotherm.serving.database import Database
+from isotherm.errors import DatabaseError
+from isotherm.serving.database import Database, StoredItem
+from isotherm.serving.database.connections import writing
 from tests.serving.database.writer import BATCH, events
 
 ROOT = Path(__file__).parents[3]
@@ -89,3 +91,17 @@ def test_several_processes_write_at_once(url):
         assert sum(len(frame) for frame in database.clicks()) == 4 * 40 * BATCH
         changes = database.items_changed_since(0)
     assert [item.version for item in changes.items] == list(range(1, 4 * 40 + 1))
+
+
+def test_a_database_that_stays_busy_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("isotherm.serving.database.connections.BUSY_SECONDS", 0.1)
+    url = f"sqlite:///{tmp_path}/live.db"
+    with (
+        Database.open(url) as database,
+        Database.open(url) as other,
+        writing(other._engine),
+        pytest.raises(DatabaseError, match="is busy"),
+    ):
+        database.put_items([StoredItem(1)])
+    with Database.open(url) as database:
+        assert database.version() == 0

@@ -153,7 +153,7 @@ def _refusal(engine: Engine, cause: SQLAlchemyError) -> DatabaseError:
     words = shortened(str(origin), 300)
     if _is_busy(origin):
         return DatabaseError(
-            f"{place}: is busy for more than {BUSY_SECONDS:.0f} s; try again, write less at once"
+            f"{place}: is busy for more than {BUSY_SECONDS:g} s; try again, write less at once"
         )
     if any(sign in words.lower() for sign in _FULL):
         return DatabaseError(f"{place}: the disk is full ({words}); free some space")

@@ -35,11 +35,12 @@ class StoredItem:
     def available_at(self, time: datetime) -> bool:
         """Whether it may be shown at this time.
 
-            >>> from isotherm.serving.database import StoredItem
-        >>> from datetime import UTC, datetime
-            >>> until = StoredItem(7, available_until=datetime(2026, 3, 1, tzinfo=UTC))
-            >>> until.available_at(datetime(2026, 2, 28, tzinfo=UTC)), until.available_at(until.available_until)
-            (True, False)
+        >>> from datetime import UTC, datetime, timedelta
+        >>> from isotherm.serving.database import StoredItem
+        >>> end = datetime(2026, 3, 1, tzinfo=UTC)
+        >>> until = StoredItem(7, available_until=end)
+        >>> until.available_at(end - timedelta(days=1)), until.available_at(end)
+        (True, False)
         """
         begun = self.available_from is None or self.available_from <= time
         ended = self.available_until is not None and self.available_until <= time
