@@ -47,16 +47,31 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_count(), thread_name_prefix="isotherm")
 
 
-def run_bands(kernel: Callable[..., Any], n: int, *arguments: Any, smallest: int = 1) -> list[Any]:
+def run_bands(
+    kernel: Callable[..., Any],
+    n: int,
+    *arguments: Any,
+    smallest: int = 1,
+    advance: Callable[[float], None] | None = None,
+) -> list[Any]:
     """Call ``kernel(first, last, *arguments)`` over bands that cover range(n); return the results in order.
 
     smallest: rows of a band at least; with fewer than two bands the kernel runs in the calling thread.
+    advance: told of the rows that are done.
     """
     bands = min(8 * thread_count(), n // max(smallest, 1))
     if bands < 2:
-        return [kernel(0, n, *arguments)]
+        results = [kernel(0, n, *arguments)]
+        if advance is not None:
+            advance(n)
+        return results
     edges = [n * b // bands for b in range(bands + 1)]
     # with the caller's context: a kernel that is compiled here says so to whoever watches the caller
     submit = _pool(os.getpid()).submit
     jobs = [submit(copy_context().run, kernel, a, b, *arguments) for a, b in itertools.pairwise(edges)]
-    return [job.result() for job in jobs]
+    results = []
+    for job, (a, b) in zip(jobs, itertools.pairwise(edges), strict=True):
+        results.append(job.result())
+        if advance is not None:
+            advance(b - a)
+    return results

@@ -1,9 +1,11 @@
 """Inverts or factorizes a symmetric positive definite matrix in place: Cholesky (potrf), inverse (potri)."""
 
 import numpy as np
-from scipy.linalg import blas, lapack
+from scipy.linalg import blas
 
 from isotherm.linalg.gram import mirror_upper
+from isotherm.linalg.lapack import potrf, potri
+from isotherm.progress import Advance, stage
 from isotherm.types import Array
 
 #: Largest order for one LAPACK call. 32-bit indices would end at 46,340, but OpenBLAS's threaded Cholesky
@@ -22,10 +24,14 @@ def invert_in_place(matrix: Array, largest: int = LAPACK_LIMIT, block: int = _BL
     n³ flops and no second matrix; past order ``largest`` by blocks, with a few (n, block) arrays beside it.
     Raises NotPositiveDefiniteError; the matrix is then spoilt.
     """
-    if len(matrix) <= largest:
-        _invert_by_cholesky(matrix)
+    n = len(matrix)
+    if n <= largest:
+        with stage(f"invert a matrix of order {n:,}"):
+            _invert_by_cholesky(matrix)
     else:
-        _invert_by_sweeps(matrix, block)
+        n_blocks = -(-n // block)
+        with stage(f"invert a matrix of order {n:,}", n_blocks**2, "blocks") as advance:
+            _invert_by_sweeps(matrix, block, advance)
     mirror_upper(matrix)
 
 
@@ -37,45 +43,55 @@ def factorize_in_place(matrix: Array, largest: int = LAPACK_LIMIT, block: int = 
     """
     n = len(matrix)
     width = n if n <= largest else block
-    for first in range(0, n, width):
-        last = min(first + width, n)
-        _potrf(matrix[first:last, first:last])
-        (trsm,) = blas.get_blas_funcs(("trsm",), (matrix,))
-        pivot = np.asfortranarray(matrix[first:last, first:last])
-        for top in range(last, n, width):
-            rows = slice(top, min(top + width, n))
-            panel = np.asfortranarray(matrix[rows, first:last])
-            matrix[rows, first:last] = trsm(1.0, pivot, panel, side=1, lower=1, trans_a=1, overwrite_b=1)
-        for left in range(last, n, width):
-            columns = matrix[left : left + width, first:last]
-            matrix[left:, left : left + width] -= matrix[left:, first:last] @ columns.T
-        matrix[first:last, last:] = 0
+    n_blocks = -(-n // max(width, 1))
+    with stage(f"factorize a matrix of order {n:,}", n_blocks * (n_blocks + 1) / 2, "blocks") as advance:
+        for first in range(0, n, width):
+            last = min(first + width, n)
+            _factorize_block(matrix[first:last, first:last])
+            _solve_panels(matrix, first, last, width)
+            for left in range(last, n, width):
+                columns = matrix[left : left + width, first:last]
+                matrix[left:, left : left + width] -= matrix[left:, first:last] @ columns.T
+                advance(1)
+            matrix[first:last, last:] = 0
+            advance(1)
 
 
-def _potrf(matrix: Array) -> None:
+def _solve_panels(matrix: Array, first: int, last: int, width: int) -> None:
+    """The rows below the block L at [first, last) times L⁻ᵀ, in place."""
+    (trsm,) = blas.get_blas_funcs(("trsm",), (matrix,))
+    pivot = np.asfortranarray(matrix[first:last, first:last])
+    for top in range(last, len(matrix), width):
+        rows = slice(top, min(top + width, len(matrix)))
+        panel = np.asfortranarray(matrix[rows, first:last])
+        matrix[rows, first:last] = trsm(1.0, pivot, panel, side=1, lower=1, trans_a=1, overwrite_b=1)
+
+
+def _factorize_block(matrix: Array) -> None:
     """L in place of one block, zeros above its diagonal."""
-    (potrf,) = lapack.get_lapack_funcs(("potrf",), (matrix,))
-    # matrix.T is the same memory in LAPACK's order: its upper triangle is our lower one
-    factor, failed_pivot = potrf(matrix.T, lower=False, clean=True, overwrite_a=True)
-    if failed_pivot:
-        raise NotPositiveDefiniteError(f"pivot {failed_pivot} of {len(matrix)} is not positive")
-    if not np.shares_memory(factor, matrix):
-        matrix.T[...] = factor
+    block = np.ascontiguousarray(matrix)
+    # block.T is the same memory in LAPACK's order: its upper triangle is our lower one
+    _check_pivots(potrf(block, lower=False), len(block))
+    for row in range(len(block)):
+        block[row, row + 1 :] = 0
+    if block is not matrix:
+        matrix[...] = block
 
 
 def _invert_by_cholesky(matrix: Array) -> None:
     """The upper triangle of the inverse, in place."""
-    potrf, potri = lapack.get_lapack_funcs(("potrf", "potri"), (matrix,))
     # matrix.T is the same memory in LAPACK's order: its lower triangle is our upper one
-    factor, failed_pivot = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
-    if failed_pivot:
-        raise NotPositiveDefiniteError(f"pivot {failed_pivot} of {len(matrix)} is not positive")
-    inverse, _ = potri(factor, lower=True, overwrite_c=True)
-    if not np.shares_memory(inverse, matrix):
-        matrix.T[...] = inverse
+    _check_pivots(potrf(matrix, lower=True), len(matrix))
+    potri(matrix, lower=True)
 
 
-def _invert_by_sweeps(matrix: Array, block: int) -> None:
+def _check_pivots(failed: int, n: int) -> None:
+    """Raise NotPositiveDefiniteError where a pivot, counted from 1, failed."""
+    if failed:
+        raise NotPositiveDefiniteError(f"pivot {failed} of {n} is not positive")
+
+
+def _invert_by_sweeps(matrix: Array, block: int, advance: Advance) -> None:
     """The same by sweeping block after block of pivots (Goodnight 1979); only the upper triangle is kept.
 
     A sweep of the pivots K turns A_KK into −A_KK⁻¹, A_KR into A_KK⁻¹·A_KR and A_RR into its Schur
@@ -97,6 +113,7 @@ def _invert_by_sweeps(matrix: Array, block: int) -> None:
                 columns = scaled[:, left - (last - first) : right - (last - first)]
                 matrix[:first, left:right] -= row[:, :first].T @ columns
                 matrix[last:right, left:right] -= row[:, first : right - (last - first)].T @ columns
+            advance(1)
         matrix[:first, first:last] = scaled[:, :first].T
         matrix[first:last, last:] = scaled[:, first:]
         matrix[first:last, first:last] = -pivot

@@ -12,24 +12,26 @@ from scipy.sparse import csr_array
 
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import entries_by_column
+from isotherm.progress import stage
 from isotherm.threads import run_bands
 from isotherm.types import Array
 
 
-def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32) -> Array:
-    """Sum of BᵀB over ``blocks`` (users × items CSR, indices sorted).
+def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32, n_blocks: int = 1) -> Array:
+    """Sum of BᵀB over ``blocks`` (users × items CSR, indices sorted).  n_blocks: their number.
 
     Returns (n_items, n_items), symmetric, C order. Counts are exact in float32 up to 16.7 million users.
     """
     total = np.zeros((n_items, n_items), dtype=dtype)
-    for block in blocks:
-        # where each click stands in the CSR, item by item: from there on lie the columns past the diagonal
-        entries = entries_by_column(block)
-        run_bands(
-            _add_upper_rows, n_items,
-            entries.indptr, entries.indices, entries.data, block.indptr, block.indices, block.data, total,
-            smallest=16,
-        )  # fmt: skip
+    with stage("add up the Gram matrix", n_items, "rows") as advance:
+        for block in blocks:
+            # where each click stands in the CSR, item by item: behind it lie the columns past the diagonal
+            entries = entries_by_column(block)
+            run_bands(
+                _add_upper_rows, n_items,
+                entries.indptr, entries.indices, entries.data, block.indptr, block.indices, block.data, total,
+                smallest=16, advance=lambda rows: advance(rows / n_blocks),
+            )  # fmt: skip
     mirror_upper(total)
     return total
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from isotherm.progress.running import Stage
 
+_ROUNDING = 1e-6  # of a step, in the sum of its parts
+
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them.
@@ -95,7 +97,7 @@ def _with_number(stage: Stage) -> str:
         return f"{stage.title}, stage {min(max(stage.n_begun, 1), stage.n_stages)} of {stage.n_stages}"
     if not stage.is_series or stage.total == 1:
         return stage.title
-    number = int(stage.done) + 1
+    number = int(stage.done + _ROUNDING) + 1
     return f"{stage.title}, {stage.unit} {number}" + (f" of {stage.total:,.0f}" if stage.total else "")
 
 
@@ -111,4 +113,5 @@ def _within(stages: Sequence[Stage], counted: Stage) -> list[str]:
 def _count(stage: Stage) -> str:
     if not stage.total:
         return ""
-    return f"{int(min(stage.done, stage.total)):,} of {stage.total:,.0f}" + f" {stage.unit}".rstrip()
+    done = int(min(stage.done, stage.total) + _ROUNDING)
+    return f"{done:,} of {stage.total:,.0f}" + f" {stage.unit}".rstrip()

@@ -23,7 +23,7 @@ from isotherm.models.base import Recommender
 from isotherm.models.factorization.least_squares import solve_rows
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.scorer import ComparesItems, Contributions, Explains
-from isotherm.progress import stage
+from isotherm.progress import Advance, stage
 from isotherm.state import Dense
 from isotherm.streams import stream
 from isotherm.types import Array, Bools, Float32, ItemIndex, Scores, UserItems
@@ -128,32 +128,36 @@ class IALS(Recommender, ComparesItems, Explains):
         items = rng.standard_normal((n_clicked + n_unclicked, self.factors)).astype(np.float32)
         items *= np.float32(_START_LENGTH / np.sqrt(self.factors))
         items[n_clicked:] = 0
-        with stage("train ials", self.iterations) as advance:
+        with stage("alternate least squares", self.iterations, "rounds") as advance:
             for _ in range(self.iterations):
-                users = self._user_step(user_items, items, soft)
-                items[:n_clicked] = self._item_step(item_users, users, soft)
+                users = self._user_step(user_items, items, soft, _half(advance, user_items))
+                items[:n_clicked] = self._item_step(item_users, users, soft, _half(advance, item_users))
                 if soft is not None:
                     new = soft.only(soft.columns >= n_clicked)
                     items[new.columns] = self._new_item_step(item_users, users, new)
-                advance(1)
         return Factors(items, users)
 
-    def _user_step(self, user_items: UserItems, items: Float32, soft: SoftTargets | None) -> Float32:
+    def _user_step(
+        self, user_items: UserItems, items: Float32, soft: SoftTargets | None, advance: Advance | None = None
+    ) -> Float32:
         """p of every user, (n_users, d), for the factors of clicked and unclicked items."""
         clicked = items[: user_items.shape[1]]
         if soft is None:
-            return self.fold_in(user_items, clicked)
+            return self.fold_in(user_items, clicked, advance)
         of_targets = items[soft.columns]
         weighted = (self.unobserved_weight * soft.weight * soft.confidence)[:, None] * of_targets
         gram = self.unobserved_weight * (clicked.T @ clicked) + weighted.T @ of_targets
         targets = clicked + soft.coefficients.T @ weighted.astype(np.float32)
-        return solve_rows(user_items, clicked, gram, self._ridge_of_rows(user_items), targets)
+        ridge = self._ridge_of_rows(user_items)
+        return solve_rows(user_items, clicked, gram, ridge, targets, advance=advance)
 
-    def _item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets | None) -> Float32:
+    def _item_step(
+        self, item_users: csr_array, users: Float32, soft: SoftTargets | None, advance: Advance | None = None
+    ) -> Float32:
         """q of every clicked item, (n_clicked, d)."""
         gram, ridge = self.unobserved_weight * (users.T @ users), self._ridge_of_rows(item_users)
         if soft is None:
-            return solve_rows(item_users, users, gram, ridge)
+            return solve_rows(item_users, users, gram, ridge, advance=advance)
         n_clicked = item_users.shape[0]
         rare = soft.only(soft.columns < n_clicked)
         weights = np.float32(soft.weight) * rare.confidence
@@ -162,7 +166,7 @@ class IALS(Recommender, ComparesItems, Explains):
         right = np.zeros((n_clicked, self.factors), dtype=np.float32)
         sums = rare.coefficients @ _sums_of_users(item_users, users)
         right[rare.columns] = (np.float32(self.unobserved_weight) * weights)[:, None] * sums
-        return solve_rows(item_users, users, gram, ridge, None, gram_scales, right)
+        return solve_rows(item_users, users, gram, ridge, None, gram_scales, right, advance)
 
     def _new_item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets) -> Float32:
         """q of the soft targets' columns, which nobody has clicked."""
@@ -186,10 +190,16 @@ class IALS(Recommender, ComparesItems, Explains):
         solved = (sums @ vectors) * (weights / (weights * np.maximum(values, 0) + ridge))
         return np.asarray(solved @ vectors.T, dtype=np.float32)
 
-    def fold_in(self, user_items: UserItems, item_factors: Float32) -> Float32:
-        """p of users by their histories over the clicked items, (n_users, d); item_factors: theirs."""
+    def fold_in(
+        self, user_items: UserItems, item_factors: Float32, advance: Advance | None = None
+    ) -> Float32:
+        """p of users by their histories over the clicked items, (n_users, d).
+
+        item_factors: theirs.  advance: told of the users that are done.
+        """
         gram = self.unobserved_weight * (item_factors.T @ item_factors)
-        return solve_rows(user_items, item_factors, gram, self._ridge_of_rows(user_items))
+        ridge = self._ridge_of_rows(user_items)
+        return solve_rows(user_items, item_factors, gram, ridge, advance=advance)
 
     def _ridge_of_rows(self, matrix: csr_array) -> Float32:
         """λ of each row of a click matrix, (n_rows,)."""
@@ -242,6 +252,11 @@ class IALS(Recommender, ComparesItems, Explains):
         by_click = known.data * (clicked @ np.linalg.solve(matrix, factors))
         shares[np.isin(history.indices, columns)] = by_click
         return shares
+
+
+def _half(advance: Advance, matrix: csr_array) -> Advance:
+    """What counts the rows of a matrix as half a round in all."""
+    return lambda rows: advance(rows / (2 * matrix.shape[0]))
 
 
 def _sums_of_users(item_users: csr_array, users: Float32) -> Float32:

@@ -23,6 +23,7 @@ from isotherm.linalg.gram import gram
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
+from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.types import Array, Float32, UserItems
 
@@ -70,6 +71,7 @@ class EASE(ItemItem):
         return float(n) ** 2 * np.dtype(self.dtype).itemsize
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+        expect_stages(3 if self.collective else 2)  # Gram matrix, features, inverse
         if self.collective:
             if items is None:
                 raise ParameterError("ease: collective above 0 needs an item table: fit(clicks, items)")
@@ -83,14 +85,18 @@ class EASE(ItemItem):
 
     def gram(self, user_items: UserItems, dtype: str = "float32") -> Array:
         """XᵀX, (n_items, n_items)."""
-        return gram(row_blocks(user_items, _USERS), user_items.shape[1], np.dtype(dtype))
+        n_users, n_items = user_items.shape
+        return gram(row_blocks(user_items, _USERS), n_items, np.dtype(dtype), -(-n_users // _USERS))
 
     def add_features(self, gram_matrix: Array, features: csr_array) -> None:
         """gram_matrix += λ₀FᵀF in place.  features: Fᵀ, (n_items, n_features)."""
         index = SparseProducts(features)
-        for first in range(0, len(gram_matrix), _BAND):
-            rows = slice(first, first + _BAND)
-            gram_matrix[rows] += gram_matrix.dtype.type(self.collective) * index.similarities(features[rows])
+        with stage("add the features", len(gram_matrix), "rows") as advance:
+            for first in range(0, len(gram_matrix), _BAND):
+                rows = slice(first, first + _BAND)
+                added = index.similarities(features[rows])
+                gram_matrix[rows] += gram_matrix.dtype.type(self.collective) * added
+                advance(len(added))
 
     def solve(self, user_items: UserItems, gram_matrix: Float32 | None = None) -> RidgeInverse:
         """P for a click matrix (n_users, n_items), whose ``weights`` are B.

@@ -36,7 +36,7 @@ from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.progress import stage
+from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
 from isotherm.types import Array, Float32, ItemIndex, ItemWeights, UserItems
@@ -100,6 +100,7 @@ class SLIM(ItemItem):
         return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
+        expect_stages(3)  # Gram matrix, inverse, columns
         warm = np.flatnonzero(clicks.item_clicks())
         user_items = select_columns(clicks.matrix, warm)
         weights = self.solve_columns(user_items, self.ridge_inverse(user_items))
@@ -125,7 +126,7 @@ class SLIM(ItemItem):
         # columns of similar popularity meet the tolerance after a similar number of steps
         order = np.argsort(np.diff(systems.item_users.indptr), kind="stable")
         size = int(np.clip(_BLOCK_BYTES // (4 * _KRYLOV_VECTORS * n_items), 1, _MAX_COLUMNS))
-        with stage("solve the columns of slim", n_items) as advance:
+        with stage("solve the columns", n_items, "items") as advance:
             for first in range(0, n_items, size):
                 items = order[first : first + size]
                 weights[:, items] = self._weights_from(systems.solve(items, self.tolerance), items).T
