@@ -59,7 +59,7 @@ def measure_drift(
     fitted = _MeanDistance(anchor_centroids(fit_anchors(clean.mean, histories), histories))
     learned = None if model.anchors_ is None else _MeanDistance(anchor_centroids(model.anchors_, histories))
     variance, nearest = _Variance(clean.mean), []
-    with stage("masks", masks) as advance:
+    with stage("draw masks", masks, "masks") as advance:
         for number in range(masks):
             masked = Posteriors.of(model.network_, histories, keep, stream(seed, "masks", number))
             nearest.append(nearest_users(masked, k).rows)

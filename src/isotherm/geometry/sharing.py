@@ -81,7 +81,7 @@ def measure_sharing(
     noise, fresh = antithetic_noise(n_points, latent, seed), antithetic_noise(n_points, latent, seed, 1)
     rate = _rate(decoder, pairs.probes, noise, step)
     frames = []
-    with stage("gradients and steps", len(pairs)) as advance, torch.no_grad():
+    with stage("gradients and steps", len(pairs), "pairs") as advance, torch.no_grad():
         for block in _blocks(pairs, memory // (4 * _ARRAYS * histories.shape[1] * n_points)):
             frames.append(_measured(decoder, block, noise, fresh, rate.rate))
             advance(len(block))

@@ -88,7 +88,7 @@ class LocalModelEncoder(Encoder):
     def _encode(self, values: list[str]) -> Float32:
         order = self._order(values)
         batches = []
-        with stage(f"encode {len(values):,} {self.contents}", len(values)) as advance:
+        with stage(f"encode {self.contents}", len(values), self.contents) as advance:
             for first in range(0, len(values), _BATCH):
                 batch = [values[i] for i in order[first : first + _BATCH]]
                 batches.append(self._run(batch))

@@ -114,16 +114,17 @@ def _train(
     """Minimise eq. 2 over n items.  fields: their features by field."""
     rng = stream(settings.seed, "embedding: order and dropout")
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
-    with stage("train the siamese embedding", settings.epochs) as advance:
+    with stage("train the siamese embedding", settings.epochs, "epochs") as advance:
         for _ in range(settings.epochs):
             order = rng.permutation(len(neighbours.positives))
             for first in range(0, len(order), settings.batch_size):
-                compared = neighbours.compared(order[first : first + settings.batch_size])
+                batch = order[first : first + settings.batch_size]
+                compared = neighbours.compared(batch)
                 loss = _loss(network, fields, compared, settings, rng)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            advance(1)
+                advance(len(batch) / len(order))
     network.eval()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from isotherm.linalg.csr import row_blocks
 from isotherm.linalg.products import products
 from isotherm.memory import users_per_block
+from isotherm.progress import stage
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import TopK, hide, top_k
 from isotherm.types import Bools, Float32, Float64, Int32, Int64, ItemIndex, Scores, UserItems
@@ -52,15 +53,17 @@ def top_items_by(
     """
     columns, scores = [], []
     size = users_per_block(histories.shape[1])
-    for number, block in enumerate(row_blocks(histories, size)):
-        block_scores = np.ascontiguousarray(score(block))
-        if hide_seen:
-            hide(block_scores, block)
-        if seen is not None:
-            hide(block_scores, seen[number * size : number * size + len(block_scores)])
-        top = best_of(block_scores, items)
-        columns.append(top.columns)
-        scores.append(top.scores)
+    with stage("rank", histories.shape[0], "users") as advance:
+        for number, block in enumerate(row_blocks(histories, size)):
+            block_scores = np.ascontiguousarray(score(block))
+            if hide_seen:
+                hide(block_scores, block)
+            if seen is not None:
+                hide(block_scores, seen[number * size : number * size + len(block_scores)])
+            top = best_of(block_scores, items)
+            columns.append(top.columns)
+            scores.append(top.scores)
+            advance(len(block_scores))
     return TopK(np.concatenate(columns), np.concatenate(scores))
 
 

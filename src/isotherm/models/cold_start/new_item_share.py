@@ -18,6 +18,7 @@ from isotherm.checks import between, is_text
 from isotherm.linalg.csr import row_blocks, rows_of, select_columns
 from isotherm.memory import users_per_block
 from isotherm.models.cold_start.calibration import WarmAndCold, best_of, surely_at_least, user_ndcgs
+from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide
 from isotherm.state import Plain
 from isotherm.streams import stream
@@ -181,13 +182,15 @@ def lists_by_factors(
     """The same for each of several factors (n_warm,) of the scores of warm items; None for scores alone."""
     warm_lists: list[list[TopK]] = [[] for _ in factors]
     cold_lists = []
-    for block in row_blocks(histories, users_per_block(histories.shape[1])):
-        scores = score(block)
-        hide(scores, block)
-        cold_lists.append(best_of(np.ascontiguousarray(scores[:, cold]), cold))
-        of_warm = np.ascontiguousarray(scores[:, warm])
-        for lists, factor in zip(warm_lists, factors, strict=True):
-            lists.append(best_of(of_warm if factor is None else of_warm * factor, warm))
+    with stage("rank", histories.shape[0], "users") as advance:
+        for block in row_blocks(histories, users_per_block(histories.shape[1])):
+            scores = score(block)
+            hide(scores, block)
+            cold_lists.append(best_of(np.ascontiguousarray(scores[:, cold]), cold))
+            of_warm = np.ascontiguousarray(scores[:, warm])
+            for lists, factor in zip(warm_lists, factors, strict=True):
+                lists.append(best_of(of_warm if factor is None else of_warm * factor, warm))
+            advance(len(scores))
     lengths = np.diff(select_columns(histories, warm).indptr)
     shared = _joined(cold_lists)
     return [UserLists(WarmAndCold(_joined(lists), shared), lengths) for lists in warm_lists]

@@ -23,6 +23,7 @@ from scipy.optimize import minimize
 
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
+from isotherm.progress import Advance
 from isotherm.types import Float32, Float64, Scores, UserItems
 
 _LOG_BOUNDS = (-16.0, 3.0)  # of log μ: above, float32 loses the ridge
@@ -190,18 +191,20 @@ class TasteLoss:
         return _Ranking(-float(np.vdot(self._targets, log_likelihoods)), probabilities)
 
 
-def learn_kernel_weights(sample: LearningSample, steps: int) -> KernelWeights:
+def learn_kernel_weights(
+    sample: LearningSample, steps: int, advance: Advance = lambda steps: None
+) -> KernelWeights:
     """Kernels for taste and for popularity; equal weights where there are no users.
 
-    steps: of the optimizer, for either kernel.
+    steps: of the optimizer, for either kernel.  advance: told of each.
     """
     kernel = SampledKernel(sample.terms)
     if not sample.user_items.shape[0]:
         equal = np.exp(kernel.equal_weights[_RIDGES[-1]])
         return KernelWeights(equal, equal, 1.0, 1.0)
-    popularity = _learn_popularity_weights(sample.terms, sample.log_clicks, steps)
+    popularity = _learn_popularity_weights(sample.terms, sample.log_clicks, steps, advance)
     loss = TasteLoss(kernel, sample.user_items, _leave_one_out(kernel, popularity, sample.log_clicks))
-    x = _minimize(loss, loss.start(), steps, _TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
+    x = _minimize(loss, loss.start(), steps, advance, _TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
     return KernelWeights(np.exp(x[:-2]), popularity, float(np.exp(x[-2])), float(x[-1]))
 
 
@@ -219,13 +222,13 @@ def towards_equal(learned: KernelWeights, sample: LearningSample, share: float) 
     return KernelWeights(np.exp(moved), learned.popularity, float(np.exp(scale[0])), float(scale[1]))
 
 
-def _learn_popularity_weights(terms: Float32, log_clicks: Float32, steps: int) -> Float64:
+def _learn_popularity_weights(terms: Float32, log_clicks: Float32, steps: int, advance: Advance) -> Float64:
     """ν, from some of the items."""
     items = slice(None, None, -(-terms.shape[1] // _POPULARITY_ITEMS))
     kernel = SampledKernel(terms[:, items, items])
     loss = popularity_loss(kernel, log_clicks[items])
     start = min(kernel.equal_weights.values(), key=lambda log_weights: loss(log_weights)[0])
-    return np.asarray(np.exp(_minimize(loss, start, steps)))
+    return np.asarray(np.exp(_minimize(loss, start, steps, advance)))
 
 
 def _leave_one_out(kernel: SampledKernel, weights: Float64, y: Float32) -> Float32:
@@ -234,10 +237,12 @@ def _leave_one_out(kernel: SampledKernel, weights: Float64, y: Float32) -> Float
     return np.asarray(y - (inverse @ y) / np.diag(inverse), dtype=np.float32)
 
 
-def _minimize(loss: Loss, start: Float64, steps: int, *more_bounds: tuple[float, float]) -> Float64:
+def _minimize(
+    loss: Loss, start: Float64, steps: int, advance: Advance, *more_bounds: tuple[float, float]
+) -> Float64:
     """The x of least loss and of a small penalty on how far log μ is from its start.
 
-    more_bounds: of what follows log μ in x.
+    advance: told of each step.  more_bounds: of what follows log μ in x.
     """
     n_weights = len(start) - len(more_bounds)
     bounds = [*([_LOG_BOUNDS] * n_weights), *more_bounds]
@@ -253,6 +258,13 @@ def _minimize(loss: Loss, start: Float64, steps: int, *more_bounds: tuple[float,
         gradient += (2 * _PENALTY / n_weights) * distance
         return value + _PENALTY / n_weights * float(distance @ distance), gradient
 
-    options = {"maxiter": steps}
-    solution = minimize(penalized, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    solution = minimize(
+        penalized,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": steps},
+        callback=lambda x: advance(1),
+    )
     return np.asarray(solution.x)

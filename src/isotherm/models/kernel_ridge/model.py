@@ -74,13 +74,16 @@ from isotherm.models.scorer import (
     evenly,
 )
 from isotherm.parameters import part_of
-from isotherm.progress import note, stage
+from isotherm.progress import expect_stages, note, stage
 from isotherm.state import Dense, Inner, Plain
 from isotherm.streams import stream
 from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Number, numbers
 
 _RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
+_READS = "read the metadata"  # stages of a fit
+_FITS_BACKBONE = "fit the backbone"
+_REGRESSES = "regress on the metadata"
 
 
 def _empty_landmarks(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
@@ -219,29 +222,34 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         check_times(self.name, self.trend, clicks)
-        self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
-        log = TrainingLog.of(clicks, self.kernel_.encode(items))
+        expect_stages(7)
+        with stage(_READS):
+            self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
+            log = TrainingLog.of(clicks, self.kernel_.encode(items))
         cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed)
-        with stage("learn what the metadata is worth"):
+        expect_stages(7 + bool(cuts))
+        with stage("learn what the metadata is worth", 2 * self.steps, "steps", may_stop=True) as advance:
             sample = LearningSample.of(log, self.kernel_, self.sample_items, self.sample_users, self.seed)
-            learned = learn_kernel_weights(sample, self.steps)
+            learned = learn_kernel_weights(sample, self.steps, advance)
             tried = candidates(learned, sample) if cuts and sample.user_items.shape[0] else [learned]
             del sample  # up to a gigabyte
             self._take_weights(learned)
-        ease_weights = self.backbone.solve(log.user_items).weights
+        with stage(_FITS_BACKBONE):
+            ease_weights = self.backbone.solve(log.user_items).weights
+            kept = [KeptModel.of(self.backbone, cut) for cut in cuts]
         full = self._full_fit(log, clicks, ease_weights)
-        kept = [KeptModel.of(self.backbone, cut) for cut in cuts]
         if len(tried) > 1:
-            with stage("validate the fields' weights at cuts in time"):
-                chosen = choose_in_time(tried, full, kept)
+            chosen = choose_in_time(tried, full, kept)
             note(f"{self.name}: {chosen}")
             self._take_weights(chosen.weights)
             full = replace(full, ridges=self._ridges)
         goal = self._tune(clicks, log, full, kept)
-        left_out = self._solve(log, ease_weights)
-        predictions = self._cold_predictions(log)
-        self._settle_new_items(log, left_out, predictions, goal)
-        self._append_cold(log, predictions)
+        with stage(_REGRESSES):
+            left_out = self._solve(log, ease_weights)
+            predictions = self._cold_predictions(log)
+        with stage("set the share of new items"):
+            self._settle_new_items(log, left_out, predictions, goal)
+            self._append_cold(log, predictions)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Solve anew for newer clicks and items.
@@ -251,9 +259,14 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """
         assert items is not None
         check_times(self.name, self.trend, clicks)
-        log = TrainingLog.of(clicks, self.kernel_.encode(items))
-        self._solve(log, self.backbone.solve(log.user_items).weights)
-        self._append_cold(log, self._cold_predictions(log))
+        expect_stages(3)
+        with stage(_READS):
+            log = TrainingLog.of(clicks, self.kernel_.encode(items))
+        with stage(_FITS_BACKBONE):
+            ease_weights = self.backbone.solve(log.user_items).weights
+        with stage(_REGRESSES):
+            self._solve(log, ease_weights)
+            self._append_cold(log, self._cold_predictions(log))
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
     def _take_weights(self, learned: KernelWeights) -> None:
@@ -288,8 +301,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     ) -> ShareGoal | None:
         """Scales, warm-up and trend; returns the share of lists that new items shall have."""
         asked = InTime(len(log.cold), given_share(self.new_item_share), self.trend)
-        with stage("choose scales on items treated as new", self.draws + len(cuts)) as advance:
-            tuned = tune(full, self.scales_, self.draws, self.seed, advance, cuts, asked)
+        tuned = tune(full, self.scales_, self.draws, self.seed, cuts, asked)
         self.scales_, self.warm_up_ = tuned.scales, tuned.warm_up
         self.trend_ = ItemTrend.of(clicks, tuned.trend)
         return tuned.goal
@@ -383,8 +395,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         if not len(rare):
             return
         columns = np.empty((len(log.warm), len(rare)), dtype=np.float32)
-        for band, band_columns in left_out.columns(self.scales_, rare):
-            columns[:, band] = band_columns
+        with stage("predict items of few clicks", len(rare), "items") as advance:
+            for band, band_columns in left_out.columns(self.scales_, rare):
+                columns[:, band] = band_columns
+                advance(len(band))
         ease = self.weights_.warm[:, rare]
         n_users = log.user_items.shape[0]
         users = log.user_items[random_rows(n_users, _RMS_USERS, stream(self.seed, "listeners"))]

@@ -21,6 +21,7 @@ from isotherm.features.kernel_index import WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.linalg.cholesky import factorize_in_place
 from isotherm.models.kernel_ridge.training_data import random_rows
+from isotherm.progress import stage
 from isotherm.state import Dense, Plain, Stateful
 from isotherm.streams import stream
 from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights
@@ -130,9 +131,7 @@ class ExactRidge(Ridge):
         training_items: ItemIndex,
     ) -> Self:
         """training: metadata of these items, with which ``kernel`` compares. n³ / 3 flops, in place."""
-        factor = np.empty((len(training), len(training)), dtype=np.float32)
-        for band in bands(len(training)):
-            factor[band] = kernel.rows(training.take(band))
+        factor = _kernel_rows(kernel, training, len(training))
         factor.flat[:: len(factor) + 1] += np.float32(ridge)
         factorize_in_place(factor)
         fitted = cls(kernel, ridge, n_items, training_items)
@@ -179,9 +178,7 @@ class LandmarkRidge(Ridge):
         training_items: ItemIndex,
     ) -> Self:
         """training: metadata of the training items; ``kernel`` compares with the landmarks. 2·n·m² flops."""
-        to_landmarks = np.empty((len(training), len(landmarks)), dtype=np.float32)
-        for band in bands(len(training)):
-            to_landmarks[band] = kernel.rows(training.take(band))
+        to_landmarks = _kernel_rows(kernel, training, len(landmarks))
         among_landmarks = _with_jitter(kernel.rows(landmarks).astype(np.float64))
         system = _with_jitter(_gram(to_landmarks) + ridge * among_landmarks)
         fitted = cls(kernel, ridge, n_items, training_items)
@@ -216,6 +213,16 @@ def _gram(rows: Float32) -> Float64:
         some = rows[band].astype(np.float64)
         total += some.T @ some
     return total
+
+
+def _kernel_rows(kernel: WeightedKernel, training: EncodedItems, n_landmarks: int) -> Float32:
+    """K of the training items and the landmarks, (n_training, n_landmarks)."""
+    rows = np.empty((len(training), n_landmarks), dtype=np.float32)
+    with stage("compare items by metadata", len(training), "items") as advance:
+        for band in bands(len(training)):
+            rows[band] = kernel.rows(training.take(band))
+            advance(len(band))
+    return rows
 
 
 def _with_jitter(matrix: Float64) -> Float64:

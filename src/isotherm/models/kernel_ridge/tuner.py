@@ -24,6 +24,7 @@ from isotherm.models.kernel_ridge.warm_up_tuning import (
     WarmGuard,
 )
 from isotherm.models.linear.ease import EASE
+from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide
 from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
 
@@ -291,8 +292,10 @@ class Tuner:
             self._inverse.weights,
             self._training.mean_length,
         )
-        for band, columns in left_out.columns(scales, rare):
-            metadata_scores[:, band] = self._histories @ columns
+        with stage("predict items of few clicks", len(rare), "items") as advance:
+            for band, columns in left_out.columns(scales, rare):
+                metadata_scores[:, band] = self._histories @ columns
+                advance(len(band))
         targets = select_columns(self._split.targets, self._split.kept_items)
         return WarmGuard(
             ease_scores, rare, metadata_scores, clicks[rare], new_item_scores(clicks)[rare], targets

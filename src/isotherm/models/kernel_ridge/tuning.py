@@ -26,7 +26,7 @@ from isotherm.models.kernel_ridge.tuner import (
 )
 from isotherm.models.kernel_ridge.warm_up import WarmUp
 from isotherm.models.kernel_ridge.warm_up_tuning import GuardInTime, WarmGuard, choose_warm_up
-from isotherm.progress import Advance
+from isotherm.progress import Advance, stage
 from isotherm.types import ItemIndex
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
@@ -65,7 +65,6 @@ def tune(
     scales: Scales,
     draws: int,
     seed: int,
-    advance: Advance,
     cuts: Sequence[KeptModel] = (),
     asked: InTime = InTime(),
 ) -> Tuned:
@@ -79,24 +78,47 @@ def tune(
     drawn_splits = [split for split in splits if split is not None]
     if not drawn_splits:
         return Tuned(scales, WarmUp())
-    drawn = [Tuner(full, KeptModel.of(full.ease, split)) for split in drawn_splits]
-    in_time = [Tuner(full, cut) for cut in cuts]
-    scales = _best_mixture(scales, drawn, in_time, advance)
-    first, fit = drawn[0], drawn[0].fit(scales.ridge)
+    with stage(
+        "choose scales on items treated as new", _steps(len(drawn_splits) + len(cuts)), "steps"
+    ) as advance:
+        drawn = [_tuner(full, split, advance) for split in drawn_splits]
+        in_time = [Tuner(full, cut) for cut in cuts]
+        advance(len(in_time))
+        scales = _best_mixture(scales, drawn, in_time, advance)
+    with stage("choose how new items warm up"):
+        at_cuts, tuned = _warmed_up(drawn[0], in_time, cuts, scales, seed)
+        powers = tried_powers(asked.trend)
+        power, shown = choose_trend(
+            "kernel-ridge", asked.trend, [at_cut.cuts_in_time(tuned.warm_up, powers) for at_cut in at_cuts]
+        )
+        last = cuts[-1].split if cuts else drawn_splits[-1]
+        stand_in = last.hidden_items if asked.n_new < LEAST_NEW_ITEMS else None
+        return replace(tuned, goal=_share_goal(shown, asked, stand_in), trend=power)
+
+
+def _warmed_up(
+    first: Tuner, in_time: Sequence[Tuner], cuts: Sequence[KeptModel], scales: Scales, seed: int
+) -> tuple[list["AtCut"], Tuned]:
+    """What is fitted before each cut in time, and scales with the warm-up that does no harm there."""
+    fit = first.fit(scales.ridge)
     calibrated = first.calibrate(scales, fit)
-    at_cuts = [
-        AtCut.of(tuner, cut.split, calibrated.full, seed) for tuner, cut in zip(in_time, cuts, strict=True)
-    ]
+    pairs = zip(in_time, cuts, strict=True)
+    at_cuts = [AtCut.of(tuner, cut.split, calibrated.full, seed) for tuner, cut in pairs]
     guard = GuardInTime(first.warm_guard(calibrated.kept, fit), [at_cut.guard for at_cut in at_cuts])
     warm_up = choose_warm_up(first.ramp_stages(calibrated.kept, fit), guard, first.mean_clicks)
-    powers = tried_powers(asked.trend)
-    power, shown = choose_trend(
-        "kernel-ridge", asked.trend, [at_cut.cuts_in_time(warm_up, powers) for at_cut in at_cuts]
-    )
-    stand_in = (
-        (cuts[-1].split if cuts else drawn_splits[-1]).hidden_items if asked.n_new < LEAST_NEW_ITEMS else None
-    )
-    return Tuned(calibrated.full, warm_up, _share_goal(shown, asked, stand_in), power)
+    return at_cuts, Tuned(calibrated.full, warm_up)
+
+
+def _steps(n_splits: int) -> int:
+    """Of the choice of r, a and b: one to begin with each split, and one for each r."""
+    return n_splits * (1 + len(RIDGES))
+
+
+def _tuner(full: FullFit, split: PseudoColdSplit, advance: Advance) -> Tuner:
+    """Of one split; a step."""
+    tuner = Tuner(full, KeptModel.of(full.ease, split))
+    advance(1)
+    return tuner
 
 
 def _best_mixture(
@@ -105,8 +127,11 @@ def _best_mixture(
     """With r, a and b of the best mean ndcg@10; a cut in time counts as a draw of the usual best one."""
     ndcgs = []
     for tuner in (*drawn, *in_time):
-        ndcgs.append(np.array([tuner.ndcg_by_mixture(scales, ridge) for ridge in RIDGES]))
-        advance(1)
+        by_ridge = []
+        for ridge in RIDGES:
+            by_ridge.append(tuner.ndcg_by_mixture(scales, ridge))
+            advance(1)
+        ndcgs.append(np.array(by_ridge))
     usual = float(np.mean([by_mixture.max() for by_mixture in ndcgs[: len(drawn)]]))
     for by_mixture in ndcgs[len(drawn) :]:
         by_mixture *= usual / max(float(by_mixture.max()), 1e-12)

@@ -9,6 +9,7 @@ import numpy as np
 
 from isotherm.models.cold_start.calibration import K, mean_ndcg, surely_at_least, user_ndcgs
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, score_rms
+from isotherm.progress import stage
 from isotherm.ranking.topk import hide, top_k
 from isotherm.types import Array, Float32, Float64, ItemIndex, Scores, UserItems
 
@@ -134,11 +135,14 @@ def choose_warm_up(stages: Sequence[RampStage], guard: WarmGuard | GuardInTime, 
     """
     best, best_ndcg = None, -1.0
     usual = min(mean_clicks, _MOST_SCALE_CLICKS)
-    for direction_clicks, scale_share in product(_DIRECTION_CLICKS, _SCALE_CLICKS):
-        tried = WarmUp(direction_clicks, scale_share * usual, _IMMEDIATE)
-        ndcg = sum(stage.ndcg(tried) for stage in stages)
-        if ndcg > best_ndcg * (1 + 1e-3) and guard.bears(tried):
-            best, best_ndcg = tried, ndcg
+    decays = list(product(_DIRECTION_CLICKS, _SCALE_CLICKS))
+    with stage("try decays", len(decays), "pairs") as advance:
+        for direction_clicks, scale_share in decays:
+            tried = WarmUp(direction_clicks, scale_share * usual, _IMMEDIATE)
+            ndcg = sum(ramp_stage.ndcg(tried) for ramp_stage in stages)
+            if ndcg > best_ndcg * (1 + 1e-3) and guard.bears(tried):
+                best, best_ndcg = tried, ndcg
+            advance(1)
     if best is None:
         return WarmUp(_IMMEDIATE, _IMMEDIATE, _IMMEDIATE)
     bearable = list(takewhile(lambda hold: guard.bears(replace(best, hold_clicks=hold)), _HOLD_CLICKS))

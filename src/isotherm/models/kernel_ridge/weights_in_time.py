@@ -14,6 +14,7 @@ from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.kernel_weights import KernelWeights, towards_equal
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel, Tuner
+from isotherm.progress import Advance, stage
 
 SHARES = (0.0, 0.5, 1.0)  #: of the way to equal weights
 _HOW = {0.0: "as learned", 0.5: "halfway to equal", 1.0: "equal"}
@@ -49,7 +50,9 @@ def choose_in_time(tried: Sequence[KernelWeights], full: FullFit, cuts: Sequence
 
     full: its ridges are replaced.
     """
-    ndcgs = [_ndcg(weights, full, cuts) for weights in tried]
+    n_rankings = len(tried) * len(cuts) * len(_RIDGES)
+    with stage("validate the fields' weights at cuts in time", n_rankings, "rankings") as advance:
+        ndcgs = [_ndcg(weights, full, cuts, advance) for weights in tried]
     best = 0
     for i in range(1, len(tried)):
         if ndcgs[i] > _BETTER * ndcgs[best]:
@@ -57,7 +60,7 @@ def choose_in_time(tried: Sequence[KernelWeights], full: FullFit, cuts: Sequence
     return WeightsInTime(tried[best], SHARES[best], ndcgs)
 
 
-def _ndcg(weights: KernelWeights, full: FullFit, cuts: Sequence[KeptModel]) -> float:
+def _ndcg(weights: KernelWeights, full: FullFit, cuts: Sequence[KeptModel], advance: Advance) -> float:
     """ndcg@10 of the users after all cuts, with r, a and b that suit these weights best."""
     scales = Scales(
         inverse_temperature=weights.inverse_temperature, popularity_weight=weights.popularity_weight
@@ -70,6 +73,9 @@ def _ndcg(weights: KernelWeights, full: FullFit, cuts: Sequence[KeptModel]) -> f
         landmarks=min(full.ridges.landmarks, _LANDMARKS),
     )
     tuners = [Tuner(replace(full, ridges=ridges), cut) for cut in cuts]
-    ndcgs = [[tuner.ndcg_by_mixture(scales, ridge) for ridge in _RIDGES] for tuner in tuners]
+    ndcgs = []
+    for tuner in tuners:
+        ndcgs.append([tuner.ndcg_by_mixture(scales, ridge) for ridge in _RIDGES])
+        advance(len(_RIDGES))
     users = [tuner.n_new_item_users for tuner in tuners]
     return float(np.average(ndcgs, axis=0, weights=users).max())

@@ -87,9 +87,9 @@ def normal_equations(
     for a never-clicked one.  nonclick_weight: w₀.
     """
     n_terms = len(index.term_fields)
-    all_cells = _AllCells(user_items, gram, n_terms)
-    clicked_cells = _ClickedCells(user_items, index)
-    with stage("learn what the metadata is worth", len(columns)) as advance:
+    with stage("learn what the metadata is worth", len(columns), "items") as advance:
+        all_cells = _AllCells(user_items, gram, n_terms)
+        clicked_cells = _ClickedCells(user_items, index)
         for band in _bands(index, columns, warm_rows):
             clicked_cells.add(band)
             all_cells.add(band)

@@ -7,6 +7,7 @@ confidence-weighted soft targets of matrix factorization. Inference is the backb
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,11 +83,12 @@ from isotherm.models.scorer import (
     evenly,
 )
 from isotherm.parameters import part_of, shown
-from isotherm.progress import note, stage
+from isotherm.progress import expect_stages, note, stage
 from isotherm.state import Dense, Field, Inner, Plain, Size
 from isotherm.types import Float32, Float64, ItemIndex, Scores, UserItems
 from isotherm.untrusted import Number
 
+_READS = "read the metadata"  # a stage of a fit
 #: d_j / β of an item with x·p clicks (eq. 6)
 _DECAYS: dict[str, Callable[[Float64], Float64]] = {
     "linear": lambda x: np.maximum(1 - x, 0),
@@ -255,22 +257,30 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         check_times(self.name, self.trend, clicks)
-        self.similarity_ = MetadataSimilarity.fitted(
-            items, self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
-        )
+        expect_stages(7 + isinstance(self.embedding, LearnedEmbedding))
+        with stage(_READS):
+            self.similarity_ = MetadataSimilarity.fitted(
+                items, self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
+            )
+            encoded = self.similarity_.encode(items)
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
-        warm, encoded = WarmClicks.of(clicks), self.similarity_.encode(items)
-        pseudo_cold = None
-        if isinstance(self.embedding, LearnedEmbedding) or self.beta == "auto":
-            pseudo_cold = PseudoColdItems.draw(warm, encoded, self.similarity_, self.embedding, self.seed)
-        if isinstance(self.embedding, LearnedEmbedding):
-            self.similarity_ = self.embedding.learn(self.similarity_, encoded.take(warm.columns), warm.gram)
-            encoded = self.similarity_.embedded(encoded)
+        warm, pseudo_cold = WarmClicks.of(clicks), None
+        with stage("train the embedding") if isinstance(self.embedding, LearnedEmbedding) else nullcontext():
+            if isinstance(self.embedding, LearnedEmbedding) or self.beta == "auto":
+                pseudo_cold = PseudoColdItems.draw(warm, encoded, self.similarity_, self.embedding, self.seed)
+            if isinstance(self.embedding, LearnedEmbedding):
+                clicked = encoded.take(warm.columns)
+                self.similarity_ = self.embedding.learn(self.similarity_, clicked, warm.gram)
+                encoded = self.similarity_.embedded(encoded)
         cuts = cuts_of_log(self.name, clicks, warm.user_items, self.seed)
+        expect_stages(7 + isinstance(self.embedding, LearnedEmbedding) + bool(cuts))
         self.field_weights_ = self._learned_field_weights(warm, encoded, pseudo_cold, cuts)
-        self._align(warm, encoded, self._given_beta() or self._learned_beta(pseudo_cold))
-        self._follow_time(clicks, warm, cuts)
+        with stage("compare items treated as new by metadata"):
+            choice = self._given_beta() or self._learned_beta(pseudo_cold)
+        self._align(warm, encoded, choice)
+        with stage("learn what changes in time"):
+            self._follow_time(clicks, warm, cuts)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """The nightly job between two full fits: encoders, the embedding, μ, β, p, scales and the
@@ -281,7 +291,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         """
         assert items is not None
         check_times(self.name, self.trend, clicks)
-        encoded = self.similarity_.encode(items)
+        expect_stages(4)
+        with stage(_READS):
+            encoded = self.similarity_.encode(items)
         self._align(WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
@@ -319,7 +331,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         fits = candidates(equations, self.non_negative)
         if not cuts or len(fits) == 1:
             return fits[0].importance
-        chosen = choose_in_time(fits, self.similarity_, encoded.take(warm.columns), cuts)
+        with stage("validate the fields' weights at cuts in time"):
+            chosen = choose_in_time(fits, self.similarity_, encoded.take(warm.columns), cuts)
         note(f"{self.name}: {chosen}")
         return chosen.chosen.importance
 
@@ -327,8 +340,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items."""
         self.warm_encoded_ = encoded.take(warm.columns)
         self.restored()
-        data = self._backbone_data(warm, encoded, self._weighted_similarity)
-        self.aligned_ = self._aligner().fit(data, choice)
+        with stage("compare items by metadata"):
+            data = self._backbone_data(warm, encoded, self._weighted_similarity)
+        with stage("fit and align the backbone"):
+            self.aligned_ = self._aligner().fit(data, choice)
         self.cold_ = ColdItems(warm.cold, encoded.take(warm.cold))
 
     def _backbone_data(
@@ -392,7 +407,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         if self.trend != "auto" and (self.new_item_share != "auto" or self.beta != "auto"):
             return []
         powers, shows = tried_powers(self.trend), []
-        with stage("learn what changes in time at cuts of the log", len(cuts)) as advance:
+        with stage("rank at cuts in time", len(cuts), "cuts") as advance:
             for split in cuts:
                 shows.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, powers, self.seed))
                 advance(1)

@@ -8,6 +8,7 @@ import numpy as np
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.feature_stack import FeatureStack
 from isotherm.features.metadata_similarity import MetadataIndex
+from isotherm.progress import stage
 from isotherm.types import Array, Float32, Float64, ItemFeatures, Similarities
 
 _BAND = 512  # rows of G whose similarities by field exist at one time
@@ -42,12 +43,14 @@ class WeightedSimilarity:
         catalogue_rows: where each query stands in the index, -1 for nowhere; its similarity to itself is 0.
         """
         out = np.empty((len(queries), len(self.index.catalogue)), dtype=np.float32)
-        for first in range(0, len(queries), _BAND):
-            band = np.arange(first, min(first + _BAND, len(queries)))
-            fields = self.index.by_field(
-                queries.take(band), None if catalogue_rows is None else catalogue_rows[band]
-            )
-            out[band] = self.index.mixed(fields, self.importance)
+        with stage("metadata similarities", len(queries), "items") as advance:
+            for first in range(0, len(queries), _BAND):
+                band = np.arange(first, min(first + _BAND, len(queries)))
+                fields = self.index.by_field(
+                    queries.take(band), None if catalogue_rows is None else catalogue_rows[band]
+                )
+                out[band] = self.index.mixed(fields, self.importance)
+                advance(len(band))
         return out
 
     def features(self, encoded: EncodedItems) -> ItemFeatures:

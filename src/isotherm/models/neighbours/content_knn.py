@@ -17,6 +17,7 @@ from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
 from isotherm.models.scorer import AddsItems, Contributions
 from isotherm.parameters import part_of
+from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner, Plain
 from isotherm.types import Array, UserItems
 
@@ -59,15 +60,17 @@ class ContentKNN(ItemItem, AddsItems):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
-        self.similarity_ = MetadataSimilarity.fitted(
-            items, self.encoding, shrinkage=self.shrinkage, second_order=False
-        )
-        self.encoded_ = self.similarity_.encode(items)
-        index = self.similarity_.plain_index(self.encoded_)
-        bands = [
-            self._nearest(index, self.encoded_.take(rows), rows)
-            for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND))
-        ]
+        expect_stages(2)
+        with stage("read the metadata"):
+            self.similarity_ = MetadataSimilarity.fitted(
+                items, self.encoding, shrinkage=self.shrinkage, second_order=False
+            )
+            self.encoded_ = self.similarity_.encode(items)
+        index, bands = self.similarity_.plain_index(self.encoded_), []
+        with stage("compare items", len(items), "items") as advance:
+            for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND)):
+                bands.append(self._nearest(index, self.encoded_.take(rows), rows))
+                advance(len(rows))
         self.weights_ = neighbour_weights(bands)
 
     def _nearest(

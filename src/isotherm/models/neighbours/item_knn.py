@@ -11,6 +11,7 @@ from isotherm.features.similarity import SparseCosines
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
+from isotherm.progress import stage
 from isotherm.state import Inner
 
 _BAND = 1024  # items whose similarities are dense at one time
@@ -45,9 +46,11 @@ class ItemKNN(ItemItem):
         item_users = csr_array(clicks.matrix.T.tocsr())
         index = SparseCosines(item_users, self.shrinkage)
         bands = []
-        for first in range(0, clicks.n_items, _BAND):
-            similarities = index.similarities(item_users[first : first + _BAND])
-            rows = np.arange(len(similarities))
-            similarities[rows, first + rows] = 0
-            bands.append(k_nearest(similarities, self.neighbours))
+        with stage("compare items", clicks.n_items, "items") as advance:
+            for first in range(0, clicks.n_items, _BAND):
+                similarities = index.similarities(item_users[first : first + _BAND])
+                rows = np.arange(len(similarities))
+                similarities[rows, first + rows] = 0
+                bands.append(k_nearest(similarities, self.neighbours))
+                advance(len(rows))
         self.weights_ = neighbour_weights(bands)

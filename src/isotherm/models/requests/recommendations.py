@@ -63,7 +63,7 @@ def _lists(
     """Columns and scores of the k best, (n_requested, k); column -1 where a list is shorter."""
     lists = [TopK(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
     first = 0
-    with stage("recommend", len(requested.ids)) as advance:
+    with stage("recommend", len(requested.ids), "users") as advance:
         for block in row_blocks(requested.histories, users_per_block(model.n_items)):
             scores = scores_or_popularity(model, block)
             if exclude_seen:

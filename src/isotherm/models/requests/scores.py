@@ -42,7 +42,7 @@ def score_pairs(model: Scorer, rows: Int64, columns: ItemIndex) -> pl.DataFrame:
     by_user = np.argsort(user_of, kind="stable")
     scores = np.empty(len(rows), dtype=np.float32)
     size = users_per_block(model.n_items)
-    with stage("score", len(users)) as advance:
+    with stage("score", len(users), "users") as advance:
         for first in range(0, len(users), size):
             block = model.histories_of(users[first : first + size])
             begin, end = np.searchsorted(user_of[by_user], [first, first + size])

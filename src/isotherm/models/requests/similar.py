@@ -21,7 +21,7 @@ def user_similarities(model: Scorer, row: int) -> Float32:
     vector = vectors[0] if isinstance(vectors, np.ndarray) else vectors.toarray()[0]
     n_users = len(model.users_)
     similarities = np.zeros(n_users, dtype=np.float32)
-    with stage("compare users", n_users) as advance:
+    with stage("compare users", n_users, "users") as advance:
         for first in range(0, n_users if history.nnz else 0, _USERS_PER_BLOCK):
             last = min(first + _USERS_PER_BLOCK, n_users)
             block = model.histories_of(np.arange(first, last))

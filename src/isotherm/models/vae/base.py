@@ -35,6 +35,7 @@ from isotherm.models.vae.training.settings import Training
 from isotherm.models.vae.training.trainer import Trainer
 from isotherm.models.vae.training.validation import Validation, held_out
 from isotherm.parameters import part_of
+from isotherm.progress import stage
 from isotherm.state import Dense, Field, Inner, Plain
 from isotherm.state.torch_modules import without_weights
 from isotherm.types import Bools, Float32, Scores, UserItems
@@ -200,7 +201,10 @@ class VAERecommender(Recommender, ComparesItems):
         self, user_items: UserItems, stays: Bools, validation: Validation | None
     ) -> FittedEASETerm | None:
         """The EASE term on the users who stay, its scale the one that ranks the validation users best."""
-        weights = self.ease_term.fitted(filter_entries(user_items, stays[rows_of(user_items)]))
+        if not self.ease_term.is_used:
+            return None
+        with stage("fit the EASE term"):
+            weights = self.ease_term.fitted(filter_entries(user_items, stays[rows_of(user_items)]))
         if weights is None:
             return None
         scales = self.ease_term.candidate_scales(validation is not None)

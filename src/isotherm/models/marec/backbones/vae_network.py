@@ -139,7 +139,7 @@ class TrainedNetwork(Stateful):
         sample, warm = self.sample, self.warm_rows.weights
         mean, prior = warm.mean(axis=0), float(1 / max(warm.var(axis=0).mean(), 1e-12))  # w̄, 1 / σ²
         rows = DecoderRows.empty(len(similarities), self.width)
-        with stage("fit decoder rows of new items", len(similarities)) as advance:
+        with stage("fit decoder rows of new items", len(similarities), "items") as advance:
             for first in range(0, len(similarities), _ITEMS):
                 band = slice(first, first + _ITEMS)
                 predicted = np.maximum(np.asarray(sample.clicks @ similarities[band].T), 0).T

@@ -30,7 +30,7 @@ from isotherm.models.vae.training.recorder import Recorder
 from isotherm.models.vae.training.run_folder import RunFolder
 from isotherm.models.vae.training.run_setup import Phase, RunSetup
 from isotherm.models.vae.training.run_state import RunState
-from isotherm.progress import set_status
+from isotherm.progress import Advance, set_status, stage
 from isotherm.streams import stream
 from isotherm.types import Array
 
@@ -99,10 +99,13 @@ class Trainer:
         }  # fmt: skip
 
     def _train(self, recorder: Recorder) -> None:
-        state = self.state
-        while not state.progress.stopped and state.progress.epoch < self.setup.settings.epochs:
-            self._epoch(recorder)
-            self._close_epoch(recorder)
+        state, epochs = self.state, self.setup.settings.epochs
+        with stage(
+            "train", epochs, "epochs", self._epochs_done(), self.setup.validate is not None
+        ) as advance:
+            while not state.progress.stopped and state.progress.epoch < epochs:
+                self._epoch(recorder, advance)
+                self._close_epoch(recorder)
         recorder.checkpoint()
         p = state.progress
         recorder.log(
@@ -112,7 +115,12 @@ class Trainer:
             state.load_weights(state.best)
         state.optimizer.release()
 
-    def _epoch(self, recorder: Recorder) -> None:
+    def _epochs_done(self) -> float:
+        """By an earlier run of the folder, with the share of the one that was cut off."""
+        p, n_batches = self.state.progress, -(-len(self.users) // self.setup.settings.batch_size)
+        return p.epoch + (p.phase + p.batch / max(n_batches, 1)) / len(self.setup.phases)
+
+    def _epoch(self, recorder: Recorder, advance: Advance) -> None:
         p, phases, size = self.state.progress, self.setup.phases, self.setup.settings.batch_size
         while p.phase < len(phases):
             phase = phases[p.phase]
@@ -123,6 +131,7 @@ class Trainer:
             while p.batch < n_batches:
                 epoch = p.epoch + (p.phase + p.batch / n_batches) / len(phases)
                 self.step(phase, order[p.batch * size :][:size], keep, epoch)
+                advance(1 / (n_batches * len(phases)))
                 self._show_progress()
                 recorder.after_batch()
             if phase.after:
