@@ -234,6 +234,7 @@ def read_whole(path: Address, kind: FolderKind, read: Callable[[Path], Read]) ->
     Raises ``kind.error``, as ``read`` does, where what no save touched cannot be read.
     """
     folder = Path(path)
+    check_names(folder, kind.error)
     while True:
         before = _written(folder, kind)
         try:

@@ -1,6 +1,7 @@
 """Live recommendations: what is kept between requests, the model on the air, and the HTTP interface.
 
 database/   events, histories, items, exposures and model swaps, in SQLite or PostgreSQL
+app/        the HTTP interface: FastAPI
 live/       the model on the air: answers, item changes, swap and roll back
 refit       the next model from a saved one and the database
 

@@ -1,0 +1,13 @@
+"""The HTTP interface to a live model (FastAPI).
+
+factory    create_app: the routes, and what every request passes
+schemas    what requests and answers hold
+limits     how much one request may ask for
+answering  routes that answer: recommend, similar, explain, score
+editing    routes for items, and who will get one
+operating  routes for the model, health and metrics
+access     who may do what: the token
+errors     every refusal as {"error", "where", "cure"}
+passage    what every request passes: the limit of its body, headers, measurement
+metrics    what is counted, for Prometheus
+"""

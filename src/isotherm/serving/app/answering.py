@@ -1,0 +1,64 @@
+"""Routes that answer: recommend; similar, explain and score."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from isotherm.serving.app import schemas
+from isotherm.serving.app.limits import Limits
+from isotherm.serving.app.metrics import Metrics
+from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.requests import Asker, Rules
+
+K = Annotated[int, Query(ge=1, description="length of the list")]
+
+
+def list_routes(live: LiveModel, limits: Limits, metrics: Metrics) -> APIRouter:
+    """Lists of a live model."""
+    routes = APIRouter()
+
+    def recommended(asker: Asker, k: int, rules: Rules) -> schemas.Recommended:
+        answer = live.recommend(asker, k, rules)
+        metrics.count([answer])
+        return schemas.Recommended.of(answer)
+
+    @routes.post("/v1/recommend", summary="A list for a user or a history")
+    def recommend(body: schemas.RecommendBody) -> schemas.Recommended:
+        return recommended(body.asker(limits), body.k, body.rules(limits))
+
+    @routes.post("/v1/recommend/batch", summary="Several lists, all or none")
+    def recommend_batch(body: schemas.BatchBody) -> schemas.BatchRecommended:
+        limits.check("requests", body.requests, "batch")
+        asked = [(each.asker(limits), each.k, each.rules(limits)) for each in body.requests]
+        return schemas.BatchRecommended(answers=[recommended(*each) for each in asked])
+
+    @routes.get("/v1/users/{user_id:path}/recommendations", summary="A list for a user")
+    def user_recommendations(user_id: str, k: K = 10) -> schemas.Recommended:
+        limits.check("k", k, "k")
+        return recommended(Asker(user=user_id), k, Rules())
+
+    return routes
+
+
+def item_routes(live: LiveModel, limits: Limits) -> APIRouter:
+    """What a live model says of single items."""
+    routes = APIRouter()
+
+    @routes.get("/v1/items/{item_id:path}/similar", summary="Items similar to one")
+    def similar(item_id: str, k: K = 10) -> schemas.SimilarItems:
+        limits.check("k", k, "k")
+        near = live.similar(item_id, k).rename({"new": "cold"})
+        return schemas.SimilarItems(items=[schemas.SimilarItem(**row) for row in near.to_dicts()])
+
+    @routes.post("/v1/explain", summary="Why an item is shown: exact shares of its score")
+    def explain(body: schemas.ExplainBody) -> schemas.Explained:
+        return schemas.Explained.of(live.explain(body.asker(limits), body.item, body.unknown))
+
+    @routes.post("/v1/score", summary="The scores of given items")
+    def score(body: schemas.ScoreBody) -> schemas.Scored:
+        limits.check("items", body.items, "ids")
+        scores = live.score(body.asker(limits), body.items, body.unknown)
+        pairs = zip(body.items, scores, strict=True)
+        return schemas.Scored(items=[schemas.ItemScore(item_id=i, score=value) for i, value in pairs])
+
+    return routes

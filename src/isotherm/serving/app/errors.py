@@ -1,0 +1,81 @@
+"""Every refusal as {"error", "where", "cure"}, and nothing of the inside of the server in it."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from isotherm.errors import IsothermError, UnknownIdError, UnsupportedError, one_line
+from isotherm.serving.app.schemas import Refused
+
+_log = logging.getLogger(__name__)
+_CURES = {
+    401: "send the header Authorization: Bearer TOKEN",
+    404: "look the address up in /openapi.json",
+    405: "look the address and its methods up in /openapi.json",
+    413: "send less in one request",
+}
+_WHERE = 60  # characters of a place before the colon of a message
+_WORDS = {
+    401: "a token is needed, and the right one was not sent",
+    404: "there is nothing at this address",
+    405: "this address does not take this method",
+}
+
+#: documented for every route
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Refused, "description": words}
+    for code, words in {
+        400: "The body is no JSON.",
+        401: "The token is missing or wrong.",
+        404: "An id or an address is unknown.",
+        409: "The model on the air cannot do this.",
+        413: "The body is too large.",
+        422: "A value is wrong, or more than is allowed.",
+    }.items()
+}
+
+
+def refusal(code: int, error: str, where: str, cure: str, headers: Any = None) -> JSONResponse:
+    """The answer."""
+    return JSONResponse(
+        {"error": one_line(error), "where": one_line(where), "cure": one_line(cure)}, code, headers
+    )
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Make every exception such an answer; of one that nobody foresaw, the log alone tells more."""
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "json_invalid":
+            return refusal(400, "the body is no JSON", where, "send JSON")
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return refusal(422, message, where, "see the schema of this address in /openapi.json")
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        code = error.status_code
+        words, cure = _WORDS.get(code, str(error.detail)), _CURES.get(code, "look into /openapi.json")
+        return refusal(code, words, request.url.path, cure, error.headers)
+
+    @app.exception_handler(IsothermError)
+    def unusable(request: Request, error: IsothermError) -> JSONResponse:
+        code = (
+            404 if isinstance(error, UnknownIdError) else 409 if isinstance(error, UnsupportedError) else 422
+        )
+        words, _, cure = str(error).rpartition("; ")
+        place, colon, rest = (words or cure).partition(": ")
+        if not colon or len(place) > _WHERE:
+            place, rest = request.url.path, words or cure
+        return refusal(code, rest, place, cure if words else "see /openapi.json for what may be asked")
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _log.error("%s %s", request.method, request.url.path, exc_info=error)
+        return refusal(500, "the server failed", request.url.path, "try again; the server's log tells more")

@@ -1,0 +1,361 @@
+"""What requests and answers hold. Types are strict: "3" is no number, and an unknown name is refused."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+from isotherm.models.requests.explanation import Explanation
+from isotherm.serving.app.limits import Limits
+from isotherm.serving.live.items import LiveItem
+from isotherm.serving.live.requests import Answer, Asker, Rules
+
+
+def _whole_text(text: str) -> str:
+    """Text that can be written as UTF-8. Raises ValueError for half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is no letter") from None
+    return text
+
+
+Text = Annotated[StrictStr, AfterValidator(_whole_text)]
+Id = Text | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
+Value = Text | bool | int | float | list[Text] | list[float] | dict[Text, float] | None
+Moment = float | Annotated[AwareDatetime, Field(strict=False)]
+
+
+class Strict(BaseModel):
+    """Of a request: no other fields, no conversions, finite numbers."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class WeightedItem(Strict):
+    """An item of a history, and how much it counts."""
+
+    item: Id
+    weight: float = Field(1.0, gt=0)
+
+
+class Cold(Strict):
+    """How many of the list are new items: at least and at most; fewer where there are fewer."""
+
+    min: int = Field(0, ge=0)
+    max: int | None = Field(None, ge=0)
+
+
+class AskerBody(Strict):
+    """A user whom the model knows, or any history."""
+
+    user: Id | None = None
+    history: list[Id | WeightedItem] | None = Field(None, description="ids, or ids and weights")
+    unknown: Literal["ignore", "refuse"] = Field(
+        "ignore", description="whether unknown users and items are left out and counted, or refused"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.user is None) == (self.history is None):
+            raise ValueError("give either user or history")
+        return self
+
+    def asker(self, limits: Limits) -> Asker:
+        """Whom to answer."""
+        if self.history is None:
+            return Asker(user=self.user)
+        limits.check("history", self.history, "history")
+        pairs = [
+            (each.item, each.weight) if isinstance(each, WeightedItem) else (each, 1.0)
+            for each in self.history
+        ]
+        plain = not any(isinstance(each, WeightedItem) for each in self.history)
+        return Asker(history=list(dict.fromkeys(pairs)) if plain else pairs)
+
+
+class RecommendBody(AskerBody):
+    """A list that is asked for."""
+
+    k: int = Field(10, ge=1, description="length of the list")
+    exclude: list[Id] = Field([], description="items that may not be shown")
+    exclude_seen: bool = Field(True, description="leave out the items of the history")
+    candidates: list[Id] | None = Field(None, description="the only items that may be shown")
+    filters: dict[Text, list[Text]] = Field(
+        {}, description="field -> values: the item has one of the values of each field"
+    )
+    cold: Cold = Field(default_factory=lambda: Cold(min=0, max=None))
+    diversity: float = Field(0.0, ge=0, le=1, description="0 is the model's order, 1 looks at variety alone")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"user": "u1", "k": 5},
+                {"history": ["i1", {"item": "i2", "weight": 2.0}], "k": 5, "cold": {"min": 1, "max": 3}},
+            ]
+        }
+    )
+
+    def rules(self, limits: Limits) -> Rules:
+        """By which rules to answer."""
+        limits.check("k", self.k, "k")
+        limits.check("exclude", self.exclude, "ids")
+        limits.check("candidates", self.candidates or [], "ids")
+        limits.check("filters", [v for values in self.filters.values() for v in values], "ids")
+        return Rules(
+            self.exclude_seen,
+            self.exclude,
+            self.candidates,
+            self.filters,
+            self.cold.min,
+            self.cold.max,
+            self.diversity,
+            self.unknown,
+        )
+
+
+class BatchBody(Strict):
+    """Several lists that are asked for together."""
+
+    requests: list[RecommendBody] = Field(min_length=1, examples=[[{"user": "u1"}, {"history": ["i1"]}]])
+
+
+class ExplainBody(AskerBody):
+    """An item whose score is to be explained."""
+
+    item: Id
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"history": ["i1", "i2"], "item": "i3"}]})
+
+
+class ScoreBody(AskerBody):
+    """Items to score."""
+
+    items: list[Id]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user": "u1", "items": ["i3", "i4"]}]})
+
+
+class Metadata(Strict):
+    """Metadata of an item: under ``metadata``, or its fields beside the others."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Text, Value]
+
+    metadata: dict[Text, Value] | None = Field(
+        None, description="field -> value, as the model's item table has them; what was put before if absent"
+    )
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        if self.metadata is not None and self.__pydantic_extra__:
+            raise ValueError(f"unknown fields beside metadata: {', '.join(self.__pydantic_extra__)[:200]}")
+        return self
+
+    @property
+    def fields(self) -> dict[str, Any] | None:
+        """field -> value, or None where none was given."""
+        given = self.metadata if self.metadata is not None else self.__pydantic_extra__ or None
+        return None if given is None else dict(given)
+
+
+class ItemBody(Metadata):
+    """An item that is put. Times: seconds since 1970, or ISO 8601 with a time zone."""
+
+    available_from: Moment | None = Field(None, description="shown from then on")
+    available_until: Moment | None = Field(None, description="not shown from then on")
+    hidden: bool = False
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"metadata": {"title": "Dune"}, "available_from": "2030-01-01T00:00:00Z", "hidden": False}
+            ]
+        }
+    )
+
+    def item(self, item_id: int | str) -> LiveItem:
+        """The item under its id."""
+        return LiveItem(
+            item_id, self.fields, _seconds(self.available_from), _seconds(self.available_until), self.hidden
+        )
+
+
+class ItemWithIdBody(ItemBody):
+    """An item that is put with others."""
+
+    item_id: Id
+
+
+class ItemsBody(Strict):
+    """Items that are put together: all or none."""
+
+    items: list[ItemWithIdBody] = Field(
+        min_length=1, examples=[[{"item_id": "i9", "metadata": {"title": "Dune"}}]]
+    )
+
+
+class AudienceBody(Metadata):
+    """An item that the model knows, or the metadata of one that is only proposed."""
+
+    item: Id | None = None
+    k: int = Field(10, ge=1, description="length of the lists")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"item": "i3"}, {"metadata": {"title": "X"}}]})
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.item is None) == (self.fields is None):
+            raise ValueError("give either item or metadata")
+        return self
+
+
+class SwapBody(Strict):
+    """The folder of a saved model on the server."""
+
+    path: Text = Field(min_length=1, max_length=4000, examples=["out/model"])
+
+
+class ShownItem(BaseModel):
+    """One item of a list."""
+
+    item_id: int | str
+    score: float
+    rank: int
+    cold: bool = Field(description="nobody had clicked it when the model was fitted")
+    title: str | None
+
+
+class Recommended(BaseModel):
+    """A list."""
+
+    items: list[ShownItem]
+    answered_by: Literal["model", "popularity"]
+    model: str
+    unknown: int = Field(description="ids of the request that the model does not know")
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """That of an answer."""
+        return cls(
+            items=[ShownItem(**vars(item)) for item in answer.items],
+            answered_by=answer.answered_by,
+            model=answer.model,
+            unknown=answer.unknown,
+        )
+
+
+class BatchRecommended(BaseModel):
+    """The lists, in the order of the requests."""
+
+    answers: list[Recommended]
+
+
+class SimilarItem(BaseModel):
+    """One of the items similar to another."""
+
+    item_id: int | str
+    score: float
+    rank: int
+    cold: bool
+    title: str | None
+
+
+class SimilarItems(BaseModel):
+    """The items similar to one."""
+
+    items: list[SimilarItem]
+
+
+class Explained(BaseModel):
+    """Shares of a score, largest first; they add up to it."""
+
+    item_id: int | str
+    score: float
+    answered_by: Literal["model", "popularity"]
+    certainty: float | None = Field(description="how much of a new item its metadata explains, in [0, 1]")
+    by_item: list[dict[str, Any]]
+    by_field: list[dict[str, Any]] | None
+    text: str
+
+    @classmethod
+    def of(cls, why: Explanation) -> Self:
+        """That of an explanation."""
+        return cls(
+            item_id=why.item,
+            score=why.score,
+            answered_by=why.answered_by,
+            certainty=why.certainty,
+            by_item=why.by_item.to_dicts(),
+            by_field=None if why.by_field is None else why.by_field.to_dicts(),
+            text=why.text(),
+        )
+
+
+class ItemScore(BaseModel):
+    """The score of an item; null where it is unknown."""
+
+    item_id: int | str
+    score: float | None
+
+
+class Scored(BaseModel):
+    """The scores, in the order of the items."""
+
+    items: list[ItemScore]
+
+
+class Changed(BaseModel):
+    """Items that count as they were put from the next answer on.  version: rises with each change."""
+
+    items: list[int | str]
+    version: int
+
+
+class Reached(BaseModel):
+    """Who would be shown an item."""
+
+    users: list[int | str] = Field(description="in whose lists it would stand, highest first")
+    share_of_slots: float = Field(description="of all places of the lists that were made")
+    asked: int = Field(description="users whose lists were made")
+
+
+class ModelInfo(BaseModel):
+    """The model on the air."""
+
+    model: str
+    kind: str
+    version: int
+    age_seconds: float = Field(description="since it was loaded")
+    users: int
+    items: int
+    new_items: int = Field(description="items that nobody had clicked when it was fitted")
+    can_roll_back: bool
+
+
+class Health(BaseModel):
+    """Whether the server is there."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Refused(BaseModel):
+    """Why a request was refused, where in it, and what helps."""
+
+    error: str
+    where: str
+    cure: str
+
+
+def _seconds(moment: float | datetime | None) -> float | None:
+    """Since 1970."""
+    return moment.timestamp() if isinstance(moment, datetime) else moment

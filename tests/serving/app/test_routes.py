@@ -1,0 +1,139 @@
+"""The routes have the names and shapes that are documented, and answer as the live model does."""
+
+import pytest
+
+from isotherm.serving.live.requests import Asker, Rules
+
+
+def ids(answer):
+    assert answer.status_code == 200, answer.text
+    return [item["item_id"] for item in answer.json()["items"]]
+
+
+def ask(client, **body):
+    return client.post("/v1/recommend", json=body)
+
+
+def test_recommend(client, live):
+    answer = ask(client, user="u3", k=4, cold={"min": 1, "max": 2}, diversity=0.2)
+    same = live.recommend(Asker(user="u3"), 4, Rules(cold_least=1, cold_most=2, diversity=0.2))
+    assert answer.json() == {
+        "items": [vars(item) for item in same.items],
+        "answered_by": "model",
+        "model": "first",
+        "unknown": 0,
+    }
+    history = ["f01", {"item": "f02", "weight": 3.0}, "nothing"]
+    answer = ask(client, history=history, exclude=["f03"], filters={"genres": ["space"]}, k=30)
+    rules = Rules(exclude=["f03"], filters={"genres": ["space"]})
+    pairs = [("f01", 1.0), ("f02", 3.0), ("nothing", 1.0)]
+    same = live.recommend(Asker(history=pairs), 30, rules)
+    assert (ids(answer), answer.json()["unknown"]) == ([item.item_id for item in same.items], 1)
+    assert ids(ask(client, history=["f01"], candidates=["f01", "f09"], exclude_seen=False, k=5)) != ["f09"]
+    assert ids(ask(client, history=["f01", "f01", "f05"])) == ids(ask(client, history=["f01", "f05"]))
+
+
+def test_empty_histories_are_answered_by_popularity(client):
+    for body in ({"history": []}, {"user": "nobody"}, {"history": ["nothing"]}):
+        assert ask(client, **body).json()["answered_by"] == "popularity"
+    assert ask(client, user="nobody", unknown="refuse").status_code == 404
+
+
+def test_lists_of_several_and_of_a_user(client):
+    alone = ask(client, user="u5", k=3)
+    assert ids(client.get("/v1/users/u5/recommendations?k=3")) == ids(alone)
+    batch = client.post(
+        "/v1/recommend/batch", json={"requests": [{"user": "u5", "k": 3}, {"history": ["f01"]}]}
+    )
+    assert batch.json()["answers"] == [alone.json(), ask(client, history=["f01"]).json()]
+
+
+def test_similar_explain_and_score(neighbours):
+    from fastapi.testclient import TestClient
+
+    from isotherm.serving.app.factory import create_app
+    from isotherm.serving.live.model import LiveModel
+
+    client = TestClient(create_app(LiveModel(neighbours)))
+    assert (
+        ids(client.get("/v1/items/f01/similar?k=3"))
+        == neighbours.similar_items("f01", 3)["item_id"].to_list()
+    )
+    why = client.post("/v1/explain", json={"history": ["f01", "f04"], "item": "f20"}).json()
+    scores = client.post("/v1/score", json={"history": ["f01", "f04"], "items": ["f20", "x"]}).json()["items"]
+    assert scores[0]["score"] == pytest.approx(why["score"], abs=1e-6)
+    assert scores[1] == {"item_id": "x", "score": None}
+    assert sum(part["share"] for part in why["by_item"]) == pytest.approx(why["score"], abs=1e-5)
+    assert why["text"].startswith("Because you clicked")
+
+
+TITLES = ["<script>alert(1)</script>", "\"'`;--", "🎬👩‍👩‍👧", "\u202eevil\u202c", "x" * 100_000, "a\0b", ""]
+
+
+@pytest.mark.parametrize("title", TITLES, ids=range(len(TITLES)))
+def test_titles_come_out_as_they_went_in(client, title):
+    body = {"metadata": {"title": title, "genres": ["space"]}}
+    put = client.put("/v1/items/new", json=body)
+    assert put.json() == {"items": ["new"], "version": 1}
+    answer = ask(client, user="u1", candidates=["new"])
+    assert answer.json()["items"][0]["title"] == (title or None)
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_items_are_put_hidden_and_removed(client, now):
+    only = {"user": "u1", "candidates": ["new", "two"]}
+    fields = {"title": "T", "genres": ["war"]}  # beside the others instead of under metadata
+    items = [{"item_id": "new", **fields}, {"item_id": "two", "metadata": fields, "available_from": 2000}]
+    assert client.post("/v1/items", json={"items": items}).status_code == 200
+    assert ids(ask(client, **only)) == ["new"]
+    until = {"available_from": "1970-01-01T00:16:00Z", "available_until": "1970-01-01T00:17:00+00:00"}
+    assert client.put("/v1/items/two", json=until).status_code == 200
+    assert set(ids(ask(client, **only))) == {"new", "two"}
+    now[0] = 1020.0
+    assert ids(ask(client, **only)) == ["new"]
+    assert client.put("/v1/items/new", json={"hidden": True}).status_code == 200
+    assert ids(ask(client, **only)) == []
+    assert client.delete("/v1/items/new").status_code == 200
+    assert client.delete("/v1/items/new").status_code == 404
+    assert client.get("/v1/items/new/similar").status_code == 404
+
+
+def test_audience_of_a_known_and_of_a_proposed_item(client, live):
+    item = ids(ask(client, user="u3", k=1))[0]
+    reached = client.post("/v1/items/audience", json={"item": item, "k": 5}).json()
+    assert "u3" in reached["users"]
+    assert reached["users"] == live.audience(item, 5).users
+    assert 0 < reached["share_of_slots"] <= 0.2
+    proposed = client.post("/v1/items/audience", json={"metadata": {"genres": ["space"]}})
+    assert proposed.json()["asked"] == 40
+    assert live.snapshot.version == 0
+
+
+def test_swap_and_roll_back(client, neighbours, tmp_path):
+    neighbours.save(tmp_path / "next")
+    info = client.post("/v1/model/swap", json={"path": str(tmp_path / "next")}).json()
+    assert (info["model"], info["kind"], info["can_roll_back"]) == ("next", "content-knn", True)
+    assert ask(client, user="u1").json()["model"] == "next"
+    assert client.post("/v1/model/rollback").json()["model"] == "first"
+    assert client.get("/v1/model").json()["kind"] == "kernel-ridge"
+    for path in (str(tmp_path / "none"), "a\0b", "x" * 300, "/", "/etc/passwd"):
+        assert client.post("/v1/model/swap", json={"path": path}).status_code == 422, path
+    assert ask(client, user="u1").json()["model"] == "first"
+
+
+def test_health_and_metrics(client):
+    assert client.get("/livez").json() == client.get("/readyz").json() == {"status": "ok"}
+    n_cold = sum(item["cold"] for item in ask(client, user="u1", k=24).json()["items"])
+    ask(client, history=[])
+    client.get("/nowhere")
+    text = client.get("/metrics").text
+    assert 'isotherm_requests_total{method="POST",route="/v1/recommend",status="200"} 2.0' in text
+    assert 'isotherm_requests_total{method="GET",route="other",status="404"} 1.0' in text
+    assert 'isotherm_request_seconds_count{route="/v1/recommend"} 2.0' in text
+    assert "isotherm_popularity_answers_total 1.0" in text
+    assert n_cold > 0
+    cold = next(
+        line for line in text.splitlines() if line.startswith('isotherm_shown_items_total{cold="true"}')
+    )
+    assert float(cold.split()[1]) >= n_cold
+    assert "isotherm_model_age_seconds" in text
