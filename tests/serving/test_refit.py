@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 pytest.importorskip("sqlalchemy", reason="the extra serve is not installed")
 
 import isotherm
-from isotherm import EASE, ContentKNN, Interactions, MARec
+from isotherm import EASE, ContentKNN, Interactions, Items, MARec
 from isotherm.data import IdMap
 from isotherm.errors import DatabaseError, InteractionsError, ItemsError, OutputError
 from isotherm.serving.database import Database, Event, StoredItem
@@ -127,3 +127,17 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(DatabaseError, match="there is no database"):
         invoke("events", "export", "--db", f"sqlite:///{tmp_path}/typo.db", "--out", tmp_path / "events")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_items_may_come_with_values_of_several_types(database):
+    table = {"item_id": [7, 8], "headline": ["a", "b"], "genres": ["war|drama", "war"], "year": [1999, 2001]}
+    items = Items.from_frame(pl.DataFrame(table), title="headline")
+    model = ContentKNN().fit(Interactions.from_csr(csr_array(np.eye(2)), [1, 2], [7, 8]), items)
+    database.put_items([StoredItem(7, {"genres": ["war"], "year": 1999, "headline": "A"})])
+    database.put_items(
+        [StoredItem(8, {"genres": "war|drama", "year": "2001"}), StoredItem(9, {"year": None})]
+    )
+    found = next_data(model, database).items.to_frame().sort("item_id")
+    assert found["genres"].to_list() == [["war"], ["war", "drama"], []]
+    assert found["year"].to_list() == [1999, 2001, None]
+    assert found["headline"].to_list() == [["A"], [], []]

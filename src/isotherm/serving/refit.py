@@ -148,9 +148,9 @@ def _items(
     records = [
         {"item_id": each, **_only(catalogue.described[each].metadata or {}, wanted)} for each in ids.to_list()
     ]
-    frames = []
-    if records:
-        frames.append(Items.from_frame(records, like=wanted).read_as(wanted).to_frame())
+    frames = [
+        Items.from_frame(alike, like=wanted).read_as(wanted).to_frame() for alike in _of_one_type(records)
+    ]
     if table is not None:
         frames.append(table.read_as(wanted).to_frame())
     typed = [
@@ -181,6 +181,14 @@ def _with_the_others(
         )
     empty = Items(IdMap(others["item_id"]), {}, pl.DataFrame()).read_as(wanted).to_frame()
     return empty if known is None else pl.concat([known, empty.select(known.columns)])
+
+
+def _of_one_type(records: list[dict[str, object]]) -> list[list[dict[str, object]]]:
+    """Items whose fields have values of the same types: one came with a list of genres, another with text."""
+    alike: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for record in records:
+        alike.setdefault(tuple(type(value).__name__ for value in record.values()), []).append(record)
+    return list(alike.values())
 
 
 def _only(metadata: Mapping[str, object], wanted: Mapping[str, FieldType]) -> dict[str, object]:

@@ -12,9 +12,12 @@ from typing import Any, Self
 
 import polars as pl
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Engine,
+    Select,
     and_,
+    bindparam,
     or_,
     select,
     text,
@@ -39,6 +42,21 @@ from isotherm.serving.database.stored_items import MOST_ITEMS, StoredItem, item_
 
 _PAGE = 10_000  # rows of a read that goes on
 _TAKE_NUMBERS = "SELECT nextval(pg_get_serial_sequence('events', 'number')) FROM generate_series(1, :n)"
+
+
+def _latest(kind: str) -> Select[Any]:
+    """The latest rows of one kind of a user: one read of an index."""
+    table = tables.histories
+    latest = (
+        select(table.c.item, table.c.type, table.c.time, table.c.number)
+        .where(table.c.user == bindparam("user"), table.c.type == kind)
+        .order_by(table.c.time.desc(), table.c.number.desc())
+        .limit(bindparam("most", type_=BigInteger))
+    )
+    return select(latest.subquery())
+
+
+_HISTORY = union_all(_latest("click"), _latest("dislike"))  # made once: it is read before every answer
 
 
 @dataclass(frozen=True)
@@ -248,18 +266,11 @@ class Database:
         A user of whom nothing is known has an empty history.
         """
         whole("most", most, 0)
-        table, key = tables.histories, stored_id("user", user)
-        parts = [
-            select(table.c.item, table.c.type, table.c.time, table.c.number)
-            .where(table.c.user == key, table.c.type == kind)
-            .order_by(table.c.time.desc(), table.c.number.desc())
-            .limit(most)
-            .subquery()
-            for kind in ("click", "dislike")
-        ]
-        wanted = union_all(*(select(part) for part in parts))
+        asked = {"user": stored_id("user", user), "most": most}
         with reading(self._engine) as connection:
-            rows = sorted(connection.execute(wanted), key=lambda row: (row.time, row.number), reverse=True)
+            rows = sorted(
+                connection.execute(_HISTORY, asked), key=lambda row: (row.time, row.number), reverse=True
+            )
         said: dict[str, list[Id]] = {"click": [], "dislike": []}
         for row in rows:
             said[row.type].append(given_id(row.item))
