@@ -28,6 +28,7 @@ BENCHMARKS = {
     "vae_step": "",
     "vae_sampled": "",
     "marec_fit": "",
+    "recommend_all": "",
     "add_items": "",
     "evaluation": "",
     "ease": "",

@@ -31,7 +31,7 @@ FLOORS = [
 MODEL_FLOORS = [
     {"catalogue", "fit_inputs", "registry"},
     {"new_items", "parameter_docs", "persistence", "scorer"},
-    {"fitting", "requests"},
+    {"bulk", "fitting", "requests"},
     {"base"},
     {"cold_start", "factorization", "linear", "popularity"},
     {"kernel_ridge", "mmr", "neighbours", "vae"},

@@ -1,4 +1,4 @@
-"""Folders of several files that are written whole or not at all: models, stored logs, runs, sweeps.
+"""Folders of several files that are written whole or not at all: models, stored logs, runs, sweeps, lists.
 
 Each has a manifest that lists its files. New files come first, the manifest is replaced in one step, then the
 files that only the old manifest lists are removed. A folder that holds anything else is never written to, and
@@ -20,6 +20,7 @@ from isotherm.errors import (
     InteractionsError,
     IsothermError,
     ModelFolderError,
+    OutputError,
     ParameterError,
     TrainingError,
     brief,
@@ -56,6 +57,7 @@ class FolderKind:
     what: in messages («holds no …»).  manifest: name of its JSON file.  marks: fields that every manifest
     of the kind has, and their types.  roles: files named by their content, ROLE-<16 digits>.SUFFIX; the
     manifest's ``files`` gives role -> name.  fixed: files of fixed names; ``files`` gives name -> SHA-256.
+    numbered: files named NAME-<5 digits or more>.parquet; ``files`` gives name -> SHA-256, too.
     error: raised where a folder is refused.
     """
 
@@ -65,6 +67,7 @@ class FolderKind:
     error: type[IsothermError]
     roles: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    numbered: tuple[str, ...] = ()
 
     def digests(self, document: Any) -> dict[str, str]:
         """Name -> SHA-256 (or its beginning) of the files that a manifest lists and its kind can own."""
@@ -76,12 +79,20 @@ class FolderKind:
             named = re.fullmatch(rf"{re.escape(key)}-([0-9a-f]{{{DIGITS}}})\.[a-z]+", value)
             if key in self.roles and named:
                 found[value] = named[1]
-            elif key in self.fixed and re.fullmatch("[0-9a-f]{64}", value):
+            elif self.has_name(key) and re.fullmatch("[0-9a-f]{64}", value):
                 found[key] = value
         return found
 
+    def has_name(self, name: str) -> bool:
+        """Whether a file of this name is one whose SHA-256 a manifest lists."""
+        return name in self.fixed or any(
+            re.fullmatch(rf"{each}-[0-9]{{5,}}\.parquet", name) for each in self.numbered
+        )
+
     def names(self) -> list[str]:
         """Names like those of the files that lie in such a folder."""
+        if self.numbered:
+            return [self.manifest, *(f"{name}-00000.parquet" for name in self.numbered)]
         roles = self.roles or STORED_LOG.roles  # a sweep keeps a log in it
         return [self.manifest, *self.fixed, *(f"{role}-{'0' * DIGITS}.parquet" for role in roles)]
 
@@ -132,6 +143,13 @@ DEMO = FolderKind(
     marks={"isotherm": str, "demo": str, "files": dict},
     error=ParameterError,
     fixed=("report.html", "evaluation.json", "recommendations.parquet"),
+)
+RECOMMENDATIONS = FolderKind(
+    what="lists of recommendations",
+    manifest="recommendations.json",
+    marks={"isotherm": str, "settings": dict, "complete": bool, "parts": int, "files": dict},
+    error=OutputError,
+    numbered=("part",),
 )
 
 
@@ -278,7 +296,7 @@ def saving_locked(folder: Path, kind: FolderKind, clear: bool = True) -> Iterato
     clear: remove the temporary files that killed saves left.
     """
     _check_content(folder, kind)  # again: another save may have come first
-    for name in (*kind.roles, *kind.fixed) if clear else ():
+    for name in (*kind.roles, *kind.fixed, *_numbered_in_part(folder, kind)) if clear else ():
         for part in parts_of(folder, name):
             part.unlink(missing_ok=True)
     save = Save(folder, kind)
@@ -301,6 +319,12 @@ def discard(folder: Path, kind: FolderKind, others: Iterable[str] = ()) -> None:
             (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
+
+
+def _numbered_in_part(folder: Path, kind: FolderKind) -> set[str]:
+    """Names of the numbered files that were being filled."""
+    names = (re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.part", each) for each in os.listdir(folder))
+    return {name[1] for name in names if name and name[1] not in kind.fixed and kind.has_name(name[1])}
 
 
 def _document(file: Path) -> Any:
@@ -333,8 +357,8 @@ def _check_content(folder: Path, kind: FolderKind) -> None:
     others = [name for name in names if name not in ignored]
     if not ours and others:
         raise kind.error(_in_the_way(folder, kind, others))
-    for name in kind.fixed:
-        if name in names and not _is_ours(folder / name, known.get(name, set())):
+    for name in filter(kind.has_name, names):
+        if not _is_ours(folder / name, known.get(name, set())):
             raise kind.error(
                 f"{shown_path(folder / name)}: is not what isotherm wrote there; "
                 "move it away, or name another folder"

@@ -1,6 +1,7 @@
 """What a command will write, checked before any work: it can be written, and costs nothing that is there."""
 
 import glob
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from isotherm.cli.options import ResultFiles
 from isotherm.errors import OutputError, shown_path
-from isotherm.files import check_file
+from isotherm.files import check_file, sha256
 from isotherm.folders import MODEL, FolderKind, check_folder
 
 Inputs = Mapping[str, Path | list[Path] | None]  #: option -> what it names; a folder, a file or a pattern
@@ -61,6 +62,19 @@ def results(files: ResultFiles) -> tuple[OutputFile, OutputFile]:
 def saved_model(folder: Path) -> Path | None:
     """A model's folder as an input; where no model is in it, loading will say so."""
     return folder if (folder / MODEL.manifest).exists() else None
+
+
+def content_digest(source: Path | None) -> str | None:
+    """SHA-256 of what an input holds: a file, or the files of a folder or pattern by name; None for None."""
+    if source is None:
+        return None
+    found = [source] if os.path.lexists(source) else sorted(map(Path, _matches(source)))
+    inside = [sorted(each.rglob("*")) if each.is_dir() else [each] for each in found]
+    files = [file for each in inside for file in each if file.is_file()]
+    if files == [source]:
+        return sha256(source)
+    names = "".join(f"{sha256(file)} {file.name}\n" for file in files)
+    return hashlib.sha256(os.fsencode(names)).hexdigest()
 
 
 def encoders(settings: Mapping[str, Any]) -> list[Path]:
