@@ -15,7 +15,7 @@ from isotherm import Interactions, ItemKNN, load, progress
 from isotherm.models.bulk.list_file import write_list_file
 
 N_ITEMS, K = size(20_000, 100), 20
-N_USERS = size([50_000, 200_000], [200, 800])
+N_USERS = size([100_000, 400_000], [200, 800])
 
 
 def writing(folder: str, by_blocks: bool) -> Callable[[], float]:

@@ -10,7 +10,7 @@ import typer
 
 from isotherm.cli import options as o
 from isotherm.cli.item_sets import item_sets
-from isotherm.cli.outputs import OutputFile, OutputFolder, check_outputs, content_digest, saved_model
+from isotherm.cli.outputs import Inputs, OutputFile, OutputFolder, check_outputs, content_digest, saved_model
 from isotherm.errors import InteractionsError, ParameterError, shown_path
 from isotherm.folders import MODEL, RECOMMENDATIONS
 
@@ -76,10 +76,7 @@ def recommend(
 
     Example: isotherm recommend --model model --all -k 20 --out recs.parquet
     """
-    if (users is not None) + everyone + (histories is not None) != 1:
-        raise ParameterError("recommend needs one of --users, --all and --histories")
-    if weight_column is not None and histories is None:
-        raise ParameterError("--weight-column is for --histories")
+    _check_audience(users, everyone, histories, weight_column)
     inputs = {"--users": users, "--histories": histories}
     inputs |= {"--new-items": new_items, "--candidates": candidates, "--exclude": exclude}
     output = _output(out)
@@ -105,16 +102,20 @@ def recommend(
     if isinstance(output, OutputFile):
         text = _write_file(out, lists)
     else:
-        plain = {"-k": k, "--include-seen": include_seen, "--unknown": unknown, "--titles": titles}
-        columns = {
-            "--user-column": user_column,
-            "--item-column": item_column,
-            "--weight-column": weight_column,
-        }
-        read = {option: content_digest(path) for option, path in inputs.items()}
-        settings = {"--model": digest, **read, **plain, **columns, "users per part": size}
+        settings = {"--model": digest, "-k": k, "--include-seen": include_seen, "--unknown": unknown}
+        settings |= {"--titles": titles, "users per part": size, **_read(inputs, log)}
         text = _write_parts(out, lists, settings)
     o.note(f"{shown_path(out)}: {text}", quiet)
+
+
+def _check_audience(
+    users: Path | None, everyone: bool, histories: Path | None, weight_column: str | None
+) -> None:
+    """Who is asked for is named in one way. Raises ParameterError."""
+    if (users is not None) + everyone + (histories is not None) != 1:
+        raise ParameterError("recommend needs one of --users, --all and --histories")
+    if weight_column is not None and histories is None:
+        raise ParameterError("--weight-column is for --histories")
 
 
 def _output(out: Path) -> OutputFile | OutputFolder:
@@ -137,6 +138,13 @@ def _loaded(folder: Path, new_items: Path | None, item_column: str) -> tuple[Any
     if new_items is not None:
         loaded.add_items(Items.read(new_items, item_column=item_column, like=loaded.item_schema))
     return loaded, digest
+
+
+def _read(inputs: Inputs, log: o.LogOptions) -> dict[str, str | None]:
+    """What is read: SHA-256 of each input, and names of columns."""
+    digests = {option: content_digest(path) for option, path in inputs.items() if not isinstance(path, list)}
+    columns = {"--user-column": log.user_column, "--item-column": log.item_column}
+    return {**digests, **columns, "--weight-column": log.weight_column}
 
 
 def _asked(
