@@ -187,7 +187,9 @@ class _Lists:
             advance(max(min(self.size, self.n_users - number * self.size), 0))
 
     def __str__(self) -> str:
-        return f"{self.n_rows:,} rows for {self.n_lists:,} users"
+        from isotherm.data.wording import counted
+
+        return f"{counted(self.n_rows, 'row')} for {counted(self.n_lists, 'user')}"
 
 
 def _write_file(out: Path, lists: _Lists) -> str:
@@ -201,15 +203,18 @@ def _write_file(out: Path, lists: _Lists) -> str:
 
 def _write_parts(out: Path, lists: _Lists, settings: dict[str, Any]) -> str:
     """The parts of a folder that are missing; returns what a person should know."""
+    from isotherm.data.wording import counted
     from isotherm.models.bulk.parts import ListParts
 
     with ListParts(out, settings).held() as parts:
         if parts.is_complete:
-            return f"all {parts.n_before:,} parts are there, of this model and these settings"
+            return f"all parts are there ({parts.n_before:,}), of this model and these settings"
         with lists.shown(parts.n_before) as blocks:
             n = sum(1 for _ in parts.write(blocks))
     before = f" ({parts.n_before:,} were there)" if parts.n_before else ""
-    return f"{parts.n_before + n:,} parts{before}; {lists}{' in those written now' if before else ''}"
+    return (
+        f"{counted(parts.n_before + n, 'part')}{before}; {lists}{' in those written now' if before else ''}"
+    )
 
 
 def _check_types(out: Path, in_parts: bool, *ids: Any) -> None:
