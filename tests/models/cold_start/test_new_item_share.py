@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from isotherm import Interactions
 from isotherm.models.cold_start.calibration import WarmAndCold, surely_at_least, user_ndcgs
 from isotherm.models.cold_start.new_item_share import (
     CutInTime,
@@ -16,6 +17,7 @@ from isotherm.models.cold_start.new_item_share import (
     expected_share,
     learned_goal,
     lists_by,
+    most_share,
     settled_scale,
     told_share,
     transfer_at,
@@ -129,3 +131,19 @@ def test_half_of_what_later_users_need_more_is_added_to_the_factor():
     assert transfer_at([cut(40, 0.2, 0.0)], 0.1) == pytest.approx(1)
     once, twice = (settled_scale(fitted, ShareGoal(0.1, transfer=by)).factor for by in (1, 2))
     assert twice == pytest.approx(2 * once)
+
+
+def test_without_times_new_items_get_no_more_than_twice_their_share_of_the_catalogue():
+    clicks = Interactions.from_csr(csr_array(np.ones((4, 50), dtype=np.float32)))
+    assert most_share(clicks, 5) == pytest.approx(0.2)
+    assert most_share(clicks, 40) == 1
+    assert most_share(replace(clicks, hidden_at_random=True), 5) == 1
+    lists = user_lists()
+    freely = lists.share_at(4.0)
+    lists = UserLists(lists.lists.scaled(np.float32(4)), lists.lengths)
+    assert freely > 0.1
+    held = settled_scale(lists, None, 0.1)
+    assert held.share == pytest.approx(0.1, abs=1e-3)
+    assert "10.0% of the lists" in told_share(None, held)
+    assert "twice their share of the catalogue" in told_share(None, held)
+    assert settled_scale(lists, None, freely + 0.01).factor == 1

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from isotherm.checks import between, is_text
+from isotherm.data import Interactions
 from isotherm.linalg.csr import row_blocks, rows_of, select_columns
 from isotherm.memory import users_per_block
 from isotherm.models.cold_start.calibration import WarmAndCold, best_of, surely_at_least, user_ndcgs
@@ -27,6 +28,7 @@ from isotherm.untrusted import Number
 
 LEAST_NEW_ITEMS = 20  #: fewer cannot be given a share of lists: what came last stands for them
 _SAMPLE_USERS = 1_500  # on whose lists a factor is chosen
+_PRIOR_FACTOR = 2.0  # of new items' share of the catalogue
 _TRUST = 0.5  # in what the cuts say of a factor's transfer to later users
 _TOLERATED = 0.995  # of EASE's ndcg@10, with one standard error held back
 _ERRORS = 1.0
@@ -283,15 +285,27 @@ class NewItemScale:
         return f"new items get {self.share:.1%} of the lists; new_item_share sets another share"
 
 
-def settled_scale(lists: UserLists | None, goal: ShareGoal | None) -> NewItemScale:
-    """What reaches the goal in these lists; scores as they are where there is no goal.
+def most_share(clicks: Interactions, n_new: int) -> float:
+    """The most that new items may have of lists where no times say how much is due to them.
+
+    A prior: twice their share of the catalogue (in MovieLens latest-small the newest 7% of the films have 16%
+    of the clicks that come next). Hidden at random, they are known to be as good as the others: 1.
+    """
+    return 1.0 if clicks.hidden_at_random else min(1.0, _PRIOR_FACTOR * n_new / clicks.n_items)
+
+
+def settled_scale(lists: UserLists | None, goal: ShareGoal | None, most: float = 1.0) -> NewItemScale:
+    """What reaches the goal in these lists; scores as they are, up to ``most`` of the lists, without one.
 
     lists: those of some users by scores as they are, None where there are no new items.
     """
     if lists is None:
         return NewItemScale(LengthLaw(), 1.0, 0.0)
     if goal is None:
-        return NewItemScale(LengthLaw(), 1.0, lists.share_at(1.0))
+        share = lists.share_at(1.0)
+        if share <= most:
+            return NewItemScale(LengthLaw(), 1.0, share)
+        goal = ShareGoal(most)
     law = lists.length_law()
     lists = lists.with_law(law)
     factor = goal.transfer * lists.factor_for(goal.share)
@@ -300,6 +314,8 @@ def settled_scale(lists: UserLists | None, goal: ShareGoal | None) -> NewItemSca
 
 def told_share(goal: ShareGoal | None, scale: NewItemScale) -> str:
     """What new items get, for a person: the goal, and what the lists of now say where they differ from it."""
+    if goal is None and scale.factor != 1:
+        return f"{scale}, twice their share of the catalogue: no times say how much is due to them"
     if goal is None:
         return str(scale)
     return str(goal) + (

@@ -39,6 +39,7 @@ from isotherm.models.cold_start.new_item_share import (
     UserLists,
     given_share,
     lists_by,
+    most_share,
     sampled_histories,
     settled_scale,
     share_setting,
@@ -124,7 +125,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         draws (>= 1; default 3): draws of items hidden and treated as new, on which scales are chosen.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
             auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
-            items bears it; without times, what ranks items hidden and treated as new best.
+            items bears it; without times, what ranks items hidden and treated as new
+            best, but at most twice their share of the catalogue.
         trend (in [0, 1] or auto; default auto): the power of the items' trend (recent clicks over all clicks)
             that scores are multiplied by; auto: what ranks best at
             cuts in time, 0 where the log has no times or it ranks no better.
@@ -248,7 +250,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             left_out = self._solve(log, ease_weights)
             predictions = self._cold_predictions(log)
         with stage("set the share of new items"):
-            self._settle_new_items(log, left_out, predictions, goal)
+            self._settle_new_items(log, left_out, predictions, goal, most_share(clicks, len(log.cold)))
             self._append_cold(log, predictions)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
@@ -348,15 +350,16 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         left_out: LeftOutPredictor,
         predictions: Predictions | None,
         goal: ShareGoal | None,
+        most: float,
     ) -> None:
-        """Their share of the lists of some users: as the goal says, or as it follows from the scales."""
+        """Their share of the lists of some users: as the goal says, or by the scales, up to ``most``."""
         lists = None
         if goal is not None and goal.stand_in is not None:
             columns = [columns for _, columns in left_out.columns(self.scales_, goal.stand_in)]
             lists = self._lists_with(log, np.concatenate(columns, axis=1))
         elif predictions is not None:
             lists = self._lists_with(log, self._columns(predictions))
-        scale = settled_scale(lists, goal)
+        scale = settled_scale(lists, goal, most)
         self.length_law_, self.new_item_share_ = scale.law, scale.share
         self.scales_ = replace(self.scales_, new_item_factor=scale.factor)
         if lists is not None:

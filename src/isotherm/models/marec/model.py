@@ -40,6 +40,7 @@ from isotherm.models.cold_start.new_item_share import (
     given_share,
     learned_goal,
     lists_by,
+    most_share,
     sampled_histories,
     settled_scale,
     share_setting,
@@ -134,7 +135,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             the others too, as in the paper.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have,
             where scores are sums over clicks (not of the VAEs); auto: where the log has times and β is auto,
-            what they had of the latest clicks, as far as the ranking of all items bears it, else as β says.
+            what they had of the latest clicks, as far as the ranking of all items bears it, else as β says, but
+            at most twice their share of the catalogue.
         trend (in [0, 1] or auto; default auto): the power of the items' trend (recent clicks over all clicks)
             that scores are multiplied by, where they are sums over clicks; auto: what ranks best at
             cuts in time, 0 where the log has no times or it ranks no better.
@@ -388,7 +390,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         elif len(warm.cold):
             histories = sampled_histories(clicks.matrix, self.seed)
             lists = lists_by(self._trending_scores, histories, warm.columns, warm.cold)
-        scale = settled_scale(lists, goal)
+        most = most_share(clicks, len(warm.cold)) if self.beta == "auto" else 1.0
+        scale = settled_scale(lists, goal, most)
         self.new_item_share_, self.new_item_factor_, self.length_law_ = scale.share, scale.factor, scale.law
         if lists is not None:
             note(f"{self.name}: {told_share(goal, scale)}")
