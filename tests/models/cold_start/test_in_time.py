@@ -98,11 +98,18 @@ def test_an_added_item_scores_as_a_new_one_of_the_same_metadata(data):
 
 def test_without_times_new_items_score_as_pseudo_cold_ones_do(fitted):
     _, make, (log, items) = fitted
-    model = make().fit(replace(log, timestamps=None), items)
+    model = make().fit(replace(log, timestamps=None, hidden_at_random=True), items)
     assert model.length_law_.exponent == 0
     assert listed_share(model) == pytest.approx(model.new_item_share_, abs=0.03)
     factor = model.scales_.new_item_factor if isinstance(model, KernelRidge) else model.new_item_factor_
     assert factor == 1
+
+
+def test_without_times_new_items_get_at_most_twice_their_share_of_the_catalogue(fitted):
+    _, make, (log, items) = fitted
+    model = make().fit(replace(log, timestamps=None), items)
+    assert model.new_item_share_ <= 2 * N_NEW / len(items) + 0.005
+    assert listed_share(model) == pytest.approx(model.new_item_share_, abs=0.02)
 
 
 def test_with_no_new_item_in_the_table_the_latest_ones_stand_for_them(fitted):

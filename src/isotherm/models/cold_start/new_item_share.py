@@ -315,7 +315,7 @@ def settled_scale(lists: UserLists | None, goal: ShareGoal | None, most: float =
 def told_share(goal: ShareGoal | None, scale: NewItemScale) -> str:
     """What new items get, for a person: the goal, and what the lists of now say where they differ from it."""
     if goal is None and scale.factor != 1:
-        return f"{scale}, twice their share of the catalogue: no times say how much is due to them"
+        return f"{scale} (this is twice their share of the catalogue: no times say how much is due to them)"
     if goal is None:
         return str(scale)
     return str(goal) + (

@@ -135,8 +135,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             the others too, as in the paper.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have,
             where scores are sums over clicks (not of the VAEs); auto: where the log has times and β is auto,
-            what they had of the latest clicks, as far as the ranking of all items bears it, else as β says, but
-            at most twice their share of the catalogue.
+            what they had of the latest clicks, as far as the ranking of all items bears it, else as β says,
+            but at most twice their share of the catalogue.
         trend (in [0, 1] or auto; default auto): the power of the items' trend (recent clicks over all clicks)
             that scores are multiplied by, where they are sums over clicks; auto: what ranks best at
             cuts in time, 0 where the log has no times or it ranks no better.
