@@ -102,6 +102,15 @@ def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
     assert "new_item_share" not in result.split["candidates"]["all"]
 
 
+def test_settings_are_those_given_and_what_was_learned_stands_beside_them(clicks, items):
+    models = {"ease": EASE(), "marec": MARec()}
+    found = evaluate(splits.mixed(clicks, seed=0), models, items).to_dict()["models"]
+    assert found["marec"]["parameters"] == repr(MARec())
+    assert list(found["marec"]["learned"]) == ["beta_", "new_item_share_", "trend_.power"]
+    assert found["marec"]["learned"]["beta_"] > 0
+    assert "learned" not in found["ease"]
+
+
 def test_block_size_changes_nothing(clicks, items, monkeypatch):
     split = splits.mixed(clicks, seed=0)
     whole = evaluate(split, {"marec": MARec(beta=2.0)}, items, ks=[5]).to_dict()["models"]["marec"]

@@ -47,6 +47,7 @@ class ModelResult:
     groups: Groups = field(default_factory=dict)  #: those asked for: grouping -> candidate set -> label
     group_values: GroupValues = field(default_factory=dict)  #: of these and of history: one value per user
     folds: dict[str, dict[str, OverFolds]] = field(default_factory=dict)  #: of several folds: set -> metric
+    learned: dict[str, float] = field(default_factory=dict)  #: what the last fit chose of open settings
 
     def mean(self, candidates: str, metric: str) -> float:
         """A metric of a candidate set: its mean over users, or the one number of all lists. KeyError."""
@@ -211,6 +212,8 @@ def _model(result: ModelResult) -> dict[str, Any]:
             }
             for by, sets in result.groups.items()
         }
+    if result.learned:
+        document["learned"] = dict(result.learned)
     if result.folds:
         document["folds"] = {
             candidates: {metric: value.to_dict() for metric, value in metrics.items()}

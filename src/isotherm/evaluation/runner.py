@@ -25,6 +25,7 @@ from isotherm.evaluation.results import Evaluation, Group, ModelResult
 from isotherm.evaluation.user_values import Metrics, UserValues, mean_over_folds
 from isotherm.models.base import Recommender
 from isotherm.models.fit_inputs import FitOptions
+from isotherm.parameters import shown
 from isotherm.progress import series, watched
 
 AfterModel = Callable[[Evaluation], object]
@@ -173,7 +174,7 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
         by: _group_values(by, [result.groups[by] for result in results]) for by in results[0].groups
     }
     return ModelResult(
-        repr(model),
+        shown(model),
         seconds,
         rank_seconds,
         {name: _metrics(name, values[name], results, options.seed) for name in names},
@@ -182,6 +183,7 @@ def _measured(model: Recommender, folds: PreparedFolds, options: EvaluationOptio
         {by: _groups(group_values[by], options.seed) for by in folds.by},
         group_values,
         over_folds([result.means() for result in results]),
+        model.learned_settings(),
     )
 
 

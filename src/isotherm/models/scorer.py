@@ -159,8 +159,13 @@ class Scorer(Stateful, ABC):
         n_users, n_fitted = self.clicks_.shape
         return {"n_users": int(n_users), "n_items": len(self.items_), "n_fitted": int(n_fitted)}
 
+    def learned_settings(self) -> dict[str, float]:
+        """Name -> number of what a fit chose where the hyper-parameters leave it open; empty before a fit."""
+        return {}
+
     def __repr__(self) -> str:
-        return shown(self)
+        learned = ", ".join(f"{name}={value:.4g}" for name, value in self.learned_settings().items())
+        return shown(self) + (f" [{learned}]" if learned else "")
 
 
 class ComparesItems(ABC):

@@ -41,6 +41,18 @@ def dense_kernel(model, items, weights, training):
     return rows, index.weighted(weights).diagonal(encoded)
 
 
+def test_repr_ends_with_what_was_learned_of_settings_left_open(data, model):
+    assert KernelRidge().learned_settings() == {}
+    share, ridge = model.new_item_share_, model.scales_.ridge
+    assert model.learned_settings() == {
+        "scales_.ridge": ridge, "new_item_share_": share, "trend_.power": 0.0
+    }  # fmt: skip
+    learned = f" [scales_.ridge={ridge:.4g}, new_item_share_={share:.4g}, trend_.power=0]"
+    assert repr(model).endswith(learned)
+    given = KernelRidge(backbone=EASE(l2=20.0), steps=1, new_item_share=0.2, trend=0.0).fit(*data)
+    assert list(given.learned_settings()) == ["scales_.ridge"]
+
+
 @pytest.mark.parametrize("options", [{}, {"exact_items": 0, "landmarks": 1000}], ids=["exact", "landmarks"])
 def test_cold_columns_are_the_literal_ones(data, options):
     clicks, items = data

@@ -197,7 +197,8 @@ def test_learned_beta_lifts_predictable_cold_items():
         kinds={"genre": "categories"},
     )
     model = MARec(backbone=EASE(l2=10.0)).fit(Interactions.from_csr(x[:, :32]), items)
-    assert f"[beta_={model.beta_:.4g}]" in repr(model)
+    learned = f"[beta_={model.beta_:.4g}, new_item_share_={model.new_item_share_:.4g}, trend_.power=0]"
+    assert repr(model).endswith(learned)
     shown = model.recommend([0], k=8, candidates=list(range(32, 40)))
     assert [int(item) % 2 for item in shown["item_id"]] == [0, 0, 0, 0, 1, 1, 1, 1]
     assert model.recommend([0], k=10)["item_id"].is_in(list(range(32, 40))).any()

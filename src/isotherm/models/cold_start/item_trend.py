@@ -162,6 +162,10 @@ class ItemTrend(Stateful):
         """Fill an ``empty`` object while a saved model is loaded; nothing else ever changes it."""
         object.__setattr__(self, name, value)
 
+    def learned_settings(self, setting: float | str) -> dict[str, float]:
+        """The power, under the name that it has in a model, where the setting leaves it open."""
+        return {"trend_.power": self.power} if setting == "auto" else {}
+
     def scaled(self, scores: Scores) -> Scores:
         """Scores (n_users, n_items) times the factors, in place."""
         if self.power:

@@ -271,6 +271,15 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             self._append_cold(log, self._cold_predictions(log))
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
+    def learned_settings(self) -> dict[str, float]:
+        """The taste ridge r, the share of new items in lists and the power of the trend, where learned."""
+        if not hasattr(self, "cold_"):
+            return {}
+        learned = {"scales_.ridge": float(self.scales_.ridge)}
+        if self.new_item_share == "auto" and len(self.cold_):
+            learned["new_item_share_"] = self.new_item_share_
+        return learned | self.trend_.learned_settings(self.trend)
+
     def _take_weights(self, learned: KernelWeights) -> None:
         """μ and ν in use, and the scales that go with them."""
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity

@@ -83,7 +83,7 @@ from isotherm.models.scorer import (
     WeighsMetadata,
     evenly,
 )
-from isotherm.parameters import part_of, shown
+from isotherm.parameters import part_of
 from isotherm.progress import expect_stages, note, stage
 from isotherm.state import Dense, Field, Inner, Plain, Size
 from isotherm.types import Float32, Float64, ItemIndex, Scores, UserItems
@@ -538,6 +538,11 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         clicked = evenly(np.arange(len(self.warm_encoded_)), IMPORTANCE_ITEMS)
         return self._weighted_similarity.term_products(self.warm_encoded_.take(clicked), vectors, clicked)
 
-    def __repr__(self) -> str:
-        is_learned = self.beta == "auto" and hasattr(self, "aligned_")
-        return shown(self) + (f" [beta_={self.beta_:.4g}]" if is_learned else "")
+    def learned_settings(self) -> dict[str, float]:
+        """β, the share of new items in lists and the power of the trend, where they were learned."""
+        if not hasattr(self, "aligned_"):
+            return {}
+        learned = {"beta_": float(self.beta_)} if self.beta == "auto" else {}
+        if self.new_item_share == "auto" and len(self.cold_):
+            learned["new_item_share_"] = self.new_item_share_
+        return learned | self.trend_.learned_settings(self.trend)
