@@ -36,6 +36,21 @@ def test_demo_prints_the_table_and_writes_everything(stand_in, tmp_path):
     assert isotherm.load(out / "model").n_items == 25
 
 
+def test_demo_tests_in_time_where_the_log_has_times(stand_in, clicks, monkeypatch, tmp_path):
+    frame = clicks.to_frame().with_row_index("timestamp").with_columns(pl.col("timestamp").cast(pl.Int64))
+    loaded = CATALOGUE["ml-100k"].load()
+    timed = replace(loaded, clicks=frame)
+    monkeypatch.setattr(Dataset, "load", lambda self, cache=None: timed)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, ["demo", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "returning" in result.stdout
+    document = json.loads((out / "evaluation-in-time.json").read_text())
+    assert document["split"]["protocol"] == "temporal"
+    assert set(document["models"]) == {"content-knn", "ease", "marec", "kernel-ridge"}
+    assert "what the users clicked next" in (out / "report-in-time.html").read_text()
+
+
 def test_demo_refuses_a_file_in_the_way(tmp_path):
     (tmp_path / "out").write_text("mine")
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
