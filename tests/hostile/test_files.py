@@ -105,6 +105,8 @@ FILES = {
     ],
 )
 def test_file_that_cannot_be_is_refused_before_the_work(isotherm, desk, model, command, suffix, place, says):
+    if command[0] == "recommend" and place == "none":
+        pytest.skip("a name without an ending is a folder of lists")
     (desk / f"folder{suffix}").mkdir()
     os.mkfifo(desk / f"pipe{suffix}")
     (desk / f"null{suffix}").symlink_to("/dev/null")

@@ -120,7 +120,8 @@ def _check_audience(
 
 def _output(out: Path) -> OutputFile | OutputFolder:
     """A folder has a name without an ending, or is there."""
-    if out.suffix not in _SUFFIXES and (not out.suffix or out.is_dir()):
+    is_ending = out.name in _SUFFIXES  # ".csv" has no name before it: a file that is refused
+    if out.suffix not in _SUFFIXES and not is_ending and (not out.suffix or out.is_dir()):
         return OutputFolder("--out", out, RECOMMENDATIONS)
     return OutputFile("--out", out, _SUFFIXES)
 
