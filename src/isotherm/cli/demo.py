@@ -12,11 +12,12 @@ from isotherm.folders import DEMO, MODEL, check_folder
 from isotherm.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import polars as pl
 
     from isotherm.data import Interactions, Items
+    from isotherm.models.kernel_ridge.model import KernelRidge
     from isotherm.report import Report
 
 _OTHERS = ("popularity", "content-knn", "ease", "marec")
@@ -41,39 +42,52 @@ def demo(
     check_folder(out / "model", MODEL)
 
     from isotherm.data.datasets import dataset
+
+    o.begin(quiet)
+    loaded = dataset("ml-100k").load()
+    o.note(f"MovieLens-100K from {loaded.origin}", quiet)
+    clicks, items = loaded.interactions(), loaded.item_table()
+    source = f"{loaded.dataset.title}; every rating counts as a click"
+    best, report = _at_random(clicks, items, source, seed, quiet)
+    reports = {"": report}
+    if clicks.timestamps is not None:
+        reports["-in-time"] = _in_time(clicks, items, source, seed)
+    _save(out, loaded.dataset.name, reports, best.recommend(k=_K))
+    best.save(out / "model")
+    _show(reports.values(), quiet)
+    o.note(f"written to {out}: reports, evaluations as JSON, recommendations.parquet, model", quiet)
+
+
+def _at_random(
+    clicks: "Interactions", items: "Items", source: str, seed: int, quiet: bool
+) -> "tuple[KernelRidge, Report]":
+    """The recommended model and the others where a random fifth of the films is new."""
     from isotherm.data.splits import mixed
     from isotherm.evaluation import evaluate
     from isotherm.models.kernel_ridge.model import KernelRidge
     from isotherm.models.registry import model_class
     from isotherm.report import Report, example_users
 
-    o.begin(quiet)
-    loaded = dataset("ml-100k").load()
-    o.note(f"MovieLens-100K from {loaded.origin}", quiet)
-    clicks, items = loaded.interactions(), loaded.item_table()
     split = mixed(clicks, holdout=0.2, seed=seed)
     o.note(f"{clicks!r}; hidden: {int(split.cold.sum())} new films whole, a tenth of the other clicks", quiet)
     best = KernelRidge()
     models = {**{name: model_class(name)() for name in _OTHERS}, best.name: best}
-    result = evaluate(split, models, items, ks=[_K], seed=seed)
-    report = Report(
+    return best, Report(
         title="Recommending films that nobody has clicked yet",
-        source=f"{loaded.dataset.title}; every rating counts as a click",
-        evaluation=result,
+        source=source,
+        evaluation=evaluate(split, models, items, ks=[_K], seed=seed),
         k=_K,
         highlight=best.name,
         examples=example_users(best, split, items, seed=seed),
         importance=best.importance(),
     )
-    reports = {"": report}
-    if clicks.timestamps is not None:
-        reports["-in-time"] = _in_time(clicks, items, report.source, seed)
-    _save(out, loaded.dataset.name, reports, best.recommend(k=_K))
-    best.save(out / "model")
-    for each in reports.values():
-        o.note(each.title, quiet)
-        show_evaluation(each.evaluation, [_K])
-    o.note(f"written to {out}: reports, evaluations as JSON, recommendations.parquet, model", quiet)
+
+
+def _show(reports: "Iterable[Report]", quiet: bool) -> None:
+    """Tables on the terminal, each under its title."""
+    for report in reports:
+        o.note(report.title, quiet)
+        show_evaluation(report.evaluation, [_K])
 
 
 def _in_time(clicks: "Interactions", items: "Items", source: str, seed: int) -> "Report":
