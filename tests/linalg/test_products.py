@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm.linalg.products import fill_products, products
+import isotherm.linalg.products as linalg_products
+from isotherm.linalg.products import fill_products, products, table_products
 
 
 def histories(n_users, n_items, seed=0):
@@ -13,6 +14,14 @@ def histories(n_users, n_items, seed=0):
     return csr_array(x.astype(np.float32))
 
 
+@pytest.fixture(params=[1, 3])
+def threads(request, monkeypatch):
+    """Work is shared among so many threads, however little it is."""
+    monkeypatch.setattr(linalg_products, "_BAND_BYTES", 1)
+    monkeypatch.setattr(linalg_products, "thread_count", lambda: request.param)
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("n_users", [1, 7, 200])  # few users share out the columns, many the rows
 @pytest.mark.parametrize("n_columns", [1, 256, 700])
 def test_products_equal_the_dense_ones(n_users, n_columns):
@@ -33,3 +42,27 @@ def test_an_item_without_a_row_gives_nothing_and_other_columns_stay(n_users):
     expected = np.full((n_users, 8), 7.0)
     expected[:, [6, 0, 3, 1, 7]] = x.toarray()[:, rows] @ weights[[2, 0, 3, 1]]
     np.testing.assert_allclose(out, expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_user_gets_the_same_to_the_last_bit_whoever_is_asked_for_beside_him():
+    x, n_columns = histories(150, 40), 2 * 2**15 + 3
+    weights = np.random.default_rng(3).standard_normal((40, n_columns)).astype(np.float32)
+    together = products(x, weights)
+    for first, last in ((0, 1), (149, 150), (17, 60), (10, 12)):
+        np.testing.assert_array_equal(products(x[first:last], weights), together[first:last])
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("n_items", [1, 3, 64, 203])
+@pytest.mark.parametrize("width", [1, 7, 130])
+def test_products_with_a_table_are_those_of_each_row_alone(n_items, width):
+    rng = np.random.default_rng(4)
+    rows, table = (rng.standard_normal((n, width)).astype(np.float32) for n in (37, n_items))
+    found = table_products(rows, table)
+    np.testing.assert_allclose(found, rows.astype(float) @ table.T, atol=1e-4)
+    for row in (0, 1, 36):
+        np.testing.assert_array_equal(table_products(rows[[row]], table)[0], found[row])
+    np.testing.assert_array_equal(table_products(rows[5:14], table), found[5:14])
+    assert table_products(rows[:0], table).shape == (0, n_items)
+    assert table_products(rows, table[:0]).shape == (37, 0)

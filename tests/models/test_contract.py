@@ -289,6 +289,32 @@ def test_the_same_history_with_its_weights_is_answered_as_its_user(asked):
     assert found["user_id"].unique(maintain_order=True).to_list() == ["one", "two", "three"]
 
 
+def many_histories(n, heavy=None):
+    """Random histories over the thirty items, of one to twelve clicks; of ``heavy``, with large weights."""
+    rng = np.random.default_rng(4)
+    histories = []
+    for number in range(n):
+        items = rng.choice(30, rng.integers(1, 13), replace=False)
+        weights = rng.uniform(0.5, 3, len(items)) * (1e6 if number == heavy else 1)
+        histories.append({f"i{item:02}": float(weight) for item, weight in zip(items, weights, strict=True)})
+    return histories
+
+
+def test_a_list_never_depends_on_who_is_asked_for_beside_it(asked):
+    histories = many_histories(1001, heavy=500)
+    choose = {"k": 30, "exclude_seen": False}
+    together = asked.recommend_for(histories, **choose)
+    for number in (0, 1, 17, 499, 501, 1000):
+        alone = asked.recommend_for([histories[number]], **choose)
+        among = together.filter(pl.col("user_id") == number)
+        assert alone["item_id"].equals(among["item_id"])
+        np.testing.assert_array_equal(  # to the last bit
+            alone["score"].to_numpy().view(np.int32), among["score"].to_numpy().view(np.int32)
+        )
+        few = asked.recommend_for(histories[number : number + 5], **choose)
+        assert few.filter(pl.col("user_id") == 0).equals(alone)
+
+
 def test_candidates_and_excluded_items_for_all_or_for_each_user(asked):
     users, choose = ["u05", "u17"], {"exclude_seen": False, "k": 30}
     best = asked.recommend(users, **choose)

@@ -1,12 +1,22 @@
-"""Products of histories with dense weights: user_items · weights, the pass that scores users."""
+"""The two passes that score users: histories times dense weights, and vectors of users times an item table.
+
+What a user gets never depends on who is asked for beside him, to the last bit: BLAS rounds by the shape of
+the whole product, these kernels take each user in one order of additions.
+"""
+
+from typing import Any
 
 import numpy as np
 
-from isotherm.kernels import kernel
+from isotherm.kernels import kernel, reordering_kernel
 from isotherm.threads import run_bands, thread_count
 from isotherm.types import Array, Float32, Int32, ItemIndex, UserItems
 
-_TILE = 256  # columns: a tile of the weights stays in the shared cache while a block of users reads it
+_MANY = 64  # users, who are shared out among threads
+_TILE = 256  # columns: a tile of the weights stays in the shared cache while many users read it
+_WIDE_TILE = 1 << 15  # columns for few users: long reads, which the processor fetches ahead
+_BAND_BYTES = 1 << 23  # read by one thread at least: to hand work over costs as much as reading a part of it
+_TABLE_TILE = 64  # rows of a table that stay in the cache while users read them
 
 
 def products(user_items: UserItems, weights: Float32) -> Float32:
@@ -32,23 +42,43 @@ def fill_products(
 
     Bandwidth is the floor: each click reads one row of the weights, a tile of columns at a time.
     """
-    tiles = -(-len(columns) // _TILE)
     n_users = user_items.shape[0]
-    bands = 1 if n_users >= 64 else min(tiles, 4 * thread_count())  # few users: share out the columns
-    edges = [tiles * b // bands * _TILE for b in range(bands)] + [len(columns)]
     arguments = (user_items.indptr, user_items.indices, user_items.data, row_of, weights, columns, out)
-    if bands == 1:
-        run_bands(_product_rows, n_users, 0, len(columns), *arguments, smallest=8)
+    if n_users >= _MANY:
+        run_bands(_product_rows, n_users, *arguments, smallest=8)
         return
-    run_bands(_product_columns, bands, np.array(edges), *arguments)
+    n_bands = _worth_threads(4 * len(user_items.indices) * len(columns), len(columns))
+    edges = np.arange(n_bands + 1) * len(columns) // n_bands  # few users: share out the columns
+    run_bands(_product_columns, n_bands, edges, *arguments)
+
+
+def table_products(rows: Float32, table: Float32) -> Float32:
+    """rows · tableᵀ, (n_rows, n_items) float32.
+
+    rows: (n_rows, width) float32, such as factors of users.  table: (n_items, width) float32.
+
+    >>> import numpy as np
+    >>> from isotherm.linalg.products import table_products
+    >>> table_products(np.float32([[1, 2]]), np.float32([[3, 4], [5, 6], [0, 1]]))
+    array([[11., 17.,  2.]], dtype=float32)
+    """
+    out = np.empty((len(rows), len(table)), dtype=np.float32)
+    tiles = -(-len(table) // _TABLE_TILE)
+    smallest = max(tiles // _worth_threads(table.nbytes * -(-len(rows) // 8), tiles), 1)
+    arguments = np.ascontiguousarray(rows), np.ascontiguousarray(table), out
+    run_bands(_table_tiles, tiles, *arguments, smallest=smallest)
+    return out
+
+
+def _worth_threads(n_bytes: int, most: int) -> int:
+    """How many threads a pass over so many bytes is worth, at least 1."""
+    return max(min(thread_count(), most, n_bytes // _BAND_BYTES), 1)
 
 
 @kernel
 def _product_rows(
     first: int,
     last: int,
-    left: int,
-    right: int,
     starts: Array,
     items: Array,
     values: Array,
@@ -58,8 +88,8 @@ def _product_rows(
     out: Array,
 ) -> None:
     sums = np.empty(_TILE, np.float32)
-    for start in range(left, right, _TILE):
-        width = min(_TILE, right - start)
+    for start in range(0, len(columns), _TILE):
+        width = min(_TILE, len(columns) - start)
         for u in range(first, last):
             total = sums[:width]
             total[:] = 0
@@ -86,8 +116,76 @@ def _product_columns(
     columns: Array,
     out: Array,
 ) -> None:
-    for band in range(first, last):
-        _product_rows(
-            0, len(starts) - 1, edges[band], edges[band + 1],
-            starts, items, values, row_of, weights, columns, out,
-        )  # fmt: skip
+    """The sums of ``_product_rows``, each in the same order, between two of the edges for each band."""
+    sums, known = np.empty(_WIDE_TILE, np.float32), np.empty(len(items), np.int64)
+    for start in range(edges[first], edges[last], _WIDE_TILE):
+        width = min(_WIDE_TILE, edges[last] - start)
+        total = sums[:width]
+        for u in range(len(starts) - 1):
+            n = _keep_known(starts[u], starts[u + 1], items, row_of, known)
+            total[:] = 0
+            p: Any = np.int64(0)
+            while p + 4 <= n:
+                _add_four(known[p : p + 4], items, values, row_of, weights, start, total)
+                p += 4
+            while p < n:
+                value, row = values[known[p]], weights[row_of[items[known[p]]], start : start + width]
+                for c in range(width):
+                    total[c] += value * row[c]
+                p += 1
+            for c in range(width):
+                out[u, columns[start + c]] = total[c]
+
+
+@kernel
+def _keep_known(first: int, last: int, items: Array, row_of: Array, known: Array) -> Any:
+    """Put the entries first … last - 1 of items that have a row into ``known``; return how many they are."""
+    n: Any = np.int64(0)
+    for p in range(first, last):
+        if row_of[items[p]] >= 0:
+            known[n] = p
+            n += 1
+    return n
+
+
+@kernel
+def _add_four(
+    entries: Array, items: Array, values: Array, row_of: Array, weights: Array, start: int, total: Array
+) -> None:
+    """Four rows, added one after the other: memory answers slowly, so that four are read at a time."""
+    width, (p, q, r, s) = len(total), (entries[0], entries[1], entries[2], entries[3])
+    a, b, c, d = values[p], values[q], values[r], values[s]
+    one = weights[row_of[items[p]], start : start + width]
+    two = weights[row_of[items[q]], start : start + width]
+    three = weights[row_of[items[r]], start : start + width]
+    four = weights[row_of[items[s]], start : start + width]
+    for i in range(width):
+        total[i] = (((total[i] + a * one[i]) + b * two[i]) + c * three[i]) + d * four[i]
+
+
+@reordering_kernel
+def _table_tiles(first: int, last: int, rows: Array, table: Array, out: Array) -> None:
+    """Tiles of items: four dot products at a time, and which four depends on the table alone."""
+    width = rows.shape[1]
+    for tile in range(first, last):
+        begin, end = tile * _TABLE_TILE, min((tile + 1) * _TABLE_TILE, len(table))
+        for u in range(len(rows)):
+            row, scores = rows[u], out[u]
+            i = begin
+            while i + 4 <= end:
+                one, two, three, four = table[i], table[i + 1], table[i + 2], table[i + 3]
+                a, b = np.float32(0), np.float32(0)
+                c, d = np.float32(0), np.float32(0)
+                for j in range(width):
+                    a += row[j] * one[j]
+                    b += row[j] * two[j]
+                    c += row[j] * three[j]
+                    d += row[j] * four[j]
+                scores[i], scores[i + 1], scores[i + 2], scores[i + 3] = a, b, c, d
+                i += 4
+            while i < end:
+                only, e = table[i], np.float32(0)
+                for j in range(width):
+                    e += row[j] * only[j]
+                scores[i] = e
+                i += 1

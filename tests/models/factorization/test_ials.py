@@ -48,7 +48,7 @@ def test_folding_in_is_the_literal_least_squares(x, width):
     ridge = 0.05 * (x.sum(axis=1) + 0.2 * 20) ** 0.5
     nothing = np.zeros(20)
     expected = ials_step(x, 0 * x, nothing, model.item_factors_.astype(float), ridge, 0.2, 0.0)
-    found = model.fold_in(csr_array(x.astype(np.float32)), model.item_factors_)
+    found = model.fold_in(csr_array(x.astype(np.float32)), model.held(model.item_factors_))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

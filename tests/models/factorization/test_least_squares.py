@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm.models.factorization.least_squares import solve_rows
+from isotherm.models.factorization.least_squares import HeldFactors, solve_rows
 
 N_ROWS, N_COLUMNS, WIDTH = 12, 9, 5
 
@@ -38,14 +38,26 @@ def case():
 def test_rows_are_solved_with_all_that_a_system_may_have(case, weight):
     case["x"] = weight * case["x"]
     single = {name: np.float32(array) for name, array in case.items()}
-    found = solve_rows(csr_array(single.pop("x")), **single)
+    held = HeldFactors.of(single.pop("factors"), 1.0).with_gram(single.pop("gram"))
+    found = solve_rows(csr_array(single.pop("x")), held, **single)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, literal(**case), rtol=2e-3, atol=2e-4)
 
 
 def test_what_is_left_out_is_the_plain_least_squares(case):
     plain = case | {"targets": case["factors"], "gram_scales": np.ones(N_ROWS), "right": 0 * case["right"]}
-    x, *arguments = (np.float32(case[name]) for name in ("x", "factors", "gram", "ridge"))
-    found = solve_rows(csr_array(x), *arguments)
+    x, factors, ridge = (np.float32(case[name]) for name in ("x", "factors", "ridge"))
+    found = solve_rows(csr_array(x), HeldFactors.of(factors, 1.0), ridge)
     np.testing.assert_allclose(found, literal(**plain), rtol=2e-3, atol=2e-4)
     assert not found[4].any()
+
+
+def test_a_row_is_solved_alike_whatever_stands_beside_it(case):
+    x, factors, ridge = (np.float32(case[name]) for name in ("x", "factors", "ridge"))
+    held, right = HeldFactors.of(factors, 1.0), np.float32(case["right"])
+    x[2] *= 1e7  # solved in float64, the others are not
+    together = solve_rows(csr_array(x), held, ridge, right=right)
+    for row in range(N_ROWS):
+        alone = solve_rows(csr_array(x[[row]]), held, ridge[[row]], right=right[[row]])
+        np.testing.assert_array_equal(alone[0], together[row])
+    assert np.array_equal(right, np.float32(case["right"]))  # what is given stays

@@ -19,8 +19,9 @@ from isotherm.checks import above, at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
+from isotherm.linalg.products import table_products
 from isotherm.models.base import Recommender
-from isotherm.models.factorization.least_squares import solve_rows
+from isotherm.models.factorization.least_squares import HeldFactors, solve_rows
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.scorer import ComparesItems, Contributions, Explains
 from isotherm.progress import Advance, stage
@@ -82,6 +83,7 @@ class IALS(Recommender, ComparesItems, Explains):
 
     item_factors_: Float32  #: (n_clicked, factors), of the items with clicks
     columns_: ItemIndex  #: (n_clicked,) their columns
+    _held: HeldFactors  #: the same factors, as users are folded in by; follows from the rest
 
     learned = (
         Dense("item_factors_", np.float32, ("n_clicked", "factors")),
@@ -114,6 +116,15 @@ class IALS(Recommender, ComparesItems, Explains):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         self.columns_ = np.flatnonzero(clicks.item_clicks())
         self.item_factors_ = self.train(select_columns(clicks.matrix, self.columns_)).items
+        self.restored()
+
+    def restored(self) -> None:
+        """What all users share is computed once."""
+        self._held = self.held(self.item_factors_)
+
+    def held(self, factors: Float32) -> HeldFactors:
+        """Factors (n, d) of one side, as rows of the other are solved for by."""
+        return HeldFactors.of(factors, self.unobserved_weight)
 
     def train(self, user_items: UserItems, soft: SoftTargets | None = None, n_unclicked: int = 0) -> Factors:
         """Factors of n_clicked + n_unclicked items and of the users.
@@ -143,21 +154,22 @@ class IALS(Recommender, ComparesItems, Explains):
         """p of every user, (n_users, d), for the factors of clicked and unclicked items."""
         clicked = items[: user_items.shape[1]]
         if soft is None:
-            return self.fold_in(user_items, clicked, advance)
+            return self.fold_in(user_items, self.held(clicked), advance)
         of_targets = items[soft.columns]
         weighted = (self.unobserved_weight * soft.weight * soft.confidence)[:, None] * of_targets
-        gram = self.unobserved_weight * (clicked.T @ clicked) + weighted.T @ of_targets
+        held = self.held(clicked)
+        held = held.with_gram(held.gram + weighted.T @ of_targets)
         targets = clicked + soft.coefficients.T @ weighted.astype(np.float32)
         ridge = self._ridge_of_rows(user_items)
-        return solve_rows(user_items, clicked, gram, ridge, targets, advance=advance)
+        return solve_rows(user_items, held, ridge, targets, advance=advance)
 
     def _item_step(
         self, item_users: csr_array, users: Float32, soft: SoftTargets | None, advance: Advance | None = None
     ) -> Float32:
         """q of every clicked item, (n_clicked, d)."""
-        gram, ridge = self.unobserved_weight * (users.T @ users), self._ridge_of_rows(item_users)
+        held, ridge = self.held(users), self._ridge_of_rows(item_users)
         if soft is None:
-            return solve_rows(item_users, users, gram, ridge, advance=advance)
+            return solve_rows(item_users, held, ridge, advance=advance)
         n_clicked = item_users.shape[0]
         rare = soft.only(soft.columns < n_clicked)
         weights = np.float32(soft.weight) * rare.confidence
@@ -166,7 +178,7 @@ class IALS(Recommender, ComparesItems, Explains):
         right = np.zeros((n_clicked, self.factors), dtype=np.float32)
         sums = rare.coefficients @ _sums_of_users(item_users, users)
         right[rare.columns] = (np.float32(self.unobserved_weight) * weights)[:, None] * sums
-        return solve_rows(item_users, users, gram, ridge, None, gram_scales, right, advance)
+        return solve_rows(item_users, held, ridge, None, gram_scales, right, advance)
 
     def _new_item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets) -> Float32:
         """q of the soft targets' columns, which nobody has clicked."""
@@ -190,16 +202,12 @@ class IALS(Recommender, ComparesItems, Explains):
         solved = (sums @ vectors) * (weights / (weights * np.maximum(values, 0) + ridge))
         return np.asarray(solved @ vectors.T, dtype=np.float32)
 
-    def fold_in(
-        self, user_items: UserItems, item_factors: Float32, advance: Advance | None = None
-    ) -> Float32:
+    def fold_in(self, user_items: UserItems, held: HeldFactors, advance: Advance | None = None) -> Float32:
         """p of users by their histories over the clicked items, (n_users, d).
 
-        item_factors: theirs.  advance: told of the users that are done.
+        held: the items' factors.  advance: told of the users that are done.
         """
-        gram = self.unobserved_weight * (item_factors.T @ item_factors)
-        ridge = self._ridge_of_rows(user_items)
-        return solve_rows(user_items, item_factors, gram, ridge, advance=advance)
+        return solve_rows(user_items, held, self._ridge_of_rows(user_items), advance=advance)
 
     def _ridge_of_rows(self, matrix: csr_array) -> Float32:
         """λ of each row of a click matrix, (n_rows,)."""
@@ -213,7 +221,7 @@ class IALS(Recommender, ComparesItems, Explains):
     def _score(self, user_items: UserItems) -> Scores:
         """p·q of each item, (n_users, n_items) float32; 0 for an item nobody clicked."""
         scores = np.zeros(user_items.shape, dtype=np.float32)
-        scores[:, self.columns_] = self.user_vectors(user_items) @ self.item_factors_.T
+        scores[:, self.columns_] = table_products(self.user_vectors(user_items), self.item_factors_)
         return scores
 
     def item_similarities(self, column: int) -> Float32:
@@ -224,7 +232,7 @@ class IALS(Recommender, ComparesItems, Explains):
 
     def user_vectors(self, user_items: UserItems) -> Float32:
         """Folded-in factors, (n_users, d)."""
-        return self.fold_in(select_columns(user_items, self.columns_), self.item_factors_)
+        return self.fold_in(select_columns(user_items, self.columns_), self._held)
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """q_j·(wQᵀQ + Σ x q qᵀ + λI)⁻¹·x q_i of each clicked i (Hu et al., §5)."""

@@ -1,5 +1,6 @@
 """The least squares of one side of iALS: the factors of each row, with those of the columns held."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,36 @@ from scipy.sparse import csr_array
 from isotherm.kernels import kernel
 from isotherm.progress import Advance
 from isotherm.threads import run_bands
-from isotherm.types import Array, Float32
+from isotherm.types import Array, Bools, Float32
 
 _COARSE = 1e5  # condition number of a row's system from which float64 solves it
 
 
+@dataclass(frozen=True, eq=False)
+class HeldFactors:
+    """The factors of one side, held while rows of the other are solved for, and what all rows share of them.
+
+    factors: q, (n, d) float32.  gram: w·QᵀQ, (d, d).  longest: the largest ‖q‖².
+    """
+
+    factors: Float32
+    gram: Array
+    longest: float
+
+    @classmethod
+    def of(cls, factors: Float32, weight: float) -> "HeldFactors":
+        """weight: w, of every cell."""
+        longest = np.einsum("ij,ij->i", factors, factors).max(initial=0)
+        return cls(factors, weight * (factors.T @ factors), float(longest))
+
+    def with_gram(self, gram: Array) -> "HeldFactors":
+        """The same with another G."""
+        return HeldFactors(self.factors, gram, self.longest)
+
+
 def solve_rows(
     matrix: csr_array,
-    factors: Float32,
-    gram: Array,
+    held: HeldFactors,
     ridge: Float32,
     targets: Float32 | None = None,
     gram_scales: Float32 | None = None,
@@ -25,30 +47,49 @@ def solve_rows(
 ) -> Float32:
     """Each row's r of (s·G + λI + Σ_j x_j·q_j q_jᵀ)·r = b + Σ_j x_j·t_j, (n_rows, d) float32.
 
-    matrix: x, (n_rows, n_columns) CSR float32.  factors: q, (n_columns, d).  gram: G, (d, d).  ridge: λ,
-    (n_rows,).  targets: t, (n_columns, d); q for None.  gram_scales: s, (n_rows,); 1 for None.  right: b,
-    (n_rows, d); 0 for None.  advance: told of the rows that are done.
+    matrix: x, (n_rows, n_columns) CSR float32.  held: q of the columns, and G.  ridge: λ, (n_rows,).
+    targets: t, (n_columns, d); q for None.  gram_scales: s, (n_rows,); 1 for None.  right: b, (n_rows, d); 0
+    for None.  advance: told of the rows that are done.
+    A row is solved in float64 where its clicks weigh so much beside the ridge that float32 would lose the
+    solution; what a row gets never depends on the others.
     Costs clicks · d² for the sums and d³ / 3 per row for its solve.
     """
-    n_rows, width = matrix.shape[0], factors.shape[1]
-    dtype = _precision(matrix, factors, ridge)
-    solution = np.zeros((n_rows, width), dtype=dtype) if right is None else right.astype(dtype)
-    factors = factors.astype(dtype, copy=False)
-    run_bands(
-        _solve_rows, n_rows, matrix.indptr, matrix.indices, matrix.data, factors,
-        factors if targets is None else targets.astype(dtype, copy=False),
-        np.ascontiguousarray(gram, dtype=dtype),
-        np.ones(n_rows, dtype=np.float32) if gram_scales is None else gram_scales, ridge, solution,
-        smallest=4, advance=advance,
-    )  # fmt: skip
-    return solution.astype(np.float32, copy=False)
+    n_rows, factors = matrix.shape[0], held.factors
+    scales = np.ones(n_rows, dtype=np.float32) if gram_scales is None else gram_scales
+    solution = np.zeros((n_rows, factors.shape[1]), dtype=np.float32) if right is None else right.copy()
+    is_coarse = matrix.sum(axis=1, dtype=np.float64) / ridge * held.longest > _COARSE
+    for dtype, rows in ((np.float32, ~is_coarse), (np.float64, is_coarse)):
+        if rows.any():
+            typed = factors.astype(dtype, copy=False)
+            wanted = typed if targets is None else targets.astype(dtype, copy=False)
+            gram = np.ascontiguousarray(held.gram, dtype=dtype)
+            some, s, l2, b = _rows_of(rows, matrix, scales, ridge, solution.astype(dtype, copy=False))
+            _solve(typed, wanted, gram, some, s, l2, b, advance)
+            solution[rows] = b
+    return solution
 
 
-def _precision(matrix: csr_array, factors: Float32, ridge: Float32) -> type[Any]:
-    """float64 where clicks weigh so much beside the ridge that float32 would lose the solution."""
-    heaviest = matrix.sum(axis=1, dtype=np.float64) / ridge
-    longest = np.einsum("ij,ij->i", factors, factors).max(initial=0)
-    return np.float64 if heaviest.max(initial=0) * float(longest) > _COARSE else np.float32
+def _rows_of(rows: Bools, matrix: csr_array, *arrays: Array) -> Any:
+    """Some rows of a matrix and of arrays; all of them without a copy."""
+    if rows.all():
+        return matrix, *arrays
+    return matrix[np.flatnonzero(rows)], *(array[rows] for array in arrays)
+
+
+def _solve(
+    factors: Array,
+    targets: Array,
+    gram: Array,
+    matrix: csr_array,
+    gram_scales: Float32,
+    ridge: Float32,
+    solution: Array,
+    advance: Advance | None,
+) -> None:
+    """Solve all rows in the precision of the arrays."""
+    clicks = matrix.indptr, matrix.indices, matrix.data
+    arguments = *clicks, factors, targets, gram, gram_scales, ridge, solution
+    run_bands(_solve_rows, matrix.shape[0], *arguments, smallest=4, advance=advance)
 
 
 @kernel

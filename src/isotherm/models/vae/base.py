@@ -22,7 +22,7 @@ from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.scorer import ComparesItems
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
-from isotherm.models.vae.network.scoring import logits, posteriors
+from isotherm.models.vae.network.scoring import logits, posteriors, scores_of_rows
 from isotherm.models.vae.objective.anchor_term import AnchorTerm
 from isotherm.models.vae.objective.anchors import ItemAnchors, cold_anchors
 from isotherm.models.vae.objective.ease_term import EASE_TERMS, FittedEASETerm, LogitTerm, NoEASETerm
@@ -238,7 +238,7 @@ class VAERecommender(Recommender, ComparesItems):
 
     def _score(self, user_items: UserItems) -> Scores:
         """Logits (n_users, n_items) float32 of each history, clean, at the posterior's mean."""
-        scores = logits(self.network_, user_items)
+        scores = scores_of_rows(self.network_, user_items)
         return scores if self.ease_term_ is None else self.ease_term_.add_to(scores, user_items)
 
     def item_similarities(self, column: int) -> Float32:

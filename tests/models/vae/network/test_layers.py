@@ -1,12 +1,13 @@
 """The networks against their literal versions."""
 
+import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
 
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.layers import MultiVAE, RecVAE, normalised
-from isotherm.models.vae.network.scoring import logits
+from isotherm.models.vae.network.scoring import logits, scores_of_rows
 from tests.models.vae.network.tables import N_ITEMS
 from tests.reference import vae as reference
 
@@ -41,5 +42,18 @@ def test_networks_are_the_literal_ones(name, x):
         found = network.encode(normalised(Batch.of(csr_array(x.numpy()))))
     torch.testing.assert_close(found.mean, mean, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.logvar, logvar, rtol=1e-4, atol=1e-4)
-    scores = logits(network.requires_grad_(False), csr_array(x.numpy()))
-    torch.testing.assert_close(torch.from_numpy(scores), expected, rtol=1e-4, atol=1e-4)
+    for scored in (logits, scores_of_rows):
+        scores = scored(network.requires_grad_(False), csr_array(x.numpy()))
+        torch.testing.assert_close(torch.from_numpy(scores), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [MultiVAE, RecVAE])
+def test_a_user_is_scored_alike_whoever_stands_beside_him(make):
+    sizes = (97, 50, 20) + ((True,) if make is MultiVAE else ())
+    network = make(*sizes, 1).requires_grad_(False)
+    x = csr_array((np.random.default_rng(0).random((203, 97)) < 0.1).astype(np.float32))
+    together = scores_of_rows(network, x)
+    for user in (0, 1, 100, 202):
+        np.testing.assert_array_equal(scores_of_rows(network, x[[user]])[0], together[user])
+    np.testing.assert_array_equal(scores_of_rows(network, x[13:50]), together[13:50])
+    np.testing.assert_allclose(together, logits(network, x), rtol=1e-4, atol=1e-5)

@@ -12,13 +12,16 @@ exactly over clicks (Hu et al. 2008, §5) and over fields.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
 
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
+from isotherm.linalg.products import table_products
 from isotherm.models.factorization.ials import IALS, SoftTargets
+from isotherm.models.factorization.least_squares import HeldFactors
 from isotherm.models.marec.backbones.base import (
     AlignedBackbone,
     Aligner,
@@ -60,18 +63,23 @@ class TrainedFactors(Stateful):
         factors: Float32 = np.float32(beta) * (similarities @ self.of_similarities)
         return factors
 
+    @cached_property
+    def held(self) -> HeldFactors:
+        """The warm items' factors, as users are folded in by."""
+        return self.backbone.held(self.items)
+
     def fold_in(self, user_items: UserItems) -> Float32:
         """Factors p of users, (n_users, d), by their histories over the warm items."""
-        return self.backbone.fold_in(user_items, self.items)
+        return self.backbone.fold_in(user_items, self.held)
 
     def warm_scores(self, user_items: UserItems) -> Scores:
         """p·q, (n_users, n_warm)."""
-        return np.asarray(self.fold_in(user_items) @ self.items.T)
+        return table_products(self.fold_in(user_items), self.items)
 
     def new_item_scorer(self, similarities: Similarities) -> Callable[[UserItems], Scores]:
         """p·(g·M), from histories to scores (n_users, n_new)."""
         factors = self.new_factors(similarities)
-        return lambda user_items: np.asarray(self.fold_in(user_items) @ factors.T)
+        return lambda user_items: table_products(self.fold_in(user_items), factors)
 
 
 @dataclass(eq=False)
@@ -106,7 +114,8 @@ class FactorsBackbone(AlignedBackbone, ExplainsFields):
     def scores(self, user_items: UserItems) -> Scores:
         """p·q: one fold-in, two products."""
         users = self.user_vectors(user_items)
-        return self.columns.joined(users @ self.trained.items.T, users @ self.new_factors.T)
+        warm, new = table_products(users, self.trained.items), table_products(users, self.new_factors)
+        return self.columns.joined(warm, new)
 
     def similarities(self, column: int) -> Float32:
         """Cosines of factors."""

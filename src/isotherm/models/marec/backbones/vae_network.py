@@ -19,6 +19,7 @@ from scipy.special import logsumexp
 
 from isotherm.linalg.csr import row_blocks, widen
 from isotherm.linalg.poisson import poisson_rows
+from isotherm.linalg.products import table_products
 from isotherm.memory import users_per_block
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import hidden_layer, posteriors
@@ -57,8 +58,9 @@ class DecoderRows(Stateful):
 
     def logits(self, hidden: Float32) -> Scores:
         """h·w + c, (n_users, n_new), of hidden layers (n_users, width)."""
-        logits: Scores = hidden @ self.weights.T
-        logits += self.bias
+        logits: Scores = table_products(hidden, self.weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # who ranks looks whether scores are finite
+            logits += self.bias
         return logits
 
 
@@ -128,7 +130,7 @@ class TrainedNetwork(Stateful):
 
     def hidden(self, user_items: UserItems) -> Float32:
         """Last hidden layers (n_users, width) of histories over the warm items."""
-        return np.asarray(hidden_layer(self.network, self._in_network_columns(user_items)).numpy())
+        return hidden_layer(self.network, self._in_network_columns(user_items))
 
     def posterior_means(self, user_items: UserItems) -> Float32:
         """(n_users, latent) of histories over the warm items."""

@@ -8,13 +8,17 @@ import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor, nn
 
+from isotherm.linalg.products import table_products
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.item_table import ItemTable, embedding_bag
 from isotherm.state.torch_modules import StatefulModule
 from isotherm.streams import stream_seed
+from isotherm.types import Float32
 
 _RECVAE_LAYERS = 5
 _NORM_EPSILON = 0.1  # RecVAE's own
@@ -49,6 +53,13 @@ class Network(StatefulModule, ABC):
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """The last hidden layer, (n_users, width of ``last``)."""
+
+    @abstractmethod
+    def hidden_of_sums(self, sums: Float32) -> Float32:
+        """``decode`` of ``encode``'s mean, from what the first layer adds up over clicks, (n_users, width).
+
+        In NumPy and by a kernel that takes each row for itself: lists are made by it.
+        """
 
     @abstractmethod
     def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
@@ -96,6 +107,12 @@ class MultiVAE(Network):
         """The last hidden layer."""
         return torch.tanh(self.middle(z))
 
+    def hidden_of_sums(self, sums: Float32) -> Float32:
+        """The same in NumPy."""
+        hidden = np.tanh(sums + array_of(self.first_bias))
+        mean = _dense(hidden, self.head, self.latent)
+        return np.asarray(np.tanh(_dense(mean, self.middle)))
+
     def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
         """latent → hidden → items."""
         return [(self.middle.weight, self.middle.bias), (self.last.weight, self.last_bias)]
@@ -141,6 +158,16 @@ class RecVAE(Network):
         """z itself: the logits are linear in it."""
         return z
 
+    def hidden_of_sums(self, sums: Float32) -> Float32:
+        """The same in NumPy; z is the mean."""
+        norms: list[nn.LayerNorm] = list(self.norms)  # type: ignore[arg-type]
+        hidden = _normed(_swish(sums + array_of(self.first_bias)), norms[0])
+        total = hidden
+        for layer, norm in zip(self.layers, norms[1:], strict=True):
+            hidden = _normed(_swish(_dense(hidden, layer) + total), norm)
+            total = total + hidden
+        return _dense(hidden, self.head, self.latent)
+
     def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
         """latent → items."""
         return [(self.last.weight, self.last_bias)]
@@ -148,6 +175,30 @@ class RecVAE(Network):
     def decoder_parameters(self) -> list[nn.Parameter]:
         """The last layer's."""
         return [self.last.weight, self.last_bias]
+
+
+def array_of(parameter: Tensor) -> Float32:
+    """A parameter on the CPU as an array on the same memory."""
+    array: Float32 = parameter.detach().numpy()
+    return array
+
+
+def _dense(rows: Float32, layer: nn.Module, n: int | None = None) -> Float32:
+    """The first n outputs of a dense layer, all for None."""
+    assert isinstance(layer, nn.Linear)
+    return table_products(rows, array_of(layer.weight)[:n]) + array_of(layer.bias)[:n]
+
+
+def _swish(rows: Float32) -> Float32:
+    return np.asarray(rows * expit(rows))
+
+
+def _normed(rows: Float32, norm: nn.LayerNorm) -> Float32:
+    """Layer normalisation of each row."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    variance = (centred * centred).mean(axis=1, keepdims=True)
+    scaled = centred / np.sqrt(variance + np.float32(norm.eps))
+    return np.asarray(scaled * array_of(norm.weight) + array_of(norm.bias))
 
 
 def normalised(clicks: Batch) -> Batch:
