@@ -154,3 +154,30 @@ def test_iso_dates_of_items_are_days(tmp_path):
     assert items.column("born").to_list() == [18262.0, None]
     frame = pl.DataFrame({"item_id": [1, 2, 3], "x": ["nan", "5", "NaN"]})
     assert Items.from_frame(frame).column("x").to_list() == [None, 5.0, None]
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "expected"),
+    [
+        (["a", "b"], ["b", "x", "b"], [1, -1, 1]),
+        ([5, 7], [7, 8], [1, -1]),
+        ([5, 7], [], []),
+        ([5, 7], [2**64], None),  # what else a number of so many bits may be, the join knows
+        ([5, 7], ["7"], None),
+        ([5, 7], [7.0], None),
+        ([5, 7], [True], None),
+        (["a"], ["a", 1], None),
+        ([1.5], [1.5], None),
+    ],
+)
+def test_few_ids_are_looked_up_as_a_join_finds_them(known, asked, expected):
+    ids = IdMap(known)
+    found = ids.rows_of_few(asked)
+    assert found is expected if expected is None else found.tolist() == ids.rows(asked).tolist() == expected
+
+
+def test_few_and_many_ids_are_taken_alike():
+    ids = IdMap([f"i{n}" for n in range(300)])
+    rows = np.arange(250)[::-1]
+    assert ids.take(rows)[:90].equals(ids.take(rows[:90]))
+    assert ids.take(rows[:0]).to_list() == []

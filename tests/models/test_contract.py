@@ -315,6 +315,39 @@ def test_a_list_never_depends_on_who_is_asked_for_beside_it(asked):
         assert few.filter(pl.col("user_id") == 0).equals(alone)
 
 
+def test_answers_as_arrays_are_the_lists_of_frames(asked):
+    histories = [*many_histories(5), [], ["i03", "i03", "i04"]]
+    every, flags = asked.items_.values.to_list(), np.arange(30) % 3 > 0
+    each = np.random.default_rng(0).random((7, 30)) < 0.6
+    few, lists = [every[n] for n in np.flatnonzero(flags)], [
+        [every[n] for n in np.flatnonzero(row)] for row in each
+    ]  # fmt: skip
+    block = csr_array((7, 30), dtype=np.float32).tolil()
+    for row, history in enumerate(histories):
+        weights = history if isinstance(history, dict) else dict.fromkeys(history, 1.0)
+        for item, weight in weights.items():
+            block[row, every.index(item)] = weight
+    for given, by_ids in (
+        ({}, {}),
+        ({"candidates": flags}, {"candidates": few}),
+        ({"exclude": flags, "exclude_seen": False}, {"exclude": few, "exclude_seen": False}),
+        ({"candidates": each}, {"candidates": lists}),
+        ({"candidates": each, "exclude": few}, {"candidates": lists, "exclude": few}),
+        ({"candidates": flags, "exclude": each}, {"candidates": few, "exclude": lists}),
+    ):
+        expected = asked.recommend_for(histories, k=8, **by_ids)
+        for asked_with in (histories, csr_array(block)):
+            found = asked.answer(asked_with, k=8, **given)
+            shown = found.columns >= 0
+            assert asked.items_.take(found.columns[shown]).to_list() == expected["item_id"].to_list()
+            np.testing.assert_array_equal(found.scores[shown], expected["score"])
+            assert (found.scores[~shown] == -np.inf).all()
+            clicks = np.bincount(asked.clicks_.indices, minlength=30)
+            np.testing.assert_array_equal(found.new, shown & (clicks[found.columns] == 0))
+            assert found.by_popularity.tolist() == [False] * 5 + [True, False]
+            assert not found.unknown.any()
+
+
 def test_candidates_and_excluded_items_for_all_or_for_each_user(asked):
     users, choose = ["u05", "u17"], {"exclude_seen": False, "k": 30}
     best = asked.recommend(users, **choose)

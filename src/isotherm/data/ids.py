@@ -1,6 +1,7 @@
 """Ids <-> rows: a user's own ids in, the rows of a matrix inside, the same ids out again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ from isotherm.data.reading.id_types import as_ids, converted, joined
 from isotherm.data.wording import listed
 from isotherm.errors import UnknownIdError, brief
 from isotherm.types import Array, Int64
+
+_PLAIN: dict[pl.DataType | type[pl.DataType], type] = {
+    pl.String: str,
+    pl.Int64: int,
+}  # ids that are alike in Python
+_INDEX = pl.get_index_type()
+_FEW = 100
 
 
 class IdMap:
@@ -40,7 +48,14 @@ class IdMap:
     @classmethod
     def numbered(cls, n: int) -> "IdMap":
         """The ids 0 … n - 1."""
-        return cls(pl.Series("id", np.arange(n, dtype=np.int64)))
+        return cls._unique(pl.Series("id", np.arange(n, dtype=np.int64)))
+
+    @classmethod
+    def _unique(cls, values: pl.Series) -> "IdMap":
+        """Of values that are known to be ids, each there once: no look at all of them."""
+        ids = cls.__new__(cls)
+        ids.values = values.rename("id")
+        return ids
 
     def __len__(self) -> int:
         return len(self.values)
@@ -54,6 +69,28 @@ class IdMap:
         known = pl.DataFrame({"id": self.values, "row": np.arange(len(self), dtype=np.int64)})
         found = pl.DataFrame({"id": wanted}).join(known, on="id", how="left", maintain_order="left")
         return found["row"].fill_null(-1).to_numpy()
+
+    @cached_property
+    def row_of(self) -> dict[Any, int]:
+        """Id -> row, made at the first look: for few ids among many, which a join would all read again."""
+        return {value: row for row, value in enumerate(self.values.to_list())}
+
+    def rows_of_few(self, ids: Sequence[Any]) -> Int64 | None:
+        """``rows`` by ``row_of``; None where not all ids are text as the known are, or 64-bit numbers.
+
+        >>> from isotherm.data import IdMap
+        >>> ids = IdMap(["tea", "cup"])
+        >>> ids.rows_of_few(["cup", "pot"]), ids.rows_of_few([1])
+        (array([ 1, -1]), None)
+        """
+        kind = _PLAIN.get(self.values.dtype)
+        if kind is None or not set(map(type, ids)) <= {kind}:
+            return None
+        row_of = self.row_of
+        rows = np.array([row_of.get(value, -1) for value in ids], dtype=np.int64)
+        if kind is int and (rows < 0).any() and not all(-(2**63) <= value < 2**63 for value in ids):
+            return None
+        return rows
 
     def known_rows(self, ids: pl.Series | Iterable[Any], what: str) -> Int64:
         """Row of each id. Raises UnknownIdError that names the unknown; ``what`` is user or item."""
@@ -74,7 +111,9 @@ class IdMap:
 
     def take(self, rows: Array) -> pl.Series:
         """The ids that stand at ``rows``."""
-        return self.values.gather(rows)
+        if len(rows) <= _FEW:  # polars reads few numbers faster from a list
+            return self.values[pl.Series(np.asarray(rows).tolist(), dtype=_INDEX)]
+        return self.values[rows]
 
     def union(self, other: "IdMap") -> "IdMap":
         """These ids in their order, then those of ``other`` that are new; text where one side is text."""
@@ -83,12 +122,10 @@ class IdMap:
 
     def appended(self, new: "IdMap") -> "IdMap":
         """These ids, then all of ``new``, which must hold none of them; text where one side is text."""
-        longer = IdMap.__new__(IdMap)  # both parts are known to be unique: no second look at all ids
         try:
-            longer.values = joined([self.values, new.values]).rename("id")
+            return self._unique(joined([self.values, new.values]))
         except ValueError as cause:
             raise UnknownIdError(str(cause)) from cause
-        return longer
 
     def _in_own_type(self, ids: pl.Series | Iterable[Any]) -> pl.Series:
         try:

@@ -60,7 +60,10 @@ def column_counts(matrix: csr_array) -> Int64:
 
 
 def row_blocks(matrix: csr_array, rows: int) -> Iterator[csr_array]:
-    """A CSR matrix as blocks of at most ``rows`` rows, in order."""
+    """A CSR matrix as blocks of at most ``rows`` rows, in order; itself where one block is enough."""
+    if 0 < matrix.shape[0] <= rows:
+        yield matrix
+        return
     for first in range(0, matrix.shape[0], rows):
         starts = matrix.indptr[first : first + rows + 1]
         entries = slice(starts[0], starts[-1])

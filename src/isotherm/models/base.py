@@ -17,6 +17,7 @@ from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.fitting import learn, solvable
 from isotherm.models.new_items import NewItems
+from isotherm.models.requests.answers import Answers, answers_for
 from isotherm.models.requests.blocks import Audience, ListOptions, recommendation_blocks
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
@@ -29,7 +30,7 @@ from isotherm.models.requests.scores import score_pairs
 from isotherm.models.requests.similar import nearest, user_similarities
 from isotherm.models.scorer import AddsItems, ComparesItems, Explains, Scorer
 from isotherm.progress import watched
-from isotherm.types import Scores, UserItems
+from isotherm.types import Bools, Scores, UserItems
 
 
 class Recommender(Scorer):
@@ -172,6 +173,35 @@ class Recommender(Scorer):
         requested = requested_histories(histories, items, unknown_policy("unknown", unknown))
         return self._recommend(requested, k, exclude_seen, candidates, exclude, unknown, titles)
 
+    def answer(
+        self,
+        histories: UserItems | Iterable[Iterable[Any] | Mapping[Any, float]],
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: ItemSets | Bools | None = None,
+        exclude: ItemSets | Bools | None = None,
+        unknown: str = "popular",
+    ) -> Answers:
+        """``recommend_for`` as arrays of columns and scores, without a frame: for a server.
+
+        histories: as in ``recommend_for``, or a block as in ``score``.
+        candidates, exclude: ids as in ``recommend_for``, or flags by column: (n_items,) bool for all, or
+        (n_histories, n_items).  unknown: what becomes of unknown items; "popular" leaves them out, counts
+        them for each history, and answers one that holds no other with popular items; "error" names them.
+        Lists and scores are those of ``recommend_for`` to the last bit, however many histories are given.
+        Raises as ``recommend_for`` does, and ParameterError for flags of another shape.
+
+        >>> from isotherm import EASE, Interactions
+        >>> from scipy.sparse import csr_array
+        >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+        >>> model = EASE(l2=1.0).fit(Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"]))
+        >>> answers = model.answer([["pot", "mug"], []], k=2)
+        >>> model.items_.take(answers.columns[0]).to_list(), answers.unknown, answers.by_popularity
+        (['cup', 'tea'], array([1, 0]), array([False,  True]))
+        """
+        k, exclude_seen = whole("k", k, 1), truth("exclude_seen", exclude_seen)
+        return answers_for(self._fitted(), histories, k, exclude_seen, candidates, exclude, unknown)
+
     def recommend_blocks(
         self,
         users: Iterable[Any] | None = None,
@@ -188,9 +218,9 @@ class Recommender(Scorer):
         """``recommend`` for many users: a frame for each block of them, which together are its frame.
 
         Memory is taken for one block at a time. Ids are looked up, and refused, before the first block.
-        users_per_block: users of a frame; None for as many as give it about half a million rows. Scores may
-        differ in their last digit between sizes.  first_block: blocks that are left out, of a run that goes
-        on. The other arguments and errors are those of ``recommend``. Of no users, one empty frame comes.
+        users_per_block: users of a frame; None for as many as give it about half a million rows.
+        first_block: blocks that are left out, of a run that goes on.
+        The other arguments and errors are those of ``recommend``. Of no users, one empty frame comes.
 
         >>> from isotherm import EASE, Interactions
         >>> from scipy.sparse import csr_array

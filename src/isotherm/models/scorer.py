@@ -79,6 +79,9 @@ class Scorer(Stateful, ABC):
     items_: IdMap  #: the catalogue: the items of the fit, then added ones
     labels_: ItemLabels  #: of the catalogue: titles, and values of the fields in use
     clicks_: UserItems  #: (n_users, n_items) what each user clicked, as fitted
+    _counted: tuple[
+        UserItems, Int64
+    ]  #: the same clicks, and their number for each item, once it was asked for
 
     @property
     def trains_in_steps(self) -> bool:
@@ -128,6 +131,15 @@ class Scorer(Stateful, ABC):
     def n_items(self) -> int:
         """Items of the catalogue, added ones included."""
         return len(self._fitted().items_)
+
+    def item_clicks(self) -> Int64:
+        """(n_items,) how many users clicked each item in the log of the fit; not to be written to."""
+        clicks, counted = self._fitted().clicks_, self.__dict__.get("_counted")
+        if counted is None or counted[0] is not clicks or len(counted[1]) != self.n_items:
+            counted = clicks, np.bincount(clicks.indices, minlength=self.n_items)
+            self._counted = counted
+        counts: Int64 = counted[1]
+        return counts
 
     def histories_of(self, rows: Array) -> UserItems:
         """Click histories of the fitted users at ``rows``, over the catalogue; of row -1, an empty one."""

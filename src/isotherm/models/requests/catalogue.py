@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
 import polars as pl
 
 from isotherm.data import IdMap
@@ -23,8 +22,7 @@ class Catalogue:
     @classmethod
     def of(cls, model: Scorer) -> Self:
         """Those of a fitted model."""
-        clicks = np.bincount(model.clicks_.indices, minlength=model.n_items)
-        return cls(model.items_, model.labels_, clicks)
+        return cls(model.items_, model.labels_, model.item_clicks())
 
     def told(self, rows: Array) -> dict[str, pl.Series]:
         """Columns for people, of the items at ``rows``: title (null where unknown), new (without a click)."""

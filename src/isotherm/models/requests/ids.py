@@ -16,6 +16,7 @@ from isotherm.types import Int64
 
 #: what becomes of an id that the model does not know
 Unknown = Literal["error", "skip", "popular"]
+_FEW = 4096  # ids that are looked up one by one
 _SCALARS = (str, bytes, numbers.Number)
 
 
@@ -81,9 +82,10 @@ def matched_rows(known: IdMap, ids: Any, what: str, unknown: str, outcome: str) 
     what: user or item.  outcome: what becomes of the unknown, for the note that counts them.
     Raises UnknownIdError.
     """
+    rows = known.rows_of_few(ids) if isinstance(ids, list) and len(ids) <= _FEW else None
     if unknown == "error":
-        return known.known_rows(ids, what)
-    rows = known.rows(ids)
+        return known.known_rows(ids, what) if rows is None or (rows < 0).any() else rows
+    rows = known.rows(ids) if rows is None else rows
     missing = list(dict.fromkeys(ids[int(i)] for i in np.flatnonzero(rows < 0)))
     if missing:
         note(f"{len(missing):,} unknown {what} id{'s' * (len(missing) > 1)} {outcome}: {listed(missing)}")

@@ -1,7 +1,7 @@
 """Which items may be shown: candidates and excluded items, for everybody or one list per user."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -25,12 +25,13 @@ class ItemFilter:
 
     for_all: (n_items,) flags of what anybody may be shown, None for all.  candidates, excluded: (n_users,
     n_items) CSR, whose entries are what only each user may and must not be shown; None where there is no
-    list per user.
+    list per user.  for_each: (n_users, n_items) flags of what each may be shown, None for all.
     """
 
     for_all: Bools | None = None
     candidates: UserItems | None = None
     excluded: UserItems | None = None
+    for_each: Bools | None = None
 
     @classmethod
     def of(cls, items: IdMap, n_users: int | None, candidates: Any, exclude: Any, unknown: str) -> Self:
@@ -52,10 +53,17 @@ class ItemFilter:
 
     def take(self, users: Int64) -> "ItemFilter":
         """The same for some of the users."""
-        lists = (
+        candidates, excluded = (
             None if sets is None else csr_array(sets[users]) for sets in (self.candidates, self.excluded)
         )
-        return ItemFilter(self.for_all, *lists)
+        flags = None if self.for_each is None else self.for_each[users]
+        return ItemFilter(self.for_all, candidates, excluded, flags)
+
+    def only(self, flags: Bools) -> "ItemFilter":
+        """The same, and only what the flags allow: (n_items,) for all, or (n_users, n_items)."""
+        if flags.ndim == 1:
+            return replace(self, for_all=flags if self.for_all is None else self.for_all & flags)
+        return replace(self, for_each=flags if self.for_each is None else self.for_each & flags)
 
     def hide_others(self, scores: Scores, users: slice) -> None:
         """Set the scores of what each of the users must not be shown to -inf, in place.
@@ -70,6 +78,8 @@ class ItemFilter:
             scores[rows, candidates.indices] = shown
         if self.excluded is not None:
             hide(scores, csr_array(self.excluded[users]))
+        if self.for_each is not None:
+            scores[~self.for_each[users]] = -np.inf
 
 
 def _item_sets(

@@ -11,9 +11,9 @@ from isotherm.models.requests.item_filter import ItemFilter
 from isotherm.models.requests.requested import Requested
 from isotherm.models.requests.scores import empty_histories, note_fallback, scores_or_popularity
 from isotherm.models.scorer import Scorer
-from isotherm.progress import stage
+from isotherm.progress import Advance, stage
 from isotherm.ranking.topk import TopK, hide
-from isotherm.types import Bools, Int32, Scores
+from isotherm.types import Bools, Int64, Scores, UserItems
 
 
 def recommendations(
@@ -39,16 +39,18 @@ def answers(
 
     catalogue: of the model, where title, new and answered_by shall follow.
     """
-    columns, best = _lists(model, requested, min(k, model.n_items), exclude_seen, shown)
+    n, k = len(requested.ids), min(k, model.n_items)
+    with stage("recommend", n, "users") as advance:
+        columns, best = best_lists(model, requested.histories, k, exclude_seen, shown, advance)
     rows, ranks = np.nonzero(columns >= 0)
     chosen = columns[rows, ranks]
     frame = pl.DataFrame(
-        {
-            "user_id": requested.ids.gather(rows),
-            "item_id": model.items_.take(chosen),
-            "score": best[rows, ranks],
-            "rank": (ranks + 1).astype(np.int32),
-        }
+        [
+            _repeated(requested.ids, rows).rename("user_id"),
+            model.items_.take(chosen).rename("item_id"),
+            pl.Series("score", best[rows, ranks]),
+            pl.Series("rank", (ranks + 1).astype(np.int32)),
+        ]
     )
     if catalogue is None:
         return frame
@@ -57,23 +59,37 @@ def answers(
     return frame.with_columns(**catalogue.told(chosen), answered_by=answered_by)
 
 
-def _lists(
-    model: Scorer, requested: Requested, k: int, exclude_seen: bool, shown: ItemFilter
-) -> tuple[Int32, Scores]:
-    """Columns and scores of the k best, (n_requested, k); column -1 where a list is shorter."""
-    lists = [TopK(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
-    first = 0
-    with stage("recommend", len(requested.ids), "users") as advance:
-        for block in row_blocks(requested.histories, users_per_block(model.n_items)):
-            scores = scores_or_popularity(model, block)
-            if exclude_seen:
-                hide(scores, block)
-            shown.hide_others(scores, slice(first, first + block.shape[0]))
-            lists.append(_ranked(model, scores, k, shown.for_all))
-            first += block.shape[0]
+def _repeated(ids: pl.Series, rows: Int64) -> pl.Series:
+    """The id at each row."""
+    return ids.new_from_index(0, len(rows)) if len(ids) == 1 else ids[rows]
+
+
+def best_lists(
+    model: Scorer,
+    histories: UserItems,
+    k: int,
+    exclude_seen: bool,
+    shown: ItemFilter,
+    advance: Advance | None = None,
+) -> TopK:
+    """The k best of each history, at most ``n_items``; column -1 where a list is shorter.
+
+    histories: (n, n_items).  advance: told of those that are done.
+    """
+    lists, first = [], 0
+    for block in row_blocks(histories, users_per_block(model.n_items)):
+        scores = scores_or_popularity(model, block)
+        if exclude_seen:
+            hide(scores, block)
+        shown.hide_others(scores, slice(first, first + block.shape[0]))
+        lists.append(_ranked(model, scores, k, shown.for_all))
+        first += block.shape[0]
+        if advance is not None:
             advance(block.shape[0])
-    columns, best = (np.concatenate(blocks) for blocks in zip(*lists, strict=True))
-    return columns, best
+    if len(lists) == 1:
+        return lists[0]
+    nothing = TopK(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
+    return TopK(*(np.concatenate(blocks) for blocks in zip(nothing, *lists, strict=True)))
 
 
 def _ranked(model: Scorer, scores: Scores, k: int, candidates: Bools | None) -> TopK:

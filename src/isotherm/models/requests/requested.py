@@ -1,9 +1,9 @@
 """Whom to answer: fitted users by their ids, or unseen ones by histories, as rows over the catalogue."""
 
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -12,10 +12,10 @@ from scipy.sparse import csr_array
 from isotherm.data import IdMap, Interactions
 from isotherm.data.reading.id_types import as_ids
 from isotherm.errors import InteractionsError, ParameterError, brief
-from isotherm.linalg.csr import index_pointers, move_entries, rows_of
+from isotherm.linalg.csr import groups_of, index_pointers, rows_of
 from isotherm.models.requests.ids import id_list, is_list, is_table, matched_rows, value_or_type
 from isotherm.progress import note
-from isotherm.types import Bools, Int32, Int64, UserItems
+from isotherm.types import Array, Bools, Float32, Int32, Int64, UserItems
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,37 @@ def requested_histories(histories: Any, items: IdMap, unknown: str) -> Requested
     One that holds nothing but unknown items is left out where ``unknown`` is "skip".
     """
     if isinstance(histories, Interactions):
-        ids, entries = histories.users.values, histories.matrix
+        ids, lengths = histories.users.values, np.diff(histories.matrix.indptr)
         columns, unweighted = _columns_of_log(histories, items, unknown), np.zeros(len(ids), dtype=bool)
+        entries = _Entries(columns, histories.matrix.data, lengths, unweighted)
     else:
-        clicked, entries, unweighted = _from_lists(histories)
-        ids = IdMap.numbered(entries.shape[0]).values
-        columns = _columns_of(clicked, items, unknown)
-    block = _over_catalogue(entries, columns, len(items), unweighted)
+        entries = _from_lists(histories, lambda ids: _columns_of(ids, items, unknown))
+        ids = IdMap.numbered(len(entries.lengths)).values
+    block = entries.over_catalogue(len(items))
     requested = Requested.all(ids, block)
-    emptied = (np.diff(entries.indptr) > 0) & (np.diff(block.indptr) == 0)
+    emptied = (entries.lengths > 0) & (np.diff(block.indptr) == 0)
     if not emptied.any():
         return requested
     note(f"{emptied.sum():,} of {len(ids):,} histories hold no known item; {_outcome(unknown)}")
     return requested.take(np.flatnonzero(~emptied)) if unknown == "skip" else requested
+
+
+def known_histories(histories: Any, items: IdMap, unknown: str) -> tuple[UserItems, Int64]:
+    """A list of histories over the catalogue, (n, n_items), and how many different ids of each are unknown.
+
+    unknown: "error" raises UnknownIdError that names them; else they are left out, and no note tells of it.
+    """
+
+    def columns_of(ids: list[Any]) -> Int32:
+        if unknown == "error":
+            return _columns_of(ids, items, unknown)
+        rows = items.rows_of_few(ids)
+        return (items.rows(ids) if rows is None else rows).astype(np.int32)
+
+    entries = _from_lists(histories, columns_of)
+    rows = groups_of(index_pointers(entries.lengths))
+    n_unknown = np.bincount(rows[entries.columns < 0], minlength=len(entries.lengths))
+    return entries.over_catalogue(len(items)), n_unknown
 
 
 def _outcome(unknown: str) -> str:
@@ -96,25 +114,41 @@ def _columns_of_log(log: Interactions, items: IdMap, unknown: str) -> Int32:
     return columns
 
 
-def _over_catalogue(entries: csr_array, columns: Int32, n_items: int, unweighted: Bools) -> UserItems:
-    """The entries in their ``columns`` of the catalogue, those of column -1 left out.
+class _Entries(NamedTuple):
+    """All items of all histories, one history after the other.
 
-    unweighted: (n,) the histories in which each item counts once, even where it is named in two ways.
+    columns: (n_entries,), -1 where the item is unknown.  weights: (n_entries,) float32.  lengths: (n,) of the
+    histories.  unweighted: (n,) the histories in which each item counts once, even where it is named in two
+    ways.
     """
-    block = move_entries(entries, columns, n_items)
-    block.sum_duplicates()  # an item named in two ways, 1 and "1"; sorts as well
-    if unweighted.any():
-        block.data[unweighted[rows_of(block)]] = 1
-    if not np.isfinite(block.data).all():
-        raise InteractionsError("histories: an item's weights are beyond float32 when added up")
-    return block
+
+    columns: Int32
+    weights: Float32
+    lengths: Array
+    unweighted: Bools
+
+    def over_catalogue(self, n_items: int) -> UserItems:
+        """The histories, (n, n_items); entries of column -1 are left out.
+
+        Raises InteractionsError where weights of an item are too large when added up.
+        """
+        known, starts = self.columns >= 0, index_pointers(self.lengths)
+        if not known.all():
+            starts = index_pointers(np.bincount(groups_of(starts)[known], minlength=len(self.lengths)))
+        arrays = self.weights[known], self.columns[known], starts
+        block = csr_array(arrays, shape=(len(starts) - 1, n_items))
+        block.sum_duplicates()  # an item named in two ways, 1 and "1"; sorts as well
+        if self.unweighted.all():
+            block.data[:] = 1
+        elif self.unweighted.any():
+            block.data[self.unweighted[rows_of(block)]] = 1
+        if not np.isfinite(block.data).all():
+            raise InteractionsError("histories: an item's weights are beyond float32 when added up")
+        return block
 
 
-def _from_lists(histories: Any) -> tuple[list[Any], csr_array, Bools]:
-    """All items of all histories, one after the other, and a CSR matrix of their weights in that order.
-
-    Last, which histories (n,) have no weights: each item counts once.
-    """
+def _from_lists(histories: Any, columns_of: Callable[[list[Any]], Int32]) -> _Entries:
+    """Of lists of ids and of {id: weight}. Raises ParameterError for what is neither."""
     if not is_list(histories) or isinstance(histories, Mapping | set | frozenset) or is_table(histories):
         cure = ": give Interactions.from_frame(table)" if is_table(histories) else ""
         raise ParameterError(
@@ -133,9 +167,12 @@ def _from_lists(histories: Any) -> tuple[list[Any], csr_array, Bools]:
         items += ids
         lengths.append(len(ids))
         unweighted.append(not weighted)
-    data, columns = np.array(weights, np.float32), np.zeros(len(items), np.int32)
-    matrix = csr_array((data, columns, index_pointers(np.array(lengths, np.int64))), shape=(len(lengths), 1))
-    return items, matrix, np.array(unweighted, dtype=bool)
+    return _Entries(
+        columns_of(items),
+        np.array(weights, np.float32),
+        np.array(lengths, np.int64),
+        np.array(unweighted, dtype=bool),
+    )
 
 
 def _distinct(ids: Iterable[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ def scores_or_popularity(model: Scorer, histories: UserItems) -> Scores:
         scores = model._score(histories)
     empty = np.diff(histories.indptr) == 0
     if empty.any():
-        scores[empty] = np.bincount(model.clicks_.indices, minlength=model.n_items)
+        scores[empty] = model.item_clicks()
     return scores
 
 

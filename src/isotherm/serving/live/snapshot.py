@@ -98,8 +98,7 @@ class Snapshot:
         added = model.items_.values[len(columns) :].to_list()
         columns |= {str(item): len(fitted.items) + n for n, item in enumerate(added)}
         labels = _labels(fitted, changes, columns)
-        clicks = np.bincount(model.clicks_.indices, minlength=model.n_items)
-        known = Catalogue(model.items_, labels, clicks)
+        known = Catalogue(model.items_, labels, model.item_clicks())
         return cls(fitted, model, changes, known, columns, _availability(changes, columns), version)
 
     def _is_other(self, item: LiveItem) -> bool:
