@@ -148,11 +148,12 @@ def test_candidates_are_the_only_items_shown(fitted):
 
 def test_save_and_load_answer_alike(fitted, tmp_path):
     fitted.save(tmp_path / "model")
-    loaded = isotherm.load(tmp_path / "model")
-    assert repr(loaded) == repr(fitted)
-    assert loaded.recommend(k=30).equals(fitted.recommend(k=30))
     histories = [["i00", "i07"], [], ["i12"]]
-    assert loaded.recommend_for(histories, k=5).equals(fitted.recommend_for(histories, k=5))
+    for way in ({}, {"mapped": True}, {"mapped": True, "verify": False}):
+        loaded = isotherm.load(tmp_path / "model", **way)
+        assert repr(loaded) == repr(fitted)
+        assert loaded.recommend(k=30).equals(fitted.recommend(k=30))
+        assert loaded.recommend_for(histories, k=5).equals(fitted.recommend_for(histories, k=5))
 
 
 def test_same_seed_same_result(fitted, clicks, items):

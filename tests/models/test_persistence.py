@@ -2,14 +2,17 @@
 
 import errno
 import json
+import mmap
 import os
 
+import numpy as np
 import polars as pl
 import pytest
 
 import isotherm
 from isotherm import EASE, Interactions, files, folders
-from isotherm.errors import ModelFolderError, OutputError
+from isotherm.errors import ModelFolderError, OutputError, ParameterError
+from isotherm.untrusted import ArraysFile
 
 
 @pytest.fixture
@@ -95,6 +98,131 @@ def test_damaged_arrays_are_noticed(saved):
     file.write_bytes(content)
     with pytest.raises(ModelFolderError, match=r"arrays-.*is damaged \(its content changed\)"):
         isotherm.load(folder)
+
+
+WAYS = [{"mapped": mapped, "verify": verify} for mapped in (False, True) for verify in (True, False)]
+
+
+def changed(folder, change):
+    """Change the arrays of a saved model, whose file keeps its name."""
+    file = next(folder.glob("arrays-*"))
+    file.write_bytes(change(file.read_bytes()))
+
+
+def damaged_number(name, number):
+    """What puts a number in the place of the first one of an array."""
+
+    def change(content):
+        length = int.from_bytes(content[:8], "little")
+        begin = 8 + length + json.loads(content[8 : 8 + length])[name]["data_offsets"][0]
+        return content[:begin] + number.tobytes() + content[begin + number.nbytes :]
+
+    return change
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_model_answers_alike_however_it_is_loaded(saved, clicks, way):
+    folder, model = saved
+    loaded = isotherm.load(folder, **way)
+    assert loaded.recommend(k=9).equals(model.recommend(k=9))
+    weights, clicked = loaded.weights_.warm, loaded.clicks_
+    mapped = [_is_mapped(array) for array in (weights, clicked.data, clicked.indices, clicked.indptr)]
+    assert mapped == [way["mapped"], way["mapped"], False, False]
+
+
+def _is_mapped(array):
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(getattr(array, "obj", array), mmap.mmap)
+
+
+def test_a_mapped_file_never_changes_and_may_be_replaced_or_removed(saved, clicks):
+    folder, model = saved
+    lists = model.recommend(k=9)
+    loaded = isotherm.load(folder, mapped=True)
+    loaded.weights_.warm[:] = 0  # in this process alone
+    assert isotherm.load(folder).recommend(k=9).equals(lists)
+    loaded = isotherm.load(folder, mapped=True, verify=False)
+    loaded.save(folder)  # the same content, over what it is read from
+    EASE(l2=3.0).fit(clicks).save(folder)
+    for file in folder.iterdir():
+        file.unlink()
+    assert loaded.recommend(k=9).equals(lists)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_wrong_float_is_noticed_where_it_is_looked_for_and_else_by_who_ranks(saved, way):
+    folder, _ = saved
+    changed(folder, damaged_number("model/weights/blocks.0/weights", np.float32(np.nan)))
+    if way["verify"]:
+        with pytest.raises(ModelFolderError, match="its content changed"):
+            isotherm.load(folder, **way)
+        return
+    loaded = isotherm.load(folder, **way)
+    with pytest.raises(ParameterError, match="a score is not a number"):
+        loaded.recommend_for([["i00"]], exclude_seen=False)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("clicks/indices", np.int32(10**6)),
+        ("clicks/indices", np.int32(-1)),
+        ("clicks/indptr", np.int32(7)),
+        ("model/weights/rows", np.int64(30)),
+        ("model/weights/blocks.0/columns", np.int64(-1)),
+    ],
+)
+def test_a_wrong_index_is_refused_however_a_model_is_loaded(saved, way, name, number):
+    folder, _ = saved
+    changed(folder, damaged_number(name, number))
+    with pytest.raises(ModelFolderError, match=r"arrays-.*is damaged"):
+        isotherm.load(folder, **way)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_arrays_that_are_cut_off_or_longer_are_refused_however_a_model_is_loaded(saved, way):
+    folder, _ = saved
+    whole = next(folder.glob("arrays-*")).read_bytes()
+    for content in (whole[:-4], whole[:100], whole[:5], b"", whole + b"\0" * 8):
+        changed(folder, lambda _, content=content: content)
+        with pytest.raises(ModelFolderError, match=r"arrays-.*is damaged"):
+            isotherm.load(folder, **way)
+
+
+def test_a_file_that_is_cut_off_before_it_is_mapped_is_refused(saved, monkeypatch):
+    folder, _ = saved
+    headers = ArraysFile.__init__
+
+    def then_cut(self, file):
+        headers(self, file)
+        os.truncate(file, file.stat().st_size - 4)
+
+    monkeypatch.setattr(ArraysFile, "__init__", then_cut)
+    with pytest.raises(ModelFolderError, match="it was changed while it was read"):
+        isotherm.load(folder, mapped=True, verify=False)
+
+
+def test_arrays_that_do_not_lie_as_memory_needs_them_are_not_mapped(saved):
+    folder, model = saved
+
+    def moved(content):
+        length = int.from_bytes(content[:8], "little")
+        return (length + 3).to_bytes(8, "little") + content[8 : 8 + length] + b"   " + content[8 + length :]
+
+    changed(folder, moved)
+    with pytest.raises(ModelFolderError, match="do not lie at multiples of 8 bytes"):
+        isotherm.load(folder, mapped=True, verify=False)
+    assert isotherm.load(folder, verify=False).recommend(k=9).equals(model.recommend(k=9))
+
+
+def test_how_to_load_is_yes_or_no(saved):
+    folder, _ = saved
+    with pytest.raises(ParameterError, match="mapped must be true or false, not 'r'"):
+        isotherm.load(folder, mapped="r")
+    with pytest.raises(ParameterError, match="verify must be true or false, not None"):
+        isotherm.load(folder, verify=None)
 
 
 def test_truncated_and_missing_files_are_noticed(saved):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from safetensors.numpy import save_file
 
+from isotherm.checks import truth
 from isotherm.data import IdMap
 from isotherm.data.id_files import catalogue_table, read_catalogue, read_ids
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, UnsupportedError, brief
@@ -91,8 +92,16 @@ def save(model: "Recommender", path: str | os.PathLike[str]) -> None:
         folder.commit(manifest)
 
 
-def load(path: str | os.PathLike[str]) -> "Recommender":
+def load(path: str | os.PathLike[str], *, mapped: bool = False, verify: bool = True) -> "Recommender":
     """The model that ``save`` wrote to the folder ``path``.
+
+    mapped: whether float arrays stay in the file and are read where they are needed. Processes on one machine
+    then share one copy in memory. The file must not be written to meanwhile: ``save`` never does, it puts
+    another file beside it; a program that cuts it off ends each process that reads behind the cut.
+    verify: whether the arrays are held against their SHA-256, and each float against what is declared; that
+    reads all of them. False is for a process whose parent has loaded the same folder with True. Whole numbers
+    are copied and looked at in any case, as memory is read by them: a damaged file can then give wrong scores
+    or an error, and no more.
 
     Nothing in the folder is trusted: names, types, shapes and ranges follow from the manifest and from what
     the model declares, and are checked before memory is taken for them. What the folder holds is data, so
@@ -105,10 +114,11 @@ def load(path: str | os.PathLike[str]) -> "Recommender":
     >>> load("model")
     Popularity()
     """
-    return read_whole(path, MODEL, _loaded)
+    mapped, verify = truth("mapped", mapped), truth("verify", verify)
+    return read_whole(path, MODEL, lambda folder: _loaded(folder, mapped, verify))
 
 
-def _loaded(folder: Path) -> "Recommender":
+def _loaded(folder: Path, mapped: bool, verify: bool) -> "Recommender":
     with _errors_name(folder / MANIFEST):
         manifest = _manifest(folder)
         model = _unfitted(manifest)
@@ -129,9 +139,10 @@ def _loaded(folder: Path) -> "Recommender":
     with _errors_name(files["arrays"]):
         stored = ArraysFile(files["arrays"])
         expected.check_headers(stored.headers)
-        arrays, digest = stored.read()
-        _check_digest(files["arrays"], digest)
-        expected.fill(arrays)
+        arrays, digest = stored.mapped(with_digest=verify) if mapped else stored.read()
+        if verify and digest is not None:
+            _check_digest(files["arrays"], digest)
+        expected.fill(arrays, verify)
     return model
 
 

@@ -47,11 +47,11 @@ class _DeclaredArray:
     shape: tuple[Size, ...]
     below: Size | None
 
-    def value(self, arrays: Mapping[str, Array], known: Mapping[str, int]) -> Any:
-        """The attribute, once its content is as declared."""
+    def value(self, arrays: Mapping[str, Array], known: Mapping[str, int], verify: bool) -> Any:
+        """The attribute, once its content is as declared.  verify: whether floats are looked at."""
         shape = tuple(_number(size, known) for size in self.shape)
         below = None if self.below is None else _number(self.below, known)
-        return self.field.from_arrays(self.name, arrays, shape, below)
+        return self.field.from_arrays(self.name, arrays, shape, below, verify)
 
 
 class _Declared:
@@ -85,10 +85,12 @@ class _Declared:
             raise DamagedError(f"{name} is of shape {brief(shape)} and must be ({wanted[:80]})")
         self._known = known
 
-    def values(self, arrays: Mapping[str, Array]) -> Iterator[tuple[_DeclaredArray, Any]]:
-        """Each declared value, once its content is what was declared."""
+    def values(
+        self, arrays: Mapping[str, Array], verify: bool = True
+    ) -> Iterator[tuple[_DeclaredArray, Any]]:
+        """Each declared value, once its content is as declared.  verify: whether floats are looked at."""
         for declared in self._arrays:
-            yield declared, declared.value(arrays, self._known)
+            yield declared, declared.value(arrays, self._known, verify)
 
 
 class ExpectedState(_Declared):
@@ -125,9 +127,12 @@ class ExpectedState(_Declared):
         same_names(document, declared, f"state {prefix}".strip())
         self._owners.append(owner)
 
-    def fill(self, arrays: Mapping[str, Array]) -> None:
-        """Let the objects hold the arrays. Raises DamagedError where a content is not as declared."""
-        for declared, value in self.values(arrays):
+    def fill(self, arrays: Mapping[str, Array], verify: bool = True) -> None:
+        """Let the objects hold the arrays. Raises DamagedError where a content is not as declared.
+
+        verify: whether floats are looked at.
+        """
+        for declared, value in self.values(arrays, verify):
             declared.owner.set_learned_value(declared.field.name, value)
         for owner in self._owners:  # those within come first
             owner.restored()

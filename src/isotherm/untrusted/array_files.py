@@ -2,8 +2,11 @@
 
 import hashlib
 import math
+import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +16,7 @@ from isotherm.untrusted.json_files import MOST_JSON, parse_json
 from isotherm.untrusted.schemas import Choice, DamagedError, Whole, expect
 
 _DTYPES = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "U8": np.uint8}
+_LARGEST = 8  # bytes of a number
 _SIZES = {"F64": 8, "F32": 4, "I64": 8, "I32": 4, "U8": 1, "BF16": 2}  # bytes per number
 
 
@@ -59,13 +63,37 @@ class ArraysFile:
                 raise DamagedError("it was changed while it was read")
         digest = hashlib.sha256(self._head)
         digest.update(content.data)
+        return self._arrays(content, 0), digest.hexdigest()
+
+    def mapped(self, with_digest: bool) -> tuple[dict[str, Array], str | None]:
+        """The arrays, those of float32 and float64 on the pages of the file, the others as copies.
+
+        Whole numbers are copied since kernels read memory by them: what was looked at must stay. Writing to a
+        mapped array changes this process' copy of its pages and never the file.
+        with_digest: whether the SHA-256 of the file comes, too, for which all of it is read.
+        """
+        first = len(self._head)
+        if first % _LARGEST:
+            raise DamagedError("its arrays do not lie at multiples of 8 bytes, as mapping needs it")
+        with open(self._file, "rb") as stream:
+            if os.fstat(stream.fileno()).st_size != first + self._n_bytes:
+                raise DamagedError("it was changed while it was read")
+            pages = mmap.mmap(stream.fileno(), first + self._n_bytes, access=mmap.ACCESS_COPY)
+        if pages[:first] != self._head:
+            raise DamagedError("it was changed while it was read")
+        arrays = self._arrays(pages, first)
+        stay = {name: array if array.dtype.kind == "f" else array.copy() for name, array in arrays.items()}
+        return stay, hashlib.sha256(pages).hexdigest() if with_digest else None
+
+    def _arrays(self, content: Any, first: int) -> dict[str, Array]:
+        """The arrays in a buffer, in which the first of them begins at byte ``first``."""
         arrays = {}
         for name, header in self.headers.items():
             dtype = np.dtype(_DTYPES[header.dtype])
             count = math.prod(header.shape)
-            numbers = np.frombuffer(content, dtype, count, header.begin if count else 0)
+            numbers = np.frombuffer(content, dtype, count, first + header.begin if count else 0)
             arrays[name] = numbers.reshape(header.shape)
-        return arrays, digest.hexdigest()
+        return arrays
 
 
 def _headers(content: bytes, n_bytes: int) -> dict[str, Header]:
