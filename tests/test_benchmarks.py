@@ -29,6 +29,7 @@ BENCHMARKS = {
     "vae_sampled": "",
     "marec_fit": "",
     "recommend_all": "",
+    "serving": "",
     "add_items": "",
     "evaluation": "",
     "ease": "",

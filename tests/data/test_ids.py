@@ -174,10 +174,3 @@ def test_few_ids_are_looked_up_as_a_join_finds_them(known, asked, expected):
     ids = IdMap(known)
     found = ids.rows_of_few(asked)
     assert found is expected if expected is None else found.tolist() == ids.rows(asked).tolist() == expected
-
-
-def test_few_and_many_ids_are_taken_alike():
-    ids = IdMap([f"i{n}" for n in range(300)])
-    rows = np.arange(250)[::-1]
-    assert ids.take(rows)[:90].equals(ids.take(rows[:90]))
-    assert ids.take(rows[:0]).to_list() == []

@@ -16,8 +16,6 @@ _PLAIN: dict[pl.DataType | type[pl.DataType], type] = {
     pl.String: str,
     pl.Int64: int,
 }  # ids that are alike in Python
-_INDEX = pl.get_index_type()
-_FEW = 100
 
 
 class IdMap:
@@ -111,8 +109,6 @@ class IdMap:
 
     def take(self, rows: Array) -> pl.Series:
         """The ids that stand at ``rows``."""
-        if len(rows) <= _FEW:  # polars reads few numbers faster from a list
-            return self.values[pl.Series(np.asarray(rows).tolist(), dtype=_INDEX)]
         return self.values[rows]
 
     def union(self, other: "IdMap") -> "IdMap":

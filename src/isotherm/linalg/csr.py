@@ -19,7 +19,8 @@ def index_pointers(lengths: Array) -> Array:
     >>> index_pointers(np.array([2, 0, 1]))
     array([0, 2, 2, 3], dtype=int32)
     """
-    starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
     return starts.astype(np.int32) if starts[-1] < 2**31 else starts
 
 

@@ -69,10 +69,10 @@ class LengthLaw:
 
     def of(self, histories: UserItems, cold: ItemIndex) -> Float32:
         """Of histories (n_users, n_items), in which clicks on the ``cold`` items do not count, (n_users,)."""
-        is_warm = np.ones(histories.shape[1])
-        is_warm[cold] = 0
-        lengths = np.bincount(rows_of(histories), is_warm[histories.indices], histories.shape[0])
-        return self.factors(lengths.astype(np.int64))
+        is_cold = np.zeros(histories.shape[1], dtype=bool)
+        is_cold[cold] = True
+        rows = rows_of(histories)[~is_cold[histories.indices]]
+        return self.factors(np.bincount(rows, minlength=histories.shape[0]))
 
     @staticmethod
     def state(name: str) -> Plain:

@@ -1,5 +1,7 @@
 """The k best items of each requested history, as a frame of ids, and of words where they are wanted."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import polars as pl
 
@@ -14,6 +16,8 @@ from isotherm.models.scorer import Scorer
 from isotherm.progress import Advance, stage
 from isotherm.ranking.topk import TopK, hide
 from isotherm.types import Bools, Int64, Scores, UserItems
+
+_FEW = 16  # users whose lists are there before anybody could read that they are being made
 
 
 def recommendations(
@@ -40,7 +44,7 @@ def answers(
     catalogue: of the model, where title, new and answered_by shall follow.
     """
     n, k = len(requested.ids), min(k, model.n_items)
-    with stage("recommend", n, "users") as advance:
+    with stage("recommend", n, "users") if n > _FEW else nullcontext() as advance:
         columns, best = best_lists(model, requested.histories, k, exclude_seen, shown, advance)
     rows, ranks = np.nonzero(columns >= 0)
     chosen = columns[rows, ranks]
