@@ -67,6 +67,20 @@ def test_new_items_keep_the_fields_of_the_first():
     assert (later.titles.to_list(), later.title_field) == ([None, None, *WORDS], "title")
 
 
+def test_numbers_are_kept_with_what_is_not_known():
+    items = table(year=[1999, None, 2001], released=["2026-01-31", "2026-02-01", None], plot=WORDS)
+    labels = ItemLabels.of(items, ["year", "released", "plot"])
+    assert (sorted(labels.numbers), labels.dates, list(labels.values)) == (
+        ["released", "year"],
+        {"released"},
+        [],
+    )
+    both = labels.appended(table(year=[7, 8, 9], plot=WORDS)).take([5, 0, 1])
+    assert both.numbers["year"].to_list() == [9.0, 1999.0, None]
+    assert both.numbers["released"].to_list() == [None, 20484.0, 20485.0]
+    assert both.dates == {"released"}
+
+
 def test_values_in_common_are_those_of_the_heaviest_first():
     genres = [["war", "love", "sea"], ["love"], ["sea", "war"]]
     labels = ItemLabels.of(table(genres=genres), ["genres"])

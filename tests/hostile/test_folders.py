@@ -279,9 +279,18 @@ def test_ids_that_are_none(ease, tmp_path, case):
 CATALOGUES = {
     "titles of numbers": ({"title:name": range(25)}, "column 'title:name' is no title"),
     "two titles": ({"title:name": ["a"] * 25, "title:label": ["a"] * 25}, "column 'title:label' is no title"),
-    "values of numbers": ({"values:genres": [[1]] * 25}, "column 'values:genres' is no title and no list"),
+    "values of numbers": ({"values:genres": [[1]] * 25}, "'values:genres' is no title, no list"),
     "values with nulls": ({"values:genres": [None] + [["a"]] * 24}, "column 'values:genres' is no title"),
     "a null among values": ({"values:genres": [["a", None]] * 25}, "column 'values:genres' is no title"),
+    "numbers that are not finite": (
+        {"numbers:year": [float("nan")] * 25},
+        "column 'numbers:year' is no title",
+    ),
+    "whole numbers": ({"dates:year": range(25)}, "column 'dates:year' is no title"),
+    "a field of two kinds": (
+        {"numbers:x": [1.0] * 25, "dates:x": [1.0] * 25},
+        "column 'dates:x' is no title",
+    ),
     "another column": ({"more": range(25)}, "column 'more' is no title"),
 }
 

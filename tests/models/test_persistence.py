@@ -1,5 +1,6 @@
 """Saved models: atomic, checked, and free of code."""
 
+import datetime
 import errno
 import json
 import mmap
@@ -26,7 +27,7 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     folder, _ = saved
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors", ".parquet"}
     manifest = json.loads((folder / "model.json").read_text())
-    assert manifest["format"] == 5
+    assert manifest["format"] == 6
     assert manifest["model"] == "ease"
     assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
 
@@ -237,13 +238,13 @@ def test_truncated_and_missing_files_are_noticed(saved):
         isotherm.load(folder)
 
 
-@pytest.mark.parametrize(("version", "cure"), [(6, "upgrade it"), (4, "fit the model again")])
+@pytest.mark.parametrize(("version", "cure"), [(7, "upgrade it"), (4, "fit the model again")])
 def test_another_format_names_the_cure(saved, version, cure):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(manifest | {"format": version, "isotherm": "9.9"}))
     with pytest.raises(
-        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 5: {cure}"
+        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads formats 5 to 6: {cure}"
     ):
         isotherm.load(folder)
 
@@ -325,8 +326,21 @@ def test_loading_runs_nothing_from_the_folder(saved):
     assert os.path.exists(folder / "model.py")
 
 
+def test_the_format_before_is_read(saved):
+    folder, model = saved
+    manifest = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(manifest | {"format": 5}))
+    assert isotherm.load(folder).recommend(k=3).equals(model.recommend(k=3))
+
+
 def test_titles_and_values_are_saved(clicks, item_frame, tmp_path):
-    items = isotherm.Items.from_frame(item_frame.with_columns(title=pl.format("The {}", "item_id")))
+    n_items = item_frame.height
+    more = {
+        "title": pl.format("The {}", "item_id"),
+        "year": pl.Series([None, *range(1, n_items)], dtype=pl.Float64),
+        "released": pl.Series([datetime.date(2000, 1, 1)] * n_items),
+    }
+    items = isotherm.Items.from_frame(item_frame.with_columns(**more))
     model = isotherm.ContentKNN().fit(clicks, items)
     model.save(tmp_path / "m")
     loaded = isotherm.load(tmp_path / "m")
@@ -334,3 +348,8 @@ def test_titles_and_values_are_saved(clicks, item_frame, tmp_path):
     assert loaded.labels_.title_field == "title"
     assert list(loaded.labels_.values) == ["genres"]
     assert loaded.labels_.values["genres"].equals(model.labels_.values["genres"])
+    years = pl.Series(model.items_.values.to_list(), dtype=pl.String)
+    assert set(loaded.labels_.numbers) >= {"year", "released"}
+    assert loaded.labels_.numbers["year"].equals(model.labels_.numbers["year"])
+    assert loaded.labels_.numbers["released"].to_list() == [10957.0] * len(years)
+    assert loaded.labels_.dates == {"released"}

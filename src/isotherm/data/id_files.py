@@ -15,7 +15,8 @@ from isotherm.untrusted import DamagedError
 _ROWS_PER_BYTE = (
     1000  # more than any compression of ids or times reaches: past it a file claims what it lacks
 )
-_TITLE, _VALUES = "title:", "values:"  # beginnings of the names of columns beside the items' ids
+#: beginnings of the names of columns beside the items' ids
+_LABELS = _TITLE, _VALUES, _NUMBERS, _DATES = "title:", "values:", "numbers:", "dates:"
 
 
 def read_ids(source: Path | bytes, n_rows: int | None = None) -> IdMap:
@@ -30,7 +31,11 @@ def catalogue_table(ids: IdMap, labels: ItemLabels) -> pl.DataFrame:
     """What ``read_catalogue`` reads: id, and the labels of a saved model's items."""
     titles = {} if labels.title_field is None else {_TITLE + labels.title_field: labels.titles}
     values = {_VALUES + name: column for name, column in labels.values.items()}
-    return pl.DataFrame({"id": ids.values} | titles | values)
+    numbers = {
+        (_DATES if name in labels.dates else _NUMBERS) + name: column
+        for name, column in labels.numbers.items()
+    }
+    return pl.DataFrame({"id": ids.values} | titles | values | numbers)
 
 
 def read_catalogue(source: bytes) -> tuple[IdMap, ItemLabels]:
@@ -40,16 +45,31 @@ def read_catalogue(source: bytes) -> tuple[IdMap, ItemLabels]:
     if first != "id" or table["id"].null_count():
         raise DamagedError("its first column must be id, without nulls")
     ids, labels = _ids(table["id"]), ItemLabels.none(table.height)
-    titles, title_field, values = labels.titles, labels.title_field, {}
-    for name in others:
-        kind, column = next((k for k in (_TITLE, _VALUES) if name.startswith(k)), ""), table[name]
-        if kind == _TITLE and title_field is None and column.dtype == pl.String:
-            titles, title_field = column, name.removeprefix(_TITLE)
-        elif kind == _VALUES and column.dtype == pl.List(pl.String) and not _has_nulls(column):
-            values[name.removeprefix(_VALUES)] = column
+    titles, title_field, dates = labels.titles, labels.title_field, set()
+    values: dict[str, pl.Series] = {}
+    numbers: dict[str, pl.Series] = {}
+    for column in (table[name] for name in others):
+        kind = next((k for k in _LABELS if column.name.startswith(k)), "")
+        name = column.name.removeprefix(kind)
+        if name in values or name in numbers or not _holds(column, kind, title_field):
+            raise DamagedError(f"column {column.name!r} is no title, no list of values and no numbers"[:90])
+        if kind == _TITLE:
+            titles, title_field = column, name
+        elif kind == _VALUES:
+            values[name] = column
         else:
-            raise DamagedError(f"column {name!r} is no title and no list of values"[:80])
-    return ids, ItemLabels(titles, title_field, values)
+            numbers[name] = column
+            dates |= {name} if kind == _DATES else set()
+    return ids, ItemLabels(titles, title_field, values, numbers, frozenset(dates))
+
+
+def _holds(column: pl.Series, kind: str, title_field: str | None) -> bool:
+    """Whether a column is what the beginning of its name says."""
+    if kind == _TITLE:
+        return title_field is None and column.dtype == pl.String
+    if kind == _VALUES:
+        return column.dtype == pl.List(pl.String) and not _has_nulls(column)
+    return bool(kind) and column.dtype == pl.Float64 and bool(column.drop_nulls().is_finite().all())
 
 
 def _has_nulls(lists: pl.Series) -> bool:

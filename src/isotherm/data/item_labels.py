@@ -1,4 +1,4 @@
-"""What a fitted model keeps of the item table to answer in words: titles, values of categories and tags."""
+"""What a fitted model keeps of the item table to answer in words and to filter: titles, values, numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ class ItemLabels:
 
     titles: (n,) String, null where nothing is known.  title_field: where they come from; None for nowhere.
     values: of fields of categories and tags, (n,) List(String) without nulls.
+    numbers: of fields of numbers, (n,) Float64, null where unknown.  dates: those that are days since 1970.
 
     >>> import polars as pl
     >>> from isotherm import Items
@@ -35,6 +36,8 @@ class ItemLabels:
     titles: pl.Series
     title_field: str | None = None
     values: Mapping[str, pl.Series] = field(default_factory=dict)
+    numbers: Mapping[str, pl.Series] = field(default_factory=dict)
+    dates: frozenset[str] = frozenset()
 
     @classmethod
     def none(cls, n_items: int) -> "ItemLabels":
@@ -43,15 +46,17 @@ class ItemLabels:
 
     @classmethod
     def of(cls, items: Items | None, fields: Iterable[str] = (), n_items: int = 0) -> "ItemLabels":
-        """Those of an item table.  fields: whose values are kept, where they are categories or tags.
+        """Those of an item table.  fields: whose values or numbers are kept, where they hold such.
 
         n_items: of the catalogue, where there is no table.
         """
         if items is None:
             return cls.none(n_items)
-        kept = [name for name in fields if items.kinds.get(name) in _OF_VALUES and name != items.title_field]
-        values = {name: _texts(items.column(name)) for name in kept}
-        return cls(items.titles().cast(pl.String), items.title_field, values)
+        kept = [name for name in fields if name in items.kinds and name != items.title_field]
+        values = {name: _texts(items.column(name)) for name in kept if items.kinds[name] in _OF_VALUES}
+        numbers = {name: _numbers(items.column(name)) for name in kept if items.kinds[name] == "number"}
+        dates = frozenset(name for name in numbers if items.schema[name].is_date)
+        return cls(items.titles().cast(pl.String), items.title_field, values, numbers, dates)
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -65,13 +70,19 @@ class ItemLabels:
             is_there = items.kinds.get(name) in _OF_VALUES
             more = _texts(items.column(name)) if is_there else _no_values(len(items))
             values[name] = pl.concat([known, more])
+        numbers = {}
+        for name, known in self.numbers.items():
+            is_there = items.kinds.get(name) == "number"
+            more = _numbers(items.column(name)) if is_there else _no_numbers(len(items))
+            numbers[name] = pl.concat([known, more])
         titles = pl.concat([self.titles, new.titles().cast(pl.String)])
-        return ItemLabels(titles, self.title_field or named, values)
+        return ItemLabels(titles, self.title_field or named, values, numbers, self.dates)
 
     def take(self, rows: Array) -> "ItemLabels":
         """Those of the items at ``rows``, in that order."""
         values = {name: column.gather(rows) for name, column in self.values.items()}
-        return ItemLabels(self.titles.gather(rows), self.title_field, values)
+        numbers = {name: column.gather(rows) for name, column in self.numbers.items()}
+        return ItemLabels(self.titles.gather(rows), self.title_field, values, numbers, self.dates)
 
     def in_common(
         self, name: str, row: int, others: Sequence[int] | Array, weights: Sequence[float] | Float32 | Float64
@@ -99,9 +110,17 @@ def _texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.List(pl.String)).fill_null([]).rename("")
 
 
+def _numbers(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Float64).rename("")
+
+
 def _no_titles(n: int) -> pl.Series:
     return pl.Series([None] * n, dtype=pl.String)
 
 
 def _no_values(n: int) -> pl.Series:
     return pl.Series([[]] * n, dtype=pl.List(pl.String))
+
+
+def _no_numbers(n: int) -> pl.Series:
+    return pl.Series([None] * n, dtype=pl.Float64)

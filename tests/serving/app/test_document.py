@@ -22,6 +22,7 @@ ROUTES = [
     ("POST", "/v1/recommend/batch"),
     ("GET", "/v1/users/{user_id}/recommendations"),
     ("GET", "/v1/items/{item_id}/similar"),
+    ("POST", "/v1/items/{item_id}/similar"),
     ("POST", "/v1/explain"),
     ("POST", "/v1/score"),
     ("POST", "/v1/items"),

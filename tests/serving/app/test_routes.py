@@ -1,7 +1,10 @@
 """The routes have the names and shapes that are documented, and answer as the live model does."""
 
 import pytest
+from fastapi.testclient import TestClient
 
+from isotherm.serving.app.factory import create_app
+from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Asker, Rules
 
 
@@ -49,11 +52,6 @@ def test_lists_of_several_and_of_a_user(client):
 
 
 def test_similar_explain_and_score(neighbours):
-    from fastapi.testclient import TestClient
-
-    from isotherm.serving.app.factory import create_app
-    from isotherm.serving.live.model import LiveModel
-
     client = TestClient(create_app(LiveModel(neighbours)))
     assert (
         ids(client.get("/v1/items/f01/similar?k=3"))
@@ -65,6 +63,55 @@ def test_similar_explain_and_score(neighbours):
     assert scores[1] == {"item_id": "x", "score": None}
     assert sum(part["share"] for part in why["by_item"]) == pytest.approx(why["score"], abs=1e-5)
     assert why["text"].startswith("Because you clicked")
+
+
+def test_filters_by_numbers_and_similar_items_by_filters(clicks, films):
+    import polars as pl
+
+    from isotherm import ContentKNN, Items
+
+    years = pl.Series([1980 + n for n in range(len(films))])
+    model = ContentKNN().fit(clicks, Items.from_frame(films.with_columns(year=years)))
+    client = TestClient(create_app(LiveModel(model)))
+    nineties = {"genres": ["space"], "year": {"min": 1983, "max": 1992}}
+    wanted = {f"f{n:02}" for n in range(3, 13) if "space" in films["genres"][n]}
+    assert set(ids(ask(client, history=["f01"], filters=nineties, k=24))) <= wanted
+    near = client.post("/v1/items/f01/similar", json={"k": 24, "filters": nineties, "exclude": ["f03"]})
+    same = ids(client.get("/v1/items/f01/similar?k=24"))
+    assert ids(near) == [item for item in same if item in wanted - {"f03"}]
+    assert ids(near)
+    assert client.post("/v1/items/f01/similar", json={"k": 3}).json()["items"] == [
+        *client.get("/v1/items/f01/similar?k=3").json()["items"]
+    ]
+    for path in ("/v1/recommend", "/v1/items/f01/similar"):
+        who = {"user": "u1"} if path.endswith("recommend") else {}
+        for filters, words in (
+            ({"year": ["1999"]}, "holds numbers"),
+            ({"genres": {"min": 1}}, "holds values"),
+            ({"what": ["a"]}, "no field 'what'"),
+        ):
+            told = client.post(path, json={**who, "filters": filters})
+            assert (told.status_code, told.json()["where"], words in told.json()["error"]) == (
+                422,
+                "filters",
+                True,
+            )
+            assert told.json()["cure"] == "there are: genres (values), year (number), title (title)"
+        for condition in (
+            "1999",
+            1999,
+            None,
+            {},
+            {"min": None},
+            {"least": 1},
+            {"min": True},
+            [None],
+            [["a"]],
+        ):
+            told = client.post(path, json={**who, "filters": {"year": condition}})
+            assert told.status_code == 422, condition
+            assert told.json()["where"] == "body.filters.year", told.json()
+            assert told.json()["error"].startswith("a condition is a list of values, or {"), told.json()
 
 
 TITLES = ["<script>alert(1)</script>", "\"'`;--", "🎬👩‍👩‍👧", "\u202eevil\u202c", "x" * 100_000, "a\0b", ""]

@@ -44,11 +44,18 @@ def item_routes(live: LiveModel, limits: Limits) -> APIRouter:
     """What a live model says of single items."""
     routes = APIRouter()
 
+    def near(item_id: str, k: int, rules: Rules) -> schemas.SimilarItems:
+        found = live.similar(item_id, k, rules).rename({"new": "cold"})
+        return schemas.SimilarItems(items=[schemas.SimilarItem(**row) for row in found.to_dicts()])
+
     @routes.get("/v1/items/{item_id:path}/similar", summary="Items similar to one")
     def similar(item_id: str, k: K = 10) -> schemas.SimilarItems:
         limits.check("k", k, "k")
-        near = live.similar(item_id, k).rename({"new": "cold"})
-        return schemas.SimilarItems(items=[schemas.SimilarItem(**row) for row in near.to_dicts()])
+        return near(item_id, k, Rules())
+
+    @routes.post("/v1/items/{item_id:path}/similar", summary="Items similar to one, by filters")
+    def similar_by_rules(item_id: str, body: schemas.SimilarBody) -> schemas.SimilarItems:
+        return near(item_id, body.k, body.rules(limits))
 
     @routes.post("/v1/explain", summary="Why an item is shown: exact shares of its score")
     def explain(body: schemas.ExplainBody) -> schemas.Explained:

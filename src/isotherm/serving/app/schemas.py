@@ -9,13 +9,18 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
     StrictInt,
     StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.app.limits import Limits
+from isotherm.serving.live.filter_fields import Condition, Range
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Answer, Asker, Rules
 
@@ -55,6 +60,51 @@ class Cold(Strict):
     max: int | None = Field(None, ge=0)
 
 
+class RangeBody(Strict):
+    """Numbers, or dates as 1999-12-31, from min to max, both included; without one of them, no bound."""
+
+    min: float | Text | None = None
+    max: float | Text | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        return self
+
+
+def _in_plain_words(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """A condition, or one line on what is one: not a line for each of the two forms."""
+    try:
+        return read(given)
+    except ValidationError:
+        raise ValueError(
+            'a condition is a list of values, or {"min": ..., "max": ...} for numbers and dates'
+        ) from None
+
+
+Values = list[Text | StrictBool | StrictInt | float]
+ConditionBody = Annotated[Values | RangeBody, WrapValidator(_in_plain_words)]
+Filters = Annotated[
+    dict[Text, ConditionBody],
+    Field(
+        description="field -> condition: the item has one of the values of each field, or a number or a "
+        "date within the range; the answer to a field that is not there names those that are",
+        examples=[{"genres": ["space"], "year": {"min": 1990, "max": 1999}}],
+    ),
+]
+
+
+def conditions(filters: dict[str, Values | RangeBody], limits: Limits) -> dict[str, Condition]:
+    """The filters of a request, as a live model takes them."""
+    listed = [values for values in filters.values() if not isinstance(values, RangeBody)]
+    limits.check("filters", len(filters) + sum(map(len, listed)), "ids")
+    return {
+        name: Range(given.min, given.max) if isinstance(given, RangeBody) else given
+        for name, given in filters.items()
+    }
+
+
 class AskerBody(Strict):
     """A user whom the model knows, or any history."""
 
@@ -90,9 +140,7 @@ class RecommendBody(AskerBody):
     exclude: list[Id] = Field([], description="items that may not be shown")
     exclude_seen: bool = Field(True, description="leave out the items of the history")
     candidates: list[Id] | None = Field(None, description="the only items that may be shown")
-    filters: dict[Text, list[Text]] = Field(
-        {}, description="field -> values: the item has one of the values of each field"
-    )
+    filters: Filters = {}
     cold: Cold = Field(default_factory=lambda: Cold(min=0, max=None))
     diversity: float = Field(0.0, ge=0, le=1, description="0 is the model's order, 1 looks at variety alone")
 
@@ -101,6 +149,7 @@ class RecommendBody(AskerBody):
             "examples": [
                 {"user": "u1", "k": 5},
                 {"history": ["i1", {"item": "i2", "weight": 2.0}], "k": 5, "cold": {"min": 1, "max": 3}},
+                {"user": "u1", "filters": {"genres": ["space"], "year": {"min": 1990, "max": 1999}}},
             ]
         }
     )
@@ -110,12 +159,11 @@ class RecommendBody(AskerBody):
         limits.check("k", self.k, "k")
         limits.check("exclude", self.exclude, "ids")
         limits.check("candidates", self.candidates or [], "ids")
-        limits.check("filters", [v for values in self.filters.values() for v in values], "ids")
         return Rules(
             self.exclude_seen,
             self.exclude,
             self.candidates,
-            self.filters,
+            conditions(self.filters, limits),
             self.cold.min,
             self.cold.max,
             self.diversity,
@@ -127,6 +175,27 @@ class BatchBody(Strict):
     """Several lists that are asked for together."""
 
     requests: list[RecommendBody] = Field(min_length=1, examples=[[{"user": "u1"}, {"history": ["i1"]}]])
+
+
+class SimilarBody(Strict):
+    """Which items similar to one may be shown."""
+
+    k: int = Field(10, ge=1, description="length of the list")
+    exclude: list[Id] = Field([], description="items that may not be shown")
+    candidates: list[Id] | None = Field(None, description="the only items that may be shown")
+    filters: Filters = {}
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"k": 5, "filters": {"genres": ["space"], "year": {"min": 1990}}}]}
+    )
+
+    def rules(self, limits: Limits) -> Rules:
+        """By which rules to answer."""
+        limits.check("k", self.k, "k")
+        limits.check("exclude", self.exclude, "ids")
+        limits.check("candidates", self.candidates or [], "ids")
+        filters = conditions(self.filters, limits)
+        return Rules(exclude=self.exclude, candidates=self.candidates, filters=filters)
 
 
 class ExplainBody(AskerBody):

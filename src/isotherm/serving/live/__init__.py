@@ -5,6 +5,7 @@ snapshot       a fitted model with the changes of its items, which never changes
 items          what an editor says of an item: metadata, hidden, when it may be shown
 requests       whom to answer, and by which rules; what is answered
 filters        which items a request may show, as flags
+filter_fields  the fields by which items are filtered: values, numbers, dates, the title
 lists          the list of a request: share of new items, diversity
 audience       whose lists an item would enter
 probes         whether a loaded model answers as it must, before it goes on the air

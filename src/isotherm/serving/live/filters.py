@@ -1,13 +1,14 @@
 """Which items a request may show, as flags; what of it the model does not know is counted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.data.wording import listed
-from isotherm.errors import InteractionsError, ParameterError, UnknownIdError, brief
+from isotherm.errors import InteractionsError, UnknownIdError, brief
+from isotherm.serving.live.filter_fields import items_having
 from isotherm.serving.live.requests import Asker, Id, Rules
 from isotherm.serving.live.snapshot import Snapshot
 from isotherm.types import Bools, Int64, UserItems
@@ -80,29 +81,12 @@ def shown_items(snapshot: Snapshot, rules: Rules, seen: Int64, now: float) -> tu
     if rules.candidates is not None:
         columns, n_unknown = columns_of(snapshot, rules.candidates, "candidates", rules.unknown)
         flags &= _flags(columns, len(flags))
-    flags &= having(snapshot, rules.filters)
+    if rules.filters:
+        flags &= items_having(snapshot.filter_fields, rules.filters, len(flags))
     flags &= ~_flags(columns_of(snapshot, rules.exclude, "exclude", "ignore")[0], len(flags))
     if rules.exclude_seen:
         flags[seen] = False
     return flags, n_unknown
-
-
-def having(snapshot: Snapshot, filters: Mapping[str, Sequence[str]]) -> Bools:
-    """(n_items,) flags of the items that have one of the values of each field.
-
-    Raises ParameterError for a field that holds no categories or tags.
-    """
-    flags = np.ones(snapshot.model.n_items, dtype=bool)
-    fields = snapshot.items_of_values if filters else {}
-    for name, values in filters.items():
-        if name not in fields:
-            raise ParameterError(
-                f"filters: {brief(name)} is no field of categories or tags; there are: "
-                f"{', '.join(fields) or 'none'}"
-            )
-        rows = [fields[name][value] for value in values if value in fields[name]]
-        flags &= _flags(np.concatenate([np.empty(0, dtype=np.int64), *rows]), len(flags))
-    return flags
 
 
 def _flags(columns: Int64, n_items: int) -> Bools:

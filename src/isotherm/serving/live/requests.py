@@ -6,6 +6,7 @@ from typing import Literal
 
 from isotherm.checks import between, one_of, whole
 from isotherm.errors import ParameterError
+from isotherm.serving.live.filter_fields import Condition
 
 Id = int | str
 AnsweredBy = Literal["model", "popularity"]
@@ -31,8 +32,8 @@ class Rules:
     """Which items may be shown to whom.
 
     exclude_seen: not those of the history.  exclude: nor these; unknown ones are never shown anyway.
-    candidates: only these, None for all.  filters: field -> values: only items that have one of the values
-    of each field.  cold_least, cold_most: how many of the list are new items, where there are as many.
+    candidates: only these, None for all.  filters: field -> condition: only items that meet those of all
+    fields.  cold_least, cold_most: how many of the list are new items, where there are as many.
     diversity: in [0, 1]; 0 is the model's order.  unknown: "ignore" leaves out and counts unknown users,
     items of histories and candidates; "refuse" raises UnknownIdError.
     """
@@ -40,7 +41,7 @@ class Rules:
     exclude_seen: bool = True
     exclude: Sequence[Id] = ()
     candidates: Sequence[Id] | None = None
-    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    filters: Mapping[str, Condition] = field(default_factory=dict)
     cold_least: int = 0
     cold_most: int | None = None
     diversity: float = 0.0

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
@@ -17,6 +16,7 @@ from isotherm.models.base import Recommender
 from isotherm.models.mmr import mean_cosine
 from isotherm.models.new_items import NewItems
 from isotherm.models.requests.catalogue import Catalogue
+from isotherm.serving.live.filter_fields import FilterField, ValuesField, filter_fields
 from isotherm.serving.live.items import LiveItem
 from isotherm.types import Bools, Float64, Int64, ItemFeatures
 
@@ -114,9 +114,9 @@ class Snapshot:
         return flags
 
     @cached_property
-    def items_of_values(self) -> Mapping[str, Mapping[str, Int64]]:
-        """Field of categories or tags -> value -> columns of the items that have it."""
-        return {name: _items_of_values(values) for name, values in self.known.labels.values.items()}
+    def filter_fields(self) -> Mapping[str, FilterField]:
+        """The fields by which items are filtered."""
+        return filter_fields(self.known.labels)
 
     @cached_property
     def directions(self) -> ItemFeatures:
@@ -125,7 +125,7 @@ class Snapshot:
         rows: list[Int64] = [np.empty(0, dtype=np.int64)]
         columns, n_values = [np.empty(0, dtype=np.int64)], 0
         data: list[Float64] = [np.empty(0)]
-        for values in self.items_of_values.values():
+        for values in self._items_of_values():
             lengths = np.array([len(each) for each in values.values()], dtype=np.int64)
             of_field = np.concatenate([np.empty(0, dtype=np.int64), *values.values()])
             counts = np.bincount(of_field, minlength=len(self.known.items))
@@ -138,6 +138,11 @@ class Snapshot:
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         unit = scale_rows(matrix, np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0))
         return csr_array(unit.astype(np.float32))
+
+    def _items_of_values(self) -> list[Mapping[str, Int64]]:
+        """Of each field of categories or tags: value -> columns of the items that have it."""
+        fields = [self.filter_fields[name] for name in self.known.labels.values]
+        return [field.items_of for field in fields if isinstance(field, ValuesField)]
 
     @cached_property
     def mean_cosine(self) -> float:
@@ -181,10 +186,3 @@ def _availability(changes: Mapping[str, LiveItem], columns: Mapping[str, int]) -
         if item.available_until is not None:
             flags.closes[column] = item.available_until
     return flags
-
-
-def _items_of_values(values: pl.Series) -> dict[str, Int64]:
-    """Value -> rows of the lists that hold it."""
-    table = pl.DataFrame({"row": np.arange(len(values)), "value": values}).explode("value").drop_nulls()
-    groups = table.unique().group_by("value").agg(pl.col("row").sort()).sort("value")
-    return {value: np.array(rows, dtype=np.int64) for value, rows in groups.iter_rows()}
