@@ -11,7 +11,7 @@ class Limits:
     """The most of each that a request may hold; more is refused, and the answer names the limit.
 
     body: bytes.  k: items of a list.  history: items of a history.  ids: of exclude, candidates,
-    items to score, and fields and values of filters, each.  batch: requests.  items: that are put at one time.
+    items to score, fields and values of filters, each.  batch: requests.  items: that are put at one time.
     audience_users: whose lists are made to see who will get an item; with more users, so many are looked at.
     """
 

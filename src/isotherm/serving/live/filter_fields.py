@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -51,12 +52,9 @@ class ValuesField(FilterField):
         self._lists = lists
 
     @cached_property
-    def items_of(self) -> Mapping[str, Int64]:
-        """Value -> rows of the items that have it, ascending."""
-        table = pl.DataFrame({"row": np.arange(len(self._lists)), "value": self._lists})
-        flat = table.explode("value").drop_nulls().unique()
-        groups = flat.group_by("value").agg(pl.col("row").sort()).sort("value")
-        return {value: np.array(rows, dtype=np.int64) for value, rows in groups.iter_rows()}
+    def index(self) -> "ValueIndex":
+        """Which items have which value."""
+        return ValueIndex.of(self._lists)
 
     def having(self, condition: Condition) -> Bools:
         """One of the values; a number or a truth value is meant as the text that it is read as."""
@@ -64,8 +62,36 @@ class ValuesField(FilterField):
             raise ParameterError("holds values: give a list of them, not min and max")
         flags = np.zeros(len(self._lists), dtype=bool)
         for value in condition:
-            flags[self.items_of.get(_as_text(value), [])] = True
+            flags[self.index.items_of(_as_text(value))] = True
         return flags
+
+
+@dataclass(frozen=True, eq=False)
+class ValueIndex:
+    """Which items have which value.
+
+    rows: of the items, those of one value together and ascending.  lengths: how many each value has.
+    places: value -> its place among ``rows``.
+    """
+
+    rows: Int64
+    lengths: Int64
+    places: Mapping[str, slice]
+
+    @classmethod
+    def of(cls, lists: pl.Series) -> Self:
+        """That of (n,) List(String)."""
+        table = pl.DataFrame({"row": np.arange(len(lists)), "value": lists})
+        flat = table.explode("value").drop_nulls().unique().sort("value", "row")
+        runs = flat["value"].rle().struct.unnest()
+        ends = runs["len"].cum_sum().to_list()
+        places = map(slice, [0, *ends[:-1]], ends)
+        values = dict(zip(runs["value"].to_list(), places, strict=True))
+        return cls(flat["row"].to_numpy(), runs["len"].cast(pl.Int64).to_numpy(), values)
+
+    def items_of(self, value: str) -> Int64:
+        """Rows of the items that have a value."""
+        return self.rows[self.places.get(value, slice(0))]
 
 
 class TitleField(ValuesField):

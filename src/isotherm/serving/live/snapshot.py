@@ -16,7 +16,12 @@ from isotherm.models.base import Recommender
 from isotherm.models.mmr import mean_cosine
 from isotherm.models.new_items import NewItems
 from isotherm.models.requests.catalogue import Catalogue
-from isotherm.serving.live.filter_fields import FilterField, ValuesField, filter_fields
+from isotherm.serving.live.filter_fields import (
+    FilterField,
+    ValueIndex,
+    ValuesField,
+    filter_fields,
+)
 from isotherm.serving.live.items import LiveItem
 from isotherm.types import Bools, Float64, Int64, ItemFeatures
 
@@ -125,24 +130,22 @@ class Snapshot:
         rows: list[Int64] = [np.empty(0, dtype=np.int64)]
         columns, n_values = [np.empty(0, dtype=np.int64)], 0
         data: list[Float64] = [np.empty(0)]
-        for values in self._items_of_values():
-            lengths = np.array([len(each) for each in values.values()], dtype=np.int64)
-            of_field = np.concatenate([np.empty(0, dtype=np.int64), *values.values()])
-            counts = np.bincount(of_field, minlength=len(self.known.items))
-            rows.append(of_field)
-            columns.append(n_values + np.repeat(np.arange(len(values)), lengths))
-            data.append(1 / np.sqrt(counts[of_field]))
-            n_values += len(values)
+        for index in self._value_indexes():
+            counts = np.bincount(index.rows, minlength=len(self.known.items))
+            rows.append(index.rows)
+            columns.append(n_values + np.repeat(np.arange(len(index.lengths)), index.lengths))
+            data.append(1 / np.sqrt(counts[index.rows]))
+            n_values += len(index.lengths)
         entries = np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))
         matrix = csr_array(entries, shape=(len(self.known.items), n_values))
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         unit = scale_rows(matrix, np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0))
         return csr_array(unit.astype(np.float32))
 
-    def _items_of_values(self) -> list[Mapping[str, Int64]]:
-        """Of each field of categories or tags: value -> columns of the items that have it."""
+    def _value_indexes(self) -> list[ValueIndex]:
+        """That of each field of categories or tags."""
         fields = [self.filter_fields[name] for name in self.known.labels.values]
-        return [field.items_of for field in fields if isinstance(field, ValuesField)]
+        return [field.index for field in fields if isinstance(field, ValuesField)]
 
     @cached_property
     def mean_cosine(self) -> float:
