@@ -1,6 +1,6 @@
 # make run    the main job: install into .venv, then isotherm demo
 # make test   install with the test tools, then run all tests
-# make lint   ruff and mypy
+# make lint   ruff, mypy, and known vulnerabilities of the pinned packages, where they can be looked up
 # make docs   write docs/reference.md from docstrings and help texts
 # make bench  the benchmarks that need no data; the others say what they need
 
@@ -19,9 +19,10 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests benchmarks docs
-	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs .ci
+	$(BIN)/ruff check src tests benchmarks docs .ci
 	$(BIN)/mypy
+	$(BIN)/python .ci/audit.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/build_reference.py
