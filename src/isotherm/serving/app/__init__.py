@@ -4,6 +4,7 @@ factory    create_app: the routes, and what every request passes
 schemas    what requests and answers hold
 limits     how much one request may ask for
 answering  routes that answer: recommend, similar, explain, score
+browsing   routes for looking at items: search, fields, map
 editing    routes for items, and who will get one
 operating  routes for the model, health and metrics
 access     who may do what: the token

@@ -5,12 +5,14 @@ from fastapi import Depends, FastAPI
 from isotherm.errors import ParameterError
 from isotherm.serving.app.access import bearer
 from isotherm.serving.app.answering import item_routes, list_routes
+from isotherm.serving.app.browsing import overview_routes, search_routes
 from isotherm.serving.app.editing import editing_routes
 from isotherm.serving.app.errors import REFUSALS, answer_errors
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.app.operating import health_routes, metrics_routes, model_routes
 from isotherm.serving.app.passage import Passage
+from isotherm.serving.live.browsing import Browser
 from isotherm.serving.live.model import LiveModel
 from isotherm.version import __version__
 
@@ -30,13 +32,15 @@ def create_app(
         raise ParameterError("token is empty; give one, or None")
     if token_for_all and token is None:
         raise ParameterError("token_for_all needs a token; give one")
-    limits, metrics = limits or Limits(), Metrics(live)
+    limits, metrics, browser = limits or Limits(), Metrics(live), Browser(live)
     app = FastAPI(title="isotherm", version=__version__, docs_url=None, redoc_url=None, responses=REFUSALS)
     writes = [Depends(bearer(token))]
     everything = writes if token_for_all else []
     for routes in (
         list_routes(live, limits, metrics),
         item_routes(live, limits),
+        search_routes(browser, limits, bearer(token)),
+        overview_routes(browser),
         editing_routes(live, limits, writes),
         model_routes(live, writes),
         metrics_routes(metrics),

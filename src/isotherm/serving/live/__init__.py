@@ -8,5 +8,8 @@ filters        which items a request may show, as flags
 filter_fields  the fields by which items are filtered: values, numbers, dates, the title
 lists          the list of a request: share of new items, diversity
 audience       whose lists an item would enter
+browsing       looking at the items: search, fields, a map
+titles         searching titles as one types
+item_map       where items stand on a plane
 probes         whether a loaded model answers as it must, before it goes on the air
 """

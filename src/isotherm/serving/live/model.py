@@ -59,6 +59,10 @@ class LiveModel:
         """What is on the air now."""
         return self._snapshot
 
+    def now(self) -> float:
+        """Seconds since 1970, by which items are available."""
+        return self._clock()
+
     @property
     def can_roll_back(self) -> bool:
         """Whether there was another model before."""

@@ -1,0 +1,272 @@
+"""Looking at the items of a live model: searching them, one with all that is known, their fields, a map.
+
+What is worked out is kept until the items change.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from isotherm.data.kinds import FieldType
+from isotherm.errors import ParameterError, UnknownIdError, brief
+from isotherm.models.scorer import AddsItems, evenly
+from isotherm.serving.live.filter_fields import ValueIndex, ValuesField
+from isotherm.serving.live.item_map import click_embedding, coordinates
+from isotherm.serving.live.items import LiveItem
+from isotherm.serving.live.requests import Id
+from isotherm.serving.live.snapshot import Snapshot
+from isotherm.serving.live.titles import TitleSearch
+from isotherm.types import Bools, Float64, Int64
+
+_MOST_VALUES = 100  # of a field, that are told
+_COLOURS = 7  # values of the field that colours the map
+_MOST_POINTS = 20_000
+_TITLE = 100  # characters of a title on the map
+
+
+class OnTheAir(Protocol):
+    """What is looked at: LiveModel, or one that workers share."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+    def now(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class SeenItem:
+    """An item as one looks at it.
+
+    cold: nobody had clicked it in the log of the fit.  clicks: users who had.  available: may be shown now.
+    values: of fields of categories and tags.  numbers: of fields of numbers; a date as text.
+    put: what an editor said of it last, None for nothing.
+    """
+
+    item_id: Id
+    title: str | None
+    cold: bool
+    clicks: int
+    available: bool
+    values: Mapping[str, Sequence[str]]
+    numbers: Mapping[str, float | str | None]
+    put: LiveItem | None
+
+
+@dataclass(frozen=True)
+class SeenField:
+    """A field of the item table.
+
+    values: the most frequent categories or tags, and how many items have each.  bounds: the least and the
+    most of a number, None where there are none.
+    """
+
+    name: str
+    type: FieldType
+    values: Sequence[tuple[str, int]]
+    bounds: tuple[float, float] | None
+
+
+@dataclass(frozen=True, eq=False)
+class ItemMap:
+    """Items on a plane, the n most clicked and all new ones, as far as there is room.
+
+    columns: (n,) of them.  xy: (n, 2) in [-1, 1].  field: whose values colour it, None for nothing.
+    values: its most frequent ones.  value: (n,) place in ``values``, -1 for none; of several the rarest.
+    """
+
+    snapshot: Snapshot
+    columns: Int64
+    xy: Float64
+    field: str | None
+    values: Sequence[str]
+    value: Int64
+
+    @property
+    def item_ids(self) -> list[Id]:
+        """(n,) ids."""
+        ids: list[Id] = self.snapshot.known.items.take(self.columns).to_list()
+        return ids
+
+    @property
+    def titles(self) -> list[str | None]:
+        """(n,) titles, long ones cut off."""
+        titles = self.snapshot.known.labels.titles.gather(self.columns)
+        return [None if title is None else title[:_TITLE] for title in titles]
+
+
+class Browser:
+    """What is on the air, for people who look at it.
+
+    live: it is asked anew at each call.
+    """
+
+    def __init__(self, live: OnTheAir) -> None:
+        self._live = live
+        self._titles = _Kept(_title_search)
+        self._embedding = _Kept(lambda fitted: click_embedding(fitted.model))
+        self._places = _Kept(lambda snapshot: coordinates(snapshot, self._embedding(snapshot.fitted)))
+
+    def search(self, query: str, k: int, unavailable: bool = False) -> tuple[list[SeenItem], int]:
+        """The k items whose title or id fits best, and how many fit; of an empty query, the most clicked.
+
+        unavailable: also items that are hidden, removed, or out of their time.
+        """
+        snapshot = self._live.snapshot
+        allowed = self._allowed(snapshot, unavailable)
+        rows = self._titles(snapshot).rows(query, allowed)
+        column = snapshot.columns.get(query.strip(), -1)
+        if column >= 0 and allowed[column]:
+            rows = np.concatenate([[column], rows[rows != column]])
+        return self._seen(snapshot, rows[:k]), len(rows)
+
+    def items(self, ids: Iterable[Id], unavailable: bool = False) -> list[SeenItem]:
+        """These items, in this order; unknown ones are left out."""
+        snapshot = self._live.snapshot
+        columns = np.array([snapshot.columns.get(str(item), -1) for item in ids], dtype=np.int64)
+        columns = columns[columns >= 0]
+        return self._seen(snapshot, columns[self._allowed(snapshot, unavailable)[columns]])
+
+    def item(self, item: Id) -> SeenItem:
+        """One, available or not. Raises UnknownIdError, for a removed one too."""
+        seen = self.items([item], unavailable=True)
+        if not seen or (seen[0].put is not None and seen[0].put.removed):
+            raise UnknownIdError(f"item {brief(item)} is unknown; put it first")
+        return seen[0]
+
+    def fields(self) -> list[SeenField]:
+        """The title, then the fields that the model reads of new items."""
+        snapshot = self._live.snapshot
+        title, schema = snapshot.known.labels.title_field, dict(snapshot.model.item_schema)
+        if title is not None:
+            schema = {title: schema.get(title, FieldType("text")), **schema}
+        labels = snapshot.known.labels
+        return [
+            SeenField(name, of, _most_frequent(snapshot, name), _bounds(labels.numbers.get(name)))
+            for name, of in schema.items()
+        ]
+
+    @property
+    def title_field(self) -> str | None:
+        """The field that names items."""
+        return self._live.snapshot.known.labels.title_field
+
+    @property
+    def takes_new_items(self) -> bool:
+        """Whether the model can score an item by its metadata alone."""
+        return isinstance(self._live.snapshot.model, AddsItems)
+
+    def map(self, field: str | None = None) -> ItemMap:
+        """Items that may be shown now.  field: whose values colour it; None for the one of fewest values.
+
+        Raises ParameterError for a field that holds no categories or tags.
+        """
+        snapshot = self._live.snapshot
+        fields = snapshot.known.labels.values
+        if field is not None and field not in fields:
+            raise ParameterError(
+                f"field: {brief(field)} is no field of categories or tags; there are: "
+                f"{', '.join(list(fields)[:20]) or 'none'}"
+            )
+        if field is None:
+            n_values = {name: len(_values_index(snapshot, name).places) for name in fields}
+            field = min(
+                (name for name in fields if n_values[name]), key=lambda name: n_values[name], default=None
+            )
+        columns = _points(snapshot, self._allowed(snapshot, unavailable=False))
+        names = [name for name, _ in _most_frequent(snapshot, field)[:_COLOURS]] if field else []
+        value = np.full(snapshot.model.n_items, -1)
+        for place, name in enumerate(names):
+            value[_values_index(snapshot, str(field)).items_of(name)] = place
+        return ItemMap(snapshot, columns, self._places(snapshot)[columns], field, names, value[columns])
+
+    def _allowed(self, snapshot: Snapshot, unavailable: bool) -> Bools:
+        if unavailable:
+            return np.ones(snapshot.model.n_items, dtype=bool)
+        return snapshot.availability.at(self._live.now())
+
+    def _seen(self, snapshot: Snapshot, columns: Int64) -> list[SeenItem]:
+        known, available = snapshot.known, snapshot.availability.at(self._live.now())
+        values = {name: column.gather(columns).to_list() for name, column in known.labels.values.items()}
+        numbers = {name: column.gather(columns).to_list() for name, column in known.labels.numbers.items()}
+        ids = known.items.take(columns).to_list()
+        titles = known.labels.titles.gather(columns).to_list()
+        return [
+            SeenItem(
+                ids[n],
+                titles[n],
+                bool(snapshot.cold[column]),
+                int(known.clicks[column]),
+                bool(available[column]),
+                {name: list(dict.fromkeys(lists[n])) for name, lists in values.items()},
+                {name: _number(column[n], name in known.labels.dates) for name, column in numbers.items()},
+                snapshot.changes.get(str(ids[n])),
+            )
+            for n, column in enumerate(columns)
+        ]
+
+
+def _number(value: float | None, is_date: bool) -> float | str | None:
+    """A number of an item; a date, in days since 1970, as text."""
+    if value is None or not is_date:
+        return value
+    return str(np.datetime64(int(value), "D"))
+
+
+class _Kept:
+    """A function that keeps its last result, and is run once where several threads ask for the same.
+
+    What it was asked of is not kept alive.
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function, self._lock = function, threading.Lock()
+        self._of: Callable[[], Any] = lambda: None
+        self._result: Any = None
+
+    def __call__(self, of: Any) -> Any:
+        with self._lock:
+            if self._of() is not of:
+                self._result, self._of = self._function(of), weakref.ref(of)
+            return self._result
+
+
+def _title_search(snapshot: Snapshot) -> TitleSearch:
+    ids = snapshot.known.items.values.to_list()
+    titles = snapshot.known.labels.titles.to_list()
+    named = [str(item) if title is None else title for item, title in zip(ids, titles, strict=True)]
+    return TitleSearch.of(named, snapshot.known.clicks)
+
+
+def _values_index(snapshot: Snapshot, name: str) -> ValueIndex:
+    """Which items have which value of a field of categories or tags."""
+    field = snapshot.filter_fields.get(name)
+    if not isinstance(field, ValuesField) or name not in snapshot.known.labels.values:
+        return ValueIndex.of(pl.Series([], dtype=pl.List(pl.String)))
+    return field.index
+
+
+def _most_frequent(snapshot: Snapshot, name: str) -> list[tuple[str, int]]:
+    index = _values_index(snapshot, name)
+    counts = zip(index.places, index.lengths.tolist(), strict=True)
+    return sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
+
+
+def _bounds(numbers: pl.Series | None) -> tuple[float, float] | None:
+    """The least and the most of some numbers; None where there are none."""
+    if numbers is None or numbers.null_count() == len(numbers):
+        return None
+    values = numbers.drop_nulls().to_numpy()
+    return float(values.min()), float(values.max())
+
+
+def _points(snapshot: Snapshot, allowed: Bools) -> Int64:
+    """Columns of the items on the map: half of the room at most for new ones where there are too many."""
+    new = np.flatnonzero(allowed & snapshot.cold)
+    others = np.flatnonzero(allowed & ~snapshot.cold)
+    n_new = min(len(new), max(_MOST_POINTS // 2, _MOST_POINTS - len(others)))
+    best = others[np.argsort(-snapshot.known.clicks[others], kind="stable")][: _MOST_POINTS - n_new]
+    return np.sort(np.concatenate([evenly(new, n_new), best]))
