@@ -35,7 +35,7 @@ BENCHMARKS = {
     "ease": "",
     "gram": "",
 }
-LIBRARY = {"common"}  #: files there that are no benchmark
+LIBRARY = {"common", "drawn_models"}  #: files there that are no benchmark
 USERS, ITEMS = 120, 60
 
 

@@ -65,18 +65,21 @@ class ItemLabels:
         """These, then those of new items; a field that the new ones lack says nothing of them."""
         named = self.title_field if self.title_field in items.kinds else items.title_field
         new = Items(items.ids, items.schema, items.to_frame().drop("item_id"), named) if named else items
-        values = {}
-        for name, known in self.values.items():
+        values, numbers = {}, {}
+        for name in self.values:
             is_there = items.kinds.get(name) in _OF_VALUES
-            more = _texts(items.column(name)) if is_there else _no_values(len(items))
-            values[name] = pl.concat([known, more])
-        numbers = {}
-        for name, known in self.numbers.items():
+            values[name] = _texts(items.column(name)) if is_there else _no_values(len(items))
+        for name in self.numbers:
             is_there = items.kinds.get(name) == "number"
-            more = _numbers(items.column(name)) if is_there else _no_numbers(len(items))
-            numbers[name] = pl.concat([known, more])
-        titles = pl.concat([self.titles, new.titles().cast(pl.String)])
-        return ItemLabels(titles, self.title_field or named, values, numbers, self.dates)
+            numbers[name] = _numbers(items.column(name)) if is_there else _no_numbers(len(items))
+        return self.joined(ItemLabels(new.titles().cast(pl.String), named, values, numbers, self.dates))
+
+    def joined(self, others: "ItemLabels") -> "ItemLabels":
+        """These, then those of other items, which have the same fields."""
+        values = {name: pl.concat([known, others.values[name]]) for name, known in self.values.items()}
+        numbers = {name: pl.concat([known, others.numbers[name]]) for name, known in self.numbers.items()}
+        titles = pl.concat([self.titles, others.titles])
+        return ItemLabels(titles, self.title_field or others.title_field, values, numbers, self.dates)
 
     def take(self, rows: Array) -> "ItemLabels":
         """Those of the items at ``rows``, in that order."""

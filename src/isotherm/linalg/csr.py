@@ -4,6 +4,8 @@ An entry is a stored number; its index counts entries in the order of ``matrix.d
 """
 
 from collections.abc import Iterator
+from copy import copy
+from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
@@ -82,6 +84,27 @@ def take_rows(matrix: csr_array, rows: Array) -> tuple[csr_array, Int64]:
     entries = np.repeat(begins - starts[:-1], lengths) + np.arange(starts[-1])
     taken = (matrix.data[entries], matrix.indices[entries], starts)
     return csr_array(taken, shape=(len(rows), matrix.shape[1])), entries
+
+
+def one_row(columns: Array, data: Array, n_columns: int) -> csr_array:
+    """(1, n_columns) CSR of a few entries, whose columns ascend, without the checks that SciPy makes.
+
+    >>> import numpy as np
+    >>> from isotherm.linalg.csr import one_row
+    >>> one_row(np.array([0, 2]), np.array([1.0, 2.0]), 4).toarray()
+    array([[1., 0., 2., 0.]])
+    """
+    row = copy(_empty_row(n_columns))
+    row.data, row.indices = data, columns.astype(np.int32, copy=False)
+    row.indptr = np.array([0, len(columns)], dtype=np.int32)
+    return row
+
+
+@lru_cache(maxsize=16)
+def _empty_row(n_columns: int) -> csr_array:
+    row = csr_array((1, n_columns), dtype=np.float32)
+    row.has_canonical_format = True
+    return row
 
 
 def with_data(matrix: csr_array, data: Array) -> csr_array:

@@ -135,9 +135,12 @@ class Scorer(Stateful, ABC):
     def item_clicks(self) -> Int64:
         """(n_items,) how many users clicked each item in the log of the fit; not to be written to."""
         clicks, counted = self._fitted().clicks_, self.__dict__.get("_counted")
-        if counted is None or counted[0] is not clicks or len(counted[1]) != self.n_items:
+        if counted is None or counted[0] is not clicks or len(counted[1]) > self.n_items:
             counted = clicks, np.bincount(clicks.indices, minlength=self.n_items)
-            self._counted = counted
+        n_added = self.n_items - len(counted[1])
+        if n_added > 0:  # nobody clicked them: an added item must not cost a look at every click
+            counted = clicks, np.concatenate([counted[1], np.zeros(n_added, dtype=np.int64)])
+        self._counted = counted
         counts: Int64 = counted[1]
         return counts
 

@@ -19,6 +19,7 @@ from isotherm.errors import (
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Asker, Rules
+from isotherm.serving.live.snapshot import Snapshot
 from tests.serving.conftest import GENRES, N_ITEMS
 
 IDS = [f"f{n:02}" for n in range(N_ITEMS)]
@@ -339,3 +340,55 @@ def test_readers_never_see_half_a_change(neighbours):
         reader.join()
     assert not wrong
     assert live.snapshot.version == 16
+
+
+def test_a_list_is_the_same_to_the_last_bit_whoever_asks_beside(live, model):
+    histories = [IDS[:3], IDS[4:9], [], IDS[2:15]]
+    together = model.answer(histories, k=7)
+    for row, history in enumerate(histories):
+        alone = live.recommend(Asker(history=[(item, 1.0) for item in history]), k=7).items
+        assert [item.score for item in alone] == together.scores[row].tolist()
+        assert [item.item_id for item in alone] == model.items_.take(together.columns[row]).to_list()
+
+
+def test_windows_open_and_close_at_their_moment(live, now):
+    live.put_items([LiveItem("f01", available_from=2000.0, available_until=3000.0)])
+    live.put_items([LiveItem("f02", available_until=2500.0), LiveItem("f03", available_from=2500.0)])
+    windows = {"f01": (2000.0, 3000.0), "f02": (0.0, 2500.0), "f03": (2500.0, 9e9)}
+    for moment in (1000.0, 1999.9, 2000.0, 2499.9, 2500.0, 2999.9, 3000.0, 2500.0, 1000.0):
+        now[0] = moment
+        shown = set(ids(live.recommend(Asker(history=[]), 30)))
+        for item, (begin, end) in windows.items():
+            assert (item in shown) == (begin <= moment < end), (item, moment)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["f01", "f02", "new", "newer"]),
+            st.none() | st.just({}) | st.lists(st.sampled_from([*GENRES, "opera"]), max_size=3).map(
+                lambda genres: {"title": f"T{len(genres)}", "genres": genres}
+            ),
+            st.booleans(),
+        ),
+        max_size=6,
+    )
+)  # fmt: skip
+def test_one_change_after_the_other_is_all_of_them_at_once(neighbours, puts):
+    """Words, filters and windows of a snapshot that grew step by step are those of one that is made anew."""
+    live = LiveModel(neighbours, clock=lambda: 1000.0)
+    for item, metadata, hidden in puts:
+        live.put_items([LiveItem(item, metadata, hidden=hidden)])
+    grown = live.snapshot
+    anew = Snapshot.of(grown.fitted, grown.changes, grown.version)
+    assert sorted(grown.columns) == sorted(anew.columns)
+    for key, column in grown.columns.items():
+        other = anew.columns[key]
+        assert grown.catalogue.titles[column] == anew.catalogue.titles[other]
+        assert grown.known.labels.titles[column] == grown.catalogue.titles[column]
+        assert grown.availability.at(1000.0)[column] == anew.availability.at(1000.0)[other]
+        for genre in [*GENRES, "opera"]:
+            has = genre in grown.known.labels.values["genres"][column]
+            assert grown.filter_fields["genres"].having([genre])[column] == has
+            assert anew.filter_fields["genres"].having([genre])[other] == has

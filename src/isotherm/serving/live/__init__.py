@@ -2,6 +2,8 @@
 
 model          LiveModel: the answers, and the changes; readers never wait and never see half a change
 snapshot       a fitted model with the changes of its items, which never changes itself
+catalogue      its items in words: ids, titles, fields; each made of the one before
+availability   its items that may be shown at a moment
 items          what an editor says of an item: metadata, hidden, when it may be shown
 requests       whom to answer, and by which rules; what is answered
 filters        which items a request may show, as flags

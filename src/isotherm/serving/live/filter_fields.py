@@ -144,6 +144,36 @@ class DateField(NumberField):
             raise ParameterError(f"holds dates: write one as 1999-12-31, not {brief(value)}") from None
 
 
+class OverlaidField(FilterField):
+    """One field of n items, of which some were put.
+
+    fitted: of the first items; None where they have none.  put: of the items at ``columns``.
+    """
+
+    def __init__(self, fitted: FilterField | None, put: FilterField, columns: Int64, n_items: int) -> None:
+        self.kind = put.kind
+        self._fitted, self._put, self._columns, self._n_items = fitted, put, columns, n_items
+
+    def having(self, condition: Condition) -> Bools:
+        """What was put counts; else what the fitted items have."""
+        flags = np.zeros(self._n_items, dtype=bool)
+        if self._fitted is not None:
+            known = self._fitted.having(condition)
+            flags[: len(known)] = known
+        flags[self._columns] = self._put.having(condition)
+        return flags
+
+
+def overlaid(
+    fitted: Mapping[str, FilterField], put: Mapping[str, FilterField], columns: Int64, n_items: int
+) -> dict[str, FilterField]:
+    """The fields of n items: of the first ones, and of those that were put at some columns.
+
+    put: has all fields of ``fitted``.
+    """
+    return {name: OverlaidField(fitted.get(name), field, columns, n_items) for name, field in put.items()}
+
+
 def filter_fields(labels: ItemLabels) -> dict[str, FilterField]:
     """Those of a catalogue, by name."""
     fields: dict[str, FilterField] = {name: ValuesField(lists) for name, lists in labels.values.items()}

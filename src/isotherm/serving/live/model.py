@@ -13,6 +13,7 @@ from isotherm.errors import ParameterError, UnknownIdError, UnsupportedError, br
 from isotherm.models.base import Recommender
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.scorer import Explains
+from isotherm.ranking.topk import TopK
 from isotherm.serving.live.audience import Audience, audience_of
 from isotherm.serving.live.filters import columns_of, history_of, shown_items
 from isotherm.serving.live.items import LiveItem, id_like
@@ -79,18 +80,8 @@ class LiveModel:
         history = history_of(snapshot, asker, rules.unknown)
         shown, n_unknown = shown_items(snapshot, rules, history.seen, self._clock())
         top = best_items(snapshot, scores_of(snapshot, history.clicks), k, shown, rules)
-        columns, known = top.columns[0], snapshot.known
-        values = zip(
-            known.items.take(columns).to_list(),
-            top.scores[0].tolist(),
-            range(1, len(columns) + 1),
-            snapshot.cold[columns].tolist(),
-            known.labels.titles.gather(columns).to_list(),
-            strict=True,
-        )
         by: AnsweredBy = "model" if history.clicks.nnz else "popularity"
-        items = [Shown(*each) for each in values]
-        return Answer(items, by, snapshot.fitted.name, history.unknown + n_unknown)
+        return Answer(_told(snapshot, top), by, snapshot.fitted.name, history.unknown + n_unknown)
 
     def similar(self, item: Id, k: int = 10, rules: Rules | None = None) -> pl.DataFrame:
         """The k items most similar to one that the rules allow: item_id, score, rank, title, new.
@@ -192,6 +183,16 @@ class LiveModel:
         if column < 0 or (change is not None and change.removed):
             raise UnknownIdError(f"item {brief(item)} is unknown; put it first")
         return column
+
+
+def _told(snapshot: Snapshot, top: TopK) -> list[Shown]:
+    """The list of one history in words."""
+    columns, ids, titles = top.columns[0].tolist(), snapshot.catalogue.ids, snapshot.catalogue.titles
+    told = zip(columns, top.scores[0].tolist(), snapshot.cold[top.columns[0]].tolist(), strict=True)
+    return [
+        Shown(ids[column], score, rank, cold, titles[column])
+        for rank, (column, score, cold) in enumerate(told, 1)
+    ]
 
 
 def _typed(snapshot: Snapshot, item: LiveItem) -> LiveItem:

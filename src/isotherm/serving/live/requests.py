@@ -60,7 +60,7 @@ class Rules:
             raise ParameterError(f"cold.min is {self.cold_least}, and k is {k}; ask for a longer list")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shown:
     """One item of a list.  cold: nobody had clicked it in the log of the fit."""
 
