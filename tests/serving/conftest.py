@@ -1,12 +1,20 @@
-"""A small fitted model and its live form, which many tests of serving share."""
+"""A small fitted model, its live form, and a database of each kind, which many tests of serving share."""
+
+import secrets
+from contextlib import ExitStack
 
 import numpy as np
 import polars as pl
 import pytest
 
+pytest.importorskip("sqlalchemy", reason="the extra serve is not installed")
+
 from isotherm import ContentKNN, Interactions, Items, KernelRidge
+from isotherm.serving.database import Database
 from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.shared import SharedModel
 from tests.conftest import random_clicks
+from tests.serving.postgresql import POSTGRES, Server
 
 N_ITEMS, N_COLD = 24, 6
 GENRES = ("space", "love", "war")
@@ -47,3 +55,40 @@ def now():
 @pytest.fixture
 def live(model, now):
     return LiveModel(model, "first", clock=lambda: now[0])
+
+
+@pytest.fixture
+def shared_of(tmp_path):
+    """A model as it is shared by a database of its own."""
+    with ExitStack() as opened:
+
+        def shared(live):
+            database = opened.enter_context(Database.open(f"sqlite:///{tmp_path}/shared.db"))
+            shared = SharedModel(live, database)
+            opened.callback(shared.close)
+            return shared
+
+        yield shared
+
+
+@pytest.fixture
+def shared(live, shared_of):
+    return shared_of(live)
+
+
+@pytest.fixture(scope="session")
+def server():
+    if not POSTGRES:
+        pytest.skip("no PostgreSQL: apt-get install postgresql")
+    server = Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """Of a new, empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/live.db"
+    return request.getfixturevalue("server").make(f"d{secrets.token_hex(8)}")

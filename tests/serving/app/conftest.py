@@ -7,6 +7,6 @@ from isotherm.serving.app.factory import create_app
 
 
 @pytest.fixture
-def client(live):
-    with TestClient(create_app(live), raise_server_exceptions=False) as client:
+def client(shared):
+    with TestClient(create_app(shared), raise_server_exceptions=False) as client:
         yield client

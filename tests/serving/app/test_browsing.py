@@ -9,8 +9,8 @@ EDITOR = {"Authorization": "Bearer secret"}
 
 
 @pytest.fixture
-def guarded(live):
-    with TestClient(create_app(live, token="secret"), raise_server_exceptions=False) as client:
+def guarded(shared):
+    with TestClient(create_app(shared, token="secret"), raise_server_exceptions=False) as client:
         yield client
 
 

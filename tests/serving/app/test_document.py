@@ -14,7 +14,9 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
 )
 
 from isotherm.serving.app.factory import create_app  # noqa: E402
+from isotherm.serving.database import Database  # noqa: E402
 from isotherm.serving.live.model import LiveModel  # noqa: E402
+from isotherm.serving.live.shared import SharedModel  # noqa: E402
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ROUTES = [
@@ -33,6 +35,7 @@ ROUTES = [
     ("POST", "/v1/items/audience"),
     ("PUT", "/v1/items/{item_id}"),
     ("DELETE", "/v1/items/{item_id}"),
+    ("POST", "/v1/events"),
     ("GET", "/v1/model"),
     ("POST", "/v1/model/swap"),
     ("POST", "/v1/model/rollback"),
@@ -43,8 +46,12 @@ ROUTES = [
 
 
 @pytest.fixture(scope="module")
-def document(model):
-    return schemathesis.openapi.from_asgi("/openapi.json", create_app(LiveModel(model)))
+def document(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("document")
+    with Database.open(f"sqlite:///{folder}/live.db") as database:
+        shared = SharedModel(LiveModel(model), database)
+        yield schemathesis.openapi.from_asgi("/openapi.json", create_app(shared))
+        shared.close()
 
 
 def test_every_route_is_asked(document):

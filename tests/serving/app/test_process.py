@@ -12,10 +12,12 @@ import pytest
 
 SERVE = """
 import sys, uvicorn
-from isotherm import load
 from isotherm.serving.app.factory import create_app
-from isotherm.serving.live.model import LiveModel
-uvicorn.run(create_app(LiveModel(load(sys.argv[1]))), port=int(sys.argv[2]), log_level="warning")
+from isotherm.serving.database import Database
+from isotherm.serving.live.shared import SharedModel
+with Database.open(sys.argv[2]) as database:
+    shared = SharedModel.open(sys.argv[1], database)
+    uvicorn.run(create_app(shared), port=int(sys.argv[3]), log_level="warning")
 """
 
 
@@ -29,7 +31,14 @@ def _free_port():
 def server(neighbours, tmp_path):
     neighbours.save(tmp_path / "model")
     port = _free_port()
-    command = [sys.executable, "-c", SERVE, str(tmp_path / "model"), str(port)]
+    command = [
+        sys.executable,
+        "-c",
+        SERVE,
+        str(tmp_path / "model"),
+        f"sqlite:///{tmp_path}/live.db",
+        str(port),
+    ]
     process = subprocess.Popen(command)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
     until = time.monotonic() + 60

@@ -50,8 +50,8 @@ ITEMS = [{"item_id": f"n{n}"} for n in range(3)]
         ("model/rollback", None, 422, "/v1/model/rollback", "no model to go back to"),
     ],
 )
-def test_each_refusal_says_what_where_and_the_cure(live, path, body, code, where, words):
-    answer = TestClient(create_app(live, limits=SMALL)).post(f"/v1/{path}", json=body)
+def test_each_refusal_says_what_where_and_the_cure(shared, path, body, code, where, words):
+    answer = TestClient(create_app(shared, limits=SMALL)).post(f"/v1/{path}", json=body)
     told = answer.json()
     assert answer.status_code == code, told
     assert set(told) == {"error", "where", "cure"}
@@ -77,8 +77,8 @@ def test_what_is_no_request(client, body, code):
     assert (answer.status_code, set(answer.json())) == (code, {"error", "where", "cure"})
 
 
-def test_a_body_without_a_length_is_limited_too(live):
-    client = TestClient(create_app(live, limits=SMALL))
+def test_a_body_without_a_length_is_limited_too(shared):
+    client = TestClient(create_app(shared, limits=SMALL))
     chunks = (b"x" * 100 for _ in range(100))
     answer = client.post("/v1/recommend", content=chunks, headers={"content-type": "application/json"})
     assert answer.status_code == 413
@@ -101,11 +101,11 @@ def test_addresses_and_methods_that_are_not_there(client):
     assert client.get("/docs").status_code == 404  # it would load from another address
 
 
-def test_a_failure_tells_nothing_of_the_inside(client, live, monkeypatch):
+def test_a_failure_tells_nothing_of_the_inside(client, shared, monkeypatch):
     def fail(*_):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(live, "recommend", fail)
+    monkeypatch.setattr(shared, "recommend", fail)
     answer = client.post("/v1/recommend", json={"user": "u1"})
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     assert set(answer.json()) == {"error", "where", "cure"}
@@ -123,25 +123,26 @@ WRITES = [
     ("DELETE", "/v1/items/f01", None),
     ("POST", "/v1/items", {"items": [{"item_id": "x"}]}),
     ("POST", "/v1/model/swap", {"path": "x"}),
+    ("POST", "/v1/events", []),
     ("POST", "/v1/model/rollback", None),
 ]
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-def test_writes_need_the_token(live, method, path, body):
-    client = TestClient(create_app(live, token="right é"))
+def test_writes_need_the_token(shared, method, path, body):
+    client = TestClient(create_app(shared, token="right é"))
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic cmlnaHQ="}):
         answer = client.request(method, path, json=body, headers=headers)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
-    assert live.snapshot.version == 0
-    plain = TestClient(create_app(live, token="right"))
+    assert shared.version == 1
+    plain = TestClient(create_app(shared, token="right"))
     given = plain.request(method, path, json=body, headers={"Authorization": "Bearer right"})
     assert given.status_code != 401
     assert plain.post("/v1/recommend", json={"user": "u1"}).status_code == 200
 
 
-def test_all_needs_the_token_by_option(live):
-    client = TestClient(create_app(live, token="right", token_for_all=True))
+def test_all_needs_the_token_by_option(shared):
+    client = TestClient(create_app(shared, token="right", token_for_all=True))
     assert client.post("/v1/recommend", json={"user": "u1"}).status_code == 401
     assert client.get("/metrics").status_code == 401
     assert client.get("/livez").status_code == 200
@@ -149,7 +150,7 @@ def test_all_needs_the_token_by_option(live):
     assert client.post("/v1/recommend", json={"user": "u1"}).status_code == 200
     for options in ({"token": " "}, {"token_for_all": True}):
         with pytest.raises(ParameterError, match="token"):
-            create_app(live, **options)
+            create_app(shared, **options)
 
 
 def test_the_document_has_an_example_of_every_body(client):

@@ -51,8 +51,8 @@ def test_lists_of_several_and_of_a_user(client):
     assert batch.json()["answers"] == [alone.json(), ask(client, history=["f01"]).json()]
 
 
-def test_similar_explain_and_score(neighbours):
-    client = TestClient(create_app(LiveModel(neighbours)))
+def test_similar_explain_and_score(neighbours, shared_of):
+    client = TestClient(create_app(shared_of(LiveModel(neighbours))))
     assert (
         ids(client.get("/v1/items/f01/similar?k=3"))
         == neighbours.similar_items("f01", 3)["item_id"].to_list()
@@ -65,14 +65,14 @@ def test_similar_explain_and_score(neighbours):
     assert why["text"].startswith("Because you clicked")
 
 
-def test_filters_by_numbers_and_similar_items_by_filters(clicks, films):
+def test_filters_by_numbers_and_similar_items_by_filters(clicks, films, shared_of):
     import polars as pl
 
     from isotherm import ContentKNN, Items
 
     years = pl.Series([1980 + n for n in range(len(films))])
     model = ContentKNN().fit(clicks, Items.from_frame(films.with_columns(year=years)))
-    client = TestClient(create_app(LiveModel(model)))
+    client = TestClient(create_app(shared_of(LiveModel(model))))
     nineties = {"genres": ["space"], "year": {"min": 1983, "max": 1992}}
     wanted = {f"f{n:02}" for n in range(3, 13) if "space" in films["genres"][n]}
     assert set(ids(ask(client, history=["f01"], filters=nineties, k=24))) <= wanted
@@ -121,7 +121,7 @@ TITLES = ["<script>alert(1)</script>", "\"'`;--", "🎬👩‍👩‍👧", "\u2
 def test_titles_come_out_as_they_went_in(client, title):
     body = {"metadata": {"title": title, "genres": ["space"]}}
     put = client.put("/v1/items/new", json=body)
-    assert put.json() == {"items": ["new"], "version": 1}
+    assert put.json() == {"items": ["new"], "version": 2}
     answer = ask(client, user="u1", candidates=["new"])
     assert answer.json()["items"][0]["title"] == (title or None)
     assert answer.headers["content-type"] == "application/json"

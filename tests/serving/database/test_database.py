@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from isotherm.errors import DatabaseError, ItemsError, ParameterError
 from isotherm.serving.database import Database, Event, Exposure, History, StoredItem
+from isotherm.serving.database.connections import writing
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AWKWARD = [
@@ -205,19 +207,80 @@ def test_histories_are_what_a_simple_reference_says(database, batches, most):
         assert list(map(repr, found.dislikes)) == list(map(repr, reference(told, user, "dislike", most)))
 
 
-def test_exposures_and_swaps_are_kept(database):
-    shown = [Exposure("r1", user, 7, rank, rank == 2, "marec") for rank, user in ((1, "ann"), (2, None))]
+def test_metadata_stays_where_it_is_kept(database):
+    database.put_items([StoredItem(1, {"a": 1}), StoredItem(2, {"a": 2})])
+    database.put_items([StoredItem(1, {"b": 1}, hidden=True), StoredItem(2, {"b": 2})], keeping=[1])
+    database.put_items([StoredItem(3, {}), StoredItem(4, None)], keeping=[3, 4])
+    found = {item.id: (item.metadata, item.hidden) for item in database.items_changed_since(0).items}
+    assert found == {1: ({"a": 1}, True), 2: ({"b": 2}, False), 3: ({}, False), 4: (None, False)}
+    database.delete([1])
+    database.put_items([StoredItem(1, {})], keeping=[1])
+    assert database.item(1).metadata == {}
+
+
+def test_lists_that_were_shown_are_kept_for_a_time(database):
+    shown = [
+        Exposure("r1", "ann", [7, "7", "🎬"], [2], "marec", NOON),
+        Exposure("r2", None, [], [], "marec", NOON + timedelta(days=1)),
+    ]
     assert database.log_exposures(shown) == 2
     assert database.log_exposures([]) == 0
+    assert [each for page in database.exposures() for each in page] == shown
+    assert database.drop_exposures(NOON + timedelta(days=1)) == 1
+    assert [each for page in database.exposures() for each in page] == shown[1:]
+    with pytest.raises(ParameterError, match="no ranks"):
+        database.log_exposures([Exposure("r3", "ann", [7], [2], "marec")])
+
+
+def test_swaps_are_kept_and_what_was_before_is_known(database):
+    assert (database.on_air().now, database.on_air().before) == (None, None)
     first = database.log_swap("/models/a", "marec")
-    second = database.log_swap("/models/b", "marec", "rollback")
-    assert [(swap.path, swap.action, swap.version) for swap in database.last_swaps()] == [
-        ("/models/b", "rollback", second),
-        ("/models/a", "swap", first),
+    second = database.log_swap("/models/a", "marec", content="x")
+    assert database.on_air().before.version == first
+    third = database.log_swap("/models/a", "marec", "rollback", generation=first)
+    assert [(swap.action, swap.version, swap.generation) for swap in database.last_swaps()] == [
+        ("rollback", third, first),
+        ("swap", second, second),
+        ("swap", first, first),
     ]
-    assert database.version() == second
+    on_air = database.on_air()
+    assert (on_air.now.generation, on_air.before.version, on_air.before.content) == (first, second, "x")
+    assert database.version() == third
     with pytest.raises(ParameterError, match="swap or rollback"):
         database.log_swap("/models/a", "marec", "start")
+
+
+def test_a_start_is_kept_once_and_never_over_a_newer_swap(database):
+    def start(path, content, given, seen):
+        return database.log_start(path, "m", content, given, seen)
+
+    first = start("/a", "1", "/a", 0)
+    assert start("/a", "1", "/a", first) == start("/a", "1", "/a", 0) == first
+    swap = database.log_swap("/b", "m", content="2")
+    assert start("/a", "1", "/a", first) == swap  # a swap came while it was loading
+    assert start("/b", "2", "/a", swap) == swap
+    changed = start("/b", "3", "/a", swap)  # another model was saved to the folder
+    assert database.on_air().now.action == "swap"
+    other = start("/c", "4", "/c", changed)
+    assert (database.on_air().now.path, database.on_air().now.version) == ("/c", other)
+    assert [swap.version for swap in database.last_swaps()] == [other, changed, swap, first]
+
+
+def test_many_servers_start_as_one(url, database):
+    with Database.open(url) as other:
+        assert {each.log_start("/a", "m", "1", "/a", 0) for each in (database, other, database)} == {1}
+
+
+def test_reads_go_on_where_their_connections_went(server):
+    with Database.open(server.make("gone")) as database:
+        database.put_items([StoredItem(1)])
+        assert database.version() == 1
+        with writing(database._engine) as connection:
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                     "WHERE datname = 'gone' AND pid <> pg_backend_pid()")
+            )  # fmt: skip
+        assert database.version_and_history("ann") == (1, History([], []))
 
 
 def test_a_history_is_one_read_of_an_index(tmp_path):

@@ -88,3 +88,25 @@ def test_many_may_start_at_once(url):
     assert failed == []
     assert len(identities) == 8
     assert len(set(identities)) == 1
+
+
+def test_what_was_shown_item_by_item_becomes_lists(url):
+    engine = opened(url)
+    with writing(engine) as connection:
+        migrate(connection, "0002")
+        for request, item, rank, cold in (
+            ("tr2", "t9", 1, True),
+            ("tr1", "n8", 2, True),
+            ("tr1", "t7", 1, False),
+        ):
+            connection.execute(
+                text('INSERT INTO exposures (request, "user", item, rank, cold, model, time) '
+                     "VALUES (:request, 'tann', :item, :rank, :cold, 'marec', 1)"),
+                {"request": request, "item": item, "rank": rank, "cold": cold},
+            )  # fmt: skip
+    with Database.open(url) as database:
+        found = [
+            (each.request, each.user, each.items, each.cold) for page in database.exposures() for each in page
+        ]
+        assert found == [("r1", "ann", ["7", 8], [2]), ("r2", "ann", ["9"], [1])]
+    engine.dispose()

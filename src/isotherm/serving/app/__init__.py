@@ -1,4 +1,4 @@
-"""The HTTP interface to a live model (FastAPI).
+"""The HTTP interface to a shared model (FastAPI).
 
 factory    create_app: the routes, and what every request passes
 schemas    what requests and answers hold
@@ -6,6 +6,7 @@ limits     how much one request may ask for
 answering  routes that answer: recommend, similar, explain, score
 browsing   routes for looking at items: search, fields, map
 editing    routes for items, and who will get one
+events     the route for what users did
 operating  routes for the model, health and metrics
 access     who may do what: the token
 errors     every refusal as {"error", "where", "cure"}

@@ -7,18 +7,18 @@ from fastapi import APIRouter, Query
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Asker, Rules
+from isotherm.serving.live.shared import SharedModel
 
 K = Annotated[int, Query(ge=1, description="length of the list")]
 
 
-def list_routes(live: LiveModel, limits: Limits, metrics: Metrics) -> APIRouter:
+def list_routes(shared: SharedModel, limits: Limits, metrics: Metrics) -> APIRouter:
     """Lists of a live model."""
     routes = APIRouter()
 
     def recommended(asker: Asker, k: int, rules: Rules) -> schemas.Recommended:
-        answer = live.recommend(asker, k, rules)
+        answer = shared.recommend(asker, k, rules)
         metrics.count([answer])
         return schemas.Recommended.of(answer)
 
@@ -40,12 +40,12 @@ def list_routes(live: LiveModel, limits: Limits, metrics: Metrics) -> APIRouter:
     return routes
 
 
-def item_routes(live: LiveModel, limits: Limits) -> APIRouter:
+def item_routes(shared: SharedModel, limits: Limits) -> APIRouter:
     """What a live model says of single items."""
     routes = APIRouter()
 
     def near(item_id: str, k: int, rules: Rules) -> schemas.SimilarItems:
-        found = live.similar(item_id, k, rules).rename({"new": "cold"})
+        found = shared.similar(item_id, k, rules).rename({"new": "cold"})
         return schemas.SimilarItems(items=[schemas.SimilarItem(**row) for row in found.to_dicts()])
 
     @routes.get("/v1/items/{item_id:path}/similar", summary="Items similar to one")
@@ -59,12 +59,12 @@ def item_routes(live: LiveModel, limits: Limits) -> APIRouter:
 
     @routes.post("/v1/explain", summary="Why an item is shown: exact shares of its score")
     def explain(body: schemas.ExplainBody) -> schemas.Explained:
-        return schemas.Explained.of(live.explain(body.asker(limits), body.item, body.unknown))
+        return schemas.Explained.of(shared.explain(body.asker(limits), body.item, body.unknown))
 
     @routes.post("/v1/score", summary="The scores of given items")
     def score(body: schemas.ScoreBody) -> schemas.Scored:
         limits.check("items", body.items, "ids")
-        scores = live.score(body.asker(limits), body.items, body.unknown)
+        scores = shared.score(body.asker(limits), body.items, body.unknown)
         pairs = zip(body.items, scores, strict=True)
         return schemas.Scored(items=[schemas.ItemScore(item_id=i, score=value) for i, value in pairs])
 

@@ -9,47 +9,43 @@ from fastapi import APIRouter
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.live.items import LiveItem
-from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.shared import SharedModel
 
 
-def editing_routes(live: LiveModel, limits: Limits, writes: Sequence[Any]) -> APIRouter:
-    """Those of a live model.  writes: dependencies of what changes something."""
+def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -> APIRouter:
+    """Those of a shared model.  writes: dependencies of what changes something."""
     routes = APIRouter()
-
-    def changed(ids: Sequence[int | str]) -> schemas.Changed:
-        return schemas.Changed(items=list(ids), version=live.snapshot.version)
 
     @routes.post("/v1/items", dependencies=writes, summary="Add and change items, all or none")
     def put_items(body: schemas.ItemsBody) -> schemas.Changed:
         limits.check("items", body.items, "items")
-        live.put_items([each.item(each.item_id) for each in body.items])
-        return changed([each.item_id for each in body.items])
+        version = shared.put_items([each.item(each.item_id) for each in body.items])
+        return schemas.Changed(items=[each.item_id for each in body.items], version=version)
 
     @routes.post("/v1/items/audience", summary="Whose lists an item would enter; nothing is saved")
     def audience(body: schemas.AudienceBody) -> schemas.Reached:
         limits.check("k", body.k, "k")
-        item = LiveItem(_unused_id(live), body.fields) if body.item is None else body.item
-        reached = live.audience(item, body.k, limits.audience_users)
+        item = LiveItem(_unused_id(shared), body.fields) if body.item is None else body.item
+        reached = shared.audience(item, body.k, limits.audience_users)
         return schemas.Reached(
             users=reached.users, share_of_slots=reached.share_of_slots, asked=reached.n_asked
         )
 
     @routes.put("/v1/items/{item_id:path}", dependencies=writes, summary="Add or change an item")
     def put_item(item_id: str, body: schemas.ItemBody) -> schemas.Changed:
-        live.put_items([body.item(item_id)])
-        return changed([item_id])
+        version = shared.put_items([body.item(item_id)])
+        return schemas.Changed(items=[item_id], version=version)
 
     @routes.delete("/v1/items/{item_id:path}", dependencies=writes, summary="Never show an item again")
     def remove_item(item_id: str) -> schemas.Changed:
-        live.remove_item(item_id)
-        return changed([item_id])
+        return schemas.Changed(items=[item_id], version=shared.remove_item(item_id))
 
     return routes
 
 
-def _unused_id(live: LiveModel) -> int | str:
+def _unused_id(shared: SharedModel) -> int | str:
     """An id for an item that is only proposed, of the model's type."""
-    known = live.snapshot.columns
+    known = shared.snapshot.columns
     while True:
         number = -secrets.randbelow(2**62) - 1
         if str(number) not in known:

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from isotherm.errors import IsothermError, UnknownIdError, UnsupportedError, one_line
+from isotherm.errors import DatabaseError, IsothermError, UnknownIdError, UnsupportedError, one_line
 from isotherm.serving.app.schemas import Refused
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         409: "The model on the air cannot do this.",
         413: "The body is too large.",
         422: "A value is wrong, or more than is allowed.",
+        503: "The database cannot be reached now.",
     }.items()
 }
 
@@ -74,6 +75,12 @@ def answer_errors(app: FastAPI) -> None:
         if not colon or len(place) > _WHERE:
             place, rest = request.url.path, words or cure
         return refusal(code, rest, place, cure if words else "see /openapi.json for what may be asked")
+
+    @app.exception_handler(DatabaseError)
+    def unreachable(request: Request, error: DatabaseError) -> JSONResponse:
+        _log.error("%s %s: %s", request.method, request.url.path, error)
+        words, cure = "the database cannot be used now", "try again; the server's log tells more"
+        return refusal(503, words, request.url.path, cure)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -11,7 +11,8 @@ class Limits:
     """The most of each that a request may hold; more is refused, and the answer names the limit.
 
     body: bytes.  k: items of a list.  history: items of a history.  ids: of exclude, candidates,
-    items to score, fields and values of filters, each.  batch: requests.  items: that are put at one time.
+    items to score, fields and values of filters, each.  batch: requests.
+    items, events: that are put at one time.
     audience_users: whose lists are made to see who will get an item; with more users, so many are looked at.
     """
 
@@ -21,6 +22,7 @@ class Limits:
     ids: int = 10_000
     batch: int = 100
     items: int = 1000
+    events: int = 10_000
     audience_users: int = 5000
 
     def check(self, where: str, values: Sized | int, limit: str) -> None:

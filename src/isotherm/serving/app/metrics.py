@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Answer
+from isotherm.serving.live.shared import SharedModel
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
@@ -14,7 +14,7 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 class Metrics:
     """The metrics of one app, in a registry of its own."""
 
-    def __init__(self, live: LiveModel) -> None:
+    def __init__(self, shared: SharedModel) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "isotherm_requests", "Requests.", ["route", "method", "status"], registry=registry
@@ -27,9 +27,9 @@ class Metrics:
             "isotherm_popularity_answers", "Lists for an empty history.", registry=registry
         )
         age = Gauge("isotherm_model_age_seconds", "Since the model was loaded.", registry=registry)
-        age.set_function(lambda: time.time() - live.snapshot.fitted.loaded)
+        age.set_function(lambda: time.time() - shared.loaded)
         version = Gauge("isotherm_version", "Changes of items and models so far.", registry=registry)
-        version.set_function(lambda: live.snapshot.version)
+        version.set_function(lambda: shared.version)
         share = Gauge("isotherm_cold_share_shown", "Share of new items among those shown.", registry=registry)
         self._n = {True: 0, False: 0}
         share.set_function(lambda: self._n[True] / max(1, sum(self._n.values())))

@@ -2,33 +2,35 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from isotherm.models.persistence import load
 from isotherm.serving.app import schemas
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.readable import left_out
+from isotherm.serving.live.shared import SharedModel
 
 
-def model_routes(live: LiveModel, writes: Sequence[Any]) -> APIRouter:
+def model_routes(shared: SharedModel, writes: Sequence[Any]) -> APIRouter:
     """Those of the model.  writes: dependencies of what changes something."""
     routes = APIRouter()
 
     def info() -> schemas.ModelInfo:
-        snapshot = live.snapshot
+        snapshot = shared.snapshot
         return schemas.ModelInfo(
             model=snapshot.fitted.name,
             kind=snapshot.model.name,
-            version=snapshot.version,
+            version=shared.version,
             age_seconds=time.time() - snapshot.fitted.loaded,
             users=len(snapshot.model.users_),
             items=snapshot.model.n_items,
             new_items=int(snapshot.cold.sum()),
-            can_roll_back=live.can_roll_back,
+            can_roll_back=shared.on_air.before is not None,
+            loading=shared.is_loading,
+            failed=schemas.FailedModel.of(shared.failed),
+            left_out=schemas.LeftOutItems.of(left_out(snapshot)),
         )
 
     @routes.get("/v1/model", summary="The model on the air")
@@ -39,12 +41,12 @@ def model_routes(live: LiveModel, writes: Sequence[Any]) -> APIRouter:
         "/v1/model/swap", dependencies=writes, summary="Put a saved model on the air once it answers"
     )
     def swap(body: schemas.SwapBody) -> schemas.ModelInfo:
-        live.swap(load(body.path), Path(body.path).name or body.path)
+        shared.swap(body.path)
         return info()
 
     @routes.post("/v1/model/rollback", dependencies=writes, summary="Put the model before on the air again")
     def rollback() -> schemas.ModelInfo:
-        live.roll_back()
+        shared.roll_back()
         return info()
 
     return routes

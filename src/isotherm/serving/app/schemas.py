@@ -1,5 +1,6 @@
 """What requests and answers hold. Types are strict: "3" is no number, and an unknown name is refused."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    RootModel,
     StrictBool,
     StrictInt,
     StrictStr,
@@ -18,11 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from isotherm.errors import one_line
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.app.limits import Limits
+from isotherm.serving.database import EventCounts
 from isotherm.serving.live.filter_fields import Condition, Range
+from isotherm.serving.live.following import FailedSwap
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Answer, Asker, Rules
+
+_MOST_TOLD = 100  # of a list of reasons
 
 
 def _whole_text(text: str) -> str:
@@ -288,6 +295,34 @@ class AudienceBody(Metadata):
         return self
 
 
+class EventsBody(RootModel[list[Any]]):
+    """Events: an event that is known by its id counts once, whatever else it says.
+
+    type: click, impression, watch (value: seconds) or dislike. time: seconds since 1970, or ISO 8601 with its
+    zone; when it is received if absent.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "items": {
+                "type": "object",
+                "required": ["id", "type", "user", "item"],
+                "properties": {
+                    "id": {"type": ["string", "integer"]},
+                    "type": {"enum": ["click", "impression", "watch", "dislike"]},
+                    "user": {"type": ["string", "integer"]},
+                    "item": {"type": ["string", "integer"]},
+                    "time": {"type": ["number", "string", "null"]},
+                    "value": {"type": ["number", "null"]},
+                },
+            },
+            "examples": [
+                [{"id": "e1", "type": "click", "user": "u1", "item": "i3", "time": "2030-01-01T00:00:00Z"}]
+            ],
+        }
+    )
+
+
 class SwapBody(Strict):
     """The folder of a saved model on the server."""
 
@@ -398,6 +433,69 @@ class Reached(BaseModel):
     asked: int = Field(description="users whose lists were made")
 
 
+class RefusedEvent(BaseModel):
+    """An event that was not kept, and why.  place: in the list that was sent, from 0."""
+
+    place: int
+    error: str
+
+
+class Counted(BaseModel):
+    """What became of events."""
+
+    new: int
+    repeated: int = Field(description="known by their id")
+    late: int = Field(description="of the new ones: they came more than a day after their time")
+    future: int = Field(description="of the new ones: their time is more than five minutes ahead")
+    refused: int
+    refusals: list[RefusedEvent] = Field(description="the refused ones, the first hundred")
+
+    @classmethod
+    def of(cls, counts: EventCounts) -> Self:
+        """Those of a batch."""
+        first = list(counts.refused.items())[:_MOST_TOLD]
+        return cls(
+            new=counts.new,
+            repeated=counts.repeated,
+            late=counts.late,
+            future=counts.future,
+            refused=len(counts.refused),
+            refusals=[RefusedEvent(place=place, error=one_line(words)) for place, words in first],
+        )
+
+
+class FailedModel(BaseModel):
+    """A model that was put on the air and could not be loaded here: the one before answers."""
+
+    model: str
+    error: str
+
+    @classmethod
+    def of(cls, failed: FailedSwap | None) -> Self | None:
+        """Of a swap."""
+        return None if failed is None else cls(model=failed.model, error=failed.reason)
+
+
+class LeftOut(BaseModel):
+    """An item of the database that the model cannot read, and why."""
+
+    item_id: int | str
+    error: str
+
+
+class LeftOutItems(BaseModel):
+    """Items of the database that the model cannot read: they are not shown."""
+
+    count: int
+    first: list[LeftOut]
+
+    @classmethod
+    def of(cls, items: Sequence[LiveItem]) -> Self:
+        """The first hundred of them."""
+        told = [LeftOut(item_id=item.item_id, error=one_line(item.unread)) for item in items[:_MOST_TOLD]]
+        return cls(count=len(items), first=told)
+
+
 class ModelInfo(BaseModel):
     """The model on the air."""
 
@@ -409,6 +507,9 @@ class ModelInfo(BaseModel):
     items: int
     new_items: int = Field(description="items that nobody had clicked when it was fitted")
     can_roll_back: bool
+    loading: bool = Field(description="whether this worker loads a model that another one put on the air")
+    failed: FailedModel | None
+    left_out: LeftOutItems
 
 
 class Health(BaseModel):

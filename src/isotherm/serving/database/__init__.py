@@ -1,6 +1,7 @@
 """What serving keeps: items, events, users' histories, exposures and model swaps, in SQLite or PostgreSQL.
 
 database        Database: every read and write, each a short transaction
+quick_reads     the two reads that come before every answer
 tables          the tables
 connections     opening a URL; transactions; what goes wrong, in words
 migrations/     the steps from one form of the tables to the next (Alembic)
@@ -19,7 +20,7 @@ from isotherm.errors import MissingPackageError
 if any(find_spec(package) is None for package in ("sqlalchemy", "alembic")):
     raise MissingPackageError("the serving database needs sqlalchemy: pip install 'isotherm[serve]'")
 
-from isotherm.serving.database.database import Database, History, ItemChanges, ModelSwap
+from isotherm.serving.database.database import Database, History, ItemChanges, ModelSwap, OnAir
 from isotherm.serving.database.events import Event, EventCounts
 from isotherm.serving.database.exposures import Exposure
 from isotherm.serving.database.stored_items import StoredItem
@@ -32,5 +33,6 @@ __all__ = [
     "History",
     "ItemChanges",
     "ModelSwap",
+    "OnAir",
     "StoredItem",
 ]

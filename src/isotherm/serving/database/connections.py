@@ -17,6 +17,7 @@ from isotherm.files import check_file
 BUSY_SECONDS = 60.0  #: how long a write waits for others
 _FORMS = "sqlite:///FILE or postgresql://USER@HOST/NAME"
 _BUSY = ("database is locked", "database table is locked", "lock timeout")
+_POSTGRESQL_WAITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}  # seconds; milliseconds
 _FULL = ("disk is full", "no space left")
 
 
@@ -108,7 +109,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+        engine = create_engine(
+            url, pool_pre_ping=True, pool_size=8, max_overflow=8, connect_args=_POSTGRESQL_WAITS
+        )
     except ImportError as cause:
         from isotherm.errors import MissingPackageError
 
@@ -144,10 +147,11 @@ def told(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as cause:
-        raise _refusal(engine, cause) from cause
+        raise refusal(engine, cause) from cause
 
 
-def _refusal(engine: Engine, cause: SQLAlchemyError) -> DatabaseError:
+def refusal(engine: Engine, cause: BaseException) -> DatabaseError:
+    """What SQLAlchemy or the driver refused, in words."""
     place = f"--db {engine.url.render_as_string(hide_password=True)}"
     origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else cause
     words = shortened(str(origin), 300)
@@ -159,7 +163,7 @@ def _refusal(engine: Engine, cause: SQLAlchemyError) -> DatabaseError:
         return DatabaseError(f"{place}: the disk is full ({words}); free some space")
     if "file is not a database" in words or "malformed" in words:
         return DatabaseError(f"{place}: is no database, or a damaged one ({words}); restore a backup")
-    if engine.dialect.name == "postgresql" and isinstance(cause, DBAPIError) and "connect" in words.lower():
+    if engine.dialect.name == "postgresql" and "connect" in words.lower():
         return DatabaseError(f"{place}: the server cannot be reached ({words}); start it, or mend the URL")
     return DatabaseError(f"{place}: {words}; see whether it is reachable, whole and writable")
 

@@ -4,7 +4,7 @@ What a writing method returned is on disk. Several processes may write at once, 
 what any of them was told is done.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -12,17 +12,15 @@ from typing import Any, Self
 
 import polars as pl
 from sqlalchemy import (
-    BigInteger,
     Connection,
     Engine,
     Select,
     and_,
-    bindparam,
+    func,
     or_,
     select,
     text,
     tuple_,
-    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -34,29 +32,15 @@ from isotherm.serving.database import tables
 from isotherm.serving.database.connections import opened, reading, shown, told, writing
 from isotherm.serving.database.events import Event, EventCounts, event_rows, history_rows
 from isotherm.serving.database.export import export_events
-from isotherm.serving.database.exposures import Exposure, exposure_row
+from isotherm.serving.database.exposures import Exposure, exposure_of, exposure_row
 from isotherm.serving.database.migrating import migrate
 from isotherm.serving.database.moments import microseconds, moment, now
+from isotherm.serving.database.quick_reads import QuickReads
 from isotherm.serving.database.stored_ids import Id, check_text, given_id, stored_id
 from isotherm.serving.database.stored_items import MOST_ITEMS, StoredItem, item_of, item_row
 
 _PAGE = 10_000  # rows of a read that goes on
 _TAKE_NUMBERS = "SELECT nextval(pg_get_serial_sequence('events', 'number')) FROM generate_series(1, :n)"
-
-
-def _latest(kind: str) -> Select[Any]:
-    """The latest rows of one kind of a user: one read of an index."""
-    table = tables.histories
-    latest = (
-        select(table.c.item, table.c.type, table.c.time, table.c.number)
-        .where(table.c.user == bindparam("user"), table.c.type == kind)
-        .order_by(table.c.time.desc(), table.c.number.desc())
-        .limit(bindparam("most", type_=BigInteger))
-    )
-    return select(latest.subquery())
-
-
-_HISTORY = union_all(_latest("click"), _latest("dislike"))  # made once: it is read before every answer
 
 
 @dataclass(frozen=True)
@@ -78,13 +62,28 @@ class ItemChanges:
 
 @dataclass(frozen=True)
 class ModelSwap:
-    """A model that went on the air.  action: swap or rollback.  path: its folder.  model: its name."""
+    """A model that went on the air.
+
+    action: start of a server, swap or rollback.  path: its folder, "" for none.  model: its name.
+    generation: version of the start or swap by which this model came first; that of a rollback is earlier.
+    content: what tells the folder's model from another that is put there later; None where nobody said.
+    """
 
     action: str
     path: str
     model: str
     time: datetime
     version: int
+    generation: int
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """The model on the air, and the other one that was before; None where there was none."""
+
+    now: ModelSwap | None = None
+    before: ModelSwap | None = None
 
 
 class Database:
@@ -107,6 +106,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reads = QuickReads(engine)
 
     @classmethod
     def open(cls, url: str, create: bool = True) -> Self:
@@ -127,6 +127,7 @@ class Database:
 
     def close(self) -> None:
         """Give back the connections; a transaction that is running elsewhere ends first."""
+        self._reads.close()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -145,19 +146,26 @@ class Database:
 
     def version(self) -> int:
         """Number of the last change of an item or of the model: cheap enough to ask before each answer."""
-        with reading(self._engine) as connection:
-            return int(connection.scalar(select(tables.state.c.version)) or 0)
+        return self._reads.version()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file on this machine, so that small reads are a matter of microseconds."""
+        return self._engine.dialect.name == "sqlite"
 
     # items
 
-    def put_items(self, items: Iterable[StoredItem]) -> int:
+    def put_items(self, items: Iterable[StoredItem], keeping: Collection[Id] = ()) -> int:
         """Add items, or put them in the place of those of the same id, all or none. Returns the new version.
 
+        keeping: ids of those whose metadata stays what was put before, if it was, whoever puts it meanwhile.
         Raises ItemsError for metadata that is no JSON or too large, an id that stands twice, and more than
         10,000 items at once.
         """
+        kept = {stored_id("item", item) for item in keeping}
+        rules = ["available_from", "available_until", "hidden", "deleted"]
         rows = [item_row(item) for item in items]
-        return self._write_items(rows, ["metadata", "available_from", "available_until", "hidden", "deleted"])
+        return self._write_items(rows, ["metadata", *rules], kept)
 
     def hide(self, items: Iterable[Id], hidden: bool = True) -> int:
         """Show items no longer, or again. Returns the new version.
@@ -209,7 +217,10 @@ class Database:
         for rows in self._pages(table, [table.c.item], table.c.deleted.is_(False)):
             yield [item_of(row) for row in rows]
 
-    def _write_items(self, rows: list[dict[str, Any]], changed: Sequence[str]) -> int:
+    def _write_items(
+        self, rows: list[dict[str, Any]], changed: Sequence[str], kept: Collection[str] = ()
+    ) -> int:
+        """Write rows.  changed: columns.  kept: items whose metadata stays where there is some."""
         rows = sorted(rows, key=lambda row: str(row["item"]))
         for row, other in pairwise(rows):
             if row["item"] == other["item"]:
@@ -224,9 +235,12 @@ class Database:
             for row in rows:
                 row.update(version=version, changed_at=moment_now)
             insert = self._insert(tables.items)
-            names = [*changed, "version", "changed_at"]
-            values = {name: insert.excluded[name] for name in names}
-            connection.execute(insert.on_conflict_do_update(index_elements=["item"], set_=values), rows)
+            values = {name: insert.excluded[name] for name in [*changed, "version", "changed_at"]}
+            keeps = {**values, "metadata": func.coalesce(tables.items.c.metadata, insert.excluded.metadata)}
+            for set_, is_kept in ((values, False), (keeps, True)):
+                put = [row for row in rows if (row["item"] in kept) is is_kept]
+                if put:
+                    connection.execute(insert.on_conflict_do_update(index_elements=["item"], set_=set_), put)
         return version
 
     # events and histories
@@ -265,16 +279,13 @@ class Database:
         The last word on an item counts: an item that was disliked after it was clicked is among the dislikes.
         A user of whom nothing is known has an empty history.
         """
+        return self.version_and_history(user, most)[1]
+
+    def version_and_history(self, user: Id, most: int = 1_000) -> tuple[int, History]:
+        """``version`` and ``history`` in one read: cheap enough to ask before each answer."""
         whole("most", most, 0)
-        asked = {"user": stored_id("user", user), "most": most}
-        with reading(self._engine) as connection:
-            rows = sorted(
-                connection.execute(_HISTORY, asked), key=lambda row: (row.time, row.number), reverse=True
-            )
-        said: dict[str, list[Id]] = {"click": [], "dislike": []}
-        for row in rows:
-            said[row.type].append(given_id(row.item))
-        return History(said["click"], said["dislike"])
+        version, clicks, dislikes = self._reads.last_words(stored_id("user", user), most)
+        return version, History([given_id(item) for item in clicks], [given_id(item) for item in dislikes])
 
     def clicks(self) -> Iterator[pl.DataFrame]:
         """The last word of every user on every item, by batches of rows in the order of the ids as kept.
@@ -332,35 +343,88 @@ class Database:
 
     # what was shown, and by which model
 
-    def log_exposures(self, shown_items: Sequence[Exposure], time: datetime | None = None) -> int:
-        """Keep what was shown. Returns how many rows. Raises ParameterError for what cannot be kept."""
-        rows = [exposure_row(each, time or now()) for each in shown_items]
+    def log_exposures(self, lists: Sequence[Exposure]) -> int:
+        """Keep what was shown. Returns how many lists. Raises ParameterError for what cannot be kept."""
+        rows = [exposure_row(each) for each in lists]
         if rows:
             with writing(self._engine) as connection:
                 connection.execute(tables.exposures.insert(), rows)
         return len(rows)
 
-    def log_swap(self, path: str, model: str, action: str = "swap") -> int:
+    def exposures(self) -> Iterator[Sequence[Exposure]]:
+        """The lists that were shown, by batches in the order in which they were kept."""
+        table = tables.exposures
+        for rows in self._pages(table, [table.c.number]):
+            yield [exposure_of(row) for row in rows]
+
+    def drop_exposures(self, before: datetime, most: int = _PAGE) -> int:
+        """Forget lists that were shown before this time, at most so many. Returns how many."""
+        table = tables.exposures
+        old = select(table.c.number).where(table.c.time < microseconds("before", before)).limit(most)
+        with writing(self._engine) as connection:
+            return int(connection.execute(table.delete().where(table.c.number.in_(old))).rowcount)
+
+    def log_swap(
+        self,
+        path: str,
+        model: str,
+        action: str = "swap",
+        generation: int | None = None,
+        content: str | None = None,
+    ) -> int:
         """Keep that a model goes on the air. Returns the new version, by which other workers learn of it.
 
         path: the model's folder.  model: its name.  action: swap, or rollback to an earlier model.
+        generation, content: as ModelSwap says; a generation is given with a rollback.
         """
         if action not in ("swap", "rollback"):
             raise ParameterError(f"action is swap or rollback, not {brief(action)}")
-        for what, given in (("path", path), ("model", model)):
-            check_text(what, given, 10_000)
         with writing(self._engine) as connection:
-            version = _next_version(connection)
-            row = {"version": version, "action": action, "path": path, "model": model}
-            connection.execute(tables.model_swaps.insert(), {**row, "time": microseconds("now", now())})
-        return version
+            return _add_swap(connection, (action, path, model), generation, content)
+
+    def log_start(self, path: str, model: str, content: str | None, given: str, seen: int) -> int:
+        """Keep that a server starts with a model, unless the database says so already; the version then.
+
+        path: the model's folder.  given: that which the server was told to serve; another where a swap came
+        since.  seen: version of the newest swap that the choice was made by; where there is a newer one,
+        nothing is kept: that one is on the air.
+        """
+        table = tables.model_swaps
+        with writing(self._engine) as connection:
+            version = int(connection.execute(select(tables.state.c.version).with_for_update()).scalar_one())
+            newest = connection.execute(_newest(table)).one_or_none()
+            started = connection.execute(_newest(table, table.c.action == "start")).one_or_none()
+            if newest is not None and newest.version > seen:
+                return version
+            is_known = newest is not None and (newest.path, newest.content) == (path, content)
+            if is_known and started is not None and started.path == given:
+                return version
+            action = "start" if path == given else "swap"
+            return _add_swap(connection, (action, path, model), None, content)
+
+    def started_with(self) -> str | None:
+        """The folder that the last server was told to serve; None before the first."""
+        table = tables.model_swaps
+        with reading(self._engine) as connection:
+            row = connection.execute(_newest(table, table.c.action == "start")).one_or_none()
+        return None if row is None else str(row.path)
+
+    def on_air(self) -> OnAir:
+        """Which model is on the air, and which was before: the one that a roll back puts there."""
+        table = tables.model_swaps
+        with reading(self._engine) as connection:
+            newest = connection.execute(_newest(table)).one_or_none()
+            if newest is None:
+                return OnAir()
+            now_on = _swap_of(newest)
+            other = func.coalesce(table.c.generation, table.c.version) != now_on.generation
+            before = connection.execute(_newest(table, other)).one_or_none()
+        return OnAir(now_on, None if before is None else _swap_of(before))
 
     def last_swaps(self, most: int = 10) -> Sequence[ModelSwap]:
         """The latest swaps, the newest first; the first is the model on the air."""
-        table = tables.model_swaps
         with reading(self._engine) as connection:
-            rows = connection.execute(select(table).order_by(table.c.version.desc()).limit(most)).all()
-        return [ModelSwap(row.action, row.path, row.model, moment(row.time), row.version) for row in rows]
+            return [_swap_of(row) for row in connection.execute(_newest(tables.model_swaps, most=most))]
 
     def _insert(self, table: Any) -> Any:
         """An insert that may meet what is there already."""
@@ -399,3 +463,25 @@ def _bare(item: Id, hidden: bool = False, deleted: bool = False) -> dict[str, An
         "hidden": hidden,
         "deleted": deleted,
     }
+
+
+def _newest(table: Any, *where: Any, most: int = 1) -> Select[Any]:
+    return select(table).where(*where).order_by(table.c.version.desc()).limit(most)
+
+
+def _add_swap(
+    connection: Connection, said: tuple[str, str, str], generation: int | None, content: str | None
+) -> int:
+    """A row of what is ``said``: action, path and model. Returns its version."""
+    for what, given in zip(("action", "path", "model"), said, strict=True):
+        check_text(what, given, 10_000)
+    version = _next_version(connection)
+    row = dict(zip(("action", "path", "model"), said, strict=True))
+    more = {"generation": generation or version, "content": content, "time": microseconds("now", now())}
+    connection.execute(tables.model_swaps.insert(), {**row, **more, "version": version})
+    return version
+
+
+def _swap_of(row: Any) -> ModelSwap:
+    generation = row.version if row.generation is None else row.generation
+    return ModelSwap(row.action, row.path, row.model, moment(row.time), row.version, generation, row.content)

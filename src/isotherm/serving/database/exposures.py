@@ -1,37 +1,58 @@
-"""What was shown: one row for each item of a list."""
+"""What was shown: one row for each list."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from isotherm.serving.database.moments import microseconds
-from isotherm.serving.database.stored_ids import Id, check_text, stored_id
+from isotherm.errors import ParameterError
+from isotherm.serving.database.moments import microseconds, moment, now
+from isotherm.serving.database.stored_ids import Id, check_text, given_id, stored_id
 
-_LONGEST_NAME = 1_000  # bytes of a request's or a model's name
+_LONGEST_NAME = 1_000  # bytes of a model's name
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """One item of a list that was shown.  request: which list.  user: None for a history without a user."""
+    """A list that was shown.
+
+    request: which list.  user: None for a history without a user.  items: ids in the order of the list.
+    cold: ranks of its new items, from 1.  model: its name.  time: when it was shown.
+    """
 
     request: str
     user: Id | None
-    item: Id
-    rank: int
-    cold: bool
+    items: Sequence[Id]
+    cold: Sequence[int]
     model: str
+    time: datetime = field(default_factory=now)
 
 
-def exposure_row(shown: Exposure, time: datetime) -> Mapping[str, Any]:
-    """The row of an exposure. Raises ParameterError for what cannot be kept."""
+def exposure_row(shown: Exposure) -> Mapping[str, Any]:
+    """The row of a list. Raises ParameterError for what cannot be kept."""
     check_text("model", shown.model, _LONGEST_NAME)
+    if not set(shown.cold) <= set(range(1, len(shown.items) + 1)):
+        raise ParameterError(
+            f"cold: {list(shown.cold)} are no ranks of {len(shown.items)} items; count from 1"
+        )
     return {
         "request": stored_id("request", shown.request),
         "user": None if shown.user is None else stored_id("user", shown.user),
-        "item": stored_id("item", shown.item),
-        "rank": shown.rank,
-        "cold": shown.cold,
+        "items": json.dumps([stored_id("item", item) for item in shown.items]),
+        "cold": json.dumps(list(shown.cold)),
         "model": shown.model,
-        "time": microseconds("time", time),
+        "time": microseconds("time", shown.time),
     }
+
+
+def exposure_of(row: Any) -> Exposure:
+    """The list of a row."""
+    return Exposure(
+        row.request[1:],
+        None if row.user is None else given_id(row.user),
+        [given_id(item) for item in json.loads(row.items)],
+        json.loads(row.cold),
+        row.model,
+        moment(row.time),
+    )

@@ -13,7 +13,7 @@ from isotherm.serving.database.tables import metadata
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x1507E4  # of PostgreSQL's advisory locks, the one that isotherm's migrations take
-NEWEST = "0002"
+NEWEST = "0003"
 
 
 def migrate(connection: Connection, target: str = NEWEST) -> None:

@@ -64,7 +64,7 @@ def item_row(item: StoredItem) -> dict[str, Any]:
         raise ItemsError(f"item {brief(item.id)}: hidden is true or false, not {brief(item.hidden)}")
     return {
         "item": key,
-        "metadata": _json(item),
+        "metadata": None if item.metadata is None else _json(item.metadata, item.id),
         "available_from": first,
         "available_until": last,
         "hidden": item.hidden,
@@ -72,17 +72,17 @@ def item_row(item: StoredItem) -> dict[str, Any]:
     }
 
 
-def _json(item: StoredItem) -> str:
-    """Metadata as ASCII: what no database and no encoding can change."""
-    if not isinstance(item.metadata, Mapping) or not all(isinstance(name, str) for name in item.metadata):
-        raise ItemsError(f"item {brief(item.id)}: metadata is an object, field -> value")
+def _json(metadata: Mapping[str, Any], item: Id) -> str:
+    """Metadata of an item as ASCII: what no database and no encoding can change."""
+    if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):
+        raise ItemsError(f"item {brief(item)}: metadata is an object, field -> value")
     try:
-        text = json.dumps(dict(item.metadata), allow_nan=False)
+        text = json.dumps(dict(metadata), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as cause:
-        raise ItemsError(f"item {brief(item.id)}: metadata is no JSON ({cause})") from cause
+        raise ItemsError(f"item {brief(item)}: metadata is no JSON ({cause})") from cause
     if len(text) > LARGEST_METADATA:
         raise ItemsError(
-            f"item {brief(item.id)}: metadata is {len(text):,} bytes of JSON; at most {LARGEST_METADATA:,}"
+            f"item {brief(item)}: metadata is {len(text):,} bytes of JSON; at most {LARGEST_METADATA:,}"
         )
     return text
 

@@ -73,16 +73,15 @@ histories = Table(
     Column("number", NUMBER, ForeignKey("events.number"), nullable=False),
     Index("histories_latest", "user", "type", "time", "number", "item"),
 )
-#: what was shown
+#: what was shown: a row for each list
 exposures = Table(
     "exposures",
     metadata,
     Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("request", ID, nullable=False),
     Column("user", ID),
-    Column("item", ID, nullable=False),
-    Column("rank", Integer, nullable=False),
-    Column("cold", Boolean, nullable=False),
+    Column("items", Text, nullable=False),  # JSON: ids in the order of the list
+    Column("cold", Text, nullable=False),  # JSON: ranks of its new items
     Column("model", Text, nullable=False),
     Column("time", BigInteger, nullable=False),
     Index("exposures_by_time", "time"),
@@ -93,9 +92,11 @@ model_swaps = Table(
     "model_swaps",
     metadata,
     Column("version", BigInteger, primary_key=True, autoincrement=False),
-    Column("action", Text, nullable=False),  # swap or rollback
+    Column("action", Text, nullable=False),  # start, swap or rollback
     Column("path", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("time", BigInteger, nullable=False),
+    Column("generation", BigInteger),  # version of the row by which this model came; null: this row
+    Column("content", Text),  # what tells the folder's model from another that is put there later
 )
 NUMBERS_LOCK = 0x1507E5  #: of PostgreSQL's advisory locks: shared by who adds events, held by who exports

@@ -1,7 +1,7 @@
 """Which items a request may show, as flags; what of it the model does not know is counted."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,17 +11,21 @@ from isotherm.linalg.csr import one_row
 from isotherm.serving.live.filter_fields import items_having
 from isotherm.serving.live.requests import Asker, Id, Rules
 from isotherm.serving.live.snapshot import Snapshot
-from isotherm.types import Bools, Int32, UserItems
+from isotherm.types import Bools, Float32, Int32, Int64, UserItems
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """One history, (1, n_items) CSR, and how many ids of it the model does not know."""
+    """One history, (1, n_items) CSR, and how many ids of it the model does not know.
+
+    disliked: columns of items that the user does not want to see.
+    """
 
     clicks: UserItems
     unknown: int
+    disliked: Int64 = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def seen(self) -> Int32:
@@ -38,12 +42,36 @@ def history_of(snapshot: Snapshot, asker: Asker, unknown: str) -> History:
     if asker.history is not None:
         return _given(snapshot, asker.history, unknown)
     row = snapshot.fitted.users.get(str(asker.user), -1)
-    if row < 0 and unknown == "refuse":
+    is_known = row >= 0 or bool(asker.clicked or asker.disliked)
+    if not is_known and unknown == "refuse":
         raise UnknownIdError(f"user {brief(asker.user)} is unknown; give the history instead")
     clicks = snapshot.model.clicks_
     entries = slice(clicks.indptr[row], clicks.indptr[row + 1]) if row >= 0 else slice(0, 0)
-    fitted = one_row(clicks.indices[entries], clicks.data[entries], snapshot.model.n_items)
-    return History(fitted, int(row < 0))
+    columns, weights = clicks.indices[entries], clicks.data[entries]
+    clicked, disliked = (_known(snapshot, items) for items in (asker.clicked, asker.disliked))
+    if clicked or disliked:
+        columns, weights = _joined(columns, weights, clicked, disliked)
+    row_of_all = one_row(columns, weights, snapshot.model.n_items)
+    return History(row_of_all, int(not is_known), np.array(disliked, dtype=np.int64))
+
+
+def _known(snapshot: Snapshot, items: Sequence[Id]) -> list[int]:
+    """Columns of those that the model knows."""
+    columns = (snapshot.columns.get(str(item), -1) for item in items)
+    return [column for column in columns if column >= 0]
+
+
+def _joined(
+    columns: Int32, weights: Float32, clicked: list[int], disliked: list[int]
+) -> tuple[Int32, Float32]:
+    """Columns and weights of a history of the fit with what was said since."""
+    weight_of = dict(zip(columns.tolist(), weights.tolist(), strict=True))
+    for column in clicked:
+        weight_of[column] = max(weight_of.get(column, 0.0), 1.0)
+    for column in disliked:
+        weight_of.pop(column, None)
+    seen = sorted(weight_of)
+    return np.array(seen, dtype=np.int32), np.array([weight_of[n] for n in seen], dtype=np.float32)
 
 
 def _given(snapshot: Snapshot, history: Sequence[tuple[Id, float]], unknown: str) -> History:

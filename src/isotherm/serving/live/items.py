@@ -19,6 +19,7 @@ class LiveItem:
     last; None for no bound.  hidden: not shown.
     removed: not shown, by no later model either, until it is put anew.
     of_fit: the model on the air was fitted with it: a later one that was not does not take it up.
+    unread: why the model on the air cannot read it: it is left out. Empty where it can.
     """
 
     item_id: int | str
@@ -28,6 +29,7 @@ class LiveItem:
     hidden: bool = False
     removed: bool = False
     of_fit: bool = False
+    unread: str = ""
 
     def __post_init__(self) -> None:
         if "item_id" in (self.metadata or {}):
@@ -45,7 +47,13 @@ class LiveItem:
 
     def is_new_to(self, known: Mapping[str, int]) -> bool:
         """Whether a model that knows those items takes this one up."""
-        return self.key not in known and not self.removed and bool(self.metadata or not self.of_fit)
+        is_there = not self.removed and not self.unread
+        return is_there and self.key not in known and bool(self.metadata or not self.of_fit)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it has metadata that the model on the air can read."""
+        return bool(self.metadata) and not self.unread
 
     @property
     def record(self) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class LiveModel:
         rules.check_list_of(whole("k", k, 1))
         history = history_of(snapshot, asker, rules.unknown)
         shown, n_unknown = shown_items(snapshot, rules, history.seen, self._clock())
+        shown[history.disliked] = False
         top = best_items(snapshot, scores_of(snapshot, history.clicks), k, shown, rules)
         by: AnsweredBy = "model" if history.clicks.nnz else "popularity"
         return Answer(_told(snapshot, top), by, snapshot.fitted.name, history.unknown + n_unknown)
@@ -176,6 +177,10 @@ class LiveModel:
                 raise ParameterError("there is no model to go back to; swap to one")
             back = Snapshot.of(self._previous, self._snapshot.changes, self._snapshot.version + 1)
             self._previous, self._snapshot = self._snapshot.fitted, back
+
+    def exchange(self, beside: Snapshot) -> None:
+        """Put a snapshot on the air that was made of the one there, while nobody else changes it."""
+        self._snapshot = beside
 
     def _column(self, snapshot: Snapshot, item: Id) -> int:
         column = snapshot.columns.get(str(item), -1)

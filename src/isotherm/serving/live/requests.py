@@ -17,10 +17,14 @@ class Asker:
     """A fitted user, or any history.
 
     history: pairs of an item and its weight; None for that of ``user``. Weights of an item add up.
+    clicked, disliked: what ``user`` said since the fit. A click of either weighs 1, or what it weighed in the
+    fit if that is more; what is disliked is not in the history, and not shown.
     """
 
     user: Id | None = None
     history: Sequence[tuple[Id, float]] | None = None
+    clicked: Sequence[Id] = ()
+    disliked: Sequence[Id] = ()
 
     def __post_init__(self) -> None:
         if (self.user is None) == (self.history is None):

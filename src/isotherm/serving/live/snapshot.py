@@ -1,7 +1,7 @@
 """A fitted model with the changes of its items: one state of what is on the air, which never changes."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,16 +9,15 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.data import Items
 from isotherm.linalg.csr import scale_rows
 from isotherm.models.base import Recommender
 from isotherm.models.mmr import mean_cosine
-from isotherm.models.new_items import NewItems
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.serving.live.availability import Availability
 from isotherm.serving.live.catalogue import LiveCatalogue
 from isotherm.serving.live.filter_fields import FilterField, ValueIndex
 from isotherm.serving.live.items import LiveItem
+from isotherm.serving.live.reading import read_items
 from isotherm.types import Bools, Float64, Int64, ItemFeatures
 
 
@@ -82,23 +81,16 @@ class Snapshot:
         """This once some items are put, none of which an added one takes back."""
         new = [item for item in put.values() if item.is_new_to(self.columns)]
         there = [*new, *(item for key, item in put.items() if key in self.columns)]
-        model = copy(self.model).add_items([item.record for item in new]) if new else self.model
+        model = copy(self.model).add_items(read_items(self.fitted.model, new)) if new else self.model
         added = model.items_.values[len(self.catalogue) :].to_list()
-        told = [item for item in there if item.metadata or item.key not in self.fitted.items]
-        plain = [item.key for item in there if not item.metadata and item.key in self.fitted.items]
-        catalogue = self.catalogue.with_items(added, self._read(told), plain)
+        plain = [item for item in there if item.key in self.fitted.items and not item.tells]
+        told = [item for item in there if item.key not in self.fitted.items or item.tells]
+        read = read_items(self.fitted.model, told) if told else None
+        catalogue = self.catalogue.with_items(added, read, [item.key for item in plain])
         columns = [(catalogue.columns[item.key], item) for item in there]
         availability = self.availability.with_items(len(catalogue), columns)
         changes = {**self.changes, **put}
         return Snapshot(self.fitted, model, changes, catalogue, availability, version)
-
-    def _read(self, put: Sequence[LiveItem]) -> Items | None:
-        """Items as the model reads them, None of none. Raises ItemsError where metadata cannot be read."""
-        if not put:
-            return None
-        fitted = self.fitted.model
-        records = [item.record for item in put]
-        return NewItems.of(records, fitted.item_schema, fitted.labels_.title_field).items
 
     def _is_other(self, item: LiveItem) -> bool:
         """Whether an added item is removed, or has other metadata than it was added with."""

@@ -1,0 +1,23 @@
+"""The route for events: what users did, in batches, each kept once by its id."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+
+from isotherm.serving.app import schemas
+from isotherm.serving.app.limits import Limits
+from isotherm.serving.live.shared import SharedModel
+
+
+def event_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -> APIRouter:
+    """That of a shared model.  writes: dependencies of what changes something."""
+    routes = APIRouter()
+
+    @routes.post("/v1/events", dependencies=writes, summary="Keep what users did; the next answers follow it")
+    def add_events(body: schemas.EventsBody) -> schemas.Counted:
+        limits.check("events", body.root, "events")
+        counts = shared.add_events(body.root)
+        return schemas.Counted.of(counts)
+
+    return routes

@@ -1,0 +1,64 @@
+"""Lists that were shown, on their way to the database: answers never wait for it."""
+
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import count
+from threading import Lock
+
+from isotherm.serving.database import Database, Exposure
+from isotherm.serving.database.moments import now
+from isotherm.serving.live.requests import Answer, Id
+
+_MOST = 100_000  # lists that wait; what comes beyond is dropped and counted
+_AT_ONCE = 5_000  # of one transaction
+
+
+class ExposureLog:
+    """A queue of lists.  days: so long they are kept in the database.
+
+    n_dropped: lists that were not kept, as too many waited.
+    """
+
+    def __init__(self, database: Database, days: float, most: int = _MOST) -> None:
+        self._database, self._days, self._most = database, days, most
+        self._waiting: deque[Exposure] = deque()
+        self._prefix, self._numbers = secrets.token_hex(8), count(1)
+        self._flushing = Lock()
+        self.n_dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, user: Id, answer: Answer) -> None:
+        """A list that a user was answered."""
+        if len(self._waiting) >= self._most:
+            self.n_dropped += 1
+            return
+        items = answer.items
+        ids, cold = [item.item_id for item in items], [item.rank for item in items if item.cold]
+        self._waiting.append(Exposure(f"{self._prefix}-{next(self._numbers)}", user, ids, cold, answer.model))
+
+    def flush(self) -> int:
+        """Write what waits. Returns how many lists. Raises DatabaseError; what is not written waits on."""
+        n_written = 0
+        with self._flushing:
+            while self._waiting:
+                lists = self._first()
+                self._database.log_exposures(lists)
+                for _ in lists:
+                    self._waiting.popleft()
+                n_written += len(lists)
+        return n_written
+
+    def forget_old(self) -> int:
+        """Remove from the database what is older than ``days``. Returns how many lists."""
+        n_gone, before = 0, now() - timedelta(days=self._days)
+        while n := self._database.drop_exposures(before):
+            n_gone += n
+        return n_gone
+
+    def _first(self) -> Sequence[Exposure]:
+        n = min(_AT_ONCE, len(self._waiting))
+        return [self._waiting[place] for place in range(n)]

@@ -1,0 +1,230 @@
+"""Keeps a live model as the database says: the items and the model that any worker put there.
+
+A number in the database rises with each change. Whoever answers compares it first, and takes what is new; so
+what one worker acknowledged, the next answer of every worker shows. Another model is loaded in the
+background: until it is there, the one before answers.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from isotherm.errors import IsothermError, ModelFolderError, ParameterError, one_line
+from isotherm.models.base import Recommender
+from isotherm.models.persistence import MANIFEST, load
+from isotherm.serving.database import Database, ModelSwap, OnAir
+from isotherm.serving.live.items import LiveItem
+from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.probes import check_answers, probe_histories
+from isotherm.serving.live.readable import of_readable, with_readable
+from isotherm.serving.live.snapshot import FittedModel, Snapshot
+from isotherm.serving.live.stored import live_item
+
+_log = logging.getLogger(__name__)
+RETRY_SECONDS = 60.0  #: after which a model that could not be loaded is tried again
+
+Load = Callable[[str], Recommender]
+
+
+def load_mapped(folder: str) -> Recommender:
+    """A saved model, its weights left in the file, which all workers share."""
+    return load(folder, mapped=True)
+
+
+@dataclass(frozen=True)
+class FailedSwap:
+    """A model that should be on the air, and why it is not.  at: of the monotonic clock."""
+
+    generation: int
+    model: str
+    reason: str
+    at: float
+
+
+class Follower:
+    """A live model that follows a database.  folder: where the model was loaded from, "" for nowhere.
+
+    given: the folder that the server was told to serve.  seen: version of the newest swap by which the model
+    was chosen.  load: how another model is loaded.
+    """
+
+    def __init__(
+        self,
+        live: LiveModel,
+        database: Database,
+        folder: str,
+        given: str,
+        seen: int = 0,
+        load: Load = load_mapped,
+    ) -> None:
+        self.live = live
+        self._database, self._load = database, load
+        self._lock = threading.RLock()  # held while the snapshot is exchanged
+        self._swapping = threading.Lock()
+        self._loader: threading.Thread | None = None
+        self._before: tuple[int, FittedModel] | None = None
+        self.failed: FailedSwap | None = None
+        self.version = 0
+        content = content_of(folder) if folder else None
+        database.log_start(folder, live.snapshot.fitted.name, content, given, seen)
+        self.on_air: OnAir = database.on_air()
+        now = self.on_air.now
+        is_this = now is not None and (now.path, now.content) == (folder, content)
+        self._generation = now.generation if now is not None and is_this else 0
+        self.catch_up()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether another model is being loaded to go on the air."""
+        return self._loader is not None
+
+    def catch_up(self) -> None:
+        """Take what any worker changed. Raises DatabaseError where the database cannot be reached."""
+        self.reach(self._database.version())
+
+    def reach(self, version: int) -> None:
+        """Take the changes up to this version of the database at least."""
+        if version <= self.version:
+            return
+        with self._lock:
+            while self.version < version:
+                changes = self._database.items_changed_since(self.version)
+                if changes.items:
+                    self._take([live_item(item) for item in changes.items])
+                self.version = changes.version
+            self.on_air = self._database.on_air()
+            self._follow()
+
+    def reach_with(self, version: int, base: Snapshot, beside: Snapshot) -> None:
+        """``reach``, where ``beside`` is ``base`` with all that changed at this version."""
+        with self._lock:
+            if self.version == version - 1 and self.live.snapshot is base:
+                self.live.exchange(beside)
+                self.version = version
+        self.reach(version)
+
+    def swap(self, folder: str) -> None:
+        """Put a saved model on the air, here at once and with the other workers as soon as they loaded it.
+
+        Raises ModelFolderError where there is none, or it does not answer the probes: nothing changes then.
+        """
+        folder = os.path.abspath(folder)
+        name = Path(folder).name or folder
+        with self._swapping:
+            content = content_of(folder)
+            fitted = FittedModel(name, self._load(folder)._fitted())
+            self.catch_up()
+            base = self.live.snapshot
+            beside = of_readable(fitted, base.changes, base.version + 1)
+            check_answers(beside, probe_histories(base))
+            with self._lock:
+                version = self._database.log_swap(folder, name, content=content)
+                self._put_on_air(version, base, beside)
+                self.reach(version)
+
+    def roll_back(self) -> None:
+        """Put the model before on the air again, here at once and with the other workers.
+
+        Raises ParameterError where there was none, ModelFolderError where it is gone: nothing changes then.
+        """
+        with self._swapping:
+            self.catch_up()
+            before = self.on_air.before
+            if before is None:
+                raise ParameterError("there is no model to go back to; swap to one")
+            fitted, base = self._fitted(before), self.live.snapshot
+            beside = of_readable(fitted, base.changes, base.version + 1)
+            with self._lock:
+                version = self._database.log_swap(
+                    before.path, before.model, "rollback", before.generation, before.content
+                )
+                self._put_on_air(before.generation, base, beside)
+                self.reach(version)
+
+    def retry(self) -> None:
+        """Load a model again that could not be loaded, where some time went by."""
+        with self._lock:
+            if self.failed is not None:
+                self._follow()
+
+    def wait(self) -> None:
+        """Until no other model is being loaded."""
+        loader = self._loader
+        if loader is not None:
+            loader.join()
+
+    def _take(self, items: list[LiveItem]) -> None:
+        self.live.exchange(with_readable(self.live.snapshot, items))
+
+    def _put_on_air(self, generation: int, base: Snapshot, beside: Snapshot) -> None:
+        """Exchange ``base`` for ``beside``, a snapshot of another model; the lock is held."""
+        now = self.live.snapshot
+        if now is not base:  # items changed meanwhile
+            beside = of_readable(beside.fitted, now.changes, now.version + 1)
+        self._before = self._generation, now.fitted
+        self._generation = generation
+        self.live.exchange(beside)
+        self.failed = None
+        _log.info("%s is on the air", beside.fitted.name)
+
+    def _follow(self) -> None:
+        """Load the model that is on the air elsewhere, in the background; the lock is held."""
+        wanted, failed = self.on_air.now, self.failed
+        if wanted is None or wanted.generation == self._generation or self._loader is not None:
+            return
+        is_failed = failed is not None and failed.generation == wanted.generation
+        if failed is not None and is_failed and time.monotonic() - failed.at < RETRY_SECONDS:
+            return
+        self._loader = threading.Thread(target=self._load_wanted, name="isotherm-swap", daemon=True)
+        self._loader.start()
+
+    def _load_wanted(self) -> None:
+        """Until this worker has the model that the database names, or could not load it."""
+        tried = 0
+        while True:
+            with self._lock:
+                wanted = self.on_air.now
+                if wanted is None or wanted.generation in (self._generation, tried):
+                    self._loader = None
+                    return
+            tried = wanted.generation
+            try:
+                self._load_one(wanted)
+            except Exception as cause:
+                _log.exception("%s of %s cannot go on the air here", wanted.model, wanted.path)
+                words = one_line(str(cause)) if isinstance(cause, IsothermError) else type(cause).__name__
+                self.failed = FailedSwap(wanted.generation, wanted.model, words, time.monotonic())
+
+    def _load_one(self, wanted: ModelSwap) -> None:
+        fitted, base = self._fitted(wanted), self.live.snapshot
+        beside = of_readable(fitted, base.changes, base.version + 1)
+        with self._lock:
+            now = self.on_air.now
+            if now is not None and now.generation == wanted.generation:  # no other came meanwhile
+                self._put_on_air(wanted.generation, base, beside)
+
+    def _fitted(self, wanted: ModelSwap) -> FittedModel:
+        """A model that was on the air: the one that is held in memory, or that of its folder."""
+        before = self._before
+        if before is not None and before[0] == wanted.generation:
+            return before[1]
+        if not wanted.path:
+            raise ModelFolderError(f"{wanted.model} was never saved; swap to the folder of a model")
+        if content_of(wanted.path) != wanted.content and wanted.content is not None:
+            raise ModelFolderError(
+                f"{wanted.path}: another model was saved there since; swap to the folder of a model"
+            )
+        return FittedModel(wanted.model, self._load(wanted.path)._fitted())
+
+
+def content_of(folder: str) -> str | None:
+    """What tells the model in a folder from another that is saved there later; None where there is none."""
+    try:
+        return hashlib.sha256(Path(folder, MANIFEST).read_bytes()).hexdigest()
+    except (OSError, ValueError):
+        return None

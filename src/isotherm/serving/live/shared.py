@@ -1,0 +1,292 @@
+"""The model on the air as all workers have it: what one of them was told, the next answer of each shows."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from isotherm.data import IdMap
+from isotherm.errors import IsothermError, ItemsError, UnknownIdError, brief
+from isotherm.models.requests.explanation import Explanation
+from isotherm.serving.database import Database, Event, EventCounts, OnAir
+from isotherm.serving.live.audience import Audience
+from isotherm.serving.live.exposure_log import ExposureLog
+from isotherm.serving.live.following import FailedSwap, Follower, Load, load_mapped
+from isotherm.serving.live.items import LiveItem, id_like
+from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.requests import Answer, Asker, Id, Rules
+from isotherm.serving.live.snapshot import Snapshot
+from isotherm.serving.live.stored import live_item, stored_items
+
+_log = logging.getLogger(__name__)
+_MOST_CLICKS = 100_000  # of a user, newest first: all of them are seen
+_TICK_SECONDS = 1.0
+_TICKS_OF_RETENTION = 3600
+
+
+class SharedModel:
+    """A live model whose items, users' histories and model all workers of a database have in common.
+
+    Each answer first reads what is new there. A change is checked against the model, then kept in the
+    database, and then shown: what fails leaves everything as it was.
+
+    live: answers with the model that this process loaded.  database: who opened it closes it.
+    folder: where the model was loaded from; "" for nowhere.  given: the folder that the server was told to
+    serve, where that is another.  seen: version of the newest swap by which the model was chosen.
+    load: how another model is loaded.  exposure_days: so long it is kept what was shown to whom.
+
+    >>> from isotherm import EASE, Interactions
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm.serving.database import Database
+    >>> from isotherm.serving.live.model import LiveModel
+    >>> from isotherm.serving.live.requests import Asker
+    >>> from isotherm.serving.live.shared import SharedModel
+    >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
+    >>> database = Database.open("sqlite:///shared.db")
+    >>> shared = SharedModel(LiveModel(EASE(l2=1.0).fit(clicks)), database)
+    >>> shared.add_events([{"id": 1, "type": "click", "user": "dan", "item": "cup"}]).new
+    1
+    >>> [item.item_id for item in shared.recommend(Asker(user="dan"), k=2).items]
+    ['tea', 'pot']
+    >>> shared.close(), database.close()
+    (None, None)
+    """
+
+    def __init__(
+        self,
+        live: LiveModel,
+        database: Database,
+        folder: str = "",
+        given: str | None = None,
+        *,
+        seen: int = 0,
+        load: Load = load_mapped,
+        exposure_days: float = 90.0,
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._following = Follower(live, database, folder, folder if given is None else given, seen, load)
+        self.exposures = ExposureLog(database, exposure_days)
+        self._stop = threading.Event()
+        self._keeper: threading.Thread | None = None
+        self._is_told = False
+
+    @classmethod
+    def open(cls, folder: str, database: Database, *, load: Load = load_mapped, **options: Any) -> Self:
+        """The model that is on the air by the database, or that of ``folder`` where none is.
+
+        A server that is told to serve another folder than before serves that one. Where the model on the air
+        cannot be loaded any more, it is that of ``folder``, and the log says so.
+        options: as of the constructor. Raises ModelFolderError where ``folder`` holds no model.
+        """
+        given = os.path.abspath(folder)
+        swaps = database.last_swaps(1)
+        seen = swaps[0].version if swaps else 0
+        model, path = None, given
+        if swaps and database.started_with() == given and swaps[0].path not in ("", given):
+            path = swaps[0].path
+            try:
+                model = load(path)
+            except IsothermError as cause:
+                _log.warning("%s is on the air, but cannot be loaded (%s); serving %s", path, cause, given)
+                path = given
+            else:
+                _log.info("%s was put on the air after %s; serving it", path, given)
+        if model is None:
+            model = load(given)
+        live = LiveModel(model, Path(path).name or path)
+        return cls(live, database, path, given, seen=seen, load=load, **options)
+
+    # what it is
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is on the air now, with all that was changed until now."""
+        self._following.catch_up()
+        return self._live.snapshot
+
+    def now(self) -> float:
+        """Seconds since 1970, by which items are available."""
+        return self._live.now()
+
+    @property
+    def version(self) -> int:
+        """Number of the last change that answers show here."""
+        return self._following.version
+
+    @property
+    def loaded(self) -> float:
+        """When the model that answers here was loaded, in seconds since 1970; asks no database."""
+        return self._live.snapshot.fitted.loaded
+
+    @property
+    def on_air(self) -> OnAir:
+        """The model that should be on the air, and the one before."""
+        return self._following.on_air
+
+    @property
+    def failed(self) -> FailedSwap | None:
+        """A model that should be on the air and could not be loaded here."""
+        return self._following.failed
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model that another worker put on the air is being loaded; the one before answers."""
+        return self._following.is_loading
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether to read what is new takes microseconds, so that answers need no thread of their own."""
+        return self._database.is_local
+
+    # answers
+
+    def recommend(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer:
+        """As ``LiveModel.recommend``; a list for a user is kept as shown to him."""
+        asker = self._informed(asker)
+        answer = self._live.recommend(asker, k, rules)
+        if asker.user is not None:
+            self.exposures.add(asker.user, answer)
+        return answer
+
+    def similar(self, item: Id, k: int = 10, rules: Rules | None = None) -> pl.DataFrame:
+        """As ``LiveModel.similar``."""
+        self._following.catch_up()
+        return self._live.similar(item, k, rules)
+
+    def explain(self, asker: Asker, item: Id, unknown: str = "ignore") -> Explanation:
+        """As ``LiveModel.explain``."""
+        return self._live.explain(self._informed(asker), item, unknown)
+
+    def score(self, asker: Asker, items: Sequence[Id], unknown: str = "ignore") -> list[float | None]:
+        """As ``LiveModel.score``."""
+        return self._live.score(self._informed(asker), items, unknown)
+
+    def audience(self, item: LiveItem | Id, k: int = 10, most_users: int = 5000) -> Audience:
+        """As ``LiveModel.audience``."""
+        self._following.catch_up()
+        return self._live.audience(item, k, most_users)
+
+    def _informed(self, asker: Asker) -> Asker:
+        """With what the database says of a user, all changes taken before."""
+        if asker.user is None:
+            self._following.catch_up()
+            return asker
+        user = user_like(self._live.snapshot.model.users_, asker.user)
+        version, said = self._database.version_and_history(user, _MOST_CLICKS)
+        self._following.reach(version)
+        return replace(asker, user=user, clicked=said.clicks, disliked=said.dislikes)
+
+    # changes
+
+    def put_items(self, items: Iterable[LiveItem]) -> int:
+        """Add new items and change known ones, all or none; the version from which on all workers show them.
+
+        Raises ItemsError where metadata cannot be read, UnsupportedError where the model takes no new items.
+        """
+        self._following.catch_up()
+        base = self._live.snapshot
+        given = list(items)
+        stored = stored_items(base, given)
+        keeping = [kept.id for item, kept in zip(given, stored, strict=True) if item.metadata is None]
+        beside = base.with_items([live_item(item) for item in stored])
+        version = self._database.put_items(stored, keeping)
+        self._following.reach_with(version, base, beside)
+        return version
+
+    def remove_item(self, item: Id) -> int:
+        """Never show an item again, until it is put anew. Raises UnknownIdError."""
+        snapshot = self.snapshot
+        change = snapshot.changes.get(str(item))
+        is_there = str(item) in snapshot.columns if change is None else not change.removed
+        if not is_there:
+            raise UnknownIdError(f"item {brief(item)} is unknown; put it first")
+        version = self._database.delete([item if change is None else change.item_id])
+        self._following.reach(version)
+        return version
+
+    def add_events(self, batch: Sequence[Event | Mapping[str, Any]]) -> EventCounts:
+        """Keep events, with ids of the model's types: the next answer to their users follows them.
+
+        One that cannot be kept is refused with the reason, and the others are kept.
+        Raises ParameterError for more than 10,000 events at once.
+        """
+        model = self._live.snapshot.model
+        typed: dict[int, Event] = {}
+        refused: dict[int, str] = {}
+        for place, given in enumerate(batch):
+            try:
+                event = Event.of(given)
+                if isinstance(event.item, int | str) and not isinstance(event.item, bool):
+                    event = replace(event, item=id_like(model.items_, event.item))
+                typed[place] = replace(event, user=user_like(model.users_, event.user))
+            except IsothermError as cause:
+                refused[place] = str(cause)
+        counts = self._database.add_events(list(typed.values()))
+        places = list(typed)
+        refused |= {places[place]: words for place, words in counts.refused.items()}
+        return replace(counts, refused=dict(sorted(refused.items())))
+
+    def swap(self, folder: str) -> None:
+        """Put a saved model on the air, for all workers; the others answer with theirs until it is loaded.
+
+        Raises ModelFolderError where there is none, or it does not answer as it must: nothing changes then.
+        """
+        self._following.swap(folder)
+
+    def roll_back(self) -> None:
+        """Put the model before on the air again, for all workers.
+
+        Raises ParameterError where there was none, ModelFolderError where it is gone: nothing changes then.
+        """
+        self._following.roll_back()
+
+    # in the background
+
+    def start(self) -> None:
+        """Follow the database and write what was shown at least every second, until ``close``."""
+        if self._keeper is None:
+            self._stop.clear()
+            self._keeper = threading.Thread(target=self._keep, name="isotherm-keeper", daemon=True)
+            self._keeper.start()
+
+    def close(self) -> None:
+        """Stop that, and write what was shown and is not yet kept. The database stays open."""
+        self._stop.set()
+        if self._keeper is not None:
+            self._keeper.join()
+            self._keeper = None
+        self._following.wait()
+        self.exposures.flush()
+
+    def _keep(self) -> None:
+        ticks = 0
+        while not self._stop.wait(_TICK_SECONDS):
+            try:
+                self._following.catch_up()
+                self._following.retry()
+                self.exposures.flush()
+                if ticks % _TICKS_OF_RETENTION == 0:
+                    self.exposures.forget_old()
+                self._is_told = False
+            except Exception as cause:
+                if not self._is_told:  # once, not every second
+                    _log.exception("the database cannot be followed: %s", cause)
+                self._is_told = True
+            ticks += 1
+
+
+def user_like(known: IdMap, given: Id) -> Id:
+    """A user's id of the type of the known ones where it can be; users may come of whom no model knows."""
+    if isinstance(given, bool) or not isinstance(given, int | str):
+        return given  # which the database refuses
+    try:
+        return id_like(known, given)
+    except ItemsError:
+        return given
