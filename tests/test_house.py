@@ -40,7 +40,7 @@ MODEL_FLOORS = [
 #: The same within models/vae/.
 VAE_FLOORS = ["network", "objective", "training", "base", "multvae", "multdae", "recvae"]
 #: The same within serving/.
-SERVING_FLOORS = [{"database"}, {"live", "refit"}, {"app"}, {"__init__"}]
+SERVING_FLOORS = [{"database", "page"}, {"live", "refit"}, {"app"}, {"__init__"}]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 #: What linalg/ stands on: nothing that knows an id, an item or a model.
 GROUND_OF_NUMERICS = {"errors", "kernels", "memory", "progress", "threads", "types"}

@@ -2,6 +2,7 @@
 
 database/   events, histories, items, exposures and model swaps, in SQLite or PostgreSQL
 app/        the HTTP interface: FastAPI
+page/       the page at /
 live/       the model on the air: answers, item changes, swap and roll back
 refit       the next model from a saved one and the database
 

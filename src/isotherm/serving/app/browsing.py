@@ -94,6 +94,7 @@ class ItemFields(BaseModel):
 
     title: str | None = Field(description="the field that names items")
     takes_new_items: bool = Field(description="whether the model can score an item by its metadata alone")
+    new_id: int | None = Field(description="a number that no item has; null where ids are text")
     fields: list[ItemField]
 
 
@@ -172,6 +173,7 @@ def overview_routes(browser: Browser) -> APIRouter:
         return ItemFields(
             title=browser.title_field,
             takes_new_items=browser.takes_new_items,
+            new_id=browser.new_id,
             fields=[ItemField.of(field) for field in browser.fields()],
         )
 

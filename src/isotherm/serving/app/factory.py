@@ -19,6 +19,7 @@ from isotherm.serving.app.operating import health_routes, metrics_routes, model_
 from isotherm.serving.app.passage import Passage
 from isotherm.serving.live.browsing import Browser
 from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.page.routes import page_routes
 from isotherm.version import __version__
 
 
@@ -54,6 +55,7 @@ def create_app(
     ):
         app.include_router(routes, dependencies=everything)
     app.include_router(health_routes())
+    app.include_router(page_routes())
     answer_errors(app)
     app.add_middleware(Passage, most_bytes=limits.body, metrics=metrics)
     return app

@@ -155,6 +155,18 @@ class Browser:
         return self._live.snapshot.known.labels.title_field
 
     @property
+    def new_id(self) -> int | None:
+        """A number that no item has; None where ids are no whole numbers."""
+        snapshot = self._live.snapshot
+        ids = snapshot.known.items.values
+        if not ids.dtype.is_integer() or not len(ids):
+            return None
+        number = int(ids.max())  # type: ignore[arg-type]
+        while str(number) in snapshot.columns or str(number) in snapshot.changes:
+            number += 1
+        return number
+
+    @property
     def takes_new_items(self) -> bool:
         """Whether the model can score an item by its metadata alone."""
         return isinstance(self._live.snapshot.model, AddsItems)

@@ -20,6 +20,7 @@ _MOST_USERS = 4000
 _SMOOTHING = 3  # clicks, or items of a value, that pull towards the middle
 _METADATA = 0.8  # weight of the place by metadata beside that by clicks
 _STEP = 0.012  # between items that would lie on one another
+_WIDEST = 0.06  # radius of many items around one place
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
@@ -90,7 +91,8 @@ def _side_by_side(plane: Float64) -> Float64:
     order = np.argsort(place, kind="stable")
     nth = np.empty(len(plane), dtype=np.int64)
     nth[order] = np.arange(len(plane)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    angle, radius = nth * _GOLDEN_ANGLE, _STEP * np.sqrt(nth) * 0.8
+    step = np.minimum(0.8 * _STEP, _WIDEST / np.sqrt(sizes))[place]
+    angle, radius = nth * _GOLDEN_ANGLE, step * np.sqrt(nth)
     moved = plane + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     placed: Float64 = np.clip(moved, -1, 1)
     return placed

@@ -1,0 +1,86 @@
+// Asking the server. Addresses are relative, so that the page works under any prefix of a proxy.
+
+import { at } from "./dom.js";
+
+const TOKEN = "isotherm-token";
+
+/** What the server refused, in its words. */
+export class Refused extends Error {
+  constructor(status, answer) {
+    super(answer.where ? `${answer.where}: ${answer.error}` : answer.error);
+    this.status = status;
+    this.cure = answer.cure;
+  }
+}
+
+/** The answer as an object. Asks for the token where one is needed; throws Refused. */
+export async function ask(method, path, body, { signal, interactive = true } = {}) {
+  for (;;) {
+    const response = await send(method, path, body, signal);
+    const text = await response.text();
+    if (response.ok) return response.headers.get("content-type")?.startsWith("application/json") ? parsed(text) : text;
+    const refused = new Refused(response.status, answerOf(text, response.status));
+    if (response.status !== 401 || !interactive) throw refused;
+    sessionStorage.removeItem(TOKEN);
+    if (!(await askForToken())) throw refused;
+  }
+}
+
+export const itemPath = (id, rest = "") => `v1/items/${encodeURIComponent(id)}${rest}`;
+
+async function send(method, path, body, signal) {
+  const headers = {};
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    return await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, { error: "The server does not answer", cure: "is it running?" });
+  }
+}
+
+/** JSON, with whole numbers that JavaScript cannot hold kept as text: ids have up to 64 bits. */
+function parsed(text) {
+  return JSON.parse(text, (key, value, context) =>
+    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && context?.source
+      ? context.source
+      : value,
+  );
+}
+
+function answerOf(text, status) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { error: `The server answered ${status}`, cure: "its log tells more" };
+  }
+}
+
+let asking = null; // one dialog for all requests that wait
+
+function askForToken() {
+  asking ??= new Promise((resolve) => {
+    const dialog = at("token-dialog");
+    const field = at("token");
+    const done = (event) => {
+      if (event?.type === "submit") {
+        event.preventDefault();
+        if (!/^[\x21-\x7e]+$/.test(field.value)) return field.focus();
+        sessionStorage.setItem(TOKEN, field.value);
+      }
+      field.value = "";
+      at("token-form").onsubmit = at("token-cancel").onclick = dialog.oncancel = null;
+      dialog.close();
+      asking = null;
+      return resolve(event?.type === "submit");
+    };
+    at("token-form").onsubmit = done;
+    at("token-cancel").onclick = done;
+    dialog.oncancel = done;
+    dialog.showModal();
+    field.focus();
+  });
+  return asking;
+}
