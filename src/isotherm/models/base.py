@@ -12,6 +12,7 @@ import polars as pl
 
 from isotherm.checks import truth, verbosity, whole
 from isotherm.data import IdMap, Interactions, Items
+from isotherm.data.wording import counted
 from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.fit_inputs import FitOptions
@@ -26,7 +27,7 @@ from isotherm.models.requests.ids import Unknown, one_id, ordered_ids, unknown_p
 from isotherm.models.requests.item_filter import ItemFilter, ItemSets
 from isotherm.models.requests.recommendations import recommendations
 from isotherm.models.requests.requested import Requested, requested_histories, requested_users
-from isotherm.models.requests.scores import score_pairs
+from isotherm.models.requests.scores import says_nothing, score_pairs
 from isotherm.models.requests.similar import nearest, user_similarities
 from isotherm.models.scorer import AddsItems, ComparesItems, Explains, Scorer
 from isotherm.progress import watched
@@ -122,8 +123,8 @@ class Recommender(Scorer):
         leaves them out; "popular" answers such users with the most popular items, and leaves out candidates.
         What was left out is counted in the log.
         titles: whether columns for people follow: title (null where the item table said none), new (nobody
-        had clicked the item in the log of the fit) and answered_by: "model", or "popularity" of a user
-        without history, whose scores are the items' numbers of clicks. The log counts such users.
+        had clicked the item in the log of the fit) and answered_by: "model", or "popularity" where
+        the history says nothing, and scores are the items' numbers of clicks. The log counts such users.
         A list is shorter than k where fewer items are left.
         Raises UnknownIdError, and ParameterError for what is no list of ids.
 
@@ -156,7 +157,8 @@ class Recommender(Scorer):
 
         histories: a list of histories, each a list of item ids, which count once, or {item id: weight}; or a
         click log. The same history, with the same weights, gets the list of a fitted user.
-        An empty history is answered with the popular items, and their numbers of clicks as scores.
+        A history that says nothing to the model (it is empty, or gives every item the score 0) is answered
+        with the popular items, and their numbers of clicks as scores.
         candidates, exclude, titles: as in ``recommend``.  unknown: what becomes of unknown items. "error"
         names them; "skip" leaves them out, and a history that holds no other; "popular" leaves them out, too,
         and answers such a history with the popular items.
@@ -286,7 +288,9 @@ class Recommender(Scorer):
         rows = self._fitted().users_.known_rows(ordered_ids("users", users), "user")
         columns = self.items_.known_rows(ordered_ids("items", items), "item")
         if len(rows) != len(columns):
-            raise ParameterError(f"{len(rows)} users and {len(columns)} items: a pair needs one of each")
+            raise ParameterError(
+                f"{counted(len(rows), 'user')} and {counted(len(columns), 'item')}: a pair needs one of each"
+            )
         return score_pairs(self, rows, columns)
 
     def similar_items(
@@ -334,9 +338,9 @@ class Recommender(Scorer):
     def explain(self, user: Any, item: Any) -> Explanation:
         """Exact additive shares of the score of ``item`` for a fitted ``user``, and ``text()`` of them.
 
-        A user without history is shown the popular items, whatever the model: the score is then the item's
-        number of clicks, and ``answered_by`` says so. Raises UnknownIdError, and UnsupportedError where the
-        model has no exact shares.
+        A user whose history says nothing to the model (it is empty, or gives every item the score 0) is shown
+        the popular items: the score is then the item's number of clicks, and ``answered_by`` says so.
+        Raises UnknownIdError, and UnsupportedError where the model has no exact shares.
 
         >>> from isotherm import EASE, Interactions
         >>> from scipy.sparse import csr_array
@@ -348,7 +352,7 @@ class Recommender(Scorer):
         """
         row, column, model = self._row(user), self._column(item), self._scorer
         user, history, known = self.users_.values[row], self.histories_of(np.array([row])), Catalogue.of(self)
-        if not history.nnz:
+        if says_nothing(self, history):
             return popularity_explanation(user, column, known)
         if not isinstance(model, Explains):
             raise UnsupportedError(f"{model.name} has no exact explanation of a score")

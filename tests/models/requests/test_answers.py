@@ -74,3 +74,35 @@ def test_numbers_of_clicks_follow_added_items_and_a_refit():
     newer = pl.concat([log, pl.DataFrame({"user_id": [3, 3], "item_id": [8, 8]})])
     model.refit(Interactions.from_frame(newer), Items.from_frame(table))
     assert model.answer([[]], k=3).scores.tolist() == [[2, 2]]
+
+
+def test_a_history_that_gives_every_item_the_score_0_is_answered_by_popularity(model, caplog):
+    """Of items that nobody had clicked EASE has learned nothing: zeros are no order of a list."""
+    answers = model.answer([["mug"], ["tea", "mug"], ["tea"]], k=2)
+    assert answers.by_popularity.tolist() == [True, False, False]
+    assert (answers.columns[0].tolist(), answers.scores[0].tolist()) == ([0, 1], [3, 2])
+    np.testing.assert_array_equal(answers.scores[1:, 0] > 0, True)
+    with caplog.at_level("INFO"):
+        frame = model.recommend_for([["tea"], ["mug"]], k=2, titles=True)
+    assert frame["answered_by"].to_list() == ["model"] * 2 + ["popularity"] * 2
+    assert frame["score"].to_list()[2:] == [3, 2]
+    assert "answered by popularity: 1 of 2 users" in caplog.text
+    blocks = list(model.recommend_blocks_for([["tea"], ["mug"]], k=2, titles=True, users_per_block=1))
+    assert pl.concat(blocks).equals(frame)
+
+
+def test_a_user_of_such_a_history_is_told_why():
+    clicks = csr_array(np.float32([[1, 1, 0], [1, 1, 0], [0, 0, 1]]))
+    model = EASE(l2=1.0).fit(Interactions.from_csr(clicks, ["a", "b", "c"], ["tea", "cup", "mug"]))
+    assert model.recommend(["c"], k=1, titles=True)["answered_by"].to_list() == ["popularity"]
+    why = model.explain("c", "tea")
+    assert (why.answered_by, why.score, why.by_item.height) == ("popularity", 2.0, 0)
+    assert model.score_pairs(["c", "a"], ["tea", "tea"])["score"].to_list()[0] == 2.0
+
+
+def test_a_late_score_that_is_not_0_counts():
+    """Only items beyond the first hundreds have a score."""
+    clicks = csr_array((np.ones(4, np.float32), ([0, 0, 1, 1], [998, 999, 998, 999])), shape=(2, 1000))
+    model = EASE(l2=1.0).fit(Interactions.from_csr(clicks))
+    answers = model.answer([[998], [3]], k=1)
+    assert (answers.by_popularity.tolist(), answers.columns[0].tolist()) == ([False, True], [999])

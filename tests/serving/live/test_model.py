@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isotherm import EASE, MMR, ContentKNN
+from isotherm import EASE, MMR, ContentKNN, Interactions
 from isotherm.errors import (
     InteractionsError,
     ItemsError,
@@ -53,11 +53,24 @@ def test_empty_histories_get_what_is_popular_and_are_told_so(live, model):
         assert (ids(answer), answer.answered_by, answer.unknown) == (popular, "popularity", unknown)
 
 
+def test_a_history_that_says_nothing_to_the_model_gets_what_is_popular():
+    x = np.float32([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]])
+    live = LiveModel(
+        EASE(l2=1.0).fit(Interactions.from_csr(x, ["a", "b", "c"], ["tea", "cup", "pot", "mug"]))
+    )
+    silent, other = Asker(history=[("mug", 1.0)]), Asker(history=[("mug", 1.0), ("tea", 1.0)])
+    answer = live.recommend(silent, k=2)
+    assert (answer.answered_by, ids(answer), answer.items[0].score) == ("popularity", ["tea", "cup"], 3.0)
+    assert live.recommend(other, k=2).answered_by == "model"
+    assert live.explain(silent, "tea").answered_by == "popularity"
+    assert live.score(silent, ["cup", "mug"]) == [2.0, 0.0]
+
+
 def test_the_unknown_is_refused_by_option(live):
     refuse = Rules(unknown="refuse")
     with pytest.raises(UnknownIdError, match="nobody"):
         live.recommend(Asker(user="nobody"), rules=refuse)
-    with pytest.raises(UnknownIdError, match="history: 1 unknown items: 'x'"):
+    with pytest.raises(UnknownIdError, match="history: 1 unknown item: 'x'"):
         live.recommend(Asker(history=[("x", 1.0)]), rules=refuse)
     with pytest.raises(UnknownIdError, match="candidates"):
         live.recommend(Asker(user="u0"), rules=Rules(candidates=["x"], unknown="refuse"))

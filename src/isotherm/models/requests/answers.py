@@ -15,7 +15,6 @@ from isotherm.models.requests.histories import checked_block
 from isotherm.models.requests.item_filter import ItemFilter
 from isotherm.models.requests.recommendations import best_lists
 from isotherm.models.requests.requested import known_histories
-from isotherm.models.requests.scores import empty_histories
 from isotherm.models.scorer import Scorer
 from isotherm.types import Array, Bools, Float32, Int32, Int64, UserItems
 
@@ -26,7 +25,8 @@ class Answers:
 
     columns: (n, k) int32, rows of ``model.items_``, -1 where a list is shorter.  scores: (n, k) float32, -inf
     there.  new: (n, k) bool, whether nobody had clicked the item in the log of the fit.
-    by_popularity: (n,) bool, of a history without a known item: its scores are the items' numbers of clicks.
+    by_popularity: (n,) bool, of a history that says nothing to the model, as one without a known item:
+    its scores are the items' numbers of clicks.
     unknown: (n,) int64, how many different ids of each history the model does not know.
     """
 
@@ -50,9 +50,10 @@ def answers_for(
     unknown = one_of("unknown", unknown, ("error", "popular"))
     block, n_unknown = _known(model, histories, unknown)
     shown = _filter(model, block.shape[0], candidates, exclude, unknown)
-    columns, scores = best_lists(model, block, min(k, model.n_items), exclude_seen, shown)
+    lists, by_popularity = best_lists(model, block, min(k, model.n_items), exclude_seen, shown)
+    columns, scores = lists
     new = (columns >= 0) & (model.item_clicks()[columns] == 0)
-    return Answers(columns, scores, new, empty_histories(block), n_unknown)
+    return Answers(columns, scores, new, by_popularity, n_unknown)
 
 
 def _known(model: Scorer, histories: Any, unknown: str) -> tuple[UserItems, Int64]:

@@ -14,7 +14,7 @@ from isotherm.models.requests.recommendations import answers
 from isotherm.models.requests.requested import Requested
 from isotherm.models.requests.scores import note_fallback
 from isotherm.models.scorer import Scorer
-from isotherm.types import Bools, Int64, UserItems
+from isotherm.types import Int64, UserItems
 
 _ROWS = 2**19  # of a block's frame
 
@@ -24,12 +24,11 @@ class Audience:
     """Whom to answer, their histories taken when they are needed.
 
     ids: (n,) as they come back.  histories: of the users at some positions, (n_positions, n_items) CSR.
-    empty: (n,) whose history is.  positions: (n,) where each stood among those who were given.
+    positions: (n,) where each stood among those who were given.
     """
 
     ids: pl.Series
     histories: Callable[[Int64], UserItems]
-    empty: Bools
     positions: Int64
 
     @classmethod
@@ -38,16 +37,13 @@ class Audience:
         positions = np.flatnonzero(rows >= 0) if skip else np.arange(len(rows))
         if len(positions) < len(rows):
             ids, rows = ids.gather(positions), rows[positions]
-        lengths = np.diff(model.clicks_.indptr)
-        empty = (rows < 0) | (lengths[np.maximum(rows, 0)] == 0)
-        return cls(ids, lambda block: model.histories_of(rows[block]), empty, positions)
+        return cls(ids, lambda block: model.histories_of(rows[block]), positions)
 
     @classmethod
     def of_histories(cls, requested: Requested) -> "Audience":
         """Unseen users."""
         histories = requested.histories
-        empty = np.diff(histories.indptr) == 0
-        return cls(requested.ids, lambda block: histories[block], empty, requested.positions)
+        return cls(requested.ids, lambda block: histories[block], requested.positions)
 
     def block(self, users: Int64) -> Requested:
         """Some users, as a request of their own."""
@@ -95,11 +91,14 @@ def recommendation_blocks(
 def _blocks(
     model: Scorer, audience: Audience, options: ListOptions, shown: ItemFilter, size: int, first: int
 ) -> Iterator[pl.DataFrame]:
-    note_fallback(audience.empty[first * size :])
     catalogue = Catalogue.of(model) if options.titles else None
-    n = len(audience.ids)
-    for begin in range(first * size, max(n, 1), size):
+    n, begun = len(audience.ids), first * size
+    by_popularity = np.zeros(n, dtype=bool)
+    for begin in range(begun, max(n, 1), size):
         users = np.arange(begin, min(begin + size, n))
         filtered = shown.take(audience.positions[users])
         block = audience.block(users)
-        yield answers(model, block, options.k, options.exclude_seen, filtered, catalogue)
+        lists = answers(model, block, options.k, options.exclude_seen, filtered, catalogue)
+        by_popularity[users] = lists[1]
+        yield lists[0]
+    note_fallback(by_popularity[begun:])

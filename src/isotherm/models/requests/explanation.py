@@ -25,7 +25,7 @@ class Explanation:
     between both. in_common: values of the field that the item shares with the clicked ones; else null.
     by_term: term, share, as the model has them: each field and each pair of fields apart.
     certainty: in [0, 1], how much of such an item its metadata explains; None where the model does not say.
-    answered_by: "model", or "popularity" for a user without history, who is shown the most clicked items: the
+    answered_by: "model", or "popularity" where the history says nothing and popular items are shown: the
     score is then the item's number of clicks, and by_item is empty.
     title, item_clicks: of the item; without clicks it is ``new``.
     """
@@ -93,7 +93,7 @@ def explanation_of(
 
 
 def popularity_explanation(user: Any, column: int, known: Catalogue) -> Explanation:
-    """For a user without history: the item's number of clicks."""
+    """Where the history says nothing: the item's number of clicks."""
     return Explanation(
         user,
         known.items.values[column],

@@ -11,7 +11,7 @@ from isotherm.memory import users_per_block
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.models.requests.item_filter import ItemFilter
 from isotherm.models.requests.requested import Requested
-from isotherm.models.requests.scores import empty_histories, note_fallback, scores_or_popularity
+from isotherm.models.requests.scores import note_fallback, scores_or_popularity
 from isotherm.models.scorer import Scorer
 from isotherm.progress import Advance, stage
 from isotherm.ranking.topk import TopK, hide
@@ -27,8 +27,10 @@ def recommendations(
 
     titles: whether title, new and answered_by follow.
     """
-    note_fallback(empty_histories(requested.histories))
-    return answers(model, requested, k, exclude_seen, shown, Catalogue.of(model) if titles else None)
+    catalogue = Catalogue.of(model) if titles else None
+    frame, by_popularity = answers(model, requested, k, exclude_seen, shown, catalogue)
+    note_fallback(by_popularity)
+    return frame
 
 
 def answers(
@@ -38,14 +40,15 @@ def answers(
     exclude_seen: bool,
     shown: ItemFilter,
     catalogue: Catalogue | None,
-) -> pl.DataFrame:
-    """``recommendations`` without a note of who has no history.
+) -> tuple[pl.DataFrame, Bools]:
+    """``recommendations``, and (n_users,) who is answered by popularity, of which no note tells.
 
     catalogue: of the model, where title, new and answered_by shall follow.
     """
     n, k = len(requested.ids), min(k, model.n_items)
     with stage("recommend", n, "users") if n > _FEW else nullcontext() as advance:
-        columns, best = best_lists(model, requested.histories, k, exclude_seen, shown, advance)
+        lists, by_popularity = best_lists(model, requested.histories, k, exclude_seen, shown, advance)
+    columns, best = lists
     rows, ranks = np.nonzero(columns >= 0)
     chosen = columns[rows, ranks]
     frame = pl.DataFrame(
@@ -57,10 +60,10 @@ def answers(
         ]
     )
     if catalogue is None:
-        return frame
-    by_popularity = empty_histories(requested.histories)[rows]
-    answered_by = pl.Series("answered_by", np.where(by_popularity, "popularity", "model"), pl.String)
-    return frame.with_columns(**catalogue.told(chosen), answered_by=answered_by)
+        return frame, by_popularity
+    answered_by = np.where(by_popularity[rows], "popularity", "model")
+    told = catalogue.told(chosen) | {"answered_by": pl.Series(answered_by, dtype=pl.String)}
+    return frame.with_columns(**told), by_popularity
 
 
 def _repeated(ids: pl.Series, rows: Int64) -> pl.Series:
@@ -75,14 +78,16 @@ def best_lists(
     exclude_seen: bool,
     shown: ItemFilter,
     advance: Advance | None = None,
-) -> TopK:
+) -> tuple[TopK, Bools]:
     """The k best of each history, at most ``n_items``; column -1 where a list is shorter.
+
+    And (n,) which are answered by popularity.
 
     histories: (n, n_items).  advance: told of those that are done.
     """
-    lists, first = [], 0
+    lists, first, by_popularity = [], 0, np.zeros(histories.shape[0], dtype=bool)
     for block in row_blocks(histories, users_per_block(model.n_items)):
-        scores = scores_or_popularity(model, block)
+        scores, by_popularity[first : first + block.shape[0]] = scores_or_popularity(model, block)
         if exclude_seen:
             hide(scores, block)
         shown.hide_others(scores, slice(first, first + block.shape[0]))
@@ -91,9 +96,9 @@ def best_lists(
         if advance is not None:
             advance(block.shape[0])
     if len(lists) == 1:
-        return lists[0]
+        return lists[0], by_popularity
     nothing = TopK(np.empty((0, k), np.int32), np.empty((0, k), np.float32))
-    return TopK(*(np.concatenate(blocks) for blocks in zip(nothing, *lists, strict=True)))
+    return TopK(*(np.concatenate(blocks) for blocks in zip(nothing, *lists, strict=True))), by_popularity
 
 
 def _ranked(model: Scorer, scores: Scores, k: int, candidates: Bools | None) -> TopK:

@@ -38,7 +38,7 @@ def audience_of(snapshot: Snapshot, item: str, k: int, most_users: int, now: flo
     for first in range(0, len(asked), size):
         rows = asked[first : first + size]
         histories = snapshot.model.histories_of(rows)
-        scores = scores_of(snapshot, histories)
+        scores, _ = scores_of(snapshot, histories)
         hide(scores, histories)
         columns = snapshot.model.rank(scores, min(k, scores.shape[1]), [shown])[0].columns
         where, rank = np.nonzero(columns == column)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from isotherm.data.wording import listed
+from isotherm.data.wording import counted, listed
 from isotherm.errors import InteractionsError, UnknownIdError, brief
 from isotherm.linalg.csr import one_row
 from isotherm.serving.live.filter_fields import items_having
@@ -104,7 +104,8 @@ def columns_of(snapshot: Snapshot, items: Iterable[Id], what: str, unknown: str)
         return columns, 0
     missing = list(dict.fromkeys(item for item, column in zip(ids, columns, strict=True) if column < 0))
     if unknown == "refuse":
-        raise UnknownIdError(f"{what}: {len(missing)} unknown items: {listed(missing)}; leave them out")
+        words = counted(len(missing), "unknown item")
+        raise UnknownIdError(f"{what}: {words}: {listed(missing)}; leave them out")
     return columns, len(missing)
 
 

@@ -12,15 +12,15 @@ from isotherm.serving.live.snapshot import Snapshot
 from isotherm.types import Bools, Int32, Scores, UserItems
 
 
-def scores_of(snapshot: Snapshot, histories: UserItems) -> Scores:
-    """(n, n_items) scores; of an empty history the items' numbers of clicks.
+def scores_of(snapshot: Snapshot, histories: UserItems) -> tuple[Scores, Bools]:
+    """(n, n_items) scores, and (n,) which are the items' numbers of clicks, as a history says nothing.
 
     Raises ParameterError where one is not finite.
     """
-    scores = scores_or_popularity(snapshot.model, histories)
+    scores, by_popularity = scores_or_popularity(snapshot.model, histories)
     if not np.isfinite(scores).all():
         raise ParameterError("history: its weights are too large for the model; give smaller ones")
-    return scores
+    return scores, by_popularity
 
 
 def best_items(snapshot: Snapshot, scores: Scores, k: int, shown: Bools, rules: Rules) -> TopK:

@@ -12,6 +12,7 @@ from isotherm.checks import whole
 from isotherm.errors import ParameterError, UnknownIdError, UnsupportedError, brief
 from isotherm.models.base import Recommender
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
+from isotherm.models.requests.scores import says_nothing
 from isotherm.models.scorer import Explains
 from isotherm.ranking.topk import TopK
 from isotherm.serving.live.audience import Audience, audience_of
@@ -72,7 +73,8 @@ class LiveModel:
     def recommend(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer:
         """The k best items that the rules allow; fewer where fewer are left.
 
-        An empty history, or one of unknown items alone, is answered with the most clicked items.
+        A history that says nothing to the model is answered with the most clicked items: an empty one, one of
+        unknown items, one that gives every item the score 0.
         Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no rule.
         """
         snapshot, rules = self._snapshot, rules or Rules()
@@ -80,8 +82,9 @@ class LiveModel:
         history = history_of(snapshot, asker, rules.unknown)
         shown, n_unknown = shown_items(snapshot, rules, history.seen, self._clock())
         shown[history.disliked] = False
-        top = best_items(snapshot, scores_of(snapshot, history.clicks), k, shown, rules)
-        by: AnsweredBy = "model" if history.clicks.nnz else "popularity"
+        scores, by_popularity = scores_of(snapshot, history.clicks)
+        top = best_items(snapshot, scores, k, shown, rules)
+        by: AnsweredBy = "popularity" if by_popularity[0] else "model"
         return Answer(_told(snapshot, top), by, snapshot.fitted.name, history.unknown + n_unknown)
 
     def similar(self, item: Id, k: int = 10, rules: Rules | None = None) -> pl.DataFrame:
@@ -106,7 +109,7 @@ class LiveModel:
         """
         snapshot = self._snapshot
         column, clicks = self._column(snapshot, item), history_of(snapshot, asker, unknown).clicks
-        if not clicks.nnz:
+        if says_nothing(snapshot.model, clicks):
             return popularity_explanation(asker.user, column, snapshot.known)
         model = snapshot.model._scorer
         if not isinstance(model, Explains):
@@ -117,7 +120,7 @@ class LiveModel:
         """The score of each item, seen and hidden ones too; None where it is unknown."""
         snapshot = self._snapshot
         columns, _ = columns_of(snapshot, items, "items", unknown)
-        scores = scores_of(snapshot, history_of(snapshot, asker, unknown).clicks)[0]
+        scores = scores_of(snapshot, history_of(snapshot, asker, unknown).clicks)[0][0]
         return [float(scores[column]) if column >= 0 else None for column in columns]
 
     def put_items(self, items: Iterable[LiveItem]) -> None:

@@ -33,7 +33,7 @@ def check_answers(snapshot: Snapshot, histories: Sequence[Sequence[tuple[Id, flo
     for history in histories:
         clicks = history_of(snapshot, Asker(history=history), "ignore")
         shown, _ = shown_items(snapshot, Rules(), clicks.seen, now)
-        top = best_items(snapshot, scores_of(snapshot, clicks.clicks), _K, shown, Rules())
+        top = best_items(snapshot, scores_of(snapshot, clicks.clicks)[0], _K, shown, Rules())
         if shown.any() and not top.columns.size:
             raise ModelFolderError("the model answers a probe with an empty list; it stays off the air")
         n_known += bool(clicks.clicks.nnz)
