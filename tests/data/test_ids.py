@@ -89,7 +89,7 @@ GIVEN = {
     "pandas' NA": (pd.array([1, None], dtype="Int64"), "row 2: None is no id"),
     "lists": ([[1], [2]], r"List\(Int64\) cannot be an id"),
     "one twice": (["a", "a"], "'a' stands in rows 1, 2"),
-    "too few": (["a"], r"[12] user_ids and [12] item_ids for a matrix of \(2, 2\)"),
+    "too few": (["a"], r"[12] user_ids? and [12] item_ids? for a matrix of \(2, 2\)"),
     "one text": ("ab", "takes a list of ids, not 'ab'"),
     "a number": (5, "takes a list of ids, not 5"),
     "objects": ([object(), object()], "cannot be ids"),

@@ -284,11 +284,11 @@ def test_what_cannot_be_split_in_time_is_refused(clicks, asked, error, says):
             SplitError,
             "50 test periods need so many moments, and the log has 1 there; ask for fewer",
         ),
-        ({"cuts": 4, "horizon": "2d"}, SplitError, "4 periods of '2d' are longer than the log"),
+        ({"cuts": 4, "horizon": "2d"}, SplitError, "4 periods of '2d': longer than the log"),
         (
             {"cuts": 3, "cut": "2018-01-05", "horizon": "3d"},
             SplitError,
-            "go beyond the log, which ends 2018-01-07",
+            "beyond the log, which ends 2018-01-07",
         ),
         ({"cuts": 2, "cut": "2018-01-02", "horizon": "2018-01-01"}, SplitError, "is not after the cut"),
     ],

@@ -86,7 +86,7 @@ def test_every_new_item_may_stand_in_a_list(clicks, items):
 
 def test_table_that_lacks_a_clicked_item_is_refused(split, table):
     for candidates in ("catalogue", "clicked"):
-        with pytest.raises(ItemsError, match="1 item_ids in clicks are missing from items: 14"):
+        with pytest.raises(ItemsError, match="1 item_id in clicks is missing from items: 14"):
             evaluate(
                 split, {"p": Popularity()}, table.take(np.array([0, 1, 3, 4, 5, 6])), candidates=candidates
             )

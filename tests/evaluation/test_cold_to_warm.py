@@ -78,7 +78,7 @@ def test_bad_settings_are_named(clicks):
         ramp_up(clicks, models, steps=(-1, 2))
     with pytest.raises(ParameterError, match="k must be whole numbers >= 1"):
         ramp_up(clicks, models, ks=(0,))
-    with pytest.raises(SplitError, match="none of 6 held-out items has more than 90 clicks"):
+    with pytest.raises(SplitError, match="of 6 held-out items, none has more than 90 clicks"):
         ramp_up(clicks, models, steps=(0, 90))
 
 

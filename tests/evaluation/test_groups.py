@@ -143,11 +143,11 @@ def test_users_that_cannot_be_measured_are_counted_or_named(clicks):
     trained = next(user for user in clicks.users.values if user not in split.histories.users.values)
     found = evaluate(split, {"p": Popularity()}, users=[tested, trained])
     assert found.split["dropped"] == {"users asked for with nothing to find": 1}
-    with pytest.raises(SplitError, match="none of the 1 users to measure has a hidden click to find"):
+    with pytest.raises(SplitError, match="of 1 user to measure, none has a hidden click"):
         evaluate(split, {"p": Popularity()}, users=[trained])
-    with pytest.raises(SplitError, match="none of the 0 users"):
+    with pytest.raises(SplitError, match="of 0 users to measure"):
         evaluate(split, {"p": Popularity()}, users=[])
-    with pytest.raises(UnknownIdError, match="2 of the 3 users to measure are not in the log: 'x', 'y'"):
+    with pytest.raises(UnknownIdError, match="not in the log: 2 of 3 users to measure, 'x', 'y'"):
         evaluate(split, {"p": Popularity()}, users=["x", tested, "y"])
     with pytest.raises(ParameterError, match="users must be a list of ids, not"):
         evaluate(split, {"p": Popularity()}, users="u01")

@@ -48,6 +48,14 @@ def test_all_users_together_by_hand(measured):
     assert frame["p_holm"].to_list() == pytest.approx(holm(frame["p"].to_list()))
 
 
+def test_all_columns_are_shown_as_text(measured):
+    frame = measured.compare("ease", "knn", by="history")
+    assert len(frame.columns) == 9
+    for shown in (str(frame), repr(frame)):
+        assert all(f" {column} " in shown.splitlines()[2] for column in frame.columns)
+    assert "…" not in str(measured.compare("ease", "knn")).splitlines()[2]
+
+
 def test_interval_leaves_0_out_where_p_says_so(measured):
     frame = pl.concat(
         [measured.compare(*pair, by="history") for pair in (("ease", "knn"), ("knn", "popularity"))]

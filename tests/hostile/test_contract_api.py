@@ -53,7 +53,7 @@ NO_LIST = {
     "no dimension": (np.array("ann"), "must be a list of ids, not a ndarray"),
     "a function": (len, "must be a list of ids, not a builtin_function_or_method"),
     "very long text": ("x" * 10**6, "must be a list of ids, not 'xxx"),
-    "a null": (["u01", None], "holds 1 missing ids (null)"),
+    "a null": (["u01", None], "holds 1 missing id (null)"),
     "a null in a column": (pl.Series(["u01", None, None]), "holds 2 missing ids (null)"),
 }
 
@@ -204,14 +204,14 @@ def test_a_click_log_is_a_list_of_histories_with_ids(model):
 
 
 SETS = {
-    "too few lists": ([["i01"]], "holds 1 lists, and there are 2 users"),
+    "too few lists": ([["i01"]], "holds 1 list, and there are 2 users"),
     "too many lists": ([["i01"]] * 3, "holds 3 lists, and there are 2 users"),
     "a column of too many": (pl.Series([["i01"]] * 3), "holds 3 lists, and there are 2 users"),
     "a list and an id": ([["i01"], "i02"], "one list per user, not both: entry 1 is 'i02'"),
     "an id and a list": (["i01", ["i02"]], "one list per user, not both: entry 0 is 'i01'"),
     "no list for one": ([["i01"], None], "one list per user, not both: entry 1 is None"),
-    "a null list": (pl.Series([["i01"], None]), "holds 1 missing lists (null)"),
-    "a null in a list": ([["i01"], ["i02", None]], "[1] holds 1 missing ids (null)"),
+    "a null list": (pl.Series([["i01"], None]), "holds 1 missing list (null)"),
+    "a null in a list": ([["i01"], ["i02", None]], "[1] holds 1 missing id (null)"),
     "lists too deep": ([["i01"], [["i02"]]], "[1] must be a list of ids, not a list of lists"),
     "a mapping of lists": ({"u05": ["i01"]}, "must be a list of ids, not a dict"),
 }
@@ -346,7 +346,7 @@ def test_one_id_is_asked_for_where_one_is_compared_or_explained(model):
 
 def test_pairs_need_one_of_each(model):
     refuses(
-        lambda: model.score_pairs(["u05", "u17"], ["i01"]), "2 users and 1 items: a pair needs one of each"
+        lambda: model.score_pairs(["u05", "u17"], ["i01"]), "2 users and 1 item: a pair needs one of each"
     )
     refuses(lambda: model.score_pairs(["u05", "x"], ["i01", "i02"]), "unknown user id: 'x'", UnknownIdError)
     refuses(lambda: model.score_pairs(["u05", "u17"], ["i01", "x"]), "unknown item id: 'x'", UnknownIdError)

@@ -130,7 +130,7 @@ REFUSED = {
     ),
     "users that nobody knows": (
         (*COLD, "--only-users", "strangers.csv"),
-        "2 of the 3 users to measure are not in the log: 'nobody', 'noone'",
+        "not in the log: 2 of 3 users to measure, 'nobody', 'noone'",
     ),
     "users without their column": ((*COLD, "--only-users", "few.csv"), "column 'user_id' is missing"),
     "users that are not there": ((*COLD, "--only-users", "none.csv"), "none.csv"),
@@ -361,7 +361,7 @@ MISTAKES = {
     "fields that are none": (lambda c, s, i: evaluate(s, P, i, fields=3), "fields must be names of fields"),
     "a user alone": (lambda c, s, i: evaluate(s, P, users=3), "users must be a list of ids"),
     "users in lists": (lambda c, s, i: evaluate(s, P, users=[["u01"]]), "not a list of lists"),
-    "no id": (lambda c, s, i: evaluate(s, P, users=[None]), "holds 1 missing ids"),
+    "no id": (lambda c, s, i: evaluate(s, P, users=[None]), "holds 1 missing id"),
     "groups that are none": (lambda c, s, i: evaluate(s, P, by=3), "by is a list of history and item-age"),
     "no groups": (lambda c, s, i: evaluate(s, P, by=None), "by is a list of"),
     "a frame to split": (lambda c, s, i: splits.strong(c.to_frame()), "must be Interactions, not DataFrame"),

@@ -257,7 +257,7 @@ def test_arrays_that_are_no_safetensors(ease, content):
 
 
 IDS = {
-    "a null": (pl.Series("id", [None, *range(59)]), "1 nulls"),
+    "a null": (pl.Series("id", [None, *range(59)]), "1 null in"),
     "twice": (pl.Series("id", [0, *range(59)]), "an id is there twice"),
     "too few": (pl.Series("id", range(59)), "59 rows where 60"),
     "another column": (pl.Series("user_id", range(60)), "only column must be id"),
@@ -419,7 +419,7 @@ LOGS = {
     "cut off": (
         lambda f: replaced(f, "data", next(f.glob("data-*")).read_bytes()[:-3], ".npy"), "not the size"
     ),
-    "ids with a null": (lambda f: column(f, "users", pl.Series("id", [None, *range(59)])), "1 nulls"),
+    "ids with a null": (lambda f: column(f, "users", pl.Series("id", [None, *range(59)])), "1 null in"),
     "ids twice": (lambda f: column(f, "items", pl.Series("id", [1] * 25)), "there twice"),
     "ids too few": (lambda f: column(f, "users", pl.Series("id", range(7))), "7 rows where 60"),
     "times of another length": (lambda f: column(f, "timestamps", pl.Series("timestamp", [1, 2])), "2 rows"),

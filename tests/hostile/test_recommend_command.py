@@ -96,7 +96,7 @@ def test_unknown_items_of_histories(fitted, desk):
     fitted.refuses(*asked, says="1 unknown item id: 'x'")
     done = fitted.succeeds(*asked, "--unknown", "skip")
     assert lists(desk)["user_id"].to_list() == ["a", "a"]
-    assert "1 of 2 histories hold no known item; skipped" in done.err
+    assert "without a known item: 1 of 2 histories; skipped" in done.err
     fitted.succeeds(*asked, "--unknown", "popular")
     assert lists(desk)["user_id"].to_list() == ["a", "a", "b", "b"]
 
@@ -200,7 +200,7 @@ def test_a_user_without_history_is_told_so(isotherm, desk):
     table(desk, "some.csv", user_id=["a", "c"])
     asked = (*RECOMMEND, "--users", "some.csv", "--unknown", "popular", "--include-seen")
     done = isotherm.succeeds(*asked)
-    assert "answered by popularity: 1 of 2 users, who have no usable history" in done.err
+    assert "answered by popularity: 1 of 2 users, for want of a usable history" in done.err
     assert lists(desk).columns == ["user_id", "item_id", "score", "rank"]
     isotherm.succeeds(*asked, "--titles", "-q")
     assert lists(desk).columns[4:] == ["title", "new", "answered_by"]

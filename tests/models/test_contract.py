@@ -420,7 +420,7 @@ def test_unknown_ids_are_skipped_or_answered_with_popular_items_and_counted(aske
     for user in (1, 2):
         same_lists(answered.filter(pl.col("user_id") == user), popular)
     assert "1 unknown item id left out of histories: 'x'" in caplog.text
-    assert "1 of 3 histories hold no known item; answered with the popular items" in caplog.text
+    assert "without a known item: 1 of 3 histories; answered with the popular items" in caplog.text
 
 
 def test_what_was_shown_to_a_user_without_history_is_explained(asked):
@@ -499,9 +499,9 @@ def test_users_answered_by_popularity_are_counted(asked, caplog):
         asked.recommend(["u05", "new"], k=2)
         asked.recommend_for([["i01"], [], []], k=2)
         asked.score_pairs(["new"], ["i01"])
-    assert "answered by popularity: 1 of 2 users, who have no usable history" in caplog.text
+    assert "answered by popularity: 1 of 2 users, for want of a usable history" in caplog.text
     assert "answered by popularity: 2 of 3 users" in caplog.text
-    assert "answered by popularity: 1 of 1 users" in caplog.text
+    assert "answered by popularity: 1 of 1 user," in caplog.text
     caplog.clear()
     with caplog.at_level("INFO"):
         asked.recommend(["u05"], k=2)
@@ -604,7 +604,7 @@ def test_new_items_can_be_recommended_at_once_or_are_refused(model, clicks, item
 
 
 def test_item_table_is_checked(model, clicks, items):
-    with pytest.raises(IsothermError, match="1 item_ids in clicks are missing from items: 'i00'"):
+    with pytest.raises(IsothermError, match="1 item_id in clicks is missing from items: 'i00'"):
         model.fit(clicks, items.take(np.arange(1, 30)))
     if model.needs_items:
         with pytest.raises(ParameterError, match="needs an item table"):

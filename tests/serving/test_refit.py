@@ -85,7 +85,7 @@ def test_the_database_describes_items(database, clicks, items, item_frame):
     model = ContentKNN().fit(clicks, items)
     fields = item_frame.columns[1:]
     rows = item_frame.rows(named=True)
-    with pytest.raises(ItemsError, match=r"30 items of the model are not described.*give --items"):
+    with pytest.raises(ItemsError, match=r"does not describe 30 items of the model.*give --items"):
         next_data(model, database)
     database.put_items([StoredItem(row["item_id"], {name: row[name] for name in fields}) for row in rows])
     changed = {**{name: rows[0][name] for name in fields}, "genres": ["western"], "beyond": 1}

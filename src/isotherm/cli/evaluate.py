@@ -82,6 +82,7 @@ def evaluate(
     Example: isotherm evaluate --interactions clicks.parquet --items items.parquet --protocol mixed
     --models popularity,content-knn,ease,marec --set marec.backbone.l2=100 -k 10,25 --json out.json
     """
+    from isotherm.data.wording import counted_words
     from isotherm.parameters import parse_settings
 
     parsed = parse_settings(settings or [])
@@ -101,7 +102,7 @@ def evaluate(
         return
     evaluation = _measure(inputs, split, compared, ks, measured, compared.to_come(_written(files)))
     for reason, n in evaluation.split["dropped"].items():
-        o.note(f"skipped {n:,} {reason}", quiet)
+        o.note(f"skipped {counted_words(n, reason)}", quiet)
     _write(evaluation, ks[0], compared, logs, files)
     show_evaluation(evaluation, ks)
 

@@ -25,9 +25,10 @@ def export(
 
     Example: isotherm events export --db sqlite:///live.db --out events
     """
+    from isotherm.data.wording import counted
     from isotherm.serving.database import Database
 
     o.begin(quiet)
     with Database.open(db, create=False) as database:
         n = database.export_events(out)
-    o.note(f"{n:,} events written to {shown_path(out)}", quiet)
+    o.note(f"{counted(n, 'event')} written to {shown_path(out)}", quiet)

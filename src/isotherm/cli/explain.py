@@ -81,7 +81,7 @@ def _show(explanation: "Explanation", k: int, verb: str, exact: bool) -> None:
 
 def _show_shares(table: "pl.DataFrame", k: int, words: int) -> None:
     """The first k rows, then the others together.  words: the columns of text, which come first."""
-    from isotherm.data.wording import one_line
+    from isotherm.data.wording import counted, one_line
 
     if table[:, 1].null_count() == table.height and words > 1:
         table, words = table.drop(table.columns[1]), 1
@@ -95,7 +95,7 @@ def _show_shares(table: "pl.DataFrame", k: int, words: int) -> None:
     others = table[k:]
     if others.height:
         sums = {name: others[name].sum() for name in table.columns[words:]}
-        row = (f"{others.height:,} other{'s' * (others.height > 1)}", *[""] * (words - 1), *sums.values())
+        row = (counted(others.height, "other"), *[""] * (words - 1), *sums.values())
         rows.append([*map(str, row[:words]), *_figures(table.columns, row)])
     show_table(table.columns, rows, words)
 

@@ -45,6 +45,7 @@ def geometry(
     check_outputs(inputs, *results(files))
 
     from isotherm.cli.results import show_table
+    from isotherm.data.wording import counted
     from isotherm.geometry import StudyOptions, study_models
     from isotherm.models.vae.objective.masking import Bernoulli
     from isotherm.report.geometry import GeometryReport, summary
@@ -56,7 +57,7 @@ def geometry(
     clicks = data.read_clicks(interactions, quiet)
     found = study_models(models, clicks, data.read_items(items, quiet), options)
     if found.left_out:
-        o.note(f"left out: {found.left_out:,} users without a click on an item of the model", quiet)
+        o.note(f"left out: {counted(found.left_out, 'user')} without a click on an item of the model", quiet)
     if files.json is not None:
         found.write_json(files.json)
     if files.report is not None:

@@ -16,6 +16,7 @@ from isotherm.data.hidden_clicks import (
     hide_clicks,
 )
 from isotherm.data.interactions import Interactions
+from isotherm.data.wording import counted_words
 from isotherm.errors import ParameterError, SplitError
 from isotherm.types import Int64
 
@@ -92,7 +93,9 @@ def k_fold(
     n = clicks.n_users if FOLDED[protocol] == "users" else clicks.n_items
     folds = whole("folds", folds, 2)
     if folds > n:
-        raise SplitError(f"{folds:,} folds of {n:,} {FOLDED[protocol]}: at most one fold each can be made")
+        raise SplitError(
+            f"{folds:,} folds of {counted_words(n, FOLDED[protocol])}: at most one fold each can be made"
+        )
     fold_of = np.empty(n, dtype=np.int64)
     seed = seeded("seed", seed)
     fold_of[np.random.default_rng(seed).permutation(n)] = np.arange(n) % folds

@@ -10,6 +10,7 @@ import polars as pl
 from isotherm.data.ids import IdMap
 from isotherm.data.item_labels import ItemLabels
 from isotherm.data.reading.source_files import readable
+from isotherm.data.wording import counted
 from isotherm.untrusted import DamagedError
 
 _ROWS_PER_BYTE = (
@@ -101,7 +102,7 @@ def _read_column(source: Path | bytes, name: str, n_rows: int | None) -> pl.Seri
     table = _read_table(source, n_rows, [name])
     column = table[name]
     if column.null_count():
-        raise DamagedError(f"it has {column.null_count():,} nulls in {len(column):,} rows")
+        raise DamagedError(f"it has {counted(column.null_count(), 'null')} in {counted(len(column), 'row')}")
     return column
 
 
@@ -118,12 +119,12 @@ def _read_table(
         if n_rows is None:
             n_rows = max(claimed, 1)
         if claimed != n_rows or max(claimed, _most_values(source)) > _ROWS_PER_BYTE * n_bytes:
-            raise DamagedError(f"it has {claimed:,} rows where {n_rows:,} are needed")
+            raise DamagedError(f"it has {counted(claimed, 'row')} where {n_rows:,} must be")
         table = _scanned(source).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
         raise DamagedError("it cannot be read as Parquet") from cause
     if table.height != n_rows:
-        raise DamagedError(f"it has {table.height:,} rows where {n_rows:,} are needed")
+        raise DamagedError(f"it has {counted(table.height, 'row')} where {n_rows:,} must be")
     return table
 
 

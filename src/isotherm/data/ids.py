@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from isotherm.data.reading.id_types import as_ids, converted, joined
-from isotherm.data.wording import listed
+from isotherm.data.wording import counted, listed
 from isotherm.errors import UnknownIdError, brief
 from isotherm.types import Array, Int64
 
@@ -98,8 +98,8 @@ class IdMap:
         if len(unknown):
             missing = [ids[int(row)] for row in unknown]
             raise UnknownIdError(
-                f"{len(missing)} unknown {what} id{'s' * (len(missing) > 1)}: {listed(missing)}; "
-                f"the model knows {len(self)} {what}s"
+                f"{counted(len(missing), f'unknown {what} id')}: {listed(missing)}; "
+                f"the model knows {counted(len(self), what)}"
             )
         return rows
 

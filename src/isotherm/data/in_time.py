@@ -16,6 +16,7 @@ from isotherm.data.existing import Existing
 from isotherm.data.hidden_clicks import Split, check_log, check_sides, check_timed, checked_share
 from isotherm.data.interactions import Interactions
 from isotherm.data.moments import Clock, Moment, Period
+from isotherm.data.wording import counted
 from isotherm.errors import SplitError, brief
 from isotherm.linalg.csr import binary, filter_entries, rows_of
 from isotherm.types import Array, Bools
@@ -230,7 +231,7 @@ class _TimedLog:
             start = self._after_last() - n * length
             if start <= self.first:
                 raise SplitError(
-                    f"{n:,} periods of {brief(horizon)} are longer than the log, which goes from "
+                    f"{counted(n, 'period')} of {brief(horizon)}: longer than the log, which goes from "
                     f"{self.clock.words(self.first)} to {self.clock.words(self.last)}"
                 )
         else:
@@ -240,8 +241,8 @@ class _TimedLog:
             edges[:-1] = [self._first_from(edge) for edge in edges[:-1]]
         if edges[-2] > self.last:
             raise SplitError(
-                f"{n:,} periods of {brief(horizon)} from {self.clock.words(start)} on go beyond the log, "
-                f"which ends {self.clock.words(self.last)}; ask for fewer cuts, or a shorter horizon"
+                f"{counted(n, 'period')} of {brief(horizon)} from {self.clock.words(start)} on: beyond the "
+                f"log, which ends {self.clock.words(self.last)}; ask for fewer cuts, or a shorter horizon"
             )
         return edges, settings | {"horizon": str(horizon)}
 

@@ -119,7 +119,8 @@ class Interactions:
         items = _given_ids(item_ids, n_items, "item_ids")
         if (len(users), len(items)) != matrix.shape:
             raise InteractionsError(
-                f"{len(users)} user_ids and {len(items)} item_ids for a matrix of {matrix.shape}"
+                f"{counted(len(users), 'user_id')} and {counted(len(items), 'item_id')} "
+                f"for a matrix of {matrix.shape}"
             )
         return cls(users, items, matrix)
 
@@ -242,7 +243,7 @@ def _checked_matrix(matrix: Any) -> UserItems:
     if exact.ndim != 2 or exact.dtype.kind not in "biuf":
         raise InteractionsError(
             f"a sparse matrix (n_users, n_items) of numbers is needed, "
-            f"not {exact.dtype} in {exact.ndim} dimension{'s' * (exact.ndim != 1)}"
+            f"not {exact.dtype} in {counted(exact.ndim, 'dimension')}"
         )
     if exact.dtype != np.float32 or not exact.has_canonical_format:
         exact = exact.astype(np.float64)

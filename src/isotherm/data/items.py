@@ -178,7 +178,9 @@ class Items:
 
     def __repr__(self) -> str:
         fields = [self._told(name) for name in list(self.schema)[:_SHOWN]]
-        more = [f"and {len(self.schema) - _SHOWN:,} fields more"] if len(self.schema) > _SHOWN else []
+        more = (
+            [f"and {counted(len(self.schema) - _SHOWN, 'field')} more"] if len(self.schema) > _SHOWN else []
+        )
         return f"Items({counted(len(self), 'item')}; {'; '.join(fields + more) or 'no fields'})"
 
     def _told(self, name: str) -> str:
@@ -233,8 +235,9 @@ class Items:
             raise ItemsError(f"item_id: {cause}; give clicks and items ids of one type") from cause
         missing = np.flatnonzero(rows < 0)
         if len(missing):
+            are = "is" if len(missing) == 1 else "are"
             raise ItemsError(
-                f"{len(missing)} item_ids in clicks are missing from items: "
+                f"{counted(len(missing), 'item_id')} in clicks {are} missing from items: "
                 f"{listed(ids.take(missing).to_list())}; "
                 "add their rows (fields may be empty) or drop their clicks"
             )

@@ -24,6 +24,7 @@ from isotherm.data.hidden_clicks import (
 from isotherm.data.ids import IdMap
 from isotherm.data.in_time import rolling, temporal
 from isotherm.data.interactions import Interactions
+from isotherm.data.wording import counted
 from isotherm.errors import SplitError, UnknownIdError
 from isotherm.types import Int64
 
@@ -169,7 +170,7 @@ def _sampled(split: Split, n: int, rng: np.random.Generator) -> Int64:
     """(n_test_users, n) columns of items that each user clicked neither in train nor in test."""
     n_items = split.train.n_items
     if n > n_items:
-        raise SplitError(f"{n:,} negatives of {n_items:,} items: ask for fewer")
+        raise SplitError(f"{n:,} negatives of {counted(n_items, 'item')}: ask for fewer")
     negatives = np.empty((split.histories.n_users, n), dtype=np.int64)
     for row in range(len(negatives)):
         clicked = [
@@ -178,9 +179,10 @@ def _sampled(split: Split, n: int, rng: np.random.Generator) -> Int64:
         ]
         others = np.delete(np.arange(n_items), np.concatenate(clicked))
         if len(others) < n:
+            user = split.histories.users.values[row]
             raise SplitError(
-                f"user {split.histories.users.values[row]!r} has only {len(others)} items not clicked; "
-                f"ask for fewer than {n} negatives"
+                f"user {user!r} has only {counted(len(others), 'item')} not clicked; "
+                f"ask for fewer than {counted(n, 'negative')}"
             )
         negatives[row] = rng.choice(others, size=n, replace=False, shuffle=False)
     return negatives

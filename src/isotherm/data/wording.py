@@ -1,6 +1,7 @@
 """Values and names in messages: a few of them, each short, and never a character that cannot be seen."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from isotherm.errors import brief
 
 _LENGTH, _NAMES = 40, 6
+_NOUNS = re.compile(r"\b(users|items|clicks|events)\b")
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # bidirectional classes of marks
 
 
@@ -19,6 +21,17 @@ def counted(n: int, noun: str) -> str:
     ('1 user', '1,200 clicks')
     """
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def counted_words(n: int, words: str) -> str:
+    """A number and words on many, of which the first noun is put in the singular for one.
+
+    >>> from isotherm.data.wording import counted_words
+    >>> counted_words(1, "clicks of new users"), counted_words(2, "clicks of new users")
+    ('1 click of new users', '2 clicks of new users')
+    """
+    one = _NOUNS.sub(lambda noun: noun[0][:-1], words, count=1) if n == 1 else words
+    return f"{n:,} {one}"
 
 
 def listed(values: Sequence[Any], most: int = 5) -> str:

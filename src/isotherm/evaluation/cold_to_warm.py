@@ -17,6 +17,7 @@ from isotherm.checks import one_of, seeded, verbosity, whole
 from isotherm.data import IdMap, Interactions, Items, Split
 from isotherm.data.click_ranks import item_click_ranks
 from isotherm.data.hidden_clicks import check_timed, hold_out
+from isotherm.data.wording import counted
 from isotherm.errors import ParameterError, SplitError, brief
 from isotherm.evaluation.bootstrap import Interval
 from isotherm.evaluation.candidates import CandidateSet
@@ -224,8 +225,9 @@ class _StepSplits:
         held_out = hold_out(clicks.n_items, holdout, rng, "items")
         self._new = held_out & (clicks.item_clicks() > last)
         if not self._new.any():
+            n = int(held_out.sum())
             raise SplitError(
-                f"none of {held_out.sum():,} held-out items has more than {last} clicks; "
+                f"of {counted(n, 'held-out item')}, none has more than {counted(last, 'click')}; "
                 "give fewer or raise holdout"
             )
         columns = clicks.matrix.indices

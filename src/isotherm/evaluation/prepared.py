@@ -8,7 +8,7 @@ import polars as pl
 
 from isotherm.data import Split
 from isotherm.data.existing import AVAILABLE_COLUMN
-from isotherm.data.wording import listed
+from isotherm.data.wording import counted, listed
 from isotherm.errors import ParameterError, SplitError, UnknownIdError, brief
 from isotherm.evaluation.candidates import CandidateSet, candidate_sets
 from isotherm.evaluation.groups import GROUPINGS, Grouping, UserGrouping, by_history
@@ -130,7 +130,7 @@ class PreparedFolds:
                 yield fold
         if not descriptions:
             n = 0 if self._options.users is None else len(self._options.users)
-            raise SplitError(f"none of the {n:,} users to measure has a hidden click to find")
+            raise SplitError(f"of {counted(n, 'user')} to measure, none has a hidden click to find")
         self._descriptions, self._users = descriptions, users
 
     def _check_protocol(self, split: Split) -> None:
@@ -207,7 +207,7 @@ def _measured_users(split: Split, users: pl.Series | list[Any] | None) -> Bools 
     unknown = np.flatnonzero(split.train.users.rows(users) < 0)
     if len(unknown):
         raise UnknownIdError(
-            f"{len(unknown)} of the {len(users)} users to measure are not in the log: "
+            f"not in the log: {len(unknown):,} of {counted(len(users), 'user')} to measure, "
             f"{listed([users[int(i)] for i in unknown])}; drop them"
         )
     flags = np.zeros(split.histories.n_users, dtype=bool)

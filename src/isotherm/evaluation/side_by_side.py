@@ -25,6 +25,17 @@ _SCHEMA = {
 }
 
 
+class ComparisonFrame(pl.DataFrame):
+    """A frame that shows all its columns as text: polars itself leaves out those beyond the eighth."""
+
+    def __str__(self) -> str:
+        with pl.Config(tbl_cols=-1, tbl_width_chars=160):
+            return super().__str__()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def comparison_frame(
     first: tuple[str, SetsOfGroups],
     second: tuple[str, SetsOfGroups],
@@ -49,7 +60,7 @@ def comparison_frame(
                     labels.append(label)
                     comparisons.append(comparison)
     rows = [_row(*row) for row in zip(labels, corrected(comparisons), strict=True)]
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return ComparisonFrame(rows, schema=_SCHEMA, orient="row")
 
 
 def _row(label: str, each: Comparison) -> tuple[Any, ...]:

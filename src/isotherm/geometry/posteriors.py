@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from isotherm.data import Interactions
+from isotherm.data.wording import counted
 from isotherm.errors import InteractionsError, UnsupportedError
 from isotherm.linalg.csr import move_entries
 from isotherm.models.vae.base import VAERecommender
@@ -108,8 +109,9 @@ def histories_of(model: Any, clicks: Interactions) -> Histories:
     users = np.flatnonzero(np.diff(matrix.indptr))
     if len(users) < _LEAST_USERS:
         raise InteractionsError(
-            f"{len(users)} users with a click on an item that the model knows; geometry needs at least "
-            f"{_LEAST_USERS}: give the clicks that the model was fitted on, or others over the same item_ids"
+            f"{counted(len(users), 'user')} with a click on an item that the model knows; geometry needs "
+            f"at least {_LEAST_USERS}: give the clicks that the model was fitted on, or others over the same "
+            "item_ids"
         )
     return Histories(matrix[users], users)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from isotherm.data import Interactions, Items
 from isotherm.data.kinds import FieldType
-from isotherm.data.wording import names
+from isotherm.data.wording import counted, names
 from isotherm.models.fit_inputs import check_data
 
 _log = logging.getLogger(__name__)
@@ -49,15 +49,13 @@ class NewItems:
 
     def __str__(self) -> str:
         """«3 new items: directors not given (nothing known), plot missing for 2»."""
-        n = len(self.items)
         parts = [f"{self._not_given()} not given (nothing known)"] if self.absent else []
         for count in sorted(set(self.missing.values())):
             fields = [name for name, missing in self.missing.items() if missing == count]
             parts.append(f"{names(fields)} missing for {count:,}")
         if self.ignored:
-            columns = f"{len(self.ignored):,} column{'s' * (len(self.ignored) > 1)}"
-            parts += [f"{columns} ignored ({names(self.ignored)})"]
-        return f"{n:,} new item{'s' * (n > 1)}: {', '.join(parts) or 'all fields given'}"
+            parts += [f"{counted(len(self.ignored), 'column')} ignored ({names(self.ignored)})"]
+        return f"{counted(len(self.items), 'new item')}: {', '.join(parts) or 'all fields given'}"
 
     def log(self) -> None:
         """Tell it, as a warning where something is not known or not used."""

@@ -14,7 +14,7 @@ import polars as pl
 
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.kinds import FieldType
-from isotherm.data.wording import listed
+from isotherm.data.wording import counted, listed
 from isotherm.errors import InteractionsError, ItemsError
 from isotherm.models.base import Recommender
 from isotherm.serving.database import Database, StoredItem
@@ -176,7 +176,7 @@ def _with_the_others(
         others = others.join(known, on="item_id", how="anti")
     if others.height and model.item_schema:
         raise ItemsError(
-            f"{others.height} items of the model are not described in the database: "
+            f"the database does not describe {counted(others.height, 'item')} of the model: "
             f"{listed(others['item_id'].to_list())}; give --items the table that the model was fitted with"
         )
     empty = Items(IdMap(others["item_id"]), {}, pl.DataFrame()).read_as(wanted).to_frame()

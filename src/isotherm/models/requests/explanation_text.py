@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from isotherm.data.wording import one_line
+from isotherm.data.wording import counted, one_line
 from isotherm.features.metadata_terms import BASE_LEVEL
 
 _CLICKS, _FIELDS = 3, 3  # reasons named
@@ -35,7 +35,7 @@ class Explained(Protocol):
 def sentences(why: Explained, verb: str) -> Iterator[str]:
     """What speaks for the item, and how well it is known.  verb: what users do to items: clicked, watched."""
     name = named(why.item, why.title)
-    known = f"{name} has {why.item_clicks:,} click{'s' * (why.item_clicks != 1)}"
+    known = f"{name} has {counted(why.item_clicks, 'click')}"
     if why.answered_by == "popularity":
         yield f"You have {verb} nothing yet, so items are ranked by popularity: {known}."
         return
@@ -73,7 +73,7 @@ def _clicked_items(by_item: pl.DataFrame, verb: str) -> str:
     if speaking.height > 1:
         named_ones = [f"{name} ({percent(row[2])})" for name, row in zip(named_ones, best, strict=True)]
     others = speaking.height - len(best)
-    more = [f"{others:,} other{'s' * (others > 1)}"] if others else []
+    more = [counted(others, "other")] if others else []
     return f"you {verb} {_joined(named_ones + more)}"
 
 

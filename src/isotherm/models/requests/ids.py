@@ -9,7 +9,7 @@ import polars as pl
 
 from isotherm.checks import one_of
 from isotherm.data import IdMap
-from isotherm.data.wording import listed
+from isotherm.data.wording import counted, listed
 from isotherm.errors import ParameterError, brief
 from isotherm.progress import note
 from isotherm.types import Int64
@@ -58,7 +58,7 @@ def id_list(name: str, ids: Any) -> pl.Series | list[Any]:
     if nested:
         raise ParameterError(f"{name} must be a list of ids, not a list of lists")
     if missing:
-        raise ParameterError(f"{name} holds {missing} missing ids (null); leave them out")
+        raise ParameterError(f"{name} holds {counted(missing, 'missing id')} (null); leave them out")
     return read
 
 
@@ -88,7 +88,7 @@ def matched_rows(known: IdMap, ids: Any, what: str, unknown: str, outcome: str) 
     rows = known.rows(ids) if rows is None else rows
     missing = list(dict.fromkeys(ids[int(i)] for i in np.flatnonzero(rows < 0)))
     if missing:
-        note(f"{len(missing):,} unknown {what} id{'s' * (len(missing) > 1)} {outcome}: {listed(missing)}")
+        note(f"{counted(len(missing), f'unknown {what} id')} {outcome}: {listed(missing)}")
     return rows
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from isotherm.data import IdMap
+from isotherm.data.wording import counted
 from isotherm.errors import ParameterError
 from isotherm.linalg.csr import index_pointers, move_entries, rows_of
 from isotherm.models.requests.ids import id_list, is_list, is_table, matched_rows, value_or_type
@@ -99,7 +100,7 @@ def _item_sets(
     ids, lengths = lists
     if len(lengths) != n_users:
         raise ParameterError(
-            f"{name} holds {len(lengths)} lists, and there are {n_users} users: "
+            f"{name} holds {counted(len(lengths), 'list')}, and there are {n_users} users: "
             "give ids for all, or one list per user, in the order of the users"
         )
     columns = matched_rows(items, ids, "item", unknown, f"left out of {name}")
@@ -138,6 +139,8 @@ def _lists_of_column(name: str, given: pl.Series) -> tuple[pl.Series | list[Any]
         return None
     lists = given.cast(pl.List(given.dtype.inner))
     if lists.null_count():
-        raise ParameterError(f"{name} holds {lists.null_count()} missing lists (null); an empty one is []")
+        raise ParameterError(
+            f"{name} holds {counted(lists.null_count(), 'missing list')} (null); an empty one is []"
+        )
     lengths = lists.list.len()
     return id_list(name, lists.filter(lengths > 0).explode()), lengths.to_numpy().astype(np.int64)

@@ -76,7 +76,8 @@ def requested_histories(histories: Any, items: IdMap, unknown: str) -> Requested
     emptied = (entries.lengths > 0) & (np.diff(block.indptr) == 0)
     if not emptied.any():
         return requested
-    note(f"{emptied.sum():,} of {len(ids):,} histories hold no known item; {_outcome(unknown)}")
+    shown = f"{emptied.sum():,} of {len(ids):,} histories"
+    note(f"without a known item: {shown}; {_outcome(unknown)}")
     return requested.take(np.flatnonzero(~emptied)) if unknown == "skip" else requested
 
 

@@ -32,7 +32,7 @@ def test_given_validation_clicks_are_used():
     assert model.progress_.best == max(0.0, model.progress_.best) > 0
     assert len(model.users_) == 210
     strange = Interactions.from_csr(clicks.matrix[:3], ["a", "b", "c"], np.arange(1000, 1060))
-    with pytest.raises(ParameterError, match="60 items of the validation clicks are unknown to fit"):
+    with pytest.raises(ParameterError, match="the validation clicks hold 60 items unknown to fit"):
         MultVAE(**SMALL).fit(apart, options=FitOptions(valid=strange))
 
 

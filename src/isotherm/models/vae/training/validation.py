@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from isotherm.data import Interactions
 from isotherm.data.click_ranks import user_click_ranks
+from isotherm.data.wording import counted
 from isotherm.errors import ParameterError
 from isotherm.linalg.csr import binary, filter_entries, row_blocks, rows_of, with_data
 from isotherm.memory import users_per_block
@@ -57,8 +58,9 @@ class Validation:
             raise ParameterError(f"valid must be Interactions, not {type(valid).__name__}")
         known = clicks.items.known(valid.items.values)
         if len(known) < len(valid.items):
+            n_unknown = len(valid.items) - len(known)
             raise ParameterError(
-                f"{len(valid.items) - len(known)} items of the validation clicks are unknown to fit: "
+                f"the validation clicks hold {counted(n_unknown, 'item')} unknown to fit: "
                 "give an item table that holds them"
             )
         targets = valid.among(valid.users, clicks.items).matrix
