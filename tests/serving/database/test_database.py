@@ -142,7 +142,7 @@ def test_events_are_counted(database):
     again = database.add_events(batch, received=NOON)
     assert (again.new, again.repeated, again.late, again.future) == (0, 5, 0, 0)
     assert database.history(1).clicks[0] in (2, 4)  # what is dated ahead counts from its receipt
-    assert database.history(9) == History([], [])
+    assert database.history(9) == History()
 
 
 def test_a_batch_has_an_end(database):
@@ -205,6 +205,18 @@ def test_histories_are_what_a_simple_reference_says(database, batches, most):
         found = database.history(user, most)
         assert list(map(repr, found.clicks)) == list(map(repr, reference(told, user, "click", most)))
         assert list(map(repr, found.dislikes)) == list(map(repr, reference(told, user, "dislike", most)))
+
+
+def test_histories_of_many(database):
+    assert (database.users(3), database.histories([1, 2])) == ([], {})
+    database.add_events([click(n, n % 7, n, kind="dislike" if n % 3 else "click") for n in range(1500)])
+    assert len(database.users(3)) == 3
+    assert sorted(database.users(100)) == list(range(7))
+    found = database.histories([*range(9), "1"])
+    assert {user: (set(said.clicks), set(said.dislikes)) for user, said in found.items()} == {
+        user: (set(database.history(user, 9999).clicks), set(database.history(user, 9999).dislikes))
+        for user in range(7)
+    }
 
 
 def test_metadata_stays_where_it_is_kept(database):
@@ -280,7 +292,7 @@ def test_reads_go_on_where_their_connections_went(server):
                 text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                      "WHERE datname = 'gone' AND pid <> pg_backend_pid()")
             )  # fmt: skip
-        assert database.version_and_history("ann") == (1, History([], []))
+        assert database.version_and_history("ann") == (1, History())
 
 
 def test_a_history_is_one_read_of_an_index(tmp_path):

@@ -171,6 +171,25 @@ def test_events_are_typed_counted_and_refused(url, films, clicks):
         shared.close()
 
 
+def test_audience_is_who_is_shown_the_item_since_the_fit(workers, clicks):
+    users = [*clicks.users.values.to_list(), "dan", "eve"]
+    space = [f"f{n:02}" for n in range(N_ITEMS) if n % 3 == 0][:4]
+    workers.one.add_events(
+        [click(user, item) for user in ("u1", "u2", "dan") for item in space]
+        + [click("u3", "f20", "dislike"), click("eve", "f20", "dislike")]
+    )
+    for item in ("f20", "f21", "f03"):
+        reached = workers.two.audience(item, 5)
+        shown = [user for user in users if item in ids(workers.one.recommend(Asker(user=user), 5))]
+        assert sorted(reached.users) == sorted(shown)
+        assert reached.n_asked == 42
+    assert "u3" not in workers.one.audience("f20", 24).users
+    proposed = workers.two.audience(LiveItem("new", NEW), 5)
+    workers.two.put_items([LiveItem("new", NEW)])
+    assert proposed == workers.one.audience("new", 5)
+    assert workers.one.audience("new", 5, most_users=7).n_asked == 7
+
+
 def test_what_was_shown_is_kept(workers):
     answer = workers.one.recommend(Asker(user="u3"), 5)
     workers.one.recommend(Asker(history=[("f01", 1.0)]), 5)

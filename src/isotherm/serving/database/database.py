@@ -5,7 +5,7 @@ what any of them was told is done.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Self
@@ -39,6 +39,7 @@ from isotherm.serving.database.quick_reads import QuickReads
 from isotherm.serving.database.stored_ids import Id, check_text, given_id, stored_id
 from isotherm.serving.database.stored_items import MOST_ITEMS, StoredItem, item_of, item_row
 
+_USERS = 500  # that are asked for at one time
 _PAGE = 10_000  # rows of a read that goes on
 _TAKE_NUMBERS = "SELECT nextval(pg_get_serial_sequence('events', 'number')) FROM generate_series(1, :n)"
 
@@ -47,8 +48,8 @@ _TAKE_NUMBERS = "SELECT nextval(pg_get_serial_sequence('events', 'number')) FROM
 class History:
     """The last words of a user: item ids, the newest first. An item is in one of the two, never in both."""
 
-    clicks: Sequence[Id] = ()
-    dislikes: Sequence[Id] = ()
+    clicks: list[Id] = field(default_factory=list)
+    dislikes: list[Id] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,32 @@ class Database:
         whole("most", most, 0)
         version, clicks, dislikes = self._reads.last_words(stored_id("user", user), most)
         return version, History([given_id(item) for item in clicks], [given_id(item) for item in dislikes])
+
+    def histories(self, users: Collection[Id]) -> dict[Id, History]:
+        """Those of several users, in no order; users of whom nothing is known are left out."""
+        table, keys = tables.histories, [stored_id("user", user) for user in users]
+        said: dict[Id, History] = {}
+        for first in range(0, len(keys), _USERS):
+            wanted = table.c.user.in_(keys[first : first + _USERS])
+            with reading(self._engine) as connection:
+                rows = connection.execute(
+                    select(table.c.user, table.c.item, table.c.type).where(wanted)
+                ).all()
+            for user, item, kind in rows:
+                history = said.setdefault(given_id(user), History())
+                of_kind = history.clicks if kind == "click" else history.dislikes
+                of_kind.append(given_id(item))
+        return said
+
+    def users(self, most: int) -> list[Id]:
+        """Users of whom a click or a dislike is known, the first in the order of the ids as kept."""
+        table = tables.histories
+        first = select(func.min(table.c.user).label("user")).cte("each", recursive=True)
+        next_ = select(func.min(table.c.user)).where(table.c.user > first.c.user).scalar_subquery()
+        each = first.union_all(select(next_).where(first.c.user.is_not(None)))
+        wanted = select(each.c.user).where(each.c.user.is_not(None)).limit(whole("most", most, 0))
+        with reading(self._engine) as connection:
+            return [given_id(user) for user in connection.scalars(wanted)]
 
     def clicks(self) -> Iterator[pl.DataFrame]:
         """The last word of every user on every item, by batches of rows in the order of the ids as kept.

@@ -45,14 +45,25 @@ def history_of(snapshot: Snapshot, asker: Asker, unknown: str) -> History:
     is_known = row >= 0 or bool(asker.clicked or asker.disliked)
     if not is_known and unknown == "refuse":
         raise UnknownIdError(f"user {brief(asker.user)} is unknown; give the history instead")
+    columns, weights, disliked = entries_of(snapshot, row, asker.clicked, asker.disliked)
+    clicks = one_row(columns, weights, snapshot.model.n_items)
+    return History(clicks, int(not is_known), np.array(disliked, dtype=np.int64))
+
+
+def entries_of(
+    snapshot: Snapshot, row: int, clicked: Sequence[Id], disliked: Sequence[Id]
+) -> tuple[Int32, Float32, list[int]]:
+    """Columns and weights of a user's history, and the columns that he dislikes.
+
+    row: of the fit, -1 for none.  clicked, disliked: what the user said since.
+    """
     clicks = snapshot.model.clicks_
     entries = slice(clicks.indptr[row], clicks.indptr[row + 1]) if row >= 0 else slice(0, 0)
     columns, weights = clicks.indices[entries], clicks.data[entries]
-    clicked, disliked = (_known(snapshot, items) for items in (asker.clicked, asker.disliked))
-    if clicked or disliked:
-        columns, weights = _joined(columns, weights, clicked, disliked)
-    row_of_all = one_row(columns, weights, snapshot.model.n_items)
-    return History(row_of_all, int(not is_known), np.array(disliked, dtype=np.int64))
+    more, fewer = (_known(snapshot, items) for items in (clicked, disliked))
+    if more or fewer:
+        columns, weights = _joined(columns, weights, more, fewer)
+    return columns, weights, fewer
 
 
 def _known(snapshot: Snapshot, items: Sequence[Id]) -> list[int]:

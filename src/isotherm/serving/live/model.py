@@ -15,7 +15,7 @@ from isotherm.models.requests.explanation import Explanation, explanation_of, po
 from isotherm.models.requests.scores import says_nothing
 from isotherm.models.scorer import Explains
 from isotherm.ranking.topk import TopK
-from isotherm.serving.live.audience import Audience, audience_of
+from isotherm.serving.live.audience import Audience, Sayings, audience_of
 from isotherm.serving.live.filters import columns_of, history_of, shown_items
 from isotherm.serving.live.items import LiveItem, id_like
 from isotherm.serving.live.lists import best_items, scores_of
@@ -141,10 +141,13 @@ class LiveModel:
             removed = _typed(self._snapshot, LiveItem(item, removed=True))
             self._snapshot = self._snapshot.with_items([removed])
 
-    def audience(self, item: LiveItem | Id, k: int = 10, most_users: int = 5000) -> Audience:
+    def audience(
+        self, item: LiveItem | Id, k: int = 10, most_users: int = 5000, since: Sayings | None = None
+    ) -> Audience:
         """The users whose lists an item would enter: a known one by its id, or one that is only proposed.
 
-        most_users: at most so many users, at even distances, are asked. Nothing is saved.
+        most_users: at most so many users, at even distances, are asked.  since: what they said since the fit.
+        Nothing is saved.
         """
         snapshot = self._snapshot
         if isinstance(item, LiveItem):
@@ -152,9 +155,9 @@ class LiveModel:
                 raise ParameterError(f"item {brief(item.item_id)} is known; ask for it by its id")
             typed = _typed(snapshot, item)
             snapshot = snapshot.with_items([typed])
-            return audience_of(snapshot, typed.key, k, most_users, self._clock())
+            return audience_of(snapshot, typed.key, k, most_users, self._clock(), since)
         self._column(snapshot, item)
-        return audience_of(snapshot, str(item), k, most_users, self._clock())
+        return audience_of(snapshot, str(item), k, most_users, self._clock(), since)
 
     def swap(self, model: Recommender, name: str, probes: Sequence[Sequence[tuple[Id, float]]] = ()) -> int:
         """Put another fitted model on the air, with all item changes so far; how many probes it answered.

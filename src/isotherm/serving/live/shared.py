@@ -14,7 +14,7 @@ from isotherm.data import IdMap
 from isotherm.errors import IsothermError, ItemsError, UnknownIdError, brief
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.database import Database, Event, EventCounts, OnAir
-from isotherm.serving.live.audience import Audience
+from isotherm.serving.live.audience import Audience, Sayings
 from isotherm.serving.live.exposure_log import ExposureLog
 from isotherm.serving.live.following import FailedSwap, Follower, Load, load_mapped
 from isotherm.serving.live.items import LiveItem, id_like
@@ -169,9 +169,16 @@ class SharedModel:
         return self._live.score(self._informed(asker), items, unknown)
 
     def audience(self, item: LiveItem | Id, k: int = 10, most_users: int = 5000) -> Audience:
-        """As ``LiveModel.audience``."""
+        """As ``LiveModel.audience``; users whom the database alone knows are asked, too."""
         self._following.catch_up()
-        return self._live.audience(item, k, most_users)
+        known = self._live.snapshot.fitted.users
+        others = [user for user in self._database.users(most_users) if str(user) not in known]
+        return self._live.audience(item, k, most_users, Sayings(others, self._said))
+
+    def _said(self, users: Sequence[Id]) -> Mapping[Id, tuple[Sequence[Id], Sequence[Id]]]:
+        """What the database says of users."""
+        histories = self._database.histories([user for user in users if isinstance(user, int | str)])
+        return {user: (said.clicks, said.dislikes) for user, said in histories.items()}
 
     def _informed(self, asker: Asker) -> Asker:
         """With what the database says of a user, all changes taken before."""

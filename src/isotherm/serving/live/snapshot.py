@@ -9,8 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_array
 
+from isotherm.data import Items
 from isotherm.linalg.csr import scale_rows
 from isotherm.models.base import Recommender
+from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.mmr import mean_cosine
 from isotherm.models.requests.catalogue import Catalogue
 from isotherm.serving.live.availability import Availability
@@ -81,7 +83,7 @@ class Snapshot:
         """This once some items are put, none of which an added one takes back."""
         new = [item for item in put.values() if item.is_new_to(self.columns)]
         there = [*new, *(item for key, item in put.items() if key in self.columns)]
-        model = copy(self.model).add_items(read_items(self.fitted.model, new)) if new else self.model
+        model = _extended(self.model, read_items(self.fitted.model, new)) if new else self.model
         added = model.items_.values[len(self.catalogue) :].to_list()
         plain = [item for item in there if item.key in self.fitted.items and not item.tells]
         told = [item for item in there if item.key not in self.fitted.items or item.tells]
@@ -146,3 +148,10 @@ class Snapshot:
     def mean_cosine(self) -> float:
         """Of two items: how alike an item without categories and tags is to another."""
         return mean_cosine(self.directions)
+
+
+def _extended(model: Recommender, new: Items) -> Recommender:
+    """A copy with new items; ``add_items`` would tell of each what is not known of it, in each worker."""
+    extended = copy(model)
+    extended._extend(new, extended_catalogue(model.items_, new))
+    return extended
