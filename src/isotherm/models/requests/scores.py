@@ -37,7 +37,7 @@ def _all_zero(scores: Scores) -> Bools:
 
 def empty_histories(histories: UserItems) -> Bools:
     """Which of the histories are empty, (n_users,)."""
-    empty: Bools = np.diff(histories.indptr) == 0
+    empty: Bools = histories.indptr[1:] == histories.indptr[:-1]
     return empty
 
 

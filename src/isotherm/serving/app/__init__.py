@@ -3,6 +3,7 @@
 factory    create_app: the routes, and what every request passes
 schemas    what requests and answers hold
 limits     how much one request may ask for
+quick      the list of one user from bytes to bytes, without what a framework does for a route
 answering  routes that answer: recommend, similar, explain, score
 browsing   routes for looking at items: search, fields, map
 editing    routes for items, and who will get one

@@ -7,35 +7,47 @@ from fastapi import APIRouter, Query
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.live.requests import Asker, Rules
+from isotherm.serving.live.requests import Answer, Asker, Rules
 from isotherm.serving.live.shared import SharedModel
 
 K = Annotated[int, Query(ge=1, description="length of the list")]
 
 
-def list_routes(shared: SharedModel, limits: Limits, metrics: Metrics) -> APIRouter:
-    """Lists of a live model."""
-    routes = APIRouter()
+class Lists:
+    """The lists of a shared model, counted."""
 
-    def recommended(asker: Asker, k: int, rules: Rules) -> schemas.Recommended:
-        answer = shared.recommend(asker, k, rules)
-        metrics.count([answer])
-        return schemas.Recommended.of(answer)
+    def __init__(self, shared: SharedModel, limits: Limits, metrics: Metrics) -> None:
+        self._shared, self._limits, self._metrics = shared, limits, metrics
+
+    def answer(self, body: schemas.RecommendBody) -> Answer:
+        """The list that a body asks for."""
+        return self.of(body.asker(self._limits), body.k, body.rules(self._limits))
+
+    def of(self, asker: Asker, k: int, rules: Rules) -> Answer:
+        """The list of k items."""
+        answer = self._shared.recommend(asker, k, rules)
+        self._metrics.count([answer])
+        return answer
+
+
+def list_routes(lists: Lists, limits: Limits) -> APIRouter:
+    """Those that answer with lists."""
+    routes = APIRouter()
 
     @routes.post("/v1/recommend", summary="A list for a user or a history")
     def recommend(body: schemas.RecommendBody) -> schemas.Recommended:
-        return recommended(body.asker(limits), body.k, body.rules(limits))
+        return schemas.Recommended.of(lists.answer(body))
 
     @routes.post("/v1/recommend/batch", summary="Several lists, all or none")
     def recommend_batch(body: schemas.BatchBody) -> schemas.BatchRecommended:
         limits.check("requests", body.requests, "batch")
         asked = [(each.asker(limits), each.k, each.rules(limits)) for each in body.requests]
-        return schemas.BatchRecommended(answers=[recommended(*each) for each in asked])
+        return schemas.BatchRecommended(answers=[schemas.Recommended.of(lists.of(*each)) for each in asked])
 
     @routes.get("/v1/users/{user_id:path}/recommendations", summary="A list for a user")
     def user_recommendations(user_id: str, k: K = 10) -> schemas.Recommended:
         limits.check("k", k, "k")
-        return recommended(Asker(user=user_id), k, Rules())
+        return schemas.Recommended.of(lists.of(Asker(user=user_id), k, Rules()))
 
     return routes
 

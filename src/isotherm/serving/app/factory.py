@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from isotherm.errors import ParameterError
 from isotherm.serving.app.access import bearer
-from isotherm.serving.app.answering import item_routes, list_routes
+from isotherm.serving.app.answering import Lists, item_routes, list_routes
 from isotherm.serving.app.browsing import overview_routes, search_routes
 from isotherm.serving.app.editing import editing_routes
 from isotherm.serving.app.errors import REFUSALS, answer_errors
@@ -17,6 +17,7 @@ from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.app.operating import health_routes, metrics_routes, model_routes
 from isotherm.serving.app.passage import Passage
+from isotherm.serving.app.quick import QuickLists
 from isotherm.serving.live.browsing import Browser
 from isotherm.serving.live.shared import SharedModel
 from isotherm.serving.page.routes import page_routes
@@ -40,11 +41,11 @@ def create_app(
     """
     _check_token(token, token_for_all)
     limits, metrics, browser = limits or Limits(), Metrics(shared), Browser(shared)
-    app = _empty_app(shared)
+    app, lists = _empty_app(shared), Lists(shared, limits, metrics)
     writes = [Depends(bearer(token))]
     everything = writes if token_for_all else []
     for routes in (
-        list_routes(shared, limits, metrics),
+        list_routes(lists, limits),
         item_routes(shared, limits),
         search_routes(browser, limits, bearer(token)),
         overview_routes(browser),
@@ -57,6 +58,8 @@ def create_app(
     app.include_router(health_routes())
     app.include_router(page_routes())
     answer_errors(app)
+    asked = token if token_for_all else None
+    app.add_middleware(QuickLists, answer=lists.answer, is_current=shared.is_current, token=asked)
     app.add_middleware(Passage, most_bytes=limits.body, metrics=metrics)
     return app
 

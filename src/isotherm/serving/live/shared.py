@@ -140,10 +140,10 @@ class SharedModel:
         """Whether a model that another worker put on the air is being loaded; the one before answers."""
         return self._following.is_loading
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether to read what is new takes microseconds, so that answers need no thread of their own."""
-        return self._database.is_local
+    def is_current(self) -> bool:
+        """Whether an answer has nothing to take in or to wait for first: the database is on this machine, so
+        that reading takes microseconds, and nothing changed there since the last answer."""
+        return self._database.is_local and self._database.version() == self._following.version
 
     # answers
 
