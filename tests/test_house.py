@@ -40,7 +40,7 @@ MODEL_FLOORS = [
 #: The same within models/vae/.
 VAE_FLOORS = ["network", "objective", "training", "base", "multvae", "multdae", "recvae"]
 #: The same within serving/.
-SERVING_FLOORS = [{"database", "page"}, {"live", "refit"}, {"app"}, {"__init__"}]
+SERVING_FLOORS = [{"database", "page"}, {"live", "refit"}, {"app"}, {"workers"}, {"__init__"}]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 #: What linalg/ stands on: nothing that knows an id, an item or a model.
 GROUND_OF_NUMERICS = {"errors", "kernels", "memory", "progress", "threads", "types"}
@@ -172,6 +172,15 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_a_server_loads_nothing_that_only_a_fit_needs():
+    pytest.importorskip("fastapi")
+    code = """
+import sys, isotherm.models.persistence, isotherm.serving.app.factory
+print([m for m in ("sklearn", "pandas", "scipy.stats", "torch", "rich", "typer") if m in sys.modules])
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
 def test_every_export_is_there():

@@ -16,6 +16,7 @@ MANY_ARGUMENTS = {
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
     "models/requests/explanation.py:Explanation": "what is told of one score, each under its name",
+    "serving/app/limits.py:Limits": "the limits of requests, each told in its own answer; all have a default",
     "state/fields.py:Dense": "what a declared array may be held to; all but three have a default",
 }
 

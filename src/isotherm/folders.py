@@ -142,7 +142,14 @@ DEMO = FolderKind(
     manifest="demo.json",
     marks={"isotherm": str, "demo": str, "files": dict},
     error=ParameterError,
-    fixed=("report.html", "evaluation.json", "recommendations.parquet"),
+    fixed=(
+        "report.html",
+        "report-in-time.html",
+        "evaluation.json",
+        "evaluation-in-time.json",
+        "recommendations.parquet",
+        "items.parquet",
+    ),
 )
 RECOMMENDATIONS = FolderKind(
     what="lists of recommendations",

@@ -15,6 +15,7 @@ from isotherm.cli.fit import fit
 from isotherm.cli.geometry import geometry
 from isotherm.cli.recommend import recommend
 from isotherm.cli.refit import refit
+from isotherm.cli.serve import serve
 from isotherm.cli.similar import similar
 from isotherm.cli.sweep import sweep
 from isotherm.threads import thread_count
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, fit, recommend, similar, explain, evaluate, geometry, sweep, refit):
+for command in (demo, fit, recommend, similar, explain, evaluate, geometry, sweep, refit, serve):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 app.add_typer(events, name="events")

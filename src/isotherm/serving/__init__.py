@@ -4,6 +4,7 @@ database/   events, histories, items, exposures and model swaps, in SQLite or Po
 app/        the HTTP interface: FastAPI
 page/       the page at /
 live/       the model on the air: answers, item changes, swap and roll back
+workers/    the processes of a server: one port, started, replaced and ended
 refit       the next model from a saved one and the database
 
 It needs the extra ``serve``: ``pip install 'isotherm[serve]'``.

@@ -176,7 +176,7 @@ def test_health_and_metrics(client):
     text = client.get("/metrics").text
     assert 'isotherm_requests_total{method="POST",route="/v1/recommend",status="200"} 2.0' in text
     assert 'isotherm_requests_total{method="GET",route="other",status="404"} 1.0' in text
-    assert 'isotherm_request_seconds_count{route="/v1/recommend"} 2.0' in text
+    assert 'isotherm_request_seconds_count{method="POST",route="/v1/recommend",status="200"} 2.0' in text
     assert "isotherm_popularity_answers_total 1.0" in text
     assert n_cold > 0
     cold = next(

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
-from scipy.stats import t as student_t
 
 from isotherm.checks import between, is_text
 from isotherm.data import Interactions
@@ -30,7 +28,6 @@ POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)  #: from which one is chosen
 _HALF_LIFE = 0.1  # of the log's clicks
 _PRIOR_CLICKS = 10.0
 _ERRORS = 2.0  # standard errors by which a trend must rank better, where they are of three periods
-_TAIL = student_t.sf(_ERRORS, df=2)  # how likely chance gives as much; for that, two periods need more errors
 
 
 def trend_setting(value: Any) -> float | str:
@@ -55,6 +52,8 @@ def popularity_trend(user_items: UserItems, times: Array) -> Float64:
     >>> popularity_trend(clicks, np.array([1, 9, 2, 8])).round(1)
     array([0.8, 1. , 1.2, 1. ])
     """
+    from scipy.stats import rankdata  # takes most of a second to import, and a server never learns
+
     n_items, n_clicks = user_items.shape[1], user_items.nnz
     ages = 1 - rankdata(times, "average") / max(n_clicks, 1)
     weights = np.exp2(-ages / _HALF_LIFE)
@@ -99,10 +98,13 @@ def _sure_power(ndcgs: Sequence[Float64]) -> int:
 
 def _luck_of_periods(gains: Sequence[float]) -> float:
     """How far the mean gain of these periods may be from that of others, by Student's t."""
+    from scipy.stats import t as student_t  # as above
+
     n = len(gains)
     if n < 2:
         return np.inf
-    return float(student_t.isf(_TAIL, df=n - 1) * np.std(gains, ddof=1) / np.sqrt(n))
+    tail = student_t.sf(_ERRORS, df=2)  # how likely chance gives as much: two periods need more errors for it
+    return float(student_t.isf(tail, df=n - 1) * np.std(gains, ddof=1) / np.sqrt(n))
 
 
 def _ndcgs(cut: CutInTime) -> Float64:

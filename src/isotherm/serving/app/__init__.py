@@ -8,9 +8,18 @@ answering  routes that answer: recommend, similar, explain, score
 browsing   routes for looking at items: search, fields, map
 editing    routes for items, and who will get one
 events     the route for what users did
-operating  routes for the model, health and metrics
+operating  routes for the model and metrics
 access     who may do what: the token
 errors     every refusal as {"error", "where", "cure"}
-passage    what every request passes: the limit of its body, headers, measurement
+health     whether the process lives, and whether requests may be sent there
+passage    what every request passes: limits of rate and body, headers, measurement
+rates      how many requests a client may send, over all workers
 metrics    what is counted, for Prometheus
 """
+
+from importlib.util import find_spec
+
+from isotherm.errors import MissingPackageError
+
+if any(find_spec(package) is None for package in ("fastapi", "prometheus_client", "pydantic")):
+    raise MissingPackageError("serving needs fastapi: pip install 'isotherm[serve]'")

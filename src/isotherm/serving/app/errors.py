@@ -1,6 +1,7 @@
 """Every refusal as {"error", "where", "cure"}, and nothing of the inside of the server in it."""
 
 import logging
+from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from isotherm.errors import DatabaseError, IsothermError, UnknownIdError, UnsupportedError, one_line
+from isotherm.serving.app.limits import LimitError
 from isotherm.serving.app.schemas import Refused
 
 _log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ _CURES = {
     405: "look the address and its methods up in /openapi.json",
     413: "send less in one request",
 }
+REASON = "isotherm.reason"  #: of a refusal, in the scope of its request
 _WHERE = 60  # characters of a place before the colon of a message
 _WORDS = {
     401: "a token is needed, and the right one was not sent",
@@ -35,7 +38,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         409: "The model on the air cannot do this.",
         413: "The body is too large.",
         422: "A value is wrong, or more than is allowed.",
-        503: "The database cannot be reached now.",
+        429: "This client has sent too many requests; Retry-After says when to come again.",
+        503: "The server ends, has too much to do, or its database does not answer.",
     }.items()
 }
 
@@ -45,6 +49,11 @@ def refusal(code: int, error: str, where: str, cure: str, headers: Any = None) -
     return JSONResponse(
         {"error": one_line(error), "where": one_line(where), "cure": one_line(cure)}, code, headers
     )
+
+
+def because(scope: MutableMapping[str, Any], reason: str) -> None:
+    """Note for the metrics why a request is refused."""
+    scope[REASON] = reason
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -70,17 +79,26 @@ def answer_errors(app: FastAPI) -> None:
         code = (
             404 if isinstance(error, UnknownIdError) else 409 if isinstance(error, UnsupportedError) else 422
         )
+        if isinstance(error, LimitError):
+            because(request.scope, error.limit)
         words, _, cure = str(error).rpartition("; ")
         place, colon, rest = (words or cure).partition(": ")
         if not colon or len(place) > _WHERE:
             place, rest = request.url.path, words or cure
         return refusal(code, rest, place, cure if words else "see /openapi.json for what may be asked")
 
+    _answer_failures(app)
+
+
+def _answer_failures(app: FastAPI) -> None:
+    """Those of the server, which the log tells of."""
+
     @app.exception_handler(DatabaseError)
     def unreachable(request: Request, error: DatabaseError) -> JSONResponse:
         _log.error("%s %s: %s", request.method, request.url.path, error)
+        because(request.scope, "database")
         words, cure = "the database cannot be used now", "try again; the server's log tells more"
-        return refusal(503, words, request.url.path, cure)
+        return refusal(503, words, request.url.path, cure, {"Retry-After": "1"})
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -7,10 +7,11 @@ from fastapi import APIRouter
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
+from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.live.shared import SharedModel
 
 
-def event_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -> APIRouter:
+def event_routes(shared: SharedModel, limits: Limits, metrics: Metrics, writes: Sequence[Any]) -> APIRouter:
     """That of a shared model.  writes: dependencies of what changes something."""
     routes = APIRouter()
 
@@ -18,6 +19,7 @@ def event_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -> 
     def add_events(body: schemas.EventsBody) -> schemas.Counted:
         limits.check("events", body.root, "events")
         counts = shared.add_events(body.root)
+        metrics.count_events(counts)
         return schemas.Counted.of(counts)
 
     return routes

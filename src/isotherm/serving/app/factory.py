@@ -13,11 +13,13 @@ from isotherm.serving.app.browsing import overview_routes, search_routes
 from isotherm.serving.app.editing import editing_routes
 from isotherm.serving.app.errors import REFUSALS, answer_errors
 from isotherm.serving.app.events import event_routes
+from isotherm.serving.app.health import Readiness, health_routes
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.app.operating import health_routes, metrics_routes, model_routes
+from isotherm.serving.app.operating import metrics_routes, model_routes
 from isotherm.serving.app.passage import Passage
 from isotherm.serving.app.quick import QuickLists
+from isotherm.serving.app.rates import RateLimit
 from isotherm.serving.live.browsing import Browser
 from isotherm.serving.live.shared import SharedModel
 from isotherm.serving.page.routes import page_routes
@@ -28,12 +30,14 @@ def create_app(
     shared: SharedModel,
     *,
     limits: Limits | None = None,
+    rate: RateLimit | None = None,
     token: str | None = None,
     token_for_all: bool = False,
 ) -> FastAPI:
     """The HTTP interface to a shared model, as an ASGI app; /openapi.json describes it.
 
     limits: how much one request may ask for; None for the defaults.
+    rate: counts the requests of clients; None: those of this app alone, where ``limits`` has a rate.
     token: sent as ``Authorization: Bearer TOKEN`` with what changes items or the model; None: anybody who
     reaches the server may change them.  token_for_all: with every request, but for /livez and /readyz.
     While the app runs, the model follows the database, and what was shown is written; who made it closes it.
@@ -50,18 +54,27 @@ def create_app(
         search_routes(browser, limits, bearer(token)),
         overview_routes(browser),
         editing_routes(shared, limits, writes),
-        event_routes(shared, limits, writes),
-        model_routes(shared, writes),
+        event_routes(shared, limits, metrics, writes),
+        model_routes(shared, metrics, writes),
         metrics_routes(metrics),
     ):
         app.include_router(routes, dependencies=everything)
-    app.include_router(health_routes())
     app.include_router(page_routes())
     answer_errors(app)
     asked = token if token_for_all else None
     app.add_middleware(QuickLists, answer=lists.answer, is_current=shared.is_current, token=asked)
-    app.add_middleware(Passage, most_bytes=limits.body, metrics=metrics)
+    _watch(app, shared, limits, rate or RateLimit.of(limits), metrics)
     return app
+
+
+def _watch(
+    app: FastAPI, shared: SharedModel, limits: Limits, rate: RateLimit | None, metrics: Metrics
+) -> None:
+    """Let every request pass the limits and be counted, and the server tell how it is."""
+    readiness = Readiness(lambda: shared.snapshot)
+    app.include_router(health_routes(readiness))
+    app.add_middleware(Passage, limits=limits, rate=rate, readiness=readiness, metrics=metrics)
+    app.state.readiness, app.state.metrics = readiness, metrics
 
 
 def _empty_app(shared: SharedModel) -> FastAPI:

@@ -1,9 +1,18 @@
 """How much one request may ask for."""
 
 from collections.abc import Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from isotherm.checks import above, whole
 from isotherm.errors import ParameterError
+
+
+class LimitError(ParameterError):
+    """More than is allowed.  limit: the name of what is exceeded."""
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 @dataclass(frozen=True)
@@ -14,6 +23,8 @@ class Limits:
     items to score, fields and values of filters, each.  batch: requests.
     items, events: that are put at one time.
     audience_users: whose lists are made to see who will get an item; with more users, so many are looked at.
+    rate: requests per second of one client, None for any number; ``burst`` of them may come at one time.
+    at_once: requests that one process works on; those beyond are refused, not left to wait.
     """
 
     body: int = 4 * 2**20
@@ -24,10 +35,20 @@ class Limits:
     items: int = 1000
     events: int = 10_000
     audience_users: int = 5000
+    rate: float | None = None
+    burst: int = 20
+    at_once: int = 500
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name != "rate":
+                whole(each.name, getattr(self, each.name), 1)
+        if self.rate is not None:
+            above("rate", self.rate, 0)
 
     def check(self, where: str, values: Sized | int, limit: str) -> None:
-        """Raises ParameterError where there are more values, or a larger number, than ``limit`` allows."""
+        """Raises LimitError where there are more values, or a larger number, than ``limit`` allows."""
         n, most = values if isinstance(values, int) else len(values), int(getattr(self, limit))
         if n > most:
             what = "is" if isinstance(values, int) else "holds"
-            raise ParameterError(f"{where}: {what} {n:,}, and at most {most:,} are allowed; ask for less")
+            raise LimitError(f"{where}: {what} {n:,}, and at most {most:,} are allowed; ask for less", limit)

@@ -1,11 +1,11 @@
-"""Routes for the model, health and metrics."""
+"""Routes for the model and metrics."""
 
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.metrics import Metrics
@@ -13,7 +13,7 @@ from isotherm.serving.live.readable import left_out
 from isotherm.serving.live.shared import SharedModel
 
 
-def model_routes(shared: SharedModel, writes: Sequence[Any]) -> APIRouter:
+def model_routes(shared: SharedModel, metrics: Metrics, writes: Sequence[Any]) -> APIRouter:
     """Those of the model.  writes: dependencies of what changes something."""
     routes = APIRouter()
 
@@ -41,28 +41,15 @@ def model_routes(shared: SharedModel, writes: Sequence[Any]) -> APIRouter:
         "/v1/model/swap", dependencies=writes, summary="Put a saved model on the air once it answers"
     )
     def swap(body: schemas.SwapBody) -> schemas.ModelInfo:
-        shared.swap(body.path)
+        with metrics.counting_swap("done"):
+            shared.swap(body.path)
         return info()
 
     @routes.post("/v1/model/rollback", dependencies=writes, summary="Put the model before on the air again")
     def rollback() -> schemas.ModelInfo:
-        shared.roll_back()
+        with metrics.counting_swap("rolled_back"):
+            shared.roll_back()
         return info()
-
-    return routes
-
-
-def health_routes() -> APIRouter:
-    """Whether the server lives, and whether it can answer."""
-    routes = APIRouter()
-
-    @routes.get("/livez", summary="Whether the process answers")
-    def livez() -> schemas.Health:
-        return schemas.Health()
-
-    @routes.get("/readyz", summary="Whether a model is on the air")
-    def readyz() -> schemas.Health:
-        return schemas.Health()
 
     return routes
 
@@ -78,6 +65,6 @@ def metrics_routes(metrics: Metrics) -> APIRouter:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     def read_metrics() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return routes

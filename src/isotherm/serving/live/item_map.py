@@ -6,7 +6,6 @@ Clicked items have a place by their clicks: the bipartite graph of users and ite
 
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.utils.extmath import randomized_svd
 
 from isotherm.linalg.cosine import unit_rows
 from isotherm.linalg.csr import binary
@@ -29,6 +28,8 @@ def click_embedding(model: Recommender) -> Float64:
 
     width: 16, or less where there are fewer users or items.
     """
+    from sklearn.utils.extmath import randomized_svd  # takes a second to import: not at every start
+
     rows = evenly(np.arange(len(model.users_)), _MOST_USERS)
     clicks = binary(model.histories_of(rows)).astype(np.float64)
     counts = np.bincount(clicks.indices, minlength=clicks.shape[1])

@@ -1,0 +1,202 @@
+"""isotherm serve"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.cli.demo import check_demo_folder, demo_model
+from isotherm.cli.option_groups import with_option_groups
+from isotherm.errors import ParameterError, shown_path
+
+if TYPE_CHECKING:
+    import socket
+
+    from isotherm.serving.app.limits import Limits
+    from isotherm.serving.workers.settings import ServerSettings
+
+DATABASE = "sqlite:///isotherm-live.db"
+DEMO = Path("out")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens."""
+
+    host: Annotated[str, typer.Option(help="Address of this machine; 0.0.0.0 for all of them.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one and prints it.")] = 8000
+    workers: Annotated[int, typer.Option(help="Processes that answer; they share the model's memory.")] = 1
+    proxies: Annotated[
+        str,
+        typer.Option(
+            "--proxies",
+            help="Addresses of proxies, by commas, whose X-Forwarded-For says who the client is; * for any.",
+        ),
+    ] = "127.0.0.1,::1"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may do what."""
+
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token that changes need, sent as «Authorization: Bearer TOKEN».  "
+            "[default: whoever reaches the server may change items and the model]",
+            show_default=False,
+        ),
+    ] = None
+    token_for_all: Annotated[
+        bool, typer.Option("--token-for-all", help="Ask for the token everywhere but at /livez and /readyz.")
+    ] = False
+
+    def token(self) -> str | None:
+        """The token. Raises ParameterError."""
+        if self.token_file is None:
+            if self.token_for_all:
+                raise ParameterError("--token-for-all needs --token-file")
+            return None
+        from isotherm.serving.workers.tokens import read_token
+
+        return read_token(self.token_file)
+
+
+@dataclass(frozen=True)
+class RateOptions:
+    """How often a client may ask."""
+
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Requests per second of one client, over all workers.  [default: any number]",
+            show_default=False,
+        ),
+    ] = None
+    burst: Annotated[int, typer.Option(help="Requests of one client at one time, with --rate.")] = 20
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much a request may ask for."""
+
+    max_k: Annotated[int, typer.Option(help="Longest list.")] = 1000
+    max_history: Annotated[int, typer.Option(help="Items of a history that is sent.")] = 1000
+    max_ids: Annotated[int, typer.Option(help="Ids in each of exclude, candidates, filters, items.")] = 10_000
+    max_batch: Annotated[int, typer.Option(help="Lists of one batch.")] = 100
+    max_items: Annotated[int, typer.Option(help="Items that are put at one time.")] = 1000
+    max_events: Annotated[int, typer.Option(help="Events that are sent at one time.")] = 10_000
+    max_body: Annotated[int, typer.Option(help="Bytes of a request's body.")] = 4 * 2**20
+
+    def limits(self, rates: RateOptions) -> "Limits":
+        """As the app takes them. Raises ParameterError."""
+        from isotherm.checks import MOST, above, whole
+        from isotherm.serving.app.limits import Limits
+
+        most = {"max_items": 10_000, "max_events": 10_000}  # of one change, by the database
+        for each in fields(self):
+            option = f"--{each.name.replace('_', '-')}"
+            whole(option, getattr(self, each.name), 1, most.get(each.name, MOST))
+        whole("--burst", rates.burst, 1)
+        if rates.rate is not None:
+            above("--rate", rates.rate, 0)
+        asked = {each.name.removeprefix("max_"): getattr(self, each.name) for each in fields(self)}
+        return Limits(**asked, rate=rates.rate, burst=rates.burst)
+
+
+@dataclass(frozen=True)
+class EndOptions:
+    """How long a server takes to end."""
+
+    drain_seconds: Annotated[
+        float,
+        typer.Option(help="How long it still takes requests after SIGTERM; /readyz says that it ends."),
+    ] = 1.0
+    grace_seconds: Annotated[
+        float, typer.Option(help="How long requests that have begun may take after that.")
+    ] = 8.0
+
+
+@with_option_groups
+def serve(
+    *,
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder of a saved model.", show_default=False)
+    ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo", help=f"Serve the model of the demo, in {DEMO}/, which is made if it is missing."
+        ),
+    ] = False,
+    address: Address,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            metavar="URL",
+            help="Database of items, events and histories: sqlite:///FILE or postgresql://USER@HOST/NAME.  "
+            f"[default: {DATABASE}, with --demo in {DEMO}/]",
+            show_default=False,
+        ),
+    ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(help="Item table; the database takes what neither it nor the model knows of it."),
+    ] = None,
+    access: Access,
+    bounds: Bounds,
+    rates: RateOptions,
+    exposure_days: Annotated[int, typer.Option(help="How long what was shown to whom is kept.")] = 90,
+    ending: EndOptions,
+    quiet: o.Quiet = False,
+) -> None:
+    """Answer over HTTP: recommendations, new items, events, and the page at /.
+
+    SIGTERM and Ctrl-C end it once what has begun is answered. /openapi.json describes all addresses.
+
+    Example: isotherm serve model --port 8000 --workers 4 --db sqlite:///live.db --token-file token
+    """
+    if demo == (directory is not None):
+        raise ParameterError("serve needs either the folder of a model or --demo")
+    o.begin(quiet)
+    token, limits = access.token(), bounds.limits(rates)
+    from isotherm.checks import whole
+    from isotherm.serving.workers.listening import listening_socket
+    from isotherm.serving.workers.settings import Ending, ServerSettings
+
+    end = Ending(ending.drain_seconds, ending.grace_seconds)
+    if demo:
+        check_demo_folder(DEMO)
+    listener = listening_socket(address.host, whole("--port", address.port, 0, 2**16 - 1))
+    with listener:
+        if demo:
+            directory, items = demo_model(DEMO, quiet)
+        settings = ServerSettings(
+            model=str(directory),
+            database=db or (f"sqlite:///{DEMO}/live.db" if demo else DATABASE),
+            limits=limits,
+            ending=end,
+            token=token,
+            token_for_all=access.token_for_all,
+            exposure_days=exposure_days,
+            proxies=address.proxies,
+        )
+        _serve(settings, listener, whole("--workers", address.workers, 1), items, quiet)
+
+
+def _serve(
+    settings: "ServerSettings", listener: "socket.socket", n_workers: int, items: Path | None, quiet: bool
+) -> None:
+    """Prepare and run. Raises typer.Exit where a worker did not end as it should."""
+    from isotherm.serving.workers.listening import address_of
+    from isotherm.serving.workers.preparing import prepare
+    from isotherm.serving.workers.supervisor import Supervisor
+
+    begun = f"serving {shown_path(settings.model)} at {address_of(listener)}"
+    supervisor = Supervisor(settings, listener, n_workers)
+    code = supervisor.run(lambda: prepare(settings, items), lambda: typer.echo(begun))
+    if code:
+        raise typer.Exit(code)

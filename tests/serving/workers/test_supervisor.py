@@ -1,0 +1,93 @@
+"""Workers are started, replaced and ended; what has come is answered; one line says why none starts."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+
+class Load:
+    """Clients that ask without a pause; each notes what went wrong, but for a port that is closed."""
+
+    def __init__(self, server, n_clients=4):
+        self.server, self.stop = server, threading.Event()
+        self.n_answered, self.lost = 0, []
+        self.pool = ThreadPoolExecutor(n_clients)
+        self.clients = [self.pool.submit(self.ask) for _ in range(n_clients)]
+
+    def ask(self):
+        with httpx.Client(base_url=self.server.url, timeout=30) as client:
+            while not self.stop.is_set():
+                try:
+                    answer = self.server.recommend(client)
+                except httpx.ConnectError:
+                    return
+                except httpx.TransportError as cause:
+                    self.lost.append(repr(cause))
+                else:
+                    assert answer.status_code == 200, answer.text
+                    self.n_answered += 1
+
+    def end(self):
+        self.stop.set()
+        for each in self.clients:
+            each.result()
+        self.pool.shutdown()
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(serve):
+    server = serve(workers=2)
+    before = server.workers()
+    load = Load(server)
+    server.wait_until(lambda: load.n_answered > 20)
+    os.kill(before[0], signal.SIGKILL)
+    server.wait_until(lambda: len(set(server.workers()) - set(before)) == 1 and server.n_counted() == 2)
+    after = load.n_answered
+    server.wait_until(lambda: load.n_answered > after + 20)
+    load.end()
+    assert len(load.lost) <= 4  # no more than one that each client had sent to the worker that was killed
+    assert before[0] not in server.workers()
+    assert "died (SIGKILL)" in server.logged()
+    counted = server.metric("isotherm_requests_total", route="/v1/recommend", status="200")
+    assert load.n_answered <= counted <= load.n_answered + len(load.lost)
+    assert server.end() == 0
+
+
+def test_sigterm_in_the_middle_of_requests_loses_none(serve):
+    server = serve("--drain-seconds", "0.5", workers=2)
+    load = Load(server, 8)
+    server.wait_until(lambda: load.n_answered > 50)
+    with httpx.Client(base_url=server.url) as watcher:
+        server.process.send_signal(signal.SIGTERM)
+        while (unready := watcher.get("/readyz")).status_code == 200:
+            assert server.process.poll() is None
+        assert unready.status_code == 503
+        assert "draining" in unready.json()["error"]
+        assert watcher.get("/livez").status_code == 200
+    assert server.process.wait(30) == 0
+    load.end()
+    assert load.lost == []
+
+
+def test_a_server_whose_parent_is_killed_leaves_no_worker_behind(serve):
+    server = serve(workers=2)
+    workers = server.workers()
+    with open(f"/proc/{workers[0]}/environ", "rb") as environment:
+        variables = dict(line.partition(b"=")[::2] for line in environment.read().split(b"\0"))
+    folder = variables[b"PROMETHEUS_MULTIPROC_DIR"]
+    assert os.path.isdir(folder)
+    server.process.kill()
+    server.process.wait()
+    until = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/{each}") for each in workers) or os.path.exists(folder):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_other_signals_end_it_too(serve, number):
+    assert serve().end(number) == 0
