@@ -93,7 +93,7 @@ def test_new_items_are_told_in_words_and_their_number_can_be_set(page):
 
 def test_why_says_the_sentence_and_the_shares(page, shared):
     page.open("like=f01&like=f02&least=3")
-    new = page.script("return document.querySelector('.row:has(.badge)').dataset.item")
+    new = page.script("return document.querySelector('.entry:has(.badge)').dataset.item")
     page.click(f"[data-item='{new}'] [data-act^=why]")
     note = page.one(".note")
     assert page.text(".note .sentence").startswith(("Because you clicked", "Nothing that you clicked"))
@@ -114,11 +114,40 @@ def test_what_is_not_wanted_leaves_and_comes_back(page):
     assert unwanted in page.seen_when(lambda: page.click("[data-chip^=allow]"))
 
 
+def test_the_focus_stays_in_the_list(page):
+    page.open("like=f07")
+    page.script("document.querySelectorAll('[data-act^=\"more\"]')[2].focus()")
+    page.seen_when(lambda: page.press(Keys.ENTER))
+    third = page.all(".entry")[2]
+    assert page.script("return arguments[0].contains(document.activeElement)", third)
+    page.seen_when(lambda: page.script("document.querySelectorAll('[data-act^=not]')[9].click()"))
+
+
+def test_a_filter_of_another_model_can_be_cleared(page):
+    page.driver.get(f"{page.address}#like=f07&is=%5B%22planet%22%2C%22mars%22%5D")
+    page.until(lambda: "there is no field" in page.text("#alert"))
+    page.until(lambda: page.all("#clear-filters:not([hidden])"))
+    page.click("#clear-filters")
+    page.until(lambda: len(page.titles()) == 10)
+    assert page.text("#alert") == ""
+    assert page.driver.current_url.endswith("#like=f07")
+    assert page.complaints()  # the refused request
+
+
+def test_what_another_editor_changes_is_seen(page, shared):
+    page.open("like=f07")
+    first = page.titles()[0]
+    hidden = next(item for item in shared.snapshot.columns if f"Film {int(item[1:])}" == first)
+    shared.put_items([LiveItem(hidden, hidden=True)])
+    page.script("document.getElementById('health').scrollIntoView()")
+    page.until(lambda: first not in page.titles(), "the page never looked again")
+
+
 def test_filters_are_ticked(page, shared):
     page.open("like=f07")
     page.click(".filter summary")
     page.seen_when(lambda: page.click(".pill input[value=war]"))
-    fields = [page.text(f"[data-detail='{row.get_attribute('data-item')}']") for row in page.all(".row")]
+    fields = [page.text(f"[data-detail='{row.get_attribute('data-item')}']") for row in page.all(".entry")]
     page.until(lambda: all("war" in text for text in page.texts(".detail")))
     assert fields
     assert "war" in page.driver.current_url
@@ -140,7 +169,7 @@ def test_an_editor_sees_who_will_get_an_item_before_it_is_saved(page, shared):
     assert shared.snapshot.changes["dune"].metadata == {"title": "Dune <b>", "genres": ["space"]}
     page.until(lambda: "Dune <b> is on the air" in page.text("#change-state"))
     page.until(lambda: "Just added" in page.text("#list"))
-    shown = page.text(".row.marked") + page.text("#just-added")
+    shown = page.text(".entry.marked") + page.text("#just-added")
     assert "Dune <b>" in shown
 
 
@@ -186,7 +215,7 @@ def test_titles_are_inert_and_break_nothing(page, shared):
     page.until(lambda: page.all("#title-search-list [role=option]"))
     assert page.script("return window.broken") is None
     assert page.script("return document.querySelectorAll('main script, main img').length") == 0
-    for width in (400, 1280):
+    for width in (320, 400, 1280):
         page.driver.set_window_size(width, 900)
         wide = page.script("return [document.documentElement.scrollWidth, innerWidth]")
         assert wide[0] <= wide[1]

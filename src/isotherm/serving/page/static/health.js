@@ -6,8 +6,12 @@ import { at, duration, h, percent, whole } from "./dom.js";
 const EVERY = 10_000; // milliseconds, while it is on the screen
 
 let onScreen = false;
+let version = null;
+let changed = () => {};
 
-export function startHealth() {
+/** Look at the server now and then.  run(): called when items or the model were changed, by anybody. */
+export function startHealth(run) {
+  changed = run;
   const look = () => onScreen && document.visibilityState === "visible" && showHealth();
   new IntersectionObserver(([entry]) => {
     onScreen = entry.isIntersecting;
@@ -22,6 +26,8 @@ export async function showHealth() {
     const [ready, model, metrics] = await Promise.all([isReady(), ask("GET", "v1/model"), ask("GET", "metrics")]);
     at("ready").replaceChildren(h("span", { class: ready ? "ready yes" : "ready no" }, ready ? "✓ ready" : "✗ not ready"));
     at("model-line").textContent = `${model.model} · ${whole(model.items)} items, ${whole(model.new_items)} new`;
+    if (version !== null && version !== model.version) changed();
+    version = model.version;
     at("figures").replaceChildren(...figures(model, samples(metrics)).flatMap(([name, value, title]) =>
       h("div", { title }, h("dt", {}, name), h("dd", {}, value))));
   } catch (error) {

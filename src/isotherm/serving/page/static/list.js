@@ -46,9 +46,9 @@ export function markAdded(id) {
 function show(answer) {
   const ids = answer.items.map((item) => String(item.item_id));
   if (!ids.includes(open.id)) open = { id: "", part: "" };
-  const focus = document.activeElement?.dataset?.act;
+  const focus = focused();
   at("recommendations").replaceChildren(...answer.items.map(row));
-  if (focus) at("recommendations").querySelector(`[data-act="${CSS.escape(focus)}"]`)?.focus();
+  focus();
   const n = answer.items.filter((item) => item.cold).length;
   const by = answer.answered_by === "popularity" ? "most clicked first" : state.user ? "from what this user clicked" : "from your taste";
   at("answered").textContent = answer.items.length ? `${by}${n ? `, ${n} new` : ""}` : "";
@@ -61,12 +61,26 @@ function show(answer) {
   for (const run of drawn) run(answer.items);
 }
 
+/** A function that gives the focus back after the list is drawn anew: to the same item, or to the same place. */
+function focused() {
+  const act = document.activeElement?.dataset?.act;
+  const rows = [...at("recommendations").children];
+  const place = rows.findIndex((each) => each.contains(document.activeElement));
+  if (!act || place < 0) return () => {};
+  return () => {
+    const same = at("recommendations").querySelector(`[data-act="${CSS.escape(act)}"]`);
+    const there = at("recommendations").children[Math.min(place, at("recommendations").children.length - 1)];
+    const kind = act.split(" ")[0];
+    (same ?? there?.querySelector(`[data-act^="${kind} "]`) ?? at("list-heading")).focus();
+  };
+}
+
 function row(item) {
   const id = String(item.item_id);
   const name = h("span", { class: "name" }, named(item));
   const words = h("p", { class: "muted small detail", "data-detail": id });
   const under = h("div", { class: "under" });
-  const element = h("li", { class: added.has(id) ? "row marked" : "row", "data-item": id },
+  const element = h("li", { class: added.has(id) ? "entry marked" : "entry", "data-item": id },
     h("div", { class: "rank" }, h("span", { class: "number" }, item.rank), moved(id, item.rank)),
     h("div", { class: "body" },
       h("p", { class: "title" }, name, item.cold ? badge("New") : null, added.has(id) ? badge("Just added", "plain") : null),

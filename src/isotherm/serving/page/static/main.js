@@ -5,7 +5,7 @@ import { at, tell } from "./dom.js";
 import { startHealth, showHealth } from "./health.js";
 import { startItems } from "./items.js";
 import { onList, showList } from "./list.js";
-import { drawMap, startMap } from "./map.js";
+import { drawMap, refreshMap, startMap } from "./map.js";
 import { showSettings, startSettings } from "./settings.js";
 import { onChange, readAddress } from "./state.js";
 import { showTaste, startTaste } from "./taste.js";
@@ -43,7 +43,7 @@ async function start() {
     startItems(told);
     await showHealth();
     await startMap(told.fields);
-    startHealth();
+    startHealth(() => Promise.all([showList(), refreshMap()]));
   } catch (error) {
     tell(error);
   }

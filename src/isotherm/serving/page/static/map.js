@@ -17,6 +17,8 @@ let only = -1; // the value that alone is shown in colour, -1 for all
 let field = null;
 let dragged = null;
 let canvas = null;
+let spots = { width: 0, height: 0, x: [], y: [] }; // where the items are on the canvas, in pixels
+let ground = null; // all items drawn, without the label
 
 export async function startMap(fields) {
   canvas = h("canvas", {
@@ -104,38 +106,60 @@ function told(n) {
 
 /* Drawing */
 
-function size() {
-  return { width: canvas.clientWidth, height: canvas.clientHeight };
+const placed = (n) => [spots.x[n], spots.y[n]];
+
+function place() {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const half = (Math.min(width, height) / 2 - 10) * view.zoom;
+  const x = Float32Array.from(data.x, (value) => width / 2 + (value - view.x) * half);
+  const y = Float32Array.from(data.y, (value) => height / 2 - (value - view.y) * half);
+  spots = { width, height, x, y };
 }
 
-function placed(n) {
-  const { width, height } = size();
-  const half = Math.min(width, height) / 2 - 10;
-  return [width / 2 + (data.x[n] - view.x) * half * view.zoom, height / 2 - (data.y[n] - view.y) * half * view.zoom];
+function colour(name) {
+  return getComputedStyle(canvas).getPropertyValue(`--${name}`).trim();
+}
+
+/** A canvas of this size, and what paints on it, in pixels of the page. */
+function sized(element) {
+  const scale = window.devicePixelRatio || 1;
+  [element.width, element.height] = [spots.width * scale, spots.height * scale];
+  const paint = element.getContext("2d");
+  paint.scale(scale, scale);
+  return paint;
 }
 
 function draw() {
-  const { width, height } = size();
-  if (!width || !data) return;
-  const scale = window.devicePixelRatio || 1;
-  canvas.width = width * scale;
-  canvas.height = height * scale;
-  const style = getComputedStyle(canvas);
-  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  if (!data || !canvas.clientWidth) return;
+  place();
+  ground = document.createElement("canvas");
+  drawItems(sized(ground));
+  drawPointed();
+}
+
+/** The label of the pointed item over all that is drawn already. */
+function drawPointed() {
+  if (!ground) return;
+  const paint = sized(canvas);
+  paint.drawImage(ground, 0, 0, spots.width, spots.height);
+  if (pointed >= 0) label(paint, pointed);
+}
+
+function drawItems(paint) {
+  const { width, height } = spots;
   const colours = Array.from({ length: COLOURS }, (_, n) => colour(`c${n}`));
-  const paint = canvas.getContext("2d");
-  paint.scale(scale, scale);
+  const [other, text] = [colour("other"), colour("text")];
   const radius = Math.min(4, (data.item_ids.length > 5000 ? 1.4 : 2.2) * Math.sqrt(view.zoom));
   for (const n of data.item_ids.keys()) {
     const [x, y] = placed(n);
     if (x < -5 || y < -5 || x > width + 5 || y > height + 5) continue;
     const strong = only < 0 || data.value[n] === only;
     paint.globalAlpha = strong ? 0.75 : 0.12;
-    paint.fillStyle = data.value[n] < 0 ? colour("other") : colours[data.value[n] % COLOURS];
+    paint.fillStyle = data.value[n] < 0 ? other : colours[data.value[n] % COLOURS];
     circle(paint, x, y, radius);
     paint.fill();
     if (data.cold[n]) {
-      paint.strokeStyle = colour("text");
+      paint.strokeStyle = text;
       paint.lineWidth = 0.8;
       circle(paint, x, y, radius + 1.6);
       paint.stroke();
@@ -144,7 +168,6 @@ function draw() {
   paint.globalAlpha = 1;
   for (const n of listed) ringed(paint, n, colour("accent"), colour("surface"), false);
   for (const id of state.taste) if (rows.has(id)) ringed(paint, rows.get(id), colour("accent"), colour("surface"), true);
-  if (pointed >= 0) label(paint, pointed, colour, width);
 }
 
 function circle(paint, x, y, radius) {
@@ -166,7 +189,7 @@ function ringed(paint, n, accent, surface, full) {
   return paint.stroke();
 }
 
-function label(paint, n, colour, width) {
+function label(paint, n) {
   const [x, y] = placed(n);
   paint.strokeStyle = colour("text");
   paint.lineWidth = 2;
@@ -176,7 +199,7 @@ function label(paint, n, colour, width) {
   const text = `\u2068${clipped(data.titles[n] ?? `item ${data.item_ids[n]}`, 40)}\u2069`;
   paint.font = "600 13px sans-serif";
   const wide = paint.measureText(text).width + 12;
-  const left = Math.min(Math.max(2, x - wide / 2), width - wide - 2);
+  const left = Math.min(Math.max(2, x - wide / 2), spots.width - wide - 2);
   const top = y > 40 ? y - 36 : y + 14;
   paint.fillStyle = colour("text");
   paint.fillRect(left, top, wide, 22);
@@ -191,7 +214,7 @@ function point(n) {
   if (n === pointed) return;
   pointed = n;
   at("map-pointed").replaceChildren(...(n < 0 ? [] : told(n)));
-  draw();
+  drawPointed();
 }
 
 function nearest(x, y) {
@@ -227,7 +250,7 @@ function listen() {
 }
 
 function drag(event) {
-  const half = (Math.min(canvas.clientWidth, canvas.clientHeight) / 2 - 10) * view.zoom;
+  const half = (Math.min(spots.width, spots.height) / 2 - 10) * view.zoom;
   const [dx, dy] = [event.offsetX - dragged.x, event.offsetY - dragged.y];
   dragged.far ||= Math.hypot(dx, dy) > 5;
   if (dragged.far && view.zoom > 1) look({ ...view, x: dragged.from.x - dx / half, y: dragged.from.y + dy / half });
@@ -255,8 +278,7 @@ function onKey(event) {
 
 /** Go to the next item in a direction: near, and not far to the side. */
 function step(dx, dy) {
-  const { width, height } = size();
-  if (pointed < 0) return point(listed[0] ?? nearestOf([width / 2, height / 2], () => true));
+  if (pointed < 0) return point(listed[0] ?? nearestOf([spots.width / 2, spots.height / 2], () => true));
   const [x, y] = placed(pointed);
   const along = (n) => (placed(n)[0] - x) * dx + (placed(n)[1] - y) * dy;
   const aside = (n) => Math.abs((placed(n)[0] - x) * dy) + Math.abs((placed(n)[1] - y) * dx);

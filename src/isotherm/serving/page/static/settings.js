@@ -16,6 +16,7 @@ export function startSettings(fields) {
     diversityField(),
     lengthField(),
     ...fields.filter(canFilter).map(fieldFilter),
+    h("p", {}, h("button", { type: "button", id: "clear-filters", class: "quiet", onclick: () => change({ filters: {}, ranges: {} }) }, "Clear all filters")),
   );
   at("settings-part").open = matchMedia("(min-width: 760px)").matches;
   showSettings();
@@ -127,10 +128,16 @@ export function showSettings() {
     if (document.activeElement !== input) input.value = state.ranges[field]?.[which] ?? "";
   }
   for (const mark of form.querySelectorAll("[data-count]")) {
-    const range = Object.values(state.ranges[mark.dataset.count] ?? {}).filter((value) => value !== "").length;
-    const n = (state.filters[mark.dataset.count] ?? []).length + range;
+    const n = nSet(mark.dataset.count);
     mark.textContent = n ? `${n} set` : "";
   }
+  at("clear-filters").hidden = ![...Object.keys(state.filters), ...Object.keys(state.ranges)].some(nSet);
+}
+
+/** Conditions on a field, also of one that the address names and the model does not know. */
+function nSet(field) {
+  const range = Object.values(state.ranges[field] ?? {}).filter((value) => value !== "").length;
+  return (state.filters[field] ?? []).length + range;
 }
 
 function set(id, value) {
