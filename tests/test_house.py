@@ -178,7 +178,7 @@ def test_a_server_loads_nothing_that_only_a_fit_needs():
     pytest.importorskip("fastapi")
     code = """
 import sys, isotherm.models.persistence, isotherm.serving.app.factory
-print([m for m in ("sklearn", "pandas", "scipy.stats", "torch", "rich", "typer") if m in sys.modules])
+print([m for m in ("sklearn", "pandas", "scipy.stats", "torch", "rich", "alembic") if m in sys.modules])
 """
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

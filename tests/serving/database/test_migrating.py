@@ -11,7 +11,8 @@ from sqlalchemy import text
 from isotherm.errors import DatabaseError
 from isotherm.serving.database import Database, tables
 from isotherm.serving.database.connections import opened, reading, writing
-from isotherm.serving.database.migrating import _FOLDER, NEWEST, migrate
+from isotherm.serving.database.form import NEWEST, is_newest
+from isotherm.serving.database.migrating import _FOLDER, migrate
 
 SCRIPT = ScriptDirectory(str(_FOLDER))
 EARLIER = [step.revision for step in SCRIPT.walk_revisions() if step.revision != NEWEST]
@@ -44,11 +45,14 @@ def test_every_earlier_form_is_brought_up_and_keeps_its_rows(url, earlier):
         )  # fmt: skip
         connection.execute(text("UPDATE state SET version = 1"))
         identity = connection.scalar(text("SELECT database FROM state"))
+        assert not is_newest(connection)
     with Database.open(url) as database:
         assert database.item("🎬").metadata == {"a": 1}
         assert (database.identity(), database.version()) == (identity, 1)
         assert differences(engine) == []
         database.log_swap("/models/a", "marec")
+    with reading(engine) as connection:
+        assert is_newest(connection)
     engine.dispose()
 
 
@@ -62,6 +66,7 @@ def test_a_newer_form_is_refused(url):
 def test_the_tables_of_others_are_left_alone(url):
     engine = opened(url)
     with writing(engine) as connection:
+        assert not is_newest(connection)
         connection.execute(text("CREATE TABLE items (name TEXT)"))
     with pytest.raises(DatabaseError, match="of another program"):
         Database.open(url)

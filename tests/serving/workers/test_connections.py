@@ -1,6 +1,7 @@
 """Who is slow, sends too much or no HTTP is closed, and keeps no worker from the others."""
 
 import json
+import signal
 import socket
 import time
 
@@ -65,6 +66,7 @@ def test_a_server_among_bad_clients_answers_the_good(server):
     assert server.recommend().status_code == 200
     for connection in (*idle, *slow, half):
         connection.close()
+    assert server.end(signal.SIGHUP) == 0
 
 
 def test_a_process_may_hold_as_many_connections_as_the_system_allows():

@@ -7,7 +7,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import pytest
 
 
 class Load:
@@ -54,7 +53,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(serve):
     assert "died (SIGKILL)" in server.logged()
     counted = server.metric("isotherm_requests_total", route="/v1/recommend", status="200")
     assert load.n_answered <= counted <= load.n_answered + len(load.lost)
-    assert server.end() == 0
+    assert server.end(signal.SIGINT) == 0
 
 
 def test_sigterm_in_the_middle_of_requests_loses_none(serve):
@@ -86,8 +85,3 @@ def test_a_server_whose_parent_is_killed_leaves_no_worker_behind(serve):
     while any(os.path.exists(f"/proc/{each}") for each in workers) or os.path.exists(folder):
         assert time.monotonic() < until
         time.sleep(0.05)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_other_signals_end_it_too(serve, number):
-    assert serve().end(number) == 0

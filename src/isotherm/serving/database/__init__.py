@@ -5,6 +5,7 @@ quick_reads     the two reads that come before every answer
 tables          the tables
 connections     opening a URL; transactions; what goes wrong, in words
 migrations/     the steps from one form of the tables to the next (Alembic)
+form            which form the tables have
 migrating       brings the tables to their newest form, under a lock
 stored_ids      ids of users and items as the tables hold them: 1 and "1" are two
 events          an event, as it is given and as it is kept; what became of a batch

@@ -33,7 +33,7 @@ from isotherm.serving.database.connections import opened, reading, shown, told, 
 from isotherm.serving.database.events import Event, EventCounts, event_rows, history_rows
 from isotherm.serving.database.export import export_events
 from isotherm.serving.database.exposures import Exposure, exposure_of, exposure_row
-from isotherm.serving.database.migrating import migrate
+from isotherm.serving.database.form import is_newest
 from isotherm.serving.database.moments import microseconds, moment, now
 from isotherm.serving.database.quick_reads import QuickReads
 from isotherm.serving.database.stored_ids import Id, check_text, given_id, stored_id
@@ -119,8 +119,13 @@ class Database:
         """
         engine = opened(url, create)
         try:
-            with writing(engine) as connection:
-                migrate(connection)
+            with reading(engine) as connection:
+                newest = is_newest(connection)
+            if not newest:
+                from isotherm.serving.database.migrating import migrate
+
+                with writing(engine) as connection:
+                    migrate(connection)
         except BaseException:
             engine.dispose()
             raise

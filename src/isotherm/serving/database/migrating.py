@@ -9,11 +9,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from isotherm.errors import DatabaseError
+from isotherm.serving.database.form import NEWEST
 from isotherm.serving.database.tables import metadata
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x1507E4  # of PostgreSQL's advisory locks, the one that isotherm's migrations take
-NEWEST = "0003"
 
 
 def migrate(connection: Connection, target: str = NEWEST) -> None:

@@ -35,6 +35,8 @@ def run() -> None:
         if line:
             _serve(Task.of(line), channel)
         code = 0
+    except SystemExit as ended:  # of uvicorn, which has said why
+        code = _CANNOT_START if ended.code else 0
     except Exception as cause:
         logging.getLogger(__name__).debug("cannot start", exc_info=cause)
         with suppress(OSError):
@@ -55,7 +57,7 @@ def _serve(task: Task, channel: socket.socket) -> None:
     app = application(task.settings, task.verified, rates)
     ending, proxies = task.settings.ending, task.settings.proxies
     server = WorkerServer(app, ending, proxies, channel)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but while it serves; what ends is not ended once more
+    signal.signal(signal.SIGTERM, server.handle_exit)  # also before it serves, and once more while it ends
     server.run([socket.socket(fileno=task.port)])
     if server.parent_is_gone:
         shutil.rmtree(os.environ[METRICS], ignore_errors=True)
