@@ -8,11 +8,13 @@ import argparse
 import base64
 import io
 import itertools
+import json
 import shutil
 import socket
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,14 @@ def log(films: pl.DataFrame, rng: np.random.Generator) -> Interactions:
     return Interactions.from_csr(clicks, [f"user {n}" for n in range(USERS)], films["item_id"].to_list())
 
 
+def use(address: str, items: list[int]) -> None:
+    """Ask for some lists: a server that just began to answer tells of its first second."""
+    for item in items[:400]:
+        body = json.dumps({"history": [item], "k": 10}).encode()
+        headers = {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(f"{address}v1/recommend", body, headers)).close()
+
+
 def picture(address: str, taste: list[int]) -> bytes:
     """The page with a taste, the first new film of the list explained, as a PNG."""
     options = webdriver.ChromeOptions()
@@ -121,6 +131,8 @@ def picture(address: str, taste: list[int]) -> bytes:
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         driver.get(f"{address}#{'&'.join(f'like={item}' for item in taste)}&least=2")
         time.sleep(4)
+        driver.execute_script("document.querySelectorAll('.entry [data-act^=more]')[2].click()")
+        time.sleep(2)
         driver.execute_script("document.querySelector('.entry:has(.badge) [data-act^=why]').click()")
         time.sleep(2)
         driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
@@ -147,7 +159,7 @@ def main() -> None:
     films = catalogue(rng)
     model = KernelRidge().fit(log(films, rng), Items.from_frame(films))
     of_genre = films.head(FILMS - NEW).filter(pl.col("genres").list.first().is_in(["Sci-Fi", "Mystery"]))
-    taste = of_genre["item_id"].to_list()[:4]
+    taste = of_genre["item_id"].to_list()[:3]
     with tempfile.TemporaryDirectory() as folder, Database.open(f"sqlite:///{folder}/live.db") as database:
         app = create_app(SharedModel(LiveModel(model, "films"), database))
         listening = socket.create_server(("127.0.0.1", 0))
@@ -155,7 +167,9 @@ def main() -> None:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            content = picture(f"http://127.0.0.1:{listening.getsockname()[1]}/", taste)
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            use(address, films["item_id"].to_list())
+            content = picture(address, taste)
         finally:
             server.should_exit = True
             thread.join()

@@ -52,6 +52,8 @@ const formats = {
   whole: new Intl.NumberFormat("en"),
   tenth: new Intl.NumberFormat("en", { maximumFractionDigits: 1 }),
 };
+/** A number as it is read: 4.2, or 150. */
+export const tenths = (value) => (value < 10 ? formats.tenth : formats.whole).format(value < 10 ? value : Math.round(value));
 export const whole = (value) => formats.whole.format(value);
 export const plural = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one : many}`;
 

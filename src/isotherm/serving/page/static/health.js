@@ -1,7 +1,7 @@
 // How the server is: the model on the air, and what /metrics counts.
 
 import { ask } from "./api.js";
-import { at, duration, h, percent, whole } from "./dom.js";
+import { at, duration, h, percent, tenths, whole } from "./dom.js";
 
 const EVERY = 10_000; // milliseconds, while it is on the screen
 
@@ -49,7 +49,7 @@ function figures(model, all) {
   const lists = ({ route }) => route?.endsWith("/recommend") || route?.endsWith("/recommendations");
   const time = (share) => {
     const seconds = quantile(all, share, lists);
-    return seconds === null ? "–" : seconds < 1 ? `${(1000 * seconds).toPrecision(2)} ms` : `${seconds.toFixed(1)} s`;
+    return seconds === null ? "–" : seconds < 1 ? `${tenths(1000 * seconds)} ms` : `${tenths(seconds)} s`;
   };
   const shown = sum(all, "isotherm_shown_items_total");
   const cold = sum(all, "isotherm_shown_items_total", (labels) => labels.cold === "true");
