@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from isotherm import EASE
+from isotherm import EASE, Interactions
 from isotherm.errors import ParameterError, UnknownIdError
 from isotherm.serving.live import browsing
 from isotherm.serving.live.browsing import Browser
@@ -79,6 +79,14 @@ def test_fields_are_the_title_and_those_of_the_model(browser):
     assert set(counts) == {"space", "love", "war"}
     assert counts["space"] == max(counts.values())
     assert browser.takes_new_items
+
+
+def test_a_number_that_no_item_has_is_proposed_where_ids_are_numbers(browser, clicks):
+    assert browser.new_id is None
+    numbers = Interactions.from_csr(clicks.matrix)
+    live = LiveModel(EASE(l2=1.0).fit(numbers))
+    assert Browser(live).new_id == numbers.n_items
+    assert str(Browser(live).new_id) not in live.snapshot.columns
 
 
 def test_a_model_of_clicks_alone_has_no_fields_and_a_map(clicks):

@@ -143,6 +143,38 @@ def test_what_another_editor_changes_is_seen(page, shared):
     page.until(lambda: first not in page.titles(), "the page never looked again")
 
 
+def test_another_model_brings_its_own_fields(page, shared, clicks, tmp_path):
+    EASE(l2=1.0).fit(clicks).save(tmp_path / "next")
+    shared.swap(str(tmp_path / "next"))
+    page.script("document.getElementById('health').scrollIntoView()")
+    page.until(
+        lambda: "knows items by their clicks alone" in page.text("#add"), "the page never looked again"
+    )
+    page.until(lambda: page.titles()[0].startswith("item f"))
+    page.settle()
+
+
+@pytest.mark.parametrize("item", ["a/b?c#d %2F", "é 🎬 'quoted\"", "similar", " a", "x" * 900])
+def test_ids_are_data_too(page, shared, item):
+    shared.put_items([LiveItem(item, {"title": "Odd one", "genres": ["war", "space"]})])
+    page.open("like=f01&least=9")
+    place = page.titles().index("Odd one")
+    entry = page.all(".entry")[place]
+    for part in ("why", "similar"):
+        page.script("arguments[0].querySelector(`[data-act^='${arguments[1]} ']`).click()", entry, part)
+        page.until(lambda: page.all(".note"))
+        page.script("arguments[0].querySelector(`[data-act^='${arguments[1]} ']`).click()", entry, part)
+    page.seen_when(lambda: page.script("arguments[0].querySelector('[data-act^=more]').click()", entry))
+    page.until(lambda: "Odd one" in page.texts("#chips .chip > bdi"))
+    page.click("#item-search")
+    page.press("odd")
+    page.until(lambda: page.all("#item-search-list [role=option]"))
+    page.press(Keys.ENTER)
+    page.click("#hide")
+    page.until(lambda: page.text("#hide") == "Show again")
+    assert shared.snapshot.changes[item].hidden
+
+
 def test_filters_are_ticked(page, shared):
     page.open("like=f07")
     page.click(".filter summary")

@@ -6,10 +6,10 @@ import { at, duration, h, percent, tenths, whole } from "./dom.js";
 const EVERY = 10_000; // milliseconds, while it is on the screen
 
 let onScreen = false;
-let version = null;
+let last = null; // what was told of the model before
 let changed = () => {};
 
-/** Look at the server now and then.  run(): called when items or the model were changed, by anybody. */
+/** Look at the server now and then.  run(isOtherModel): called when items or the model were changed. */
 export function startHealth(run) {
   changed = run;
   const look = () => onScreen && document.visibilityState === "visible" && showHealth();
@@ -26,8 +26,9 @@ export async function showHealth() {
     const [ready, model, metrics] = await Promise.all([isReady(), ask("GET", "v1/model"), ask("GET", "metrics")]);
     at("ready").replaceChildren(h("span", { class: ready ? "ready yes" : "ready no" }, ready ? "✓ ready" : "✗ not ready"));
     at("model-line").textContent = `${model.model} · ${whole(model.items)} items, ${whole(model.new_items)} new`;
-    if (version !== null && version !== model.version) changed();
-    version = model.version;
+    const before = last;
+    last = model;
+    if (before && before.version !== model.version) changed(before.model !== model.model || before.kind !== model.kind);
     at("figures").replaceChildren(...figures(model, samples(metrics)).flatMap(([name, value, title]) =>
       h("div", { title }, h("dt", {}, name), h("dd", {}, value))));
   } catch (error) {

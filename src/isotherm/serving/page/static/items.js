@@ -17,6 +17,8 @@ const USERS = 8; // that are named
 let form = null;
 let controls = []; // {field, control}
 let asked = 0; // number of the last question who will get an item
+let isAsking = false; // one question at a time: each makes many lists
+let waiting = null; // the one that comes next
 
 export function startItems(told) {
   if (told.takes_new_items) addForm(told);
@@ -78,6 +80,18 @@ async function askReach() {
 }
 
 async function reach(about, heading) {
+  waiting = [about, heading];
+  if (isAsking) return;
+  isAsking = true;
+  while (waiting) {
+    const next = waiting;
+    waiting = null;
+    await askOnce(...next);
+  }
+  isAsking = false;
+}
+
+async function askOnce(about, heading) {
   const mine = (asked += 1);
   at("reach").setAttribute("aria-busy", "true");
   if (!at("reach").querySelector(".figure")) at("reach").replaceChildren(h("h3", {}, heading), h("p", { class: "muted" }, "asking…"));
@@ -94,6 +108,7 @@ async function reach(about, heading) {
 function showReach(answer, heading = "Who will get it") {
   if (!answer) {
     asked += 1;
+    waiting = null;
     return at("reach").replaceChildren(h("h3", {}, heading),
       h("p", { class: "muted" }, "Fill the form: this shows at once how many users would find the item in their lists. Nothing is saved before you say so."));
   }
@@ -115,6 +130,7 @@ async function save(proposed) {
   if (title && values[title.field.name] === undefined) return complain(title.control.element.querySelector("input"), "Give the item a title");
   const id = at("new-id").value.trim() || (proposed === null ? slug(values[title?.field.name]) : String(proposed));
   if (!id) return complain(at("new-id"), "Give the item an id");
+  if (/^\.{1,2}$/.test(id)) return complain(at("new-id"), "An id of dots alone has no address; choose another id");
   const body = { metadata: values };
   for (const [name, field] of [["available_from", "new-from"], ["available_until", "new-until"]]) {
     if (at(field).value) body[name] = new Date(at(field).value).getTime() / 1000;

@@ -37,13 +37,18 @@ async function start() {
   onList(drawMap);
   window.addEventListener("hashchange", readAddress);
   readAddress();
+  await startParts();
+  startHealth((isOther) => Promise.all([showList(), isOther ? startParts() : refreshMap()]));
+}
+
+/** The parts that depend on the fields of the model on the air. */
+async function startParts() {
   try {
     const told = await ask("GET", "v1/fields");
     startSettings(told.fields);
     startItems(told);
     await showHealth();
     await startMap(told.fields);
-    startHealth(() => Promise.all([showList(), refreshMap()]));
   } catch (error) {
     tell(error);
   }

@@ -21,6 +21,8 @@ let spots = { width: 0, height: 0, x: [], y: [] }; // where the items are on the
 let ground = null; // all items drawn, without the label
 
 export async function startMap(fields) {
+  [field, only, pointed] = [null, -1, -1];
+  view = { x: 0, y: 0, zoom: 1 };
   canvas = h("canvas", {
     id: "map-canvas", tabindex: 0, role: "application", "aria-roledescription": "map of items", "aria-label": "Map of items: arrows go to the next item, Enter adds it to the taste", "aria-describedby": "map-told",
   });
@@ -130,7 +132,7 @@ function sized(element) {
 }
 
 function draw() {
-  if (!data || !canvas.clientWidth) return;
+  if (!data || !canvas?.clientWidth) return;
   place();
   ground = document.createElement("canvas");
   drawItems(sized(ground));
@@ -246,8 +248,9 @@ function listen() {
   canvas.addEventListener("keydown", onKey);
   canvas.addEventListener("blur", () => point(-1));
   new ResizeObserver(draw).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 }
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
 
 function drag(event) {
   const half = (Math.min(spots.width, spots.height) / 2 - 10) * view.zoom;
