@@ -25,24 +25,25 @@ class Ledger:
     def __init__(self):
         self._lock, self._stamps = threading.Lock(), count()
         self._hidden = {}  # item -> whether it is hidden, None while that changes; and which change it was
-        self._clicked, self._disliked = defaultdict(set), defaultdict(set)
+        self._said = defaultdict(dict)  # user -> item -> click, dislike, or None while that changes
 
     def changes(self, item, hidden=None):
         with self._lock:
             self._hidden[item] = hidden, next(self._stamps)
 
-    def said(self, user, kind, item):
+    def says(self, user, item, kind=None):
         with self._lock:
-            self._clicked[user].discard(item)
-            self._disliked[user].discard(item)
-            (self._clicked if kind == "click" else self._disliked)[user].add(item)
+            self._said[user][item] = kind, next(self._stamps)
 
     def state(self, user):
-        """Hidden and shown items, each with the change that made it so; what a user clicked and disliked."""
+        """Hidden and shown items, what a user clicked and disliked; each with the change that made it so."""
         with self._lock:
-            hidden = {(item, stamp) for item, (is_hidden, stamp) in self._hidden.items() if is_hidden}
-            shown = {(item, stamp) for item, (is_hidden, stamp) in self._hidden.items() if is_hidden is False}
-            return hidden, shown, set(self._clicked[user]), set(self._disliked[user])
+            items, said = self._hidden.items(), self._said[user].items()
+            hidden = {(item, stamp) for item, (is_hidden, stamp) in items if is_hidden}
+            shown = {(item, stamp) for item, (is_hidden, stamp) in items if is_hidden is False}
+            clicked = {(item, stamp) for item, (kind, stamp) in said if kind == "click"}
+            disliked = {(item, stamp) for item, (kind, stamp) in said if kind == "dislike"}
+            return hidden, shown, clicked, disliked
 
 
 def write(number, workers, ledger, go_on):
@@ -67,8 +68,9 @@ def write(number, workers, ledger, go_on):
             ledger.changes(item, True)
         user, kind, seen = lot.choice(users), lot.choice(["click", "dislike"]), f"f{lot.randrange(24):02}"
         events = [{"id": f"{number}-{step}", "type": kind, "user": user, "item": seen}]
+        ledger.says(user, seen)
         assert lot.choice(workers).add_events(events * 2).new == 1
-        ledger.said(user, kind, seen)
+        ledger.says(user, seen, kind)
     go_on.release()
 
 
@@ -79,10 +81,10 @@ def read(number, workers, ledger, done, wrong):
         rules = Rules(exclude_seen=lot.random() < 0.5)
         before = ledger.state(user)
         answer = {item.item_id for item in worker.recommend(Asker(user=user), 200, rules).items}
-        hidden, shown, _, disliked = (old & new for old, new in zip(before, ledger.state(user), strict=True))
-        stale = {item for item, _ in hidden} & answer
-        missing = {item for item, _ in shown} - answer
-        said = ((before[2] | before[3]) if rules.exclude_seen else disliked) & answer
+        held = [{item for item, _ in old & new} for old, new in zip(before, ledger.state(user), strict=True)]
+        hidden, shown, clicked, disliked = held
+        stale, missing = hidden & answer, shown - answer
+        said = (clicked | disliked if rules.exclude_seen else disliked) & answer
         if stale or missing or said:
             wrong.append((user, rules.exclude_seen, stale, missing, said))
 

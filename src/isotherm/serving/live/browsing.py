@@ -197,7 +197,9 @@ class Browser:
 
     def _allowed(self, snapshot: Snapshot, unavailable: bool) -> Bools:
         if unavailable:
-            return np.ones(snapshot.model.n_items, dtype=bool)
+            flags = np.ones(snapshot.model.n_items, dtype=bool)
+            flags[list(snapshot.catalogue.left)] = False
+            return flags
         return snapshot.availability.at(self._live.now())
 
     def _seen(self, snapshot: Snapshot, columns: Int64) -> list[SeenItem]:

@@ -4,7 +4,7 @@ Those of the fit are read once; what was put since lies over them. So a change c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +37,7 @@ class LiveCatalogue:
     columns: of each item, by its id as text.
     fitted: words of the first items, those of the fit.
     put, put_columns: words of the items of which something was put, and their columns.
+    left: columns that items have left; never shown.
     """
 
     ids: Sequence[Id]
@@ -45,6 +46,7 @@ class LiveCatalogue:
     fitted: FittedWords
     put: ItemLabels
     put_columns: Int64
+    left: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, model: Recommender) -> "LiveCatalogue":
@@ -55,6 +57,13 @@ class LiveCatalogue:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def without(self, left: Mapping[str, int]) -> "LiveCatalogue":
+        """Without some added items.  left: their columns, by the id as text."""
+        if not left:
+            return self
+        columns = {key: column for key, column in self.columns.items() if key not in left}
+        return replace(self, columns=columns, left=self.left | set(left.values()))
 
     def with_items(self, added: Sequence[Id], put: Items | None, plain: Sequence[str]) -> "LiveCatalogue":
         """With more items behind the others, and other words for some.
@@ -74,7 +83,8 @@ class LiveCatalogue:
         for column in again:
             titles[column] = self.fitted.labels.titles[column]
         put_columns = np.concatenate([self.put_columns[kept], np.array(told, dtype=np.int64)])
-        return LiveCatalogue([*self.ids, *added], titles, columns, self.fitted, words, put_columns)
+        ids = [*self.ids, *added]
+        return LiveCatalogue(ids, titles, columns, self.fitted, words, put_columns, self.left)
 
     @cached_property
     def labels(self) -> ItemLabels:

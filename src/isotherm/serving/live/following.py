@@ -21,11 +21,12 @@ from isotherm.serving.database import Database, ModelSwap, OnAir
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.probes import check_answers, probe_histories
-from isotherm.serving.live.readable import of_readable, with_readable
+from isotherm.serving.live.readable import followed, of_readable, with_readable
 from isotherm.serving.live.snapshot import FittedModel, Snapshot
 from isotherm.serving.live.stored import live_item
 
 _log = logging.getLogger(__name__)
+MOST_LEFT = 200  #: columns that items left, before a snapshot is made anew
 RETRY_SECONDS = 60.0  #: after which a model that could not be loaded is tried again
 
 Load = Callable[[str], Recommender]
@@ -120,7 +121,7 @@ class Follower:
             fitted = FittedModel(name, self._load(folder)._fitted())
             self.catch_up()
             base = self.live.snapshot
-            beside = of_readable(fitted, base.changes, base.version + 1)
+            beside = of_readable(fitted, base)
             check_answers(beside, probe_histories(base))
             with self._lock:
                 version = self._database.log_swap(folder, name, content=content)
@@ -138,13 +139,25 @@ class Follower:
             if before is None:
                 raise ParameterError("there is no model to go back to; swap to one")
             fitted, base = self._fitted(before), self.live.snapshot
-            beside = of_readable(fitted, base.changes, base.version + 1)
+            beside = of_readable(fitted, base)
             with self._lock:
                 version = self._database.log_swap(
                     before.path, before.model, "rollback", before.generation, before.content
                 )
                 self._put_on_air(before.generation, base, beside)
                 self.reach(version)
+
+    def compact(self) -> None:
+        """Make the snapshot anew where items left many columns; answers go on meanwhile."""
+        base = self.live.snapshot
+        n_left, n_added = len(base.catalogue.left), base.model.n_items - len(base.fitted.items)
+        if n_left < max(MOST_LEFT, n_added // 2):
+            return
+        beside = of_readable(base.fitted, base)
+        with self._lock:
+            now = self.live.snapshot
+            if now.fitted is base.fitted:
+                self.live.exchange(followed(beside, base, now))
 
     def retry(self) -> None:
         """Load a model again that could not be loaded, where some time went by."""
@@ -164,8 +177,7 @@ class Follower:
     def _put_on_air(self, generation: int, base: Snapshot, beside: Snapshot) -> None:
         """Exchange ``base`` for ``beside``, a snapshot of another model; the lock is held."""
         now = self.live.snapshot
-        if now is not base:  # items changed meanwhile
-            beside = of_readable(beside.fitted, now.changes, now.version + 1)
+        beside = followed(beside, base, now)
         self._before = self._generation, now.fitted
         self._generation = generation
         self.live.exchange(beside)
@@ -202,7 +214,7 @@ class Follower:
 
     def _load_one(self, wanted: ModelSwap) -> None:
         fitted, base = self._fitted(wanted), self.live.snapshot
-        beside = of_readable(fitted, base.changes, base.version + 1)
+        beside = of_readable(fitted, base)
         with self._lock:
             now = self.on_air.now
             if now is not None and now.generation == wanted.generation:  # no other came meanwhile

@@ -5,7 +5,7 @@ item may come from elsewhere: that must not keep a server from answering.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from isotherm.errors import IsothermError, ItemsError, UnsupportedError, one_line
@@ -16,31 +16,32 @@ _log = logging.getLogger(__name__)
 _NAMED = 5  # items that the log names
 
 
-def with_readable(snapshot: Snapshot, items: Sequence[LiveItem]) -> Snapshot:
-    """This with the items put that the model can read."""
+def with_readable(snapshot: Snapshot, items: Iterable[LiveItem]) -> Snapshot:
+    """This with the items put that the model can read; the log names the others."""
+    put = [_typed(snapshot.fitted, item) for item in items]
     try:
-        return snapshot.with_items(items)
+        beside = snapshot.with_items(put)
     except Exception as cause:
-        _log.warning("some changed items cannot be read: %s", one_line(str(cause)))
-    changes = {**snapshot.changes, **{item.key: item for item in items}}
-    return of_readable(snapshot.fitted, changes, snapshot.version + 1)
-
-
-def of_readable(fitted: FittedModel, changes: Mapping[str, LiveItem], version: int) -> Snapshot:
-    """The model with those of ``changes`` that it can read; the log names the others."""
-    typed = {key: _typed(fitted, item) for key, item in changes.items()}
-    try:
-        beside = Snapshot.of(fitted, typed, version)
-    except Exception as cause:
-        typed |= {item.key: item for item in _marked(fitted, _told(typed.values()), cause)}
-        beside = Snapshot.of(fitted, typed, version)
-    left = left_out(beside)
+        marked = {item.key: item for item in _marked(snapshot, [i for i in put if not i.removed], cause)}
+        put = [marked.get(item.key, item) for item in put]
+        beside = snapshot.with_items(put)
+    left = [item for item in put if item.unread and not item.removed]
     if left:
         words = "; ".join(f"{item.item_id!r}: {item.unread}" for item in left[:_NAMED])
-        _log.warning(
-            "%d items cannot be read by %s and are left out: %s", len(left), fitted.name, one_line(words)
-        )
+        name = snapshot.fitted.name
+        _log.warning("%d items cannot be read by %s and are left out: %s", len(left), name, one_line(words))
     return beside
+
+
+def of_readable(fitted: FittedModel, base: Snapshot) -> Snapshot:
+    """A model with those of the changes of ``base`` that it can read; the log names the others."""
+    return with_readable(Snapshot.bare(fitted, base.version), base.changes.values())
+
+
+def followed(beside: Snapshot, base: Snapshot, now: Snapshot) -> Snapshot:
+    """``beside``, which was made of the changes of ``base``, with what changed since, until ``now``."""
+    since = [item for key, item in now.changes.items() if base.changes.get(key) is not item]
+    return with_readable(beside, since) if since else beside
 
 
 def left_out(snapshot: Snapshot) -> list[LiveItem]:
@@ -56,15 +57,10 @@ def _typed(fitted: FittedModel, item: LiveItem) -> LiveItem:
         return replace(item, unread=str(cause))
 
 
-def _told(items: Iterable[LiveItem]) -> list[LiveItem]:
-    """Those of which something is to be read."""
-    return [item for item in items if not item.unread and not item.removed]
-
-
-def _marked(fitted: FittedModel, items: list[LiveItem], cause: Exception) -> list[LiveItem]:
+def _marked(snapshot: Snapshot, items: list[LiveItem], cause: Exception) -> list[LiveItem]:
     """Of items that cannot be read together, those that cannot be read alone, marked with the reason."""
     if isinstance(cause, UnsupportedError):
-        new = [item for item in items if item.is_new_to(fitted.items)]
+        new = [item for item in items if item.is_new_to(snapshot.columns)]
         return [replace(item, unread=str(cause)) for item in new]
     if len(items) == 1:
         words = str(cause) if isinstance(cause, IsothermError) else f"{type(cause).__name__}: {cause}"
@@ -72,7 +68,7 @@ def _marked(fitted: FittedModel, items: list[LiveItem], cause: Exception) -> lis
     marked = []
     for half in (items[: len(items) // 2], items[len(items) // 2 :]):
         try:
-            Snapshot.of(fitted, {item.key: item for item in half}, 0)
+            snapshot.with_items(half)
         except Exception as of_half:
-            marked += _marked(fitted, half, of_half)
+            marked += _marked(snapshot, half, of_half)
     return marked

@@ -278,6 +278,7 @@ class SharedModel:
             try:
                 self._following.catch_up()
                 self._following.retry()
+                self._following.compact()
                 self.exposures.flush()
                 if ticks % _TICKS_OF_RETENTION == 0:
                     self.exposures.forget_old()

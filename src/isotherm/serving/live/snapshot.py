@@ -3,13 +3,14 @@
 import time
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 from scipy.sparse import csr_array
 
-from isotherm.data import Items
+from isotherm.data import IdMap, Items
 from isotherm.linalg.csr import scale_rows
 from isotherm.models.base import Recommender
 from isotherm.models.catalogue import extended_catalogue
@@ -21,6 +22,8 @@ from isotherm.serving.live.filter_fields import FilterField, ValueIndex
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.reading import read_items
 from isotherm.types import Bools, Float64, Int64, ItemFeatures
+
+_FAR = 2**61  # ids from here on are given to columns that items left
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,39 +69,48 @@ class Snapshot:
     @classmethod
     def of(cls, fitted: FittedModel, changes: Mapping[str, LiveItem], version: int) -> "Snapshot":
         """The model with the items of ``changes`` that it does not know added to a copy."""
+        return cls.bare(fitted, version)._with(changes, version)
+
+    @classmethod
+    def bare(cls, fitted: FittedModel, version: int) -> "Snapshot":
+        """The model as it was fitted."""
         always = Availability.always(len(fitted.catalogue))
-        return cls(fitted, fitted.model, {}, fitted.catalogue, always, version)._with(changes, version)
+        return cls(fitted, fitted.model, {}, fitted.catalogue, always, version)
 
     def with_items(self, items: Iterable[LiveItem]) -> "Snapshot":
-        """This with items put; those that are only added go to a copy of this model.
+        """This with items put; those that are added go to a copy of this model.
 
+        An added item that is removed, or has other metadata, leaves its column behind, which is never shown.
         Raises ItemsError where metadata cannot be read, UnsupportedError where the model takes no new items.
         """
-        put = {item.key: item for item in items}
-        if any(self._is_other(item) for item in put.values()):
-            return Snapshot.of(self.fitted, {**self.changes, **put}, self.version + 1)
-        return self._with(put, self.version + 1)
+        return self._with({item.key: item for item in items}, self.version + 1)
 
     def _with(self, put: Mapping[str, LiveItem], version: int) -> "Snapshot":
-        """This once some items are put, none of which an added one takes back."""
-        new = [item for item in put.values() if item.is_new_to(self.columns)]
-        there = [*new, *(item for key, item in put.items() if key in self.columns)]
-        model = _extended(self.model, read_items(self.fitted.model, new)) if new else self.model
-        added = model.items_.values[len(self.catalogue) :].to_list()
-        plain = [item for item in there if item.key in self.fitted.items and not item.tells]
-        told = [item for item in there if item.key not in self.fitted.items or item.tells]
+        left = {key: self.columns[key] for key, item in put.items() if self._leaves(item)}
+        staying = self.columns if not left else {key: n for key, n in self.columns.items() if key not in left}
+        new = [item for item in put.values() if item.is_new_to(staying)]
+        others = [item for key, item in put.items() if key in staying]
+        plain = [item for item in others if item.key in self.fitted.items and not item.tells]
+        told = [*new, *(item for item in others if item.key not in self.fitted.items or item.tells)]
         read = read_items(self.fitted.model, told) if told else None
-        catalogue = self.catalogue.with_items(added, read, [item.key for item in plain])
-        columns = [(catalogue.columns[item.key], item) for item in there]
-        availability = self.availability.with_items(len(catalogue), columns)
-        changes = {**self.changes, **put}
-        return Snapshot(self.fitted, model, changes, catalogue, availability, version)
+        model = self.model if not left else _renamed(self.model, left.values(), self.columns)
+        if new and read is not None:
+            model = _extended(model, read.take(np.arange(len(new))))
+        added = model.items_.values[len(self.catalogue) :].to_list()
+        catalogue = self.catalogue.without(left).with_items(added, read, [item.key for item in plain])
+        columns = [(catalogue.columns[item.key], item) for item in [*new, *others]]
+        gone = [(column, replace(put[key], hidden=True)) for key, column in left.items()]
+        availability = self.availability.with_items(len(catalogue), [*columns, *gone])
+        return Snapshot(self.fitted, model, {**self.changes, **put}, catalogue, availability, version)
 
-    def _is_other(self, item: LiveItem) -> bool:
-        """Whether an added item is removed, or has other metadata than it was added with."""
+    def _leaves(self, item: LiveItem) -> bool:
+        """Whether an added item leaves its column: it is gone, or another by what the model reads."""
         if item.key in self.fitted.items or item.key not in self.columns:
             return False
-        return item.removed or item.metadata != self.changes[item.key].metadata
+        before, after = self.changes[item.key].metadata or {}, item.metadata or {}
+        fields = self.fitted.model.item_schema
+        is_other = any(before.get(name) != after.get(name) for name in fields)
+        return item.removed or bool(item.unread) or is_other
 
     @property
     def columns(self) -> Mapping[str, int]:
@@ -155,3 +167,20 @@ def _extended(model: Recommender, new: Items) -> Recommender:
     extended = copy(model)
     extended._extend(new, extended_catalogue(model.items_, new))
     return extended
+
+
+def _renamed(model: Recommender, columns: Iterable[int], known: Mapping[str, int]) -> Recommender:
+    """A copy whose items at some columns have ids that no item has: another item may have theirs."""
+    dtype, renamed = model.items_.values.dtype, copy(model)
+    ids = model.items_.values.to_list()
+    for column in columns:
+        ids[column] = _unused(column, known, dtype) if dtype.is_integer() else f"\0{column}"
+    renamed.items_ = IdMap._unique(pl.Series("id", ids, dtype=dtype))
+    return renamed
+
+
+def _unused(column: int, known: Mapping[str, int], dtype: pl.DataType) -> int:
+    sign, number = (1 if dtype.is_unsigned_integer() else -1), _FAR + column
+    while str(sign * number) in known:
+        number += 2**32
+    return sign * number
