@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -405,3 +406,33 @@ def test_one_change_after_the_other_is_all_of_them_at_once(neighbours, puts):
             has = genre in grown.known.labels.values["genres"][column]
             assert grown.filter_fields["genres"].having([genre])[column] == has
             assert anew.filter_fields["genres"].having([genre])[other] == has
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_an_item_that_is_put_anew_leaves_its_column(clicks, films, numbered):
+    """It scores as it would in a model that never knew it otherwise; what it left is never seen."""
+    from isotherm import Interactions, Items
+
+    item_ids = list(range(N_ITEMS)) if numbered else IDS
+    new, other = (1000, 1001) if numbered else ("new", "other")
+    log = Interactions.from_csr(clicks.matrix, clicks.users.values, item_ids)
+    table = Items.from_frame(films.with_columns(item_id=pl.Series(item_ids)))
+    model = MMR(model=ContentKNN()).fit(log, table)
+    live = LiveModel(model)
+    live.put_items([LiveItem(new, {"genres": ["love"]}), LiveItem(other, {"genres": ["war"]})])
+    live.put_items([LiveItem(new, {"genres": ["space", "war"]})])
+    live.put_items([LiveItem(new, {"title": "T", "genres": ["space", "war"]})])
+    live.remove_item(other)
+    assert len(live.snapshot.catalogue.left) == 3
+    plain = LiveModel(model)
+    plain.put_items([LiveItem(new, {"title": "T", "genres": ["space", "war"]})])
+    for asker in (Asker(user="u3"), Asker(history=[(new, 1.0)]), Asker(history=[])):
+        assert live.recommend(asker, 60) == plain.recommend(asker, 60)
+        assert live.score(asker, [new, other, *item_ids]) == plain.score(asker, [new, other, *item_ids])
+    assert live.similar(new, 60).equals(plain.similar(new, 60))
+    assert live.audience(new, 5) == plain.audience(new, 5)
+    with pytest.raises(UnknownIdError):
+        live.similar(other)
+    live.put_items([LiveItem(other, {"genres": ["opera"]})])
+    assert set(ids(live.recommend(Asker(user="u3"), 60))) >= {new, other}
+    assert len(ids(live.recommend(Asker(history=[]), 60))) == N_ITEMS + 2

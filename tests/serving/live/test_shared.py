@@ -41,6 +41,9 @@ class Workers:
         self.opened.append((worker, database))
         return worker
 
+    def opened_workers(self):
+        return [worker for worker, _ in self.opened]
+
     def close(self):
         for worker, database in self.opened:
             worker.close()
@@ -125,6 +128,25 @@ def test_items_of_one_worker_are_those_of_all(workers):
             worker.remove_item("new")
         with pytest.raises(UnknownIdError, match="put it first"):
             worker.similar("new")
+
+
+def test_columns_that_items_left_go_in_the_background(workers, monkeypatch):
+    monkeypatch.setattr("isotherm.serving.live.following.MOST_LEFT", 3)
+    for genre in ("space", "love", "war"):
+        workers.one.put_items([LiveItem("new", {"genres": [genre]}), LiveItem("f01", hidden=True)])
+    before = workers.one.snapshot
+    workers.one._following.compact()
+    assert workers.one.snapshot is before  # two are not many
+    workers.one.remove_item("new")
+    workers.one.put_items([LiveItem("newer", NEW)])
+    answers = [worker.recommend(Asker(user="u3"), EVERYTHING) for worker in workers.opened_workers()]
+    version = workers.one.snapshot.version
+    workers.one._following.compact()
+    after = workers.one.snapshot
+    assert (len(before.catalogue.left), len(after.catalogue.left), after.model.n_items) == (2, 0, N_ITEMS + 1)
+    assert after.version > version
+    answers += [worker.recommend(Asker(user="u3"), EVERYTHING) for worker in workers.opened_workers()]
+    assert all(answer == answers[0] for answer in answers)
 
 
 def test_what_is_refused_is_not_stored(workers):
