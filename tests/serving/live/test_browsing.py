@@ -40,6 +40,7 @@ def test_what_may_not_be_shown_is_found_only_by_those_who_ask(browser, live, now
     live.put_items([LiveItem("f01", hidden=True), LiveItem("f02", available_until=1500.0)])
     live.put_items([LiveItem("new", {"title": "Later", "genres": ["war"]}, available_from=1800.0)])
     live.remove_item("f03")
+    assert "war" in dict(browser.fields()[1].values)
     assert ids(browser.search("f01", 5)) == []
     assert ids(browser.search("f02", 5)) == ["f02"]
     now[0] = 1600.0
@@ -48,6 +49,9 @@ def test_what_may_not_be_shown_is_found_only_by_those_who_ask(browser, live, now
         assert item in ids(browser.search("", 100, unavailable=True))
         assert item not in browser.map().item_ids
         assert browser.items([item]) == []
+    live.put_items([LiveItem("secret", {"title": "Secret", "genres": ["unheard"]}, hidden=True)])
+    assert "unheard" not in dict(browser.fields()[1].values)
+    assert "unheard" not in browser.map().values
     now[0] = 1900.0
     assert ids(browser.search("later", 5)) == ["new"]
 

@@ -172,7 +172,9 @@ def test_ids_are_data_too(page, shared, item):
     page.press(Keys.ENTER)
     page.click("#hide")
     page.until(lambda: page.text("#hide") == "Show again")
-    assert shared.snapshot.changes[item].hidden
+    put = shared.snapshot.changes[item]
+    assert put.hidden
+    assert put.metadata == {"title": "Odd one", "genres": ["war", "space"]}
 
 
 def test_filters_are_ticked(page, shared):

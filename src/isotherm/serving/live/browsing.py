@@ -15,7 +15,7 @@ import polars as pl
 from isotherm.data.kinds import FieldType
 from isotherm.errors import ParameterError, UnknownIdError, brief
 from isotherm.models.scorer import AddsItems, evenly
-from isotherm.serving.live.filter_fields import ValueIndex, ValuesField
+from isotherm.serving.live.filter_fields import ValueIndex
 from isotherm.serving.live.item_map import click_embedding, coordinates
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Id
@@ -107,6 +107,7 @@ class Browser:
     def __init__(self, live: OnTheAir) -> None:
         self._live = live
         self._titles = _Kept(_title_search)
+        self._values = _Kept(_value_indexes)
         self._embedding = _Kept(lambda fitted: click_embedding(fitted.model))
         self._places = _Kept(lambda snapshot: coordinates(snapshot, self._embedding(snapshot.fitted)))
 
@@ -138,14 +139,19 @@ class Browser:
         return seen[0]
 
     def fields(self) -> list[SeenField]:
-        """The title, then the fields that the model reads of new items."""
+        """The title, then the fields that the model reads of new items, as far as items may be seen."""
         snapshot = self._live.snapshot
         title, schema = snapshot.known.labels.title_field, dict(snapshot.model.item_schema)
         if title is not None:
             schema = {title: schema.get(title, FieldType("text")), **schema}
-        labels = snapshot.known.labels
+        allowed, indexes = self._allowed(snapshot, unavailable=False), self._values(snapshot)
         return [
-            SeenField(name, of, _most_frequent(snapshot, name), _bounds(labels.numbers.get(name)))
+            SeenField(
+                name,
+                of,
+                _most_frequent(indexes.get(name), allowed),
+                _bounds(snapshot.known.labels.numbers.get(name), allowed),
+            )
             for name, of in schema.items()
         ]
 
@@ -177,22 +183,19 @@ class Browser:
         Raises ParameterError for a field that holds no categories or tags.
         """
         snapshot = self._live.snapshot
-        fields = snapshot.known.labels.values
-        if field is not None and field not in fields:
+        indexes, allowed = self._values(snapshot), self._allowed(snapshot, unavailable=False)
+        if field is not None and field not in indexes:
             raise ParameterError(
                 f"field: {brief(field)} is no field of categories or tags; there are: "
-                f"{', '.join(list(fields)[:20]) or 'none'}"
+                f"{', '.join(list(indexes)[:20]) or 'none'}"
             )
         if field is None:
-            n_values = {name: len(_values_index(snapshot, name).places) for name in fields}
-            field = min(
-                (name for name in fields if n_values[name]), key=lambda name: n_values[name], default=None
-            )
-        columns = _points(snapshot, self._allowed(snapshot, unavailable=False))
-        names = [name for name, _ in _most_frequent(snapshot, field)[:_COLOURS]] if field else []
-        value = np.full(snapshot.model.n_items, -1)
+            filled = [name for name, index in indexes.items() if index.places]
+            field = min(filled, key=lambda name: len(indexes[name].places), default=None)
+        columns, value = _points(snapshot, allowed), np.full(snapshot.model.n_items, -1)
+        names = [name for name, _ in _most_frequent(indexes.get(field or ""), allowed)[:_COLOURS]]
         for place, name in enumerate(names):
-            value[_values_index(snapshot, str(field)).items_of(name)] = place
+            value[indexes[field or ""].items_of(name)] = place
         return ItemMap(snapshot, columns, self._places(snapshot)[columns], field, names, value[columns])
 
     def _allowed(self, snapshot: Snapshot, unavailable: bool) -> Bools:
@@ -249,32 +252,30 @@ class _Kept:
 
 
 def _title_search(snapshot: Snapshot) -> TitleSearch:
-    ids = snapshot.known.items.values.to_list()
-    titles = snapshot.known.labels.titles.to_list()
+    ids, titles = snapshot.catalogue.ids, snapshot.catalogue.titles
     named = [str(item) if title is None else title for item, title in zip(ids, titles, strict=True)]
-    return TitleSearch.of(named, snapshot.known.clicks)
+    return TitleSearch.of(named, snapshot.model.item_clicks())
 
 
-def _values_index(snapshot: Snapshot, name: str) -> ValueIndex:
-    """Which items have which value of a field of categories or tags."""
-    field = snapshot.filter_fields.get(name)
-    if not isinstance(field, ValuesField) or name not in snapshot.known.labels.values:
-        return ValueIndex.of(pl.Series([], dtype=pl.List(pl.String)))
-    return field.index
+def _value_indexes(snapshot: Snapshot) -> dict[str, ValueIndex]:
+    """Which items have which value, for each field of categories or tags."""
+    return {name: ValueIndex.of(lists) for name, lists in snapshot.catalogue.labels.values.items()}
 
 
-def _most_frequent(snapshot: Snapshot, name: str) -> list[tuple[str, int]]:
-    index = _values_index(snapshot, name)
-    counts = zip(index.places, index.lengths.tolist(), strict=True)
-    return sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
+def _most_frequent(index: ValueIndex | None, allowed: Bools) -> list[tuple[str, int]]:
+    """Of the items that may be seen."""
+    if index is None or not len(index.rows):
+        return []
+    begins = np.cumsum(index.lengths) - index.lengths
+    counts = np.add.reduceat(allowed[index.rows].astype(np.int64), begins)
+    seen = [pair for pair in zip(index.places, counts.tolist(), strict=True) if pair[1]]
+    return sorted(seen, key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
 
 
-def _bounds(numbers: pl.Series | None) -> tuple[float, float] | None:
-    """The least and the most of some numbers; None where there are none."""
-    if numbers is None or numbers.null_count() == len(numbers):
-        return None
-    values = numbers.drop_nulls().to_numpy()
-    return float(values.min()), float(values.max())
+def _bounds(numbers: pl.Series | None, allowed: Bools) -> tuple[float, float] | None:
+    """The least and the most of the items that may be seen; None where there are none."""
+    values = np.empty(0) if numbers is None else numbers.filter(pl.Series(allowed)).drop_nulls().to_numpy()
+    return (float(values.min()), float(values.max())) if len(values) else None
 
 
 def _points(snapshot: Snapshot, allowed: Bools) -> Int64:

@@ -16,11 +16,13 @@ export class Refused extends Error {
 /** The answer as an object. Asks for the token where one is needed; throws Refused. */
 export async function ask(method, path, body, { signal, interactive = true } = {}) {
   for (;;) {
-    const response = await send(method, path, body, signal);
+    const token = sessionStorage.getItem(TOKEN);
+    const response = await send(method, path, body, signal, token);
     const text = await response.text();
     if (response.ok) return response.headers.get("content-type")?.startsWith("application/json") ? parsed(text) : text;
     const refused = new Refused(response.status, answerOf(text, response.status));
     if (response.status !== 401 || !interactive) throw refused;
+    if (sessionStorage.getItem(TOKEN) !== token) continue; // it was given meanwhile
     sessionStorage.removeItem(TOKEN);
     if (!(await askForToken())) throw refused;
   }
@@ -28,9 +30,8 @@ export async function ask(method, path, body, { signal, interactive = true } = {
 
 export const itemPath = (id, rest = "") => `v1/items/${encodeURIComponent(id)}${rest}`;
 
-async function send(method, path, body, signal) {
+async function send(method, path, body, signal, token) {
   const headers = {};
-  const token = sessionStorage.getItem(TOKEN);
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {

@@ -23,7 +23,7 @@ export function startHealth(run) {
 
 export async function showHealth() {
   try {
-    const [ready, model, metrics] = await Promise.all([isReady(), ask("GET", "v1/model"), ask("GET", "metrics")]);
+    const [ready, model, metrics] = await Promise.all([isReady(), quietly("v1/model"), quietly("metrics")]);
     at("ready").replaceChildren(h("span", { class: ready ? "ready yes" : "ready no" }, ready ? "✓ ready" : "✗ not ready"));
     at("model-line").textContent = `${model.model} · ${whole(model.items)} items, ${whole(model.new_items)} new`;
     const before = last;
@@ -36,9 +36,12 @@ export async function showHealth() {
   }
 }
 
+/** Without asking for the token: it looks again and again. */
+const quietly = (path) => ask("GET", path, undefined, { interactive: false });
+
 async function isReady() {
   try {
-    return (await ask("GET", "readyz")).status === "ok";
+    return (await quietly("readyz")).status === "ok";
   } catch {
     return false;
   }
