@@ -49,11 +49,22 @@ def test_what_may_not_be_shown_is_found_only_by_those_who_ask(browser, live, now
         assert item in ids(browser.search("", 100, unavailable=True))
         assert item not in browser.map().item_ids
         assert browser.items([item]) == []
+        assert browser.map().n_items == len(browser.map().item_ids)
     live.put_items([LiveItem("secret", {"title": "Secret", "genres": ["unheard"]}, hidden=True)])
     assert "unheard" not in dict(browser.fields()[1].values)
     assert "unheard" not in browser.map().values
     now[0] = 1900.0
     assert ids(browser.search("later", 5)) == ["new"]
+
+
+def test_an_item_that_was_put_otherwise_is_there_once(browser, live):
+    live.put_items([LiveItem("new", {"title": "Dune", "genres": ["space"]})])
+    live.put_items([LiveItem("new", {"title": "Dunes", "genres": ["war"]})])
+    assert ids(browser.search("dune", 9, unavailable=True)) == ["new"]
+    assert browser.item("new").title == "Dunes"
+    assert browser.map().item_ids.count("new") == 1
+    live.remove_item("new")
+    assert ids(browser.search("dune", 9, unavailable=True)) == []
 
 
 def test_items_are_given_in_the_order_of_the_ids(browser):

@@ -109,7 +109,7 @@ class MapOfItems(BaseModel):
     field: str | None = Field(description="the field whose values follow")
     values: list[str] = Field(description="its most frequent values")
     value: list[int] = Field(description="place in values; -1 for none of them")
-    items: int = Field(description="of the catalogue; more than are on the map where it is large")
+    items: int = Field(description="that may be shown now; more than are on the map where there are many")
     version: int = Field(description="rises with each change of items or model")
 
     @classmethod
@@ -124,7 +124,7 @@ class MapOfItems(BaseModel):
             field=seen.field,
             values=list(seen.values),
             value=seen.value.tolist(),
-            items=seen.snapshot.model.n_items,
+            items=seen.n_items,
             version=seen.snapshot.version,
         )
 

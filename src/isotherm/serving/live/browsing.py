@@ -74,11 +74,13 @@ class SeenField:
 class ItemMap:
     """Items on a plane, the n most clicked and all new ones, as far as there is room.
 
-    columns: (n,) of them.  xy: (n, 2) in [-1, 1].  field: whose values colour it, None for nothing.
+    n_items: that may be shown now, more than n where there are many.  columns: (n,) of them.
+    xy: (n, 2) in [-1, 1].  field: whose values colour it, None for nothing.
     values: its most frequent ones.  value: (n,) place in ``values``, -1 for none; of several the rarest.
     """
 
     snapshot: Snapshot
+    n_items: int
     columns: Int64
     xy: Float64
     field: str | None
@@ -164,10 +166,10 @@ class Browser:
     def new_id(self) -> int | None:
         """A number that no item has; None where ids are no whole numbers."""
         snapshot = self._live.snapshot
-        ids = snapshot.known.items.values
-        if not ids.dtype.is_integer() or not len(ids):
+        ids = snapshot.catalogue.ids
+        if not snapshot.model.items_.values.dtype.is_integer() or not ids:
             return None
-        number = int(ids.max())  # type: ignore[arg-type]
+        number = max(int(item) for item in ids)
         while str(number) in snapshot.columns or str(number) in snapshot.changes:
             number += 1
         return number
@@ -196,7 +198,15 @@ class Browser:
         names = [name for name, _ in _most_frequent(indexes.get(field or ""), allowed)[:_COLOURS]]
         for place, name in enumerate(names):
             value[indexes[field or ""].items_of(name)] = place
-        return ItemMap(snapshot, columns, self._places(snapshot)[columns], field, names, value[columns])
+        return ItemMap(
+            snapshot,
+            int(allowed.sum()),
+            columns,
+            self._places(snapshot)[columns],
+            field,
+            names,
+            value[columns],
+        )
 
     def _allowed(self, snapshot: Snapshot, unavailable: bool) -> Bools:
         if unavailable:
