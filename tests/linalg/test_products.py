@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import isotherm.linalg.products as linalg_products
-from isotherm.linalg.products import fill_products, products, table_products
+from isotherm.linalg.products import fill_products, fill_table_products, products, table_products
 
 
 def histories(n_users, n_items, seed=0):
@@ -56,13 +56,25 @@ def test_a_user_gets_the_same_to_the_last_bit_whoever_is_asked_for_beside_him():
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("n_items", [1, 3, 64, 203])
 @pytest.mark.parametrize("width", [1, 7, 130])
-def test_products_with_a_table_are_those_of_each_row_alone(n_items, width):
+@pytest.mark.parametrize("n_users", [37, 300])
+def test_products_with_a_table_are_those_of_each_row_alone(n_users, n_items, width):
     rng = np.random.default_rng(4)
-    rows, table = (rng.standard_normal((n, width)).astype(np.float32) for n in (37, n_items))
+    rows, table = (rng.standard_normal((n, width)).astype(np.float32) for n in (n_users, n_items))
     found = table_products(rows, table)
     np.testing.assert_allclose(found, rows.astype(float) @ table.T, atol=1e-4)
     for row in (0, 1, 36):
         np.testing.assert_array_equal(table_products(rows[[row]], table)[0], found[row])
     np.testing.assert_array_equal(table_products(rows[5:14], table), found[5:14])
     assert table_products(rows[:0], table).shape == (0, n_items)
-    assert table_products(rows, table[:0]).shape == (37, 0)
+    assert table_products(rows, table[:0]).shape == (n_users, 0)
+
+
+@pytest.mark.parametrize("n_users", [3, 100])
+def test_products_with_a_table_can_fill_some_columns(n_users):
+    rng = np.random.default_rng(6)
+    rows, table = rng.random((n_users, 5), np.float32), rng.random((7, 5), np.float32)
+    out = np.full((n_users, 9), 7, dtype=np.float32)
+    columns = np.array([8, 0, 3, 1, 7, 5, 6])
+    fill_table_products(rows, table, columns, out)
+    np.testing.assert_array_equal(out[:, columns], table_products(rows, table))
+    assert (out[:, [2, 4]] == 7).all()

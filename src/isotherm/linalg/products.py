@@ -17,6 +17,7 @@ _TILE = 256  # columns: a tile of the weights stays in the shared cache while ma
 _WIDE_TILE = 1 << 15  # columns for few users: long reads, which the processor fetches ahead
 _BAND_BYTES = 1 << 23  # read by one thread at least: to hand work over costs as much as reading a part of it
 _TABLE_TILE = 64  # rows of a table that stay in the cache while users read them
+_SHARED_TILES = 16  # of a table, from which each thread gets some of them
 
 
 def products(user_items: UserItems, weights: Float32) -> Float32:
@@ -63,11 +64,22 @@ def table_products(rows: Float32, table: Float32) -> Float32:
     array([[11., 17.,  2.]], dtype=float32)
     """
     out = np.empty((len(rows), len(table)), dtype=np.float32)
-    tiles = -(-len(table) // _TABLE_TILE)
-    smallest = max(tiles // _worth_threads(table.nbytes * -(-len(rows) // 8), tiles), 1)
-    arguments = np.ascontiguousarray(rows), np.ascontiguousarray(table), out
-    run_bands(_table_tiles, tiles, *arguments, smallest=smallest)
+    fill_table_products(rows, table, np.arange(len(table)), out)
     return out
+
+
+def fill_table_products(rows: Float32, table: Float32, columns: ItemIndex, out: Float32) -> None:
+    """out[:, columns] = rows · tableᵀ, without an array between.
+
+    rows, table: as for ``table_products``.  columns: (n_items,) of ``out``, which has a row for each row.
+    """
+    arguments = np.ascontiguousarray(rows), np.ascontiguousarray(table), columns, out
+    tiles = -(-len(table) // _TABLE_TILE)
+    if tiles < _SHARED_TILES and len(rows) >= _MANY:  # a small table: share out the rows
+        run_bands(_table_rows, len(rows), *arguments, smallest=_MANY)
+        return
+    smallest = max(tiles // _worth_threads(table.nbytes * -(-len(rows) // 8), tiles), 1)
+    run_bands(_table_tiles, tiles, *arguments, smallest=smallest)
 
 
 def _worth_threads(n_bytes: int, most: int) -> int:
@@ -163,29 +175,47 @@ def _add_four(
         total[i] = (((total[i] + a * one[i]) + b * two[i]) + c * three[i]) + d * four[i]
 
 
-@reordering_kernel
-def _table_tiles(first: int, last: int, rows: Array, table: Array, out: Array) -> None:
-    """Tiles of items: four dot products at a time, and which four depends on the table alone."""
-    width = rows.shape[1]
+@kernel
+def _table_rows(first: int, last: int, rows: Array, table: Array, columns: Array, out: Array) -> None:
+    _table_tiles(0, -(-len(table) // _TABLE_TILE), rows[first:last], table, columns, out[first:last])
+
+
+@kernel
+def _table_tiles(first: int, last: int, rows: Array, table: Array, columns: Array, out: Array) -> None:
+    """Tiles of items for two users at a time, an odd last one beside himself: one loop computes all users."""
+    n = len(rows)
     for tile in range(first, last):
-        begin, end = tile * _TABLE_TILE, min((tile + 1) * _TABLE_TILE, len(table))
-        for u in range(len(rows)):
-            row, scores = rows[u], out[u]
-            i = begin
-            while i + 4 <= end:
-                one, two, three, four = table[i], table[i + 1], table[i + 2], table[i + 3]
-                a, b = np.float32(0), np.float32(0)
-                c, d = np.float32(0), np.float32(0)
-                for j in range(width):
-                    a += row[j] * one[j]
-                    b += row[j] * two[j]
-                    c += row[j] * three[j]
-                    d += row[j] * four[j]
-                scores[i], scores[i + 1], scores[i + 2], scores[i + 3] = a, b, c, d
-                i += 4
-            while i < end:
-                only, e = table[i], np.float32(0)
-                for j in range(width):
-                    e += row[j] * only[j]
-                scores[i] = e
-                i += 1
+        inside = slice(tile * _TABLE_TILE, min((tile + 1) * _TABLE_TILE, len(table)))
+        for u in range(0, n, 2):
+            v = min(u + 1, n - 1)
+            _fill_two(rows[u], rows[v], table[inside], columns[inside], out[u], out[v])
+
+
+@reordering_kernel
+def _fill_two(one: Array, two: Array, table: Array, columns: Array, first: Array, second: Array) -> None:
+    """Eight dot products at a time, with four items: which four depends on the table alone."""
+    i: Any = np.int64(0)
+    while i + 4 <= len(table):
+        q0, q1, q2, q3 = table[i], table[i + 1], table[i + 2], table[i + 3]
+        a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        b0, b1, b2, b3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for j in range(len(one)):
+            a0 += one[j] * q0[j]
+            a1 += one[j] * q1[j]
+            a2 += one[j] * q2[j]
+            a3 += one[j] * q3[j]
+            b0 += two[j] * q0[j]
+            b1 += two[j] * q1[j]
+            b2 += two[j] * q2[j]
+            b3 += two[j] * q3[j]
+        c0, c1, c2, c3 = columns[i], columns[i + 1], columns[i + 2], columns[i + 3]
+        first[c0], first[c1], first[c2], first[c3] = a0, a1, a2, a3
+        second[c0], second[c1], second[c2], second[c3] = b0, b1, b2, b3
+        i += 4
+    while i < len(table):
+        only, a, b = table[i], np.float32(0), np.float32(0)
+        for j in range(len(one)):
+            a += one[j] * only[j]
+            b += two[j] * only[j]
+        first[columns[i]], second[columns[i]] = a, b
+        i += 1

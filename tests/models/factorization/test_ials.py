@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import IALS, Interactions
+from isotherm import IALS, Interactions, threads
 from isotherm.models.factorization.ials import SoftTargets
 from tests.conftest import random_clicks
+from tests.reference.ials import exact_rounds
 from tests.reference.marec import ials_step
 
 
@@ -41,6 +42,30 @@ def test_each_pass_lowers_the_loss(x):
     assert all(later < earlier for earlier, later in itertools.pairwise(found))
 
 
+@pytest.mark.parametrize(("width", "l2", "w"), [(6, 0.02, 0.1), (3, 0.1, 0.5), (16, 0.005, 0.02)])
+def test_training_ends_where_exact_rounds_do(x, width, l2, w):
+    """By the loss, and by what users without a click on an item think of it."""
+    model = IALS(factors=width, l2=l2, unobserved_weight=w, iterations=40)
+    found = model.train(csr_array(x.astype(np.float32)))
+    start = IALS(factors=width, l2=l2, unobserved_weight=w, iterations=1).train(
+        csr_array(x.astype(np.float32))
+    )
+    ridges = l2 * (x.sum(axis=1) + w * 20), l2 * (x.sum(axis=0) + w * 50)
+    users, items = exact_rounds(x, start.items.astype(float), ridges, w, 40)
+    assert loss(model, x, found.users, found.items) < 1.01 * loss(model, x, users, items)
+
+
+def test_factors_do_not_depend_on_the_number_of_threads(x, monkeypatch):
+    matrix = csr_array(x.astype(np.float32))
+    trained = []
+    for n in (1, 2, 5):
+        monkeypatch.setattr(threads, "thread_count", lambda n=n: n)
+        trained.append(IALS(factors=7, iterations=3).train(matrix))
+    for other in trained[1:]:
+        np.testing.assert_array_equal(other.items, trained[0].items)
+        np.testing.assert_array_equal(other.users, trained[0].users)
+
+
 @pytest.mark.parametrize("width", [1, 3, 8])
 def test_folding_in_is_the_literal_least_squares(x, width):
     model = IALS(factors=width, l2=0.05, exponent=0.5, unobserved_weight=0.2)
@@ -65,7 +90,11 @@ def test_a_step_with_soft_targets_is_the_literal_least_squares(x):
     matrix = csr_array(x.astype(np.float32))
     items = rng.standard_normal((24, 5)).astype(np.float32)
 
-    users = model._user_step(matrix, items, soft)
+    item_users = csr_array(matrix.T.tocsr())
+    users, clicked = np.zeros((50, 5), np.float32), np.zeros((20, 5), np.float32)
+    shares = np.float32(x.sum(axis=1) / x.sum()), np.float32(x.sum(axis=0) / x.sum())
+    for _ in range(100):  # each step leads nearer to the least squares
+        users = model._user_step(matrix, items, users, shares[1], soft)
     ridge = 0.05 * (x.sum(axis=1) + 0.2 * 20)
     np.testing.assert_allclose(
         users, ials_step(wide, guesses, trust, items.astype(float), ridge, 0.2, 1.5), atol=1e-4
@@ -80,13 +109,11 @@ def test_a_step_with_soft_targets_is_the_literal_least_squares(x):
         target = wide[:, j] + 1.5 * 0.2 * trust[j] * guesses[:, j]
         left = (users.T.astype(float) * weight) @ users + ridge[j] * np.eye(5)
         expected[j] = np.linalg.solve(left, users.T @ target)
-    np.testing.assert_allclose(
-        model._item_step(csr_array(matrix.T.tocsr()), users, soft), expected[:20], atol=1e-4
-    )
+    for _ in range(100):
+        clicked = model._item_step(item_users, users, clicked, shares[0], soft)
+    np.testing.assert_allclose(clicked, expected[:20], atol=1e-4)
     new = soft.only(columns >= 20)
-    np.testing.assert_allclose(
-        model._new_item_step(csr_array(matrix.T.tocsr()), users, new), expected[20:], atol=1e-4
-    )
+    np.testing.assert_allclose(model._new_item_step(item_users, users, new), expected[20:], atol=1e-4)
 
 
 def test_weighted_clicks_weigh_more():
@@ -98,3 +125,14 @@ def test_weighted_clicks_weigh_more():
     )
     clicked = x[:, 4] > 0
     assert weighted[clicked, 4].mean() > plain[clicked, 4].mean()
+
+
+def test_an_item_that_nobody_clicked_scores_nothing():
+    x = random_clicks(np.random.default_rng(5), 40, 12)
+    x[:, 3] = 0
+    clicks = csr_array(x.astype(np.float32))
+    model = IALS(factors=4).fit(Interactions.from_csr(clicks))
+    scores = model.score(clicks)
+    assert not scores[:, 3].any()
+    expected = model.user_vectors(clicks) @ model.item_factors_.T
+    np.testing.assert_allclose(np.delete(scores, 3, axis=1), expected, atol=1e-5)

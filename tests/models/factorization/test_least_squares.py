@@ -61,3 +61,23 @@ def test_a_row_is_solved_alike_whatever_stands_beside_it(case):
         alone = solve_rows(csr_array(x[[row]]), held, ridge[[row]], right=right[[row]])
         np.testing.assert_array_equal(alone[0], together[row])
     assert np.array_equal(right, np.float32(case["right"]))  # what is given stays
+
+
+@pytest.mark.parametrize("n_clicks", [15, 16, 17, 255, 256, 257, 600])
+@pytest.mark.parametrize("width", [1, 2, 3, 6, 17])
+def test_however_many_clicks_a_row_has(n_clicks, width):
+    """They are gathered a part at a time, into arrays that are wider than the factors."""
+    rng = np.random.default_rng(n_clicks)
+    x = rng.uniform(0.5, 2, (5, 600)) * (np.argsort(rng.random((5, 600))) < n_clicks)
+    x[2, 3:] = 0  # a short row after a long one
+    factors, targets = rng.standard_normal((600, width)), rng.standard_normal((600, width))
+    ridge, matrix = rng.uniform(0.5, 1, 5), csr_array(x.astype(np.float32))
+    held = HeldFactors.of(factors.astype(np.float32), 0.1)
+    for wanted, given in ((factors, None), (targets, targets.astype(np.float32))):
+        left = [
+            0.1 * factors.T @ factors + l2 * np.eye(width) + (factors.T * r) @ factors
+            for l2, r in zip(ridge, x, strict=True)
+        ]
+        expected = np.array([np.linalg.solve(a, r @ wanted) for a, r in zip(left, x, strict=True)])
+        found = solve_rows(matrix, held, ridge.astype(np.float32), given)
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)

@@ -1,5 +1,6 @@
 """Matrix factorization: users and items as vectors.
 
-ials            alternating least squares over every cell; soft targets for columns without clicks
-least_squares   the solves of one side: a small system per row
+ials                 alternating least squares over every cell; soft targets for columns without clicks
+conjugate_gradient   one step for each row of one side, as training takes it
+least_squares        the exact solves of one side, as users are folded in: a small system per row
 """

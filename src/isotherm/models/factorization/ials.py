@@ -3,8 +3,8 @@
     Σ_clicks x_ui (1 − p_u·q_i)² + w Σ_all cells (p_u·q_i)² + Σ_u λ_u ‖p_u‖² + Σ_i λ_i ‖q_i‖²
 
 with λ_u = λ (n_u + w·items)^ν, and alike for items (Rendle et al. 2022). The second sum needs no users ×
-items array: it is Σ_u p_uᵀ(wQᵀQ)p_u, one Gram matrix of factors for all users. A pass costs clicks · d² for
-the sums and d³ / 3 per row for its solve, d the number of factors.
+items array: it is Σ_u p_uᵀ(wQᵀQ)p_u, one Gram matrix of factors for all users. In training, each half of a
+round moves every row by one step of conjugate gradients; a user who asks is folded in by an exact solve.
 
 ``SoftTargets`` add columns whose clicks are only predicted from metadata: MARec's alignment on iALS.
 """
@@ -19,8 +19,9 @@ from isotherm.checks import above, at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
-from isotherm.linalg.products import table_products
+from isotherm.linalg.products import fill_table_products
 from isotherm.models.base import Recommender
+from isotherm.models.factorization.conjugate_gradient import improve_rows
 from isotherm.models.factorization.least_squares import HeldFactors, solve_rows
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.scorer import ComparesItems, Contributions, Explains
@@ -108,7 +109,7 @@ class IALS(Recommender, ComparesItems, Explains):
         self.seed = seeded("seed", seed)
 
     def fit_memory(self, clicks: Interactions) -> float:
-        return 4.0 * self.factors * (clicks.n_users + clicks.n_items + self.factors)
+        return 4.0 * self.factors * (3 * clicks.n_users + 2 * clicks.n_items + self.factors)
 
     def memory_settings(self) -> dict[str, int]:
         return {"factors": self.factors}
@@ -139,37 +140,60 @@ class IALS(Recommender, ComparesItems, Explains):
         items = rng.standard_normal((n_clicked + n_unclicked, self.factors)).astype(np.float32)
         items *= np.float32(_START_LENGTH / np.sqrt(self.factors))
         items[n_clicked:] = 0
+        users = np.zeros((user_items.shape[0], self.factors), dtype=np.float32)
+        shares = _shares_of_rows(user_items), _shares_of_rows(item_users)
         with stage("alternate least squares", self.iterations, "rounds") as advance:
             for _ in range(self.iterations):
-                users = self._user_step(user_items, items, soft, _half(advance, user_items))
-                items[:n_clicked] = self._item_step(item_users, users, soft, _half(advance, item_users))
+                half = _half(advance, user_items)
+                users = self._user_step(user_items, items, users, shares[1], soft, half)
+                half = _half(advance, item_users)
+                items[:n_clicked] = self._item_step(
+                    item_users, users, items[:n_clicked], shares[0], soft, half
+                )
                 if soft is not None:
                     new = soft.only(soft.columns >= n_clicked)
                     items[new.columns] = self._new_item_step(item_users, users, new)
         return Factors(items, users)
 
     def _user_step(
-        self, user_items: UserItems, items: Float32, soft: SoftTargets | None, advance: Advance | None = None
+        self,
+        user_items: UserItems,
+        items: Float32,
+        users: Float32,
+        shares: Float32,
+        soft: SoftTargets | None,
+        advance: Advance | None = None,
     ) -> Float32:
-        """p of every user, (n_users, d), for the factors of clicked and unclicked items."""
+        """Better p of every user, (n_users, d), for the factors of clicked and unclicked items.
+
+        users: p before the step.  shares: of all clicks, those of each clicked item.
+        """
         clicked = items[: user_items.shape[1]]
+        held, ridge = self.held(clicked), self._ridge_of_rows(user_items)
         if soft is None:
-            return self.fold_in(user_items, self.held(clicked), advance)
+            return improve_rows(user_items, held, ridge, users, shares, advance=advance)
         of_targets = items[soft.columns]
         weighted = (self.unobserved_weight * soft.weight * soft.confidence)[:, None] * of_targets
-        held = self.held(clicked)
         held = held.with_gram(held.gram + weighted.T @ of_targets)
         targets = clicked + soft.coefficients.T @ weighted.astype(np.float32)
-        ridge = self._ridge_of_rows(user_items)
-        return solve_rows(user_items, held, ridge, targets, advance=advance)
+        return improve_rows(user_items, held, ridge, users, shares, targets, advance=advance)
 
     def _item_step(
-        self, item_users: csr_array, users: Float32, soft: SoftTargets | None, advance: Advance | None = None
+        self,
+        item_users: csr_array,
+        users: Float32,
+        items: Float32,
+        shares: Float32,
+        soft: SoftTargets | None,
+        advance: Advance | None = None,
     ) -> Float32:
-        """q of every clicked item, (n_clicked, d)."""
+        """Better q of every clicked item, (n_clicked, d).
+
+        items: q before the step.  shares: of all clicks, those of each user.
+        """
         held, ridge = self.held(users), self._ridge_of_rows(item_users)
         if soft is None:
-            return solve_rows(item_users, held, ridge, advance=advance)
+            return improve_rows(item_users, held, ridge, items, shares, advance=advance)
         n_clicked = item_users.shape[0]
         rare = soft.only(soft.columns < n_clicked)
         weights = np.float32(soft.weight) * rare.confidence
@@ -178,7 +202,7 @@ class IALS(Recommender, ComparesItems, Explains):
         right = np.zeros((n_clicked, self.factors), dtype=np.float32)
         sums = rare.coefficients @ _sums_of_users(item_users, users)
         right[rare.columns] = (np.float32(self.unobserved_weight) * weights)[:, None] * sums
-        return solve_rows(item_users, held, ridge, None, gram_scales, right, advance)
+        return improve_rows(item_users, held, ridge, items, shares, None, gram_scales, right, advance)
 
     def _new_item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets) -> Float32:
         """q of the soft targets' columns, which nobody has clicked."""
@@ -220,8 +244,10 @@ class IALS(Recommender, ComparesItems, Explains):
 
     def _score(self, user_items: UserItems) -> Scores:
         """p·q of each item, (n_users, n_items) float32; 0 for an item nobody clicked."""
-        scores = np.zeros(user_items.shape, dtype=np.float32)
-        scores[:, self.columns_] = table_products(self.user_vectors(user_items), self.item_factors_)
+        users = self.user_vectors(user_items)
+        has_all = len(self.columns_) == self.n_items
+        scores = np.empty(user_items.shape, np.float32) if has_all else np.zeros(user_items.shape, np.float32)
+        fill_table_products(users, self.item_factors_, self.columns_, scores)
         return scores
 
     def item_similarities(self, column: int) -> Float32:
@@ -265,6 +291,12 @@ class IALS(Recommender, ComparesItems, Explains):
 def _half(advance: Advance, matrix: csr_array) -> Advance:
     """What counts the rows of a matrix as half a round in all."""
     return lambda rows: advance(rows / (2 * matrix.shape[0]))
+
+
+def _shares_of_rows(matrix: csr_array) -> Float32:
+    """Of the weight of all clicks, that of each row's, (n_rows,)."""
+    weights = matrix.sum(axis=1, dtype=np.float64)
+    return np.asarray(weights / max(weights.sum(), 1e-300), dtype=np.float32)
 
 
 def _sums_of_users(item_users: csr_array, users: Float32) -> Float32:

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.kernels import kernel
+from isotherm.kernels import kernel, reordering_kernel
 from isotherm.progress import Advance
 from isotherm.threads import run_bands
 from isotherm.types import Array, Bools, Float32
 
-_COARSE = 1e5  # condition number of a row's system from which float64 solves it
+COARSE = 1e5  #: condition number of a row's system from which float64 solves it
+_MOST = 256  # clicks that are gathered at a time
+_LANES = 16  # numbers that lie beside each other are taken in whole multiples of this
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,12 @@ def solve_rows(
     n_rows, factors = matrix.shape[0], held.factors
     scales = np.ones(n_rows, dtype=np.float32) if gram_scales is None else gram_scales
     solution = np.zeros((n_rows, factors.shape[1]), dtype=np.float32) if right is None else right.copy()
-    is_coarse = matrix.sum(axis=1, dtype=np.float64) / ridge * held.longest > _COARSE
+    is_coarse = matrix.sum(axis=1, dtype=np.float64) / ridge * held.longest > COARSE
     for dtype, rows in ((np.float32, ~is_coarse), (np.float64, is_coarse)):
         if rows.any():
             typed = factors.astype(dtype, copy=False)
-            wanted = typed if targets is None else targets.astype(dtype, copy=False)
+            none = np.empty((0, factors.shape[1]), dtype)
+            wanted = none if targets is None else targets.astype(dtype, copy=False)
             gram = np.ascontiguousarray(held.gram, dtype=dtype)
             some, s, l2, b = _rows_of(rows, matrix, scales, ridge, solution.astype(dtype, copy=False))
             _solve(typed, wanted, gram, some, s, l2, b, advance)
@@ -87,7 +90,7 @@ def _solve(
     advance: Advance | None,
 ) -> None:
     """Solve all rows in the precision of the arrays."""
-    clicks = matrix.indptr, matrix.indices, matrix.data
+    clicks = matrix.indptr, matrix.indices, matrix.data.astype(gram.dtype, copy=False)
     arguments = *clicks, factors, targets, gram, gram_scales, ridge, solution
     run_bands(_solve_rows, matrix.shape[0], *arguments, smallest=4, advance=advance)
 
@@ -106,69 +109,128 @@ def _solve_rows(
     ridge: Array,
     solution: Array,
 ) -> None:
-    """``solution`` holds the right sides before and the solutions after; systems are upper triangles."""
+    """``solution`` holds the right sides before and the solutions after.
+
+    A system is an upper triangle with its right side as one more column: what is done to the rows is done to
+    both. Where no targets are given, these are the factors, and a row of √x below √x·q sums up Σ x·q as well.
+    """
     d = factors.shape[1]
-    system = np.empty((d, d), gram.dtype)
+    padded = (d + 1 + 3) // 4 * 4
+    system = np.zeros((padded, padded), gram.dtype)
+    near = np.zeros(
+        (padded, _MOST + _LANES), gram.dtype
+    )  # no power of two, whose multiples share a cache set
     for r in range(first, last):
-        right = solution[r]
-        for i in range(d):
-            for j in range(i, d):
-                system[i, j] = gram_scales[r] * gram[i, j]
-            system[i, i] += ridge[r]
-        clicked = slice(starts[r], starts[r + 1])
-        _add_outer_products(system, columns[clicked], values[clicked], factors)
-        for p in range(starts[r], starts[r + 1]):
-            target, v = targets[columns[p]], values[p]
-            for j in range(d):
-                right[j] += v * target[j]
-        _solve_cholesky(system, right)
+        _begin(system, gram, gram_scales[r], ridge[r], solution[r])
+        for begin in range(starts[r], starts[r + 1], _MOST):
+            clicked = slice(begin, min(begin + _MOST, starts[r + 1]))
+            n = _gather(columns[clicked], values[clicked], factors, len(targets) == 0, near)
+            _add_products(near, n, system)
+        if len(targets):
+            for p in range(starts[r], starts[r + 1]):
+                target, v = targets[columns[p]], values[p]
+                for i in range(d):
+                    system[i, d] += v * target[i]
+        _solve_cholesky(system, solution[r])
 
 
 @kernel
-def _add_outer_products(system: Array, columns: Array, values: Array, factors: Array) -> None:
-    """system += Σ v·q qᵀ, its upper triangle."""
-    d, n = len(system), len(columns)
-    p = 0
-    while p + 4 <= n:  # four at a time: each number of the system is read and written once for them
-        v0, v1, v2, v3 = values[p], values[p + 1], values[p + 2], values[p + 3]
-        c0, c1, c2, c3 = columns[p], columns[p + 1], columns[p + 2], columns[p + 3]
-        for i in range(d):  # slices from i on: loops that begin at 0 become vector instructions
-            row, q0, q1, q2, q3 = (
-                system[i, i:], factors[c0, i:], factors[c1, i:], factors[c2, i:], factors[c3, i:]
-            )  # fmt: skip
-            s0, s1, s2, s3 = v0 * q0[0], v1 * q1[0], v2 * q2[0], v3 * q3[0]
-            for j in range(d - i):
-                row[j] += s0 * q0[j] + s1 * q1[j] + s2 * q2[j] + s3 * q3[j]
-        p += 4
-    while p < n:
-        for i in range(d):
-            row, q0 = system[i, i:], factors[columns[p], i:]
-            s0 = values[p] * q0[0]
-            for j in range(d - i):
-                row[j] += s0 * q0[j]
-        p += 1
+def _begin(system: Array, gram: Array, scale: Any, ridge: Any, right: Array) -> None:
+    """The triangle s·G + λI, and the right side behind it."""
+    d = len(gram)
+    for i in range(d):
+        row, shared = (
+            system[i, i:],
+            gram[i, i:],
+        )  # slices, as loops that begin at 0 become vector instructions
+        for j in range(d - i):
+            row[j] = scale * shared[j]
+        row[0] += ridge
+        row[d - i] = right[i]
 
 
 @kernel
-def _solve_cholesky(system: Array, right: Array) -> None:
-    """``right`` becomes the solution; UᵀU = system, row by row of U, and Uᵀy = right on the way."""
-    d = len(system)
+def _gather(columns: Array, values: Array, factors: Array, with_roots: bool, near: Array) -> Any:
+    """√x·q, and √x below it, of each click as a column of ``near``, zeros behind; the number of all these."""
+    n, d = len(columns), factors.shape[1]
+    filled = (n + _LANES - 1) // _LANES * _LANES
+    for p in range(n):
+        q, root = factors[columns[p]], np.sqrt(values[p])
+        for i in range(d):
+            near[i, p] = root * q[i]
+        near[d, p] = root if with_roots else 0
+    for i in range(d + 1):
+        for p in range(n, filled):
+            near[i, p] = 0
+    return filled
+
+
+@reordering_kernel
+def _add_products(near: Array, n: int, system: Array) -> None:
+    """system += NNᵀ of the first n columns N, upper triangle: eight sums that share six rows at a time.
+
+    Nothing is written while they are summed up, so that the compiler need not fear that arrays overlap.
+    """
+    for i in range(0, len(system), 2):
+        one, two = near[i, :n], near[i + 1, :n]
+        for j in range(i // 4 * 4, len(system), 4):
+            q0, q1, q2, q3 = near[j, :n], near[j + 1, :n], near[j + 2, :n], near[j + 3, :n]
+            a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            b0, b1, b2, b3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for p in range(n):
+                a0 += one[p] * q0[p]
+                a1 += one[p] * q1[p]
+                a2 += one[p] * q2[p]
+                a3 += one[p] * q3[p]
+                b0 += two[p] * q0[p]
+                b1 += two[p] * q1[p]
+                b2 += two[p] * q2[p]
+                b3 += two[p] * q3[p]
+            above, below = system[i, j : j + 4], system[i + 1, j : j + 4]
+            above[0], above[1], above[2], above[3] = (
+                above[0] + a0,
+                above[1] + a1,
+                above[2] + a2,
+                above[3] + a3,
+            )
+            below[0], below[1], below[2], below[3] = (
+                below[0] + b0,
+                below[1] + b1,
+                below[2] + b2,
+                below[3] + b3,
+            )
+
+
+@reordering_kernel
+def _solve_cholesky(system: Array, solution: Array) -> None:
+    """The solution of (A b), A's upper triangle: it becomes (U y), UᵀU = A and Uᵀy = b, row by row."""
+    d = len(solution)
     for k in range(d):
-        pivot, rest = system[k, k:], right[k:]
-        scale = 1 / np.sqrt(pivot[0])
-        for j in range(d - k):
-            pivot[j] *= scale
-        known = rest[0] * scale
-        rest[0] = known
-        for j in range(1, d - k):
-            rest[j] -= known * pivot[j]
-        for i in range(1, d - k):
-            row, upper = system[k + i, k + i :], pivot[i:]
-            factor = upper[0]
-            for j in range(d - k - i):
-                row[j] -= factor * upper[j]
+        row = system[k, k:]  # a part of ``system`` would not be known to lie in one piece
+        _subtract_rows_above(system, k, row)
+        scale = 1 / np.sqrt(row[0])
+        for j in range(len(row)):
+            row[j] *= scale
     for k in range(d - 1, -1, -1):
-        total = right[k]
-        for j in range(k + 1, d):
-            total -= system[k, j] * right[j]
-        right[k] = total / system[k, k]
+        row, rest, total = system[k, k:], solution[k:], np.float32(0)
+        for j in range(1, d - k):
+            total += row[j] * rest[j]
+        rest[0] = (row[d - k] - total) / row[0]
+
+
+@reordering_kernel
+def _subtract_rows_above(system: Array, k: int, row: Array) -> None:
+    """row −= Σ_m U_mk·U_m over the rows m above row k, from column k on: four at a time."""
+    m = 0
+    while m + 4 <= k:
+        u0, u1, u2, u3 = system[m, k:], system[m + 1, k:], system[m + 2, k:], system[m + 3, k:]
+        f0, f1, f2, f3 = u0[0], u1[0], u2[0], u3[0]
+        for j in range(len(row)):
+            row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]
+        m += 4
+    while m < k:
+        u0 = system[m, k:]
+        f0 = u0[0]
+        for j in range(len(row)):
+            row[j] -= f0 * u0[j]
+        m += 1

@@ -19,7 +19,7 @@ import numpy as np
 
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
-from isotherm.linalg.products import table_products
+from isotherm.linalg.products import fill_table_products, table_products
 from isotherm.models.factorization.ials import IALS, SoftTargets
 from isotherm.models.factorization.least_squares import HeldFactors
 from isotherm.models.marec.backbones.base import (
@@ -114,8 +114,10 @@ class FactorsBackbone(AlignedBackbone, ExplainsFields):
     def scores(self, user_items: UserItems) -> Scores:
         """p·q: one fold-in, two products."""
         users = self.user_vectors(user_items)
-        warm, new = table_products(users, self.trained.items), table_products(users, self.new_factors)
-        return self.columns.joined(warm, new)
+        scores = np.zeros((len(users), self.columns.n_items), dtype=np.float32)
+        fill_table_products(users, self.trained.items, self.columns.warm, scores)
+        fill_table_products(users, self.new_factors, self.columns.new, scores)
+        return scores
 
     def similarities(self, column: int) -> Float32:
         """Cosines of factors."""
