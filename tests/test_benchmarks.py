@@ -22,6 +22,7 @@ BENCHMARKS = {
     "random_split": "--data {data} --graph {graph}",
     "baselines_ml1m": "--data {data}/ml-1m",
     "slim": "--data {data}/ml-1m",
+    "ials_speed": "--data {data}/ml-1m",
     "ramp_up": "--data {data}/ml-1m",
     "accuracy": "--data {data}/ml-1m",
     "gowalla": "--data {data}/gowalla",

@@ -136,9 +136,7 @@ class IALS(Recommender, ComparesItems, Explains):
         n_clicked = user_items.shape[1]
         item_users = csr_array(user_items.T.tocsr())
         item_users.sort_indices()
-        rng = stream(self.seed, "factors")
-        items = rng.standard_normal((n_clicked + n_unclicked, self.factors)).astype(np.float32)
-        items *= np.float32(_START_LENGTH / np.sqrt(self.factors))
+        items = self.start(n_clicked + n_unclicked)
         items[n_clicked:] = 0
         users = np.zeros((user_items.shape[0], self.factors), dtype=np.float32)
         shares = _shares_of_rows(user_items), _shares_of_rows(item_users)
@@ -154,6 +152,12 @@ class IALS(Recommender, ComparesItems, Explains):
                     new = soft.only(soft.columns >= n_clicked)
                     items[new.columns] = self._new_item_step(item_users, users, new)
         return Factors(items, users)
+
+    def start(self, n_items: int) -> Float32:
+        """Factors of items before the first round, (n_items, d): drawn by the seed."""
+        items = stream(self.seed, "factors").standard_normal((n_items, self.factors)).astype(np.float32)
+        items *= np.float32(_START_LENGTH / np.sqrt(self.factors))
+        return items
 
     def _user_step(
         self,
