@@ -1,6 +1,6 @@
 """Matrix factorization: users and items as vectors.
 
 ials                 alternating least squares over every cell; soft targets for columns without clicks
-conjugate_gradient   one step for each row of one side, as training takes it
+conjugate_gradient   two steps for each row of one side, as training takes them
 least_squares        the exact solves of one side, as users are folded in: a small system per row
 """

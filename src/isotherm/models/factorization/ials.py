@@ -4,7 +4,7 @@
 
 with λ_u = λ (n_u + w·items)^ν, and alike for items (Rendle et al. 2022). The second sum needs no users ×
 items array: it is Σ_u p_uᵀ(wQᵀQ)p_u, one Gram matrix of factors for all users. In training, each half of a
-round moves every row by one step of conjugate gradients; a user who asks is folded in by an exact solve.
+round moves every row by two steps of conjugate gradients; a user who asks is folded in by an exact solve.
 
 ``SoftTargets`` add columns whose clicks are only predicted from metadata: MARec's alignment on iALS.
 """
