@@ -12,7 +12,7 @@ from isotherm.features.metadata_similarity import MetadataSimilarity
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.item_trend import ItemTrend
-from isotherm.models.cold_start.new_item_share import LengthLaw
+from isotherm.models.cold_start.user_scaling import UserScaling
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones.linear import EASEBackbone
@@ -81,7 +81,7 @@ def drawn_marec(clicks: Interactions, items: Items, weights: Float32) -> Recomme
     model.trend_ = ItemTrend(0.5, np.linspace(0.5, 1.5, clicks.n_items, dtype=np.float32))
     model.cold_ = ColdItems(cold, encoded.take(cold))
     model.new_item_share_, model.new_item_factor_ = 0.1, 0.8
-    model.length_law_ = LengthLaw(0.3, 50.0)
+    model.user_scaling_ = UserScaling(0.3, 50.0, 0.75)
     model.restored()
     return known(model, clicks, items)
 

@@ -25,7 +25,7 @@ from isotherm.kernels import reordering_kernel
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.item_trend import ItemTrend
-from isotherm.models.cold_start.new_item_share import LengthLaw
+from isotherm.models.cold_start.user_scaling import UserScaling
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.marec.backbones.linear import EASEBackbone
@@ -73,7 +73,7 @@ def marec(clicks: Interactions, weights: DenseWeights) -> Recommender:
     cold = np.arange(N_ITEMS - N_COLD, N_ITEMS)
     model.cold_ = ColdItems(cold, EncodedItems.empty({}))
     model.new_item_share_, model.new_item_factor_ = 0.1, 0.8
-    model.length_law_ = LengthLaw(0.3, float(LENGTH))
+    model.user_scaling_ = UserScaling(0.3, float(LENGTH), 0.75)
     return known(model, clicks)
 
 

@@ -65,7 +65,8 @@ def test_a_share_that_is_set_is_reached(fitted):
 
 def test_explanations_add_up_and_lists_are_the_scores(fitted):
     model = fitted[1](new_item_share=0.3).fit(*fitted[2])
-    assert model.length_law_.exponent > 0
+    assert model.user_scaling_.exponent > 0
+    assert model.user_scaling_.own > 0
     scores = model.score(model.histories_of(np.arange(5)))
     for user in range(5):
         explained = model.explain(model.users_.values[user], model.items_.values[int(model.cold_.columns[3])])
@@ -81,7 +82,7 @@ def test_a_refit_is_the_fit_and_a_saved_model_the_same(fitted, tmp_path):
     model.save(tmp_path / "model")
     loaded = isotherm.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.score(histories), scores)
-    assert (loaded.new_item_share_, loaded.length_law_) == (model.new_item_share_, model.length_law_)
+    assert (loaded.new_item_share_, loaded.user_scaling_) == (model.new_item_share_, model.user_scaling_)
     np.testing.assert_allclose(loaded.refit(*data).score(histories), scores, rtol=1e-4, atol=1e-6)
 
 
@@ -90,16 +91,18 @@ def test_an_added_item_scores_as_a_new_one_of_the_same_metadata(data):
         model = make(new_item_share=0.3).fit(*data)
         column = int(model.cold_.columns[0])
         same = data[1].take(np.array([column])).to_frame().with_columns(item_id=pl.Series([5000]))
-        model.add_items(Items.from_frame(same))
         x = data[0].matrix[:30]
+        before = model.score(csr_array((x.data, x.indices, x.indptr), shape=(30, model.n_items)))
+        model.add_items(Items.from_frame(same))
         scores = model.score(csr_array((x.data, x.indices, x.indptr), shape=(30, model.n_items)))
         np.testing.assert_allclose(scores[:, -1], scores[:, column], rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(scores[:, :-1], before)
 
 
 def test_without_times_new_items_score_as_pseudo_cold_ones_do(fitted):
     _, make, (log, items) = fitted
     model = make().fit(replace(log, timestamps=None, hidden_at_random=True), items)
-    assert model.length_law_.exponent == 0
+    assert model.user_scaling_.changes_nothing
     assert listed_share(model) == pytest.approx(model.new_item_share_, abs=0.03)
     factor = model.scales_.new_item_factor if isinstance(model, KernelRidge) else model.new_item_factor_
     assert factor == 1

@@ -165,11 +165,11 @@ def test_importance_is_how_far_fields_move_the_scores_of_new_items(data, monkeyp
     moved = {}
     for user in model.users_.take(evenly(np.arange(clicks.n_users), IMPORTANCE_USERS)):
         row = model.histories_of(model.users_.known_rows([user], "user"))
-        law = model.length_law_.of(row, model.cold_.columns)[0]
+        scaled = model.user_scaling_.of(model._trending_scores(row), row, model.cold_.columns)[0]
         shares = {}
         for item, factor in zip(new, damping, strict=True):
             for field, share in model.explain(user, item).by_field["field", "share"].rows():
-                shares.setdefault(field, []).append(share / (factor * law))
+                shares.setdefault(field, []).append(share / (factor * scaled))
         for field, values in shares.items():
             moved[field] = moved.get(field, 0.0) + np.abs(np.array(values) - np.mean(values)).sum()
     del moved[BASE_LEVEL]

@@ -34,7 +34,6 @@ from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.item_trend import ItemTrend, check_times, trend_setting
 from isotherm.models.cold_start.new_item_share import (
-    LengthLaw,
     ShareGoal,
     UserLists,
     given_share,
@@ -48,6 +47,7 @@ from isotherm.models.cold_start.new_item_share import (
 from isotherm.models.cold_start.pseudo_cold import (
     cuts_of_log,
 )
+from isotherm.models.cold_start.user_scaling import UserScaling
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
 from isotherm.models.kernel_ridge.kernel_weights import (
@@ -146,7 +146,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     scales_: Scales
     warm_up_: WarmUp
     new_item_share_: float  #: the share of the fitted users' lists that never-clicked items have
-    length_law_: LengthLaw  #: by which scores of never-clicked items depend on the history's length
+    user_scaling_: UserScaling  #: by which scores of never-clicked items are multiplied for each user
     trend_: ItemTrend  #: by which scores follow how an item's clicks grow or fade
     mean_length_: float  #: n̄, mean clicks per user
     exact_: bool  #: whether every training item is a landmark
@@ -162,7 +162,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         Plain("scales_", numbers(Scales, Number()), asdict, lambda given: Scales(**given)),
         Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
         Plain("new_item_share_", Number(least=0, most=1)),
-        LengthLaw.state("length_law_"),
+        UserScaling.state("user_scaling_"),
         Inner("trend_", lambda *_: ItemTrend.empty()),
         Plain("mean_length_", Number(above=0)),
         Plain("exact_", bool),
@@ -256,7 +256,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """Solve anew for newer clicks and items.
 
-        Held meanwhile: encoders, the weights of both kernels, scales, the length law, the trend's power and
+        Held meanwhile: encoders, the weights of both kernels, scales, those of users, the trend's power and
         the warm-up.
         """
         assert items is not None
@@ -269,6 +269,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         with stage(_REGRESSES):
             self._solve(log, ease_weights)
             self._append_cold(log, self._cold_predictions(log))
+        self.user_scaling_ = self.user_scaling_.at(log.n_items)
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
     def learned_settings(self) -> dict[str, float]:
@@ -283,7 +284,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _take_weights(self, learned: KernelWeights) -> None:
         """μ and ν in use, and the scales that go with them."""
         self.taste_weights_, self.popularity_weights_ = learned.taste, learned.popularity
-        self.length_law_ = LengthLaw()
+        self.user_scaling_ = UserScaling()
         self.scales_ = Scales(
             inverse_temperature=learned.inverse_temperature, popularity_weight=learned.popularity_weight
         )
@@ -359,7 +360,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         left_out: LeftOutPredictor,
         predictions: Predictions | None,
         goal: ShareGoal | None,
-        most: float,
+        most: ShareGoal,
     ) -> None:
         """Their share of the lists of some users: as the goal says, or by the scales, up to ``most``."""
         lists = None
@@ -369,7 +370,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         elif predictions is not None:
             lists = self._lists_with(log, self._columns(predictions))
         scale = settled_scale(lists, goal, most)
-        self.length_law_, self.new_item_share_ = scale.law, scale.share
+        self.user_scaling_, self.new_item_share_ = scale.by_user.at(log.n_items), scale.share
         self.scales_ = replace(self.scales_, new_item_factor=scale.factor)
         if lists is not None:
             note(f"{self.name}: {told_share(goal, scale)}")
@@ -423,11 +424,12 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.weights_ = self.weights_.replaced(log.warm[rare], columns)
 
     def _score(self, user_items: UserItems) -> Scores:
-        """user_items · weights_, by the items' trend, those of never-clicked items by the length law."""
-        scores = self.trend_.scaled(super()._score(user_items))
-        if self.length_law_.exponent and len(self.cold_):
-            scores[:, self.cold_.columns] *= self.length_law_.of(user_items, self.cold_.columns)[:, None]
-        return scores
+        """user_items · weights_, by the items' trend, those of never-clicked items scaled for each user."""
+        return self.user_scaling_.scale(self._trending_scores(user_items), user_items, self.cold_.columns)
+
+    def _trending_scores(self, user_items: UserItems) -> Scores:
+        """Before they are scaled for each user."""
+        return self.trend_.scaled(super()._score(user_items))
 
     @property
     def item_schema(self) -> dict[str, FieldType]:
@@ -482,9 +484,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         position, certainty = self.cold_.position(column), self.cold_.certainty
         if position is None or certainty is None:
             return Contributions(by_click)
-        by_length = self.length_law_.of(history, self.cold_.columns)[0]
-        by_click = by_click * by_length
-        cold_factor = float(self.scales_.of_new_items.cold_factor(certainty)[position] * by_length)
+        scores = self._trending_scores(history)
+        of_user = self.user_scaling_.of(scores, history, self.cold_.columns)[0]
+        by_click = by_click * of_user
+        cold_factor = float(self.scales_.of_new_items.cold_factor(certainty)[position] * of_user)
         by_term = cold_factor * self._by_term(history, self.cold_.encoded.take(np.array([position])))[:, 0, 0]
         return Contributions(by_click, self.metadata_terms(), by_term, float(certainty[position]))
 

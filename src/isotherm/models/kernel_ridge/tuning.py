@@ -8,13 +8,13 @@ import numpy as np
 from isotherm.models.cold_start.calibration import user_ndcgs
 from isotherm.models.cold_start.item_trend import choose_trend, tried_powers
 from isotherm.models.cold_start.new_item_share import (
-    LEAST_NEW_ITEMS,
     CutInTime,
     ShareGoal,
     learned_goal,
     sampled_histories,
 )
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
+from isotherm.models.cold_start.user_scaling import LEAST_NEW_ITEMS, own_share
 from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.tuner import (
     POPULARITY_SHARES,
@@ -175,5 +175,5 @@ class AtCut:
 def _share_goal(shown: Sequence[CutInTime], asked: InTime, stand_in: ItemIndex | None) -> ShareGoal | None:
     """What is given, or learned at cuts in time and bearable there; None without either."""
     if asked.share is not None:
-        return ShareGoal(asked.share, stand_in)
+        return ShareGoal(asked.share, stand_in, own=own_share(asked.n_new))
     return learned_goal(shown, asked.n_new, stand_in) if shown else None

@@ -32,9 +32,7 @@ from isotherm.models.cold_start.item_trend import (
     tried_powers,
 )
 from isotherm.models.cold_start.new_item_share import (
-    LEAST_NEW_ITEMS,
     CutInTime,
-    LengthLaw,
     ShareGoal,
     UserLists,
     given_share,
@@ -50,6 +48,7 @@ from isotherm.models.cold_start.pseudo_cold import (
     PseudoColdSplit,
     cuts_of_log,
 )
+from isotherm.models.cold_start.user_scaling import LEAST_NEW_ITEMS, UserScaling, own_share
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
@@ -161,7 +160,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     aligned_: AlignedBackbone  #: the trained backbone, with β in use
     new_item_share_: float  #: the share of the fitted users' lists that never-clicked items have
     new_item_factor_: float  #: of the scores of never-clicked items
-    length_law_: LengthLaw  #: by which their scores depend on the history's length
+    user_scaling_: UserScaling  #: by which they are multiplied, after it, for each user
     trend_: ItemTrend  #: by which scores follow how an item's clicks grow or fade
     _weighted_similarity: WeightedSimilarity  #: G to the warm items; follows from the rest
 
@@ -219,7 +218,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         yield Plain("click_threshold_", Number(above=0))
         yield Plain("new_item_share_", Number(least=0, most=1))
         yield Plain("new_item_factor_", Number(above=0))
-        yield LengthLaw.state("length_law_")
+        yield UserScaling.state("user_scaling_")
         yield Inner("trend_", lambda *_: ItemTrend.empty())
         yield Dense("field_weights_", np.float64, (self.similarity_.n_terms,))
         forms = self.similarity_.forms
@@ -297,6 +296,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         with stage(_READS):
             encoded = self.similarity_.encode(items)
         self._align(WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
+        self.user_scaling_ = self.user_scaling_.at(clicks.n_items)
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
     def _given_beta(self) -> GivenBeta | None:
@@ -378,7 +378,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
     def _follow_time(self, clicks: Interactions, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]) -> None:
         """The items' trend, and the share of new ones: given, learned at cuts in time, or as β gives it."""
         self.trend_ = ItemTrend.of(clicks, 0.0)
-        self.new_item_share_, self.new_item_factor_, self.length_law_ = 0.0, 1.0, LengthLaw()
+        self.new_item_share_, self.new_item_factor_, self.user_scaling_ = 0.0, 1.0, UserScaling()
         if not isinstance(self.aligned_, ExplainsClicks):
             self._refuse_time_settings()
             return
@@ -390,9 +390,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         elif len(warm.cold):
             histories = sampled_histories(clicks.matrix, self.seed)
             lists = lists_by(self._trending_scores, histories, warm.columns, warm.cold)
-        most = most_share(clicks, len(warm.cold)) if self.beta == "auto" else 1.0
+        most = most_share(clicks, len(warm.cold)) if self.beta == "auto" else ShareGoal(1.0)
         scale = settled_scale(lists, goal, most)
-        self.new_item_share_, self.new_item_factor_, self.length_law_ = scale.share, scale.factor, scale.law
+        self.new_item_share_, self.new_item_factor_ = scale.share, scale.factor
+        self.user_scaling_ = scale.by_user.at(warm.n_items)
         if lists is not None:
             note(f"{self.name}: {told_share(goal, scale)}")
 
@@ -423,7 +424,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         few, given = len(warm.cold) < LEAST_NEW_ITEMS, given_share(self.new_item_share)
         if given is not None:
             split = PseudoColdSplit.draw(warm.user_items, self.seed) if few else None
-            return ShareGoal(given, split.hidden_items if split is not None else None)
+            stand_in = split.hidden_items if split is not None else None
+            return ShareGoal(given, stand_in, own=own_share(len(warm.cold)))
         if not at_cuts or self.beta != "auto":
             return None
         return learned_goal(at_cuts, len(warm.cold), cuts[-1].hidden_items if few else None)
@@ -445,9 +447,13 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
     def _score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 of the aligned backbone, those of new items by their scale."""
+        return self.user_scaling_.scale(self._evenly_scaled(user_items), user_items, self.cold_.columns)
+
+    def _evenly_scaled(self, user_items: UserItems) -> Scores:
+        """Those of new items by one factor for all users."""
         scores = self._trending_scores(user_items)
-        if len(self.cold_) and (self.new_item_factor_ != 1 or self.length_law_.exponent):
-            scores[:, self.cold_.columns] *= self._new_item_factors(user_items)[:, None]
+        if len(self.cold_) and self.new_item_factor_ != 1:
+            scores[:, self.cold_.columns] *= np.float32(self.new_item_factor_)
         return scores
 
     def _trending_scores(self, user_items: UserItems) -> Scores:
@@ -456,8 +462,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
 
     def _new_item_factors(self, user_items: UserItems) -> Float32:
         """By which the backbone's scores of new items are multiplied, (n_users,)."""
-        by_length = self.length_law_.of(user_items, self.cold_.columns)
-        return np.asarray(np.float32(self.new_item_factor_) * by_length)
+        of_users = self.user_scaling_.of(self._evenly_scaled(user_items), user_items, self.cold_.columns)
+        return np.asarray(np.float32(self.new_item_factor_) * of_users)
 
     def item_similarities(self, column: int) -> Float32:
         """As the backbone has it."""
