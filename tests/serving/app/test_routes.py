@@ -1,5 +1,7 @@
 """The routes have the names and shapes that are documented, and answer as the live model does."""
 
+import json
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -184,3 +186,61 @@ def test_health_and_metrics(client):
     )
     assert float(cold.split()[1]) >= n_cold
     assert "isotherm_model_age_seconds" in text
+
+
+def test_events_are_counted_and_the_next_answer_follows(client):
+    best = ids(ask(client, user="u3", k=2))
+    batch = [
+        {"id": "a", "type": "click", "user": "u3", "item": best[0]},
+        {"id": 7, "type": "dislike", "user": "u3", "item": best[1], "time": "2020-01-01T00:00:00Z"},
+        {"id": "b", "type": "watch", "user": "u3", "item": "f01", "value": 61.5, "time": 4e9},
+        {"id": "c", "type": "like", "user": "u3", "item": "f01"},
+        {"id": "d", "type": "click", "user": "u3\ud800", "item": "f01"},
+        "click",
+        {"id": "e", "type": "click", "user": "u3", "item": "f01", "value": 10**400},
+    ]
+    content, headers = json.dumps(batch), {"content-type": "application/json"}  # half a letter as \\ud800
+    counts = client.post("/v1/events", content=content, headers=headers).json()
+    told = counts.pop("refusals")
+    assert counts == {"new": 3, "repeated": 0, "late": 1, "future": 1, "refused": 4}
+    assert [each["place"] for each in told] == [3, 4, 5, 6]
+    assert "like" in told[0]["error"]
+    assert not set(best) & set(ids(ask(client, user="u3", k=24)))
+    assert best[0] in ids(ask(client, user="u3", k=24, exclude_seen=False))
+    again = client.post("/v1/events", content=content, headers=headers).json()
+    assert (again["repeated"], again["refused"]) == (3, 4)
+    assert client.post("/v1/events", json={"events": []}).status_code == 422
+    assert client.post("/v1/events", json=[]).json()["new"] == 0
+
+
+def test_what_the_model_on_the_air_cannot_read_is_told(client, clicks, tmp_path):
+    from isotherm import EASE
+
+    assert client.get("/v1/model").json()["left_out"] == {"count": 0, "first": []}
+    client.put("/v1/items/new", json={"metadata": {"genres": ["space"]}})
+    EASE(l2=1.0).fit(clicks).save(tmp_path / "ease")
+    info = client.post("/v1/model/swap", json={"path": str(tmp_path / "ease")}).json()
+    [left] = info["left_out"]["first"]
+    assert (info["left_out"]["count"], left["item_id"]) == (1, "new")
+    assert "cannot add items" in left["error"]
+    assert info["failed"] is None
+    assert client.put("/v1/items/newer", json={"metadata": {}}).status_code == 409
+    assert client.delete("/v1/items/new").status_code == 200
+    assert client.get("/v1/model").json()["left_out"]["count"] == 0
+
+
+def test_a_database_that_is_gone_is_told_without_its_address(client, shared, monkeypatch):
+    from isotherm.errors import DatabaseError
+
+    def gone(*_):
+        raise DatabaseError(
+            "--db postgresql://ann@db.example.org/live: the server cannot be reached; start it"
+        )
+
+    monkeypatch.setattr(shared._database, "version_and_history", gone)
+    for path, body in (("recommend", {"user": "u1"}), ("score", {"user": "u1", "items": ["f01"]})):
+        answer = client.post(f"/v1/{path}", json=body)
+        assert (answer.status_code, "example.org" in answer.text) == (503, False)
+        assert set(answer.json()) == {"error", "where", "cure"}
+    assert client.post("/v1/recommend", json={"history": ["f01"]}).status_code == 200
+    assert client.get("/livez").status_code == 200
