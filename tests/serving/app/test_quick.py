@@ -113,25 +113,27 @@ def test_a_token_for_all_is_asked_for(shared, answered):
 
 
 def test_short_answers_stay_on_the_loop_and_long_ones_get_a_thread(shared, monkeypatch):
-    threads, waits, recommend = [], [0.0], shared.recommend
+    threads, waits, listed = [], [0.0], shared._list
 
     def recommended(*asked):
         threads.append(threading.current_thread().name)
         stop = threading.Event()
         if waits[0]:
             stop.wait(waits[0])
-        return recommend(*asked)
+        return listed(*asked)
 
-    monkeypatch.setattr(shared, "recommend", recommended)
+    monkeypatch.setattr(shared, "_list", recommended)
     monkeypatch.setattr(quick, "_QUICK", 0.05)
+    monkeypatch.setattr(quick, "_MOST", 0.2)
     with TestClient(create_app(shared)) as client:
         ask = lambda: client.post("/v1/recommend", json={"user": "u1"})  # noqa: E731
         for _ in range(60):
             ask()
         assert threads[0] != threads[-1]
         loop = threads[-1]
-        waits[0] = 1.0  # more than sixteen times as long as may be
-        ask()
+        waits[0] = 0.2
+        for _ in range(5):
+            ask()
         waits[0] = 0.0
         ask()
         assert threads[-2] == loop != threads[-1]

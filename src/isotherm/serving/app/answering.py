@@ -21,13 +21,23 @@ class Lists:
 
     def answer(self, body: schemas.RecommendBody) -> Answer:
         """The list that a body asks for."""
-        return self.of(body.asker(self._limits), body.k, body.rules(self._limits))
+        return self.of(*self._asked(body))
+
+    def answer_now(self, body: schemas.RecommendBody) -> Answer | None:
+        """The same, None where something must be taken in or waited for first."""
+        answer = self._shared.recommend_now(*self._asked(body))
+        if answer is not None:
+            self._metrics.count([answer])
+        return answer
 
     def of(self, asker: Asker, k: int, rules: Rules) -> Answer:
         """The list of k items."""
         answer = self._shared.recommend(asker, k, rules)
         self._metrics.count([answer])
         return answer
+
+    def _asked(self, body: schemas.RecommendBody) -> tuple[Asker, int, Rules]:
+        return body.asker(self._limits), body.k, body.rules(self._limits)
 
 
 def list_routes(lists: Lists, limits: Limits) -> APIRouter:

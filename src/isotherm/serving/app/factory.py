@@ -62,7 +62,7 @@ def create_app(
     app.include_router(page_routes())
     answer_errors(app)
     asked = token if token_for_all else None
-    app.add_middleware(QuickLists, answer=lists.answer, is_current=shared.is_current, token=asked)
+    app.add_middleware(QuickLists, lists=lists, token=asked)
     _watch(app, shared, limits, rate or RateLimit.of(limits), metrics)
     return app
 

@@ -132,12 +132,15 @@ class AskerBody(Strict):
         if self.history is None:
             return Asker(user=self.user)
         limits.check("history", self.history, "history")
-        pairs = [
-            (each.item, each.weight) if isinstance(each, WeightedItem) else (each, 1.0)
-            for each in self.history
-        ]
-        plain = not any(isinstance(each, WeightedItem) for each in self.history)
-        return Asker(history=list(dict.fromkeys(pairs)) if plain else pairs)
+        if WeightedItem not in set(map(type, self.history)):
+            plain: list[Any] = self.history
+            return Asker(history=[(item, 1.0) for item in dict.fromkeys(plain)])
+        return Asker(
+            history=[
+                (each.item, each.weight) if isinstance(each, WeightedItem) else (each, 1.0)
+                for each in self.history
+            ]
+        )
 
 
 class RecommendBody(AskerBody):

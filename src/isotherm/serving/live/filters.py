@@ -86,22 +86,32 @@ def _joined(
 
 
 def _given(snapshot: Snapshot, history: Sequence[tuple[Id, float]], unknown: str) -> History:
+    items, weights = [item for item, _ in history], [weight for _, weight in history]
+    is_plain = set(weights) == {1.0}
+    if not is_plain:
+        _check_weights(history)
+    columns, n_unknown = columns_of(snapshot, items, "history", unknown)
+    sums: dict[int, float] = {}
+    if is_plain and not n_unknown and len(set(columns)) == len(columns):
+        seen, data = sorted(columns), np.ones(len(columns))
+    else:
+        for column, weight in zip(columns, weights, strict=True):
+            sums[column] = sums.get(column, 0.0) + weight
+        sums.pop(-1, None)
+        seen = sorted(sums)
+        data = np.array([sums[column] for column in seen], dtype=np.float64)
+    if (data > _LARGEST).any():
+        raise InteractionsError("history: an item's weights are beyond float32 when added up")
+    row = one_row(np.array(seen, dtype=np.int32), data.astype(np.float32), snapshot.model.n_items)
+    return History(row, n_unknown)
+
+
+def _check_weights(history: Sequence[tuple[Id, float]]) -> None:
     for item, weight in history:
         if not _SMALLEST <= weight <= _LARGEST:
             raise InteractionsError(
                 f"history: the weight of item {brief(item)} is {brief(weight)}; give a finite number above 0"
             )
-    columns, n_unknown = columns_of(snapshot, [item for item, _ in history], "history", unknown)
-    sums: dict[int, float] = {}
-    for column, (_, weight) in zip(columns, history, strict=True):
-        sums[column] = sums.get(column, 0.0) + weight
-    sums.pop(-1, None)
-    seen = sorted(sums)
-    data = np.array([sums[column] for column in seen], dtype=np.float64)
-    if (data > _LARGEST).any():
-        raise InteractionsError("history: an item's weights are beyond float32 when added up")
-    row = one_row(np.array(seen, dtype=np.int32), data.astype(np.float32), snapshot.model.n_items)
-    return History(row, n_unknown)
 
 
 def columns_of(snapshot: Snapshot, items: Iterable[Id], what: str, unknown: str) -> tuple[list[int], int]:

@@ -140,16 +140,22 @@ class SharedModel:
         """Whether a model that another worker put on the air is being loaded; the one before answers."""
         return self._following.is_loading
 
-    def is_current(self) -> bool:
-        """Whether an answer has nothing to take in or to wait for first: the database is on this machine, so
-        that reading takes microseconds, and nothing changed there since the last answer."""
-        return self._database.is_local and self._database.version() == self._following.version
-
     # answers
 
     def recommend(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer:
         """As ``LiveModel.recommend``; a list for a user is kept as shown to him."""
-        asker = self._informed(asker)
+        return self._list(self._informed(asker), k, rules)
+
+    def recommend_now(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer | None:
+        """``recommend``, where there is nothing to take in and nothing to wait for first: the database is on
+        this machine, so that reading takes microseconds, and nothing changed there since the last answer.
+        Else None."""
+        if not self._database.is_local:
+            return None
+        version, asker = self._told(asker)
+        return self._list(asker, k, rules) if version <= self._following.version else None
+
+    def _list(self, asker: Asker, k: int, rules: Rules | None) -> Answer:
         answer = self._live.recommend(asker, k, rules)
         if asker.user is not None:
             self.exposures.add(asker.user, answer)
@@ -182,13 +188,17 @@ class SharedModel:
 
     def _informed(self, asker: Asker) -> Asker:
         """With what the database says of a user, all changes taken before."""
+        version, asker = self._told(asker)
+        self._following.reach(version)
+        return asker
+
+    def _told(self, asker: Asker) -> tuple[int, Asker]:
+        """The version of the database, and the same with what it says of a user."""
         if asker.user is None:
-            self._following.catch_up()
-            return asker
+            return self._database.version(), asker
         user = user_like(self._live.snapshot.model.users_, asker.user)
         version, said = self._database.version_and_history(user, _MOST_CLICKS)
-        self._following.reach(version)
-        return replace(asker, user=user, clicked=said.clicks, disliked=said.dislikes)
+        return version, replace(asker, user=user, clicked=said.clicks, disliked=said.dislikes)
 
     # changes
 
