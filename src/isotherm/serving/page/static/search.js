@@ -16,7 +16,7 @@ export function searchBox(place, { id, label, hint, pick, isChosen = () => false
   let all = unavailable;
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": label, hidden: true });
   const input = h("input", {
-    id, type: "search", role: "combobox", autocomplete: "off", spellcheck: "false", maxlength: 200,
+    id, type: "text", role: "combobox", enterkeyhint: "search", autocomplete: "off", spellcheck: "false", maxlength: 200,
     "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id, placeholder: hint,
   });
 
