@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm.models.factorization.least_squares import HeldFactors, solve_rows
+from isotherm import threads
+from isotherm.models.factorization.least_squares import HeldFactors, inner_products, solve_rows
 
 N_ROWS, N_COLUMNS, WIDTH = 12, 9, 5
 
@@ -81,3 +82,15 @@ def test_however_many_clicks_a_row_has(n_clicks, width):
         expected = np.array([np.linalg.solve(a, r @ wanted) for a, r in zip(left, x, strict=True)])
         found = solve_rows(matrix, held, ridge.astype(np.float32), given)
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 512, 513, 40_000])
+@pytest.mark.parametrize("width", [1, 3, 8, 19])
+def test_inner_products_are_the_dense_ones_on_every_number_of_threads(n, width, monkeypatch):
+    factors = np.random.default_rng(n).standard_normal((n, width)).astype(np.float32)
+    found = inner_products(factors)
+    np.testing.assert_allclose(found, factors.T.astype(float) @ factors, rtol=1e-4, atol=1e-3 + 2e-6 * n)
+    np.testing.assert_array_equal(found, found.T)
+    for threads_used in (1, 3):
+        monkeypatch.setattr(threads, "thread_count", lambda t=threads_used: t)
+        np.testing.assert_array_equal(inner_products(factors), found)

@@ -13,6 +13,7 @@ from isotherm.types import Array, Bools, Float32
 
 COARSE = 1e5  #: condition number of a row's system from which float64 solves it
 _MOST = 256  # clicks that are gathered at a time
+_MOST_ROWS, _MOST_PARTS = 512, 64  # that inner products are summed up in
 _LANES = 16  # numbers that lie beside each other are taken in whole multiples of this
 
 
@@ -31,11 +32,25 @@ class HeldFactors:
     def of(cls, factors: Float32, weight: float) -> "HeldFactors":
         """weight: w, of every cell."""
         longest = np.einsum("ij,ij->i", factors, factors).max(initial=0)
-        return cls(factors, weight * (factors.T @ factors), float(longest))
+        return cls(factors, weight * inner_products(factors), float(longest))
 
     def with_gram(self, gram: Array) -> "HeldFactors":
         """The same with another G."""
         return HeldFactors(self.factors, gram, self.longest)
+
+
+def inner_products(factors: Float32) -> Float32:
+    """FᵀF, (d, d), of factors F (n, d).
+
+    The same bits whatever the number of threads. The product is small beside the cost of waking up BLAS's
+    threads, which wait for each other where others keep the cores busy.
+    """
+    n, d = factors.shape
+    rows = max(_MOST_ROWS, -(-n // _MOST_PARTS))  # of a part: by n alone
+    parts = np.zeros((-(-n // rows), _padded(d), _padded(d)), dtype=np.float32)
+    run_bands(_add_parts, len(parts), np.ascontiguousarray(factors), rows, parts)
+    total = np.triu(parts.sum(axis=0)[:d, :d])
+    return np.asarray(total + np.triu(total, 1).T)
 
 
 def solve_rows(
@@ -93,6 +108,24 @@ def _solve(
     clicks = matrix.indptr, matrix.indices, matrix.data.astype(gram.dtype, copy=False)
     arguments = *clicks, factors, targets, gram, gram_scales, ridge, solution
     run_bands(_solve_rows, matrix.shape[0], *arguments, smallest=4, advance=advance)
+
+
+@kernel
+def _padded(d: int) -> Any:
+    """Rows of a system with its right side, in whole fours."""
+    return (d + 1 + 3) // 4 * 4
+
+
+@kernel
+def _add_parts(first: int, last: int, factors: Array, rows: int, parts: Array) -> None:
+    """Inner products of the factors of some rows each."""
+    near = np.zeros((parts.shape[1], _MOST + _LANES), factors.dtype)
+    for part in range(first, last):
+        end = min((part + 1) * rows, len(factors))
+        for begin in range(part * rows, end, _MOST):
+            some = np.arange(begin, min(begin + _MOST, end))
+            n = _gather(some, np.ones(len(some), factors.dtype), factors, False, near)
+            _add_products(near, n, parts[part])
 
 
 @kernel
