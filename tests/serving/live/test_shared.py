@@ -1,13 +1,22 @@
 """What one worker was told, the next answer of every worker shows; and a restart forgets nothing."""
 
 import secrets
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from isotherm import EASE, ContentKNN, Interactions, Items
-from isotherm.errors import ItemsError, ModelFolderError, ParameterError, UnknownIdError, UnsupportedError
+from isotherm import EASE, ContentKNN, Interactions, Items, load
+from isotherm.errors import (
+    DatabaseError,
+    ItemsError,
+    ModelFolderError,
+    ParameterError,
+    UnknownIdError,
+    UnsupportedError,
+)
 from isotherm.serving.database import Database, StoredItem
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.model import LiveModel
@@ -286,3 +295,96 @@ def test_items_of_others_that_cannot_be_read_do_not_keep_a_worker_from_starting(
     workers.one.remove_item("odd0")
     workers.one.put_items([LiveItem("c", NEW)])
     assert {item.item_id for item in left_out(workers.two.snapshot)} == {"odd1", "odd2"}
+
+
+def test_a_model_that_cannot_be_loaded_here_leaves_the_one_before(url, folder, model, tmp_path, caplog):
+    is_whole = [False]
+
+    def load_here(path):
+        if not is_whole[0] and path.endswith("second"):
+            raise ModelFolderError("no such disk here")
+        return load(path)
+
+    workers = Workers(url, folder)
+    here = workers.start(load=load_here)
+    model.save(tmp_path / "second")
+    workers.one.swap(str(tmp_path / "second"))
+    here.recommend(Asker(user="u1"))
+    here._following.wait()
+    assert here.recommend(Asker(user="u1")).model == "first"
+    assert (here.failed.model, here.failed.reason) == ("second", "no such disk here")
+    assert "cannot go on the air here" in caplog.text
+    workers.one.put_items([LiveItem("new", NEW)])
+    assert ids(here.recommend(Asker(user="u1"), rules=Rules(candidates=["new"]))) == ["new"]
+    here._following.retry()
+    assert not here.is_loading  # it has just been tried
+    is_whole[0] = True
+    here._following.failed = replace(here.failed, at=-1e9)
+    here._following.retry()
+    here._following.wait()
+    assert (here.recommend(Asker(user="u1")).model, here.failed) == ("second", None)
+    workers.close()
+
+
+def test_a_failed_swap_is_forgotten_once_the_model_before_is_back(url, folder, model, tmp_path):
+    def load_here(path):
+        if path.endswith("second"):
+            raise ModelFolderError("no such disk here")
+        return load(path)
+
+    workers = Workers(url, folder)
+    here = workers.start(load=load_here)
+    model.save(tmp_path / "second")
+    workers.one.swap(str(tmp_path / "second"))
+    here.recommend(Asker(user="u1"))
+    here._following.wait()
+    assert here.failed
+    workers.one.roll_back()
+    assert here.recommend(Asker(user="u1")).model == "first"
+    assert here.failed is None
+    workers.close()
+
+
+def test_a_folder_that_is_gone_or_replaced(workers, model, neighbours, tmp_path, caplog):
+    model.save(tmp_path / "second")
+    workers.one.swap(str(tmp_path / "second"))
+    shutil.rmtree(tmp_path / "second")
+    assert workers.start().recommend(Asker(user="u1")).model == "first"
+    assert "cannot be loaded" in caplog.text
+    model.save(tmp_path / "third")
+    workers.one.swap(str(tmp_path / "third"))
+    workers.one.swap(str(workers.folder))
+    neighbours.save(tmp_path / "third")  # another model in its place
+    with pytest.raises(ModelFolderError, match="another model was saved there"):
+        workers.start().roll_back()
+    workers.one.roll_back()  # it still has it in memory
+    assert workers.one.snapshot.model.name == "kernel-ridge"
+
+
+def test_a_server_that_is_told_another_folder_serves_that_one(workers, model, tmp_path):
+    model.save(tmp_path / "second")
+    later = workers.start(tmp_path / "second")
+    for worker in (later, workers.one):
+        worker.recommend(Asker(user="u1"))
+        worker._following.wait()
+        assert worker.recommend(Asker(user="u1")).model == "second"
+    workers.one.roll_back()
+    assert workers.start(tmp_path / "second").recommend(Asker(user="u1")).model == "first"
+
+
+def test_the_keeper_follows_writes_and_ends(workers, monkeypatch, caplog):
+    monkeypatch.setattr("isotherm.serving.live.shared._TICK_SECONDS", 0.01)
+    workers.two.start()
+    workers.two.recommend(Asker(user="u3"), 5)
+    version = workers.one.put_items([LiveItem("new", NEW)])
+    while workers.two.version < version or len(workers.two.exposures):
+        assert workers.two._keeper.is_alive()
+    workers.two.close()
+    workers.two.recommend(Asker(user="u3"), 5)
+    monkeypatch.setattr(workers.two._database, "log_exposures", unreachable)
+    workers.two.close()
+    assert "lists that were shown and are lost: 1" in caplog.text
+
+
+def unreachable(_):
+    raise DatabaseError("the server cannot be reached")

@@ -1,16 +1,19 @@
 """Lists that were shown, on their way to the database: answers never wait for it."""
 
+import logging
 import secrets
 from collections import deque
-from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
 from threading import Lock
 
+from isotherm.errors import ParameterError
 from isotherm.serving.database import Database, Exposure
+from isotherm.serving.database.exposures import exposure_row
 from isotherm.serving.database.moments import now
 from isotherm.serving.live.requests import Answer, Id
 
+_log = logging.getLogger(__name__)
 _MOST = 100_000  # lists that wait; what comes beyond is dropped and counted
 _AT_ONCE = 5_000  # of one transaction
 
@@ -18,7 +21,7 @@ _AT_ONCE = 5_000  # of one transaction
 class ExposureLog:
     """A queue of lists.  days: so long they are kept in the database.
 
-    n_dropped: lists that were not kept, as too many waited.
+    n_dropped: lists that were not kept, as too many waited, or an id of theirs cannot be kept.
     """
 
     def __init__(self, database: Database, days: float, most: int = _MOST) -> None:
@@ -45,12 +48,23 @@ class ExposureLog:
         n_written = 0
         with self._flushing:
             while self._waiting:
-                lists = self._first()
-                self._database.log_exposures(lists)
-                for _ in lists:
+                n = min(_AT_ONCE, len(self._waiting))
+                lists = [
+                    each for each in (self._waiting[place] for place in range(n)) if self._can_keep(each)
+                ]
+                n_written += self._database.log_exposures(lists)
+                for _ in range(n):
                     self._waiting.popleft()
-                n_written += len(lists)
+                self.n_dropped += n - len(lists)
         return n_written
+
+    def _can_keep(self, shown: Exposure) -> bool:
+        try:
+            exposure_row(shown)
+        except ParameterError as cause:
+            _log.warning("a list that was shown is not kept: %s", cause)
+            return False
+        return True
 
     def forget_old(self) -> int:
         """Remove from the database what is older than ``days``. Returns how many lists."""
@@ -58,7 +72,3 @@ class ExposureLog:
         while n := self._database.drop_exposures(before):
             n_gone += n
         return n_gone
-
-    def _first(self) -> Sequence[Exposure]:
-        n = min(_AT_ONCE, len(self._waiting))
-        return [self._waiting[place] for place in range(n)]

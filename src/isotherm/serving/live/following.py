@@ -99,6 +99,9 @@ class Follower:
                     self._take([live_item(item) for item in changes.items])
                 self.version = changes.version
             self.on_air = self._database.on_air()
+            now = self.on_air.now
+            if self.failed is not None and now is not None and now.generation != self.failed.generation:
+                self.failed = None
             self._follow()
 
     def reach_with(self, version: int, base: Snapshot, beside: Snapshot) -> None:
@@ -165,11 +168,11 @@ class Follower:
             if self.failed is not None:
                 self._follow()
 
-    def wait(self) -> None:
+    def wait(self, most_seconds: float | None = None) -> None:
         """Until no other model is being loaded."""
         loader = self._loader
         if loader is not None:
-            loader.join()
+            loader.join(most_seconds)
 
     def _take(self, items: list[LiveItem]) -> None:
         self.live.exchange(with_readable(self.live.snapshot, items))

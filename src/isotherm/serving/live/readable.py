@@ -24,7 +24,12 @@ def with_readable(snapshot: Snapshot, items: Iterable[LiveItem]) -> Snapshot:
     except Exception as cause:
         marked = {item.key: item for item in _marked(snapshot, [i for i in put if not i.removed], cause)}
         put = [marked.get(item.key, item) for item in put]
-        beside = snapshot.with_items(put)
+        try:
+            beside = snapshot.with_items(put)
+        except Exception as still:  # each can be read, and not all of them together
+            _log.exception("%d items cannot be read together", len(put))
+            put = [replace(item, unread=one_line(str(still))) for item in put]
+            beside = snapshot.with_items(put)
     left = [item for item in put if item.unread and not item.removed]
     if left:
         words = "; ".join(f"{item.item_id!r}: {item.unread}" for item in left[:_NAMED])

@@ -11,7 +11,7 @@ from typing import Any, Self
 import polars as pl
 
 from isotherm.data import IdMap
-from isotherm.errors import IsothermError, ItemsError, UnknownIdError, brief
+from isotherm.errors import DatabaseError, IsothermError, ItemsError, UnknownIdError, brief
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.database import Database, Event, EventCounts, OnAir
 from isotherm.serving.live.audience import Audience, Sayings
@@ -26,6 +26,7 @@ from isotherm.serving.live.stored import live_item, stored_items
 _log = logging.getLogger(__name__)
 _MOST_CLICKS = 100_000  # of a user, newest first: all of them are seen
 _TICK_SECONDS = 1.0
+_ENDING_SECONDS = 10.0  # that the end waits for what runs in the background
 _TICKS_OF_RETENTION = 3600
 
 
@@ -274,13 +275,19 @@ class SharedModel:
             self._keeper.start()
 
     def close(self) -> None:
-        """Stop that, and write what was shown and is not yet kept. The database stays open."""
+        """Stop that, and write what was shown and is not yet kept. The database stays open.
+
+        Where it cannot be reached any more, the log tells how many lists are lost.
+        """
         self._stop.set()
         if self._keeper is not None:
-            self._keeper.join()
+            self._keeper.join(_ENDING_SECONDS)
             self._keeper = None
-        self._following.wait()
-        self.exposures.flush()
+        self._following.wait(_ENDING_SECONDS)
+        try:
+            self.exposures.flush()
+        except DatabaseError as cause:
+            _log.error("lists that were shown and are lost: %d (%s)", len(self.exposures), cause)
 
     def _keep(self) -> None:
         ticks = 0
