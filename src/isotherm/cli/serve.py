@@ -192,11 +192,15 @@ def _serve(
 ) -> None:
     """Prepare and run. Raises typer.Exit where a worker did not end as it should."""
     from isotherm.serving.workers.listening import address_of
-    from isotherm.serving.workers.preparing import prepare
+    from isotherm.serving.workers.preparing import prepare, verify
     from isotherm.serving.workers.supervisor import Supervisor
 
     begun = f"serving {shown_path(settings.model)} at {address_of(listener)}"
     supervisor = Supervisor(settings, listener, n_workers)
-    code = supervisor.run(lambda: prepare(settings, items), lambda: typer.echo(begun))
+    code = supervisor.run(
+        prepare=lambda: prepare(settings, items),
+        verify=lambda: verify(settings.model),
+        ready=lambda: typer.echo(begun),
+    )
     if code:
         raise typer.Exit(code)

@@ -66,7 +66,7 @@ def test_a_server_among_bad_clients_answers_the_good(server):
     assert server.recommend().status_code == 200
     for connection in (*idle, *slow, half):
         connection.close()
-    assert server.end(signal.SIGHUP) == 0
+    assert server.end(signal.SIGINT) == 0
 
 
 def test_a_process_may_hold_as_many_connections_as_the_system_allows():

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -55,8 +56,8 @@ def model_routes(shared: SharedModel, metrics: Metrics, writes: Sequence[Any]) -
 
 
 def metrics_routes(metrics: Metrics) -> APIRouter:
-    """What Prometheus reads."""
-    routes = APIRouter()
+    """What Prometheus reads, also where every other thread waits for the database."""
+    routes, own = APIRouter(), CapacityLimiter(1)
 
     @routes.get(
         "/metrics",
@@ -64,7 +65,8 @@ def metrics_routes(metrics: Metrics) -> APIRouter:
         summary="Metrics for Prometheus",
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    def read_metrics() -> Response:
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    async def read_metrics() -> Response:
+        told = await to_thread.run_sync(metrics.exposition, limiter=own)
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     return routes

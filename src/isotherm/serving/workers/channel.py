@@ -7,6 +7,7 @@ from typing import Self
 
 from isotherm.serving.workers.settings import ServerSettings
 
+GO = b"go"  #: to a worker that has its task: the model is verified, so listen
 READY = b"ready"  #: a worker, once it listens
 ALIVE = b"alive"  #: a worker that answers requests, every second
 METRICS = "PROMETHEUS_MULTIPROC_DIR"  #: variable of the environment that names the folder of metrics

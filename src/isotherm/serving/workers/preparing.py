@@ -1,4 +1,4 @@
-"""What the parent does before any worker starts: the model is verified, the database opened and filled."""
+"""What the parent does before any worker answers: the model is verified, the database opened and filled."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,18 +14,26 @@ _BATCH = 5_000  # items of one change
 
 
 def prepare(settings: ServerSettings, items: Path | None) -> str | None:
-    """Read the whole model once, so that workers need not; open the database; add items to it.
+    """Open the database, bring its tables to their newest form, and add items to it.
 
     items: a table; what of it neither the model nor the database knows goes to the database, and where the
-    model holds no titles, all that the database does not know. Returns the content of the model.
+    model holds no titles, all that the database does not know. Returns what tells the model from others.
     Raises ModelFolderError, DatabaseError and ItemsError for what cannot be used.
     """
     content = content_of(settings.model)
-    model = load(settings.model, mapped=True)
+    model = load(settings.model, mapped=True, verify=False)
     with Database.open(settings.database) as database:
         if items is not None:
             _add(database, model, items)
     return content
+
+
+def verify(folder: str) -> None:
+    """Read the whole model and hold it against its SHA-256, so that workers need not.
+
+    Raises ModelFolderError where it is damaged.
+    """
+    load(folder, mapped=True)
 
 
 def _add(database: Database, model: Recommender, path: Path) -> None:

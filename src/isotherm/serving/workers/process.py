@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Self
 
-from isotherm.serving.workers.channel import ALIVE, READY, Task
+from isotherm.serving.workers.channel import ALIVE, GO, READY, Task
 
 _SILENT_SECONDS = 60.0
 
@@ -39,10 +39,16 @@ class WorkerProcess:
         return cls(number, process, ours)
 
     def tell(self, task: Task) -> None:
-        """Let it begin; one that has ended by now hears nothing."""
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.channel.sendall(task.line())
-        self.channel.setblocking(False)
+        """Let it load the model and open the database."""
+        self._send(task.line())
+
+    def go(self) -> None:
+        """Let it listen."""
+        self._send(GO + b"\n")
+
+    def _send(self, line: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, which will be seen
+            self.channel.sendall(line)
 
     @property
     def reason(self) -> str:
@@ -67,7 +73,7 @@ class WorkerProcess:
     def listen(self) -> bool:
         """Take in what it says; False once its stream has ended, and then so has the process."""
         try:
-            read = self.channel.recv(2**16)
+            read = self.channel.recv(2**16, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except OSError:

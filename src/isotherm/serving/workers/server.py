@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from isotherm.serving.app.health import Readiness
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.workers.channel import ALIVE, READY
+from isotherm.serving.workers.channel import ALIVE, GO, READY
 from isotherm.serving.workers.connections import BoundedProtocol, raise_open_files
 from isotherm.serving.workers.settings import Ending
 
@@ -56,10 +56,13 @@ class WorkerServer(uvicorn.Server):
             self._ends = time.monotonic() + self._ending.drain_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
-        await super().startup(sockets)
+        """Begin to listen, once the parent lets it."""
+        loop = asyncio.get_running_loop()
         self._channel.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._channel, self._end_with_parent)
+        if not await loop.sock_recv(self._channel, len(GO) + 1):
+            raise SystemExit(0)  # the parent is gone
+        await super().startup(sockets)
+        loop.add_reader(self._channel, self._end_with_parent)
         self._channel.send(READY + b"\n")
 
     async def on_tick(self, counter: int) -> bool:

@@ -42,17 +42,22 @@ class Supervisor:
         self._rates: int | None = None
         self._verified: str | None = None
 
-    def run(self, prepare: Callable[[], str | None], ready: Callable[[], None]) -> int:
+    def run(
+        self, prepare: Callable[[], str | None], verify: Callable[[], object], ready: Callable[[], object]
+    ) -> int:
         """Serve until a signal says to end. Returns the exit code.
 
-        prepare: what is to be done before a worker looks at the model and the database, while the first one
-        imports what it needs; it returns the content of the model that was verified, or raises.
+        prepare: what is to be done before a worker opens the database, while the first one imports what it
+        needs; returns what tells the model from others.  verify: reads that model as a whole, while the first
+        worker loads it; none listens before. Both may raise.
         ready: called once the first worker answers; the others, whose start would only slow it down, follow.
         Raises IsothermError where the first cannot start.
         """
         with self._files(), self._listening_to_signals():
             try:
-                self._start_first(prepare, ready)
+                self._start_first(prepare, verify)
+                if self._is_running:
+                    ready()
                 while not self._signals:
                     self._start_waiting()
                     self._look()
@@ -61,15 +66,16 @@ class Supervisor:
                 self._kill_all()
                 self._listener.close()
 
-    def _start_first(self, prepare: Callable[[], str | None], ready: Callable[[], None]) -> None:
+    def _start_first(self, prepare: Callable[[], str | None], verify: Callable[[], object]) -> None:
         first = self._started(0)
         self._verified = prepare()
         self._tell(first)
+        verify()
+        first.go()
         while not self._signals and not first.ready:
             self._look()
         if first.ready:
             self._is_running = True
-            ready()
             self._waiting = dict.fromkeys(range(1, self._n), 0.0)
 
     def _started(self, number: int) -> WorkerProcess:
@@ -87,7 +93,9 @@ class Supervisor:
         for number, moment in list(self._waiting.items()):
             if time.monotonic() >= moment:
                 del self._waiting[number]
-                self._tell(self._started(number))
+                worker = self._started(number)
+                self._tell(worker)
+                worker.go()
 
     def _look(self) -> None:
         """Take in what workers say and which have ended, for a moment at most."""

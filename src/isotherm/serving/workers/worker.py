@@ -30,7 +30,7 @@ def run() -> None:
 
         gc.freeze()
         gc.enable()
-        with channel.makefile("rb") as lines:
+        with channel.makefile("rb", buffering=0) as lines:
             line = lines.readline()
         if line:
             _serve(Task.of(line), channel)
