@@ -4,6 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from isotherm.serving.app.factory import create_app
+from isotherm.serving.app.limits import Limits
 
 EDITOR = {"Authorization": "Bearer secret"}
 
@@ -34,13 +35,19 @@ def test_items_are_looked_up(client):
         ({"query": "x" * 201}, "query.query"),
         ({"k": 0}, "query.k"),
         ({"k": 1001}, "k"),
-        ({"item_id": ["a"] * 1001}, "item_id"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(client, params, where):
     answer = client.get("/v1/items", params=params)
     assert answer.status_code == 422
     assert answer.json()["where"] == where
+
+
+def test_so_many_ids_are_looked_up_as_others_are(shared):
+    client = TestClient(create_app(shared, limits=Limits(ids=2)))
+    assert client.get("/v1/items", params={"item_id": ["f01", "f02"]}).json()["found"] == 2
+    refused = client.get("/v1/items", params={"item_id": ["f01", "f02", "f03"]})
+    assert (refused.status_code, refused.json()["where"]) == (422, "item_id")
 
 
 def test_hidden_items_are_for_those_with_the_token(guarded):

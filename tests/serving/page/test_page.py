@@ -3,6 +3,7 @@
 import pytest
 
 from isotherm import EASE
+from isotherm.serving.app.limits import Limits
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from tests.serving.page.conftest import Page
@@ -292,6 +293,7 @@ def test_the_list_of_a_user_is_shown(page, shared):
     assert page.text("#chips .chip bdi") == "u3"
     page.open("user=nobody")
     assert "most clicked first" in page.text("#answered")
+    assert "1 id unknown to the model" in page.text("#answered")
 
 
 def test_everything_has_a_name_for_a_screen_reader(page):
@@ -399,6 +401,12 @@ def test_a_token_for_everything_opens_the_page(chromium, serve, shared):
     page.press("secret", Keys.ENTER)
     page.until(lambda: len(page.titles()) == 10)
     page.script("sessionStorage.clear()")
+
+
+def test_a_client_with_few_requests_a_second_waits_for_its_list(chromium, serve, shared):
+    page = Page(chromium, serve(shared, limits=Limits(rate=4, burst=3))).open("like=f07")
+    assert len(page.titles()) == 10
+    assert page.text("#alert") == ""
 
 
 def test_a_model_of_clicks_alone_says_what_it_cannot(chromium, serve, shared_of, clicks):

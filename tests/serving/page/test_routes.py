@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from isotherm.serving.app.factory import create_app
+from isotherm.serving.app.limits import Limits
 
 STATIC = files("isotherm.serving.page") / "static"
 NAMES = sorted(file.name for file in STATIC.iterdir())
@@ -40,6 +41,12 @@ def test_the_policy_lets_in_nothing_from_elsewhere_and_nothing_inline(client):
     assert policy["require-trusted-types-for"] == "'script'"
     assert "unsafe" not in client.get("/").headers[POLICY]
     assert client.get("/livez").headers[POLICY].startswith("default-src 'none'; base-uri")
+
+
+def test_a_client_of_few_requests_gets_all_files(shared):
+    client = TestClient(create_app(shared, limits=Limits(rate=0.01, burst=1)))
+    assert {client.get(address(name)).status_code for name in NAMES} == {200}
+    assert [client.get("/v1/fields").status_code for _ in range(2)] == [200, 429]
 
 
 @pytest.mark.parametrize("known", ["{}", 'W/{}, "other"', '"other", {}', "*"])

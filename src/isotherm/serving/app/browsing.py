@@ -149,7 +149,7 @@ def search_routes(browser: Browser, limits: Limits, check_token: Callable[..., N
         elif query:
             raise ParameterError("query: there is item_id, too; give one of them")
         else:
-            limits.check("item_id", item_id, "k")
+            limits.check("item_id", item_id, "ids")
             seen = browser.items(item_id, unavailable)
             found = len(seen)
         return FoundItems(items=[ListedItem.of(item) for item in seen], found=found)

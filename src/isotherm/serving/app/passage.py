@@ -11,6 +11,7 @@ from isotherm.serving.app.health import Readiness
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.app.rates import RateLimit
+from isotherm.serving.page.routes import ADDRESSES
 
 #: of each answer that does not say otherwise
 _HEADERS = (
@@ -23,7 +24,8 @@ _HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 )
-_ALWAYS = {"/livez", "/readyz", "/metrics"}  # who watches the server is not turned away
+#: who watches the server is not turned away, nor the page: a browser asks for its files all at once
+_ALWAYS = {"/livez", "/readyz", "/metrics"} | ADDRESSES
 
 
 class Passage:

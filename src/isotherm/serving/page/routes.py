@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -35,15 +36,26 @@ _HEADERS = {
 }
 
 
+def _addresses() -> dict[str, Traversable]:
+    """Address -> file."""
+    there = (files("isotherm.serving.page") / "static").iterdir()
+    kept = sorted((file for file in there if _ending(file.name) in _TYPES), key=lambda file: file.name)
+    return {"/" if file.name == "index.html" else f"/page/{file.name}": file for file in kept}
+
+
+def _ending(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+#: where the page and its files are
+ADDRESSES = frozenset(_addresses())
+
+
 def page_routes() -> APIRouter:
     """The page and its files. They hold no data: who may read that, the other routes decide."""
     routes = APIRouter()
-    folder = files("isotherm.serving.page") / "static"
-    for file in sorted(folder.iterdir(), key=lambda each: each.name):
-        ending = file.name.rpartition(".")[2]
-        if ending in _TYPES:
-            address = "/" if file.name == "index.html" else f"/page/{file.name}"
-            _add(routes, address, file.read_bytes(), _TYPES[ending])
+    for address, file in _addresses().items():
+        _add(routes, address, file.read_bytes(), _TYPES[_ending(file.name)])
     return routes
 
 

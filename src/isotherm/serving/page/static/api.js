@@ -3,6 +3,8 @@
 import { at } from "./dom.js";
 
 const TOKEN = "isotherm-token";
+const MOST_WAITS = 3; // of a request that is too many for the moment
+const seconds = (n) => new Promise((done) => setTimeout(done, 1000 * n));
 
 /** What the server refused, in its words. */
 export class Refused extends Error {
@@ -15,12 +17,18 @@ export class Refused extends Error {
 
 /** The answer as an object. Asks for the token where one is needed; throws Refused. */
 export async function ask(method, path, body, { signal, interactive = true } = {}) {
-  for (;;) {
+  for (let patience = MOST_WAITS; ; ) {
     const token = sessionStorage.getItem(TOKEN);
     const response = await send(method, path, body, signal, token);
     const text = await response.text();
     if (response.ok) return response.headers.get("content-type")?.startsWith("application/json") ? parsed(text) : text;
     const refused = new Refused(response.status, answerOf(text, response.status));
+    if (response.status === 429 && patience > 0) {
+      patience -= 1;
+      await seconds(Math.min(10, Number(response.headers.get("retry-after")) || 1));
+      if (signal?.aborted) throw new DOMException("not wanted any more", "AbortError");
+      continue;
+    }
     if (response.status !== 401 || !interactive) throw refused;
     if (sessionStorage.getItem(TOKEN) !== token) continue; // it was given meanwhile
     sessionStorage.removeItem(TOKEN);

@@ -51,11 +51,11 @@ function show(answer) {
   focus();
   const n = answer.items.filter((item) => item.cold).length;
   const by = answer.answered_by === "popularity" ? "most clicked first" : state.user ? "from what this user clicked" : "from your taste";
-  at("answered").textContent = answer.items.length ? `${by}${n ? `, ${n} new` : ""}` : "";
+  const unknown = answer.unknown ? `; ${plural(answer.unknown, "id")} unknown to the model` : "";
+  at("answered").textContent = answer.items.length ? `${by}${n ? `, ${n} new` : ""}${unknown}` : "";
   if (!answer.items.length) {
     at("recommendations").replaceChildren(h("li", { class: "muted" }, "No item is left: loosen the filters, or allow some again."));
   }
-  const unknown = answer.unknown ? `; ${plural(answer.unknown, "id")} unknown to the model` : "";
   say(`${plural(answer.items.length, "recommendation")}, ${n} new, ${by}${unknown}`);
   before = ids;
   for (const run of drawn) run(answer.items);
@@ -157,7 +157,10 @@ async function details(answer, mine) {
 async function showAdded(answer, mine) {
   const ids = [...added].filter((id) => !answer.items.some((item) => String(item.item_id) === id) && !state.excluded.includes(id) && !state.taste.includes(id));
   if (!ids.length) return at("just-added").replaceChildren();
-  const longer = await ask("POST", "v1/recommend", request(FAR), { signal: mine.signal });
+  const longer = await ask("POST", "v1/recommend", request(FAR), { signal: mine.signal }).catch((error) => {
+    if (error.status === 422) return { items: [] }; // the server's limit is lower
+    throw error;
+  });
   if (mine !== running) return undefined;
   const there = longer.items.filter((item) => ids.includes(String(item.item_id)));
   return at("just-added").replaceChildren(there.length
