@@ -77,6 +77,40 @@ def test_what_is_no_request(client, body, code):
     assert (answer.status_code, set(answer.json())) == (code, {"error", "where", "cure"})
 
 
+@pytest.mark.parametrize(
+    ("body", "where", "words"),
+    [
+        ({"user": 2**63}, "body.user", "valid string, or: Input should be less than 9223372036854775808"),
+        ({"user": 1.5}, "body.user", "Input should be a valid string, or: Input should be a valid integer"),
+        ({"history": ["f01", {"item": "f02", "weight": -1}]}, "body.history.1.weight", "greater than 0"),
+        ({"history": ["f01", {"weight": 1}]}, "body.history.1.item", "Field required"),
+        ({"history": ["f01", None]}, "body.history.1", "valid string"),
+        ({"history": "f01"}, "body.history", "valid list"),
+        ([], "body", "valid dictionary"),
+    ],
+)
+def test_a_place_is_told_as_it_was_sent(client, body, where, words):
+    answer = client.post("/v1/recommend", json=body).json()
+    places = {answer["where"]: answer["error"]}
+    assert words in places.get(where, ""), answer
+
+
+def test_places_of_addresses_are_told(client):
+    assert client.get("/v1/users/u1/recommendations?k=x").json()["where"] == "query.k"
+    assert client.post("/v1/score", json={"user": "u1"}).json()["where"] == "body.items"
+
+
+def test_what_is_not_said_to_be_json_is_told_so(client):
+    for headers in ({}, {"content-type": "text/plain"}):
+        told = client.post("/v1/recommend", content=b'{"user": "u1"}', headers=headers).json()
+        assert told["cure"] == "send Content-Type: application/json", told
+
+
+def test_no_address_leads_to_another(client):
+    answer = client.post("/v1/recommend/", json={"user": "u1"}, follow_redirects=False)
+    assert (answer.status_code, answer.json()["where"]) == (404, "/v1/recommend/")
+
+
 def test_a_body_without_a_length_is_limited_too(shared):
     client = TestClient(create_app(shared, limits=SMALL))
     chunks = (b"x" * 100 for _ in range(100))

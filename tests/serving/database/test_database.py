@@ -332,3 +332,19 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path):
     with pytest.raises(DatabaseError, match="is no database"):
         Database.open(f"sqlite:///{file}")
     assert file.read_bytes() == b"not a database" * 100
+
+
+def test_nothing_is_acknowledged_into_a_file_that_is_gone(tmp_path):
+    """Writes to a removed file succeed, and are lost with the last connection."""
+    file = tmp_path / "live.db"
+    with Database.open(f"sqlite:///{file}") as database:
+        assert database.add_events([click("e1", "ann", 1)]).new == 1
+        file.rename(tmp_path / "moved.db")
+        for attempt in (lambda: database.add_events([click("e2", "ann", 2)]), database.version):
+            with pytest.raises(
+                DatabaseError, match="was removed or replaced while in use; restart the server"
+            ):
+                attempt()
+        Database.open(f"sqlite:///{file}").close()
+        with pytest.raises(DatabaseError, match="replaced"):
+            database.put_items([StoredItem(1, {})])

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.live.items import LiveItem, id_like
 from isotherm.serving.live.shared import SharedModel
 
 
@@ -16,11 +16,15 @@ def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -
     """Those of a shared model.  writes: dependencies of what changes something."""
     routes = APIRouter()
 
+    def changed(items: Sequence[int | str], version: int) -> schemas.Changed:
+        known = shared.snapshot.model.items_
+        return schemas.Changed(items=[id_like(known, item) for item in items], version=version)
+
     @routes.post("/v1/items", dependencies=writes, summary="Add and change items, all or none")
     def put_items(body: schemas.ItemsBody) -> schemas.Changed:
         limits.check("items", body.items, "items")
         version = shared.put_items([each.item(each.item_id) for each in body.items])
-        return schemas.Changed(items=[each.item_id for each in body.items], version=version)
+        return changed([each.item_id for each in body.items], version)
 
     @routes.post("/v1/items/audience", summary="Whose lists an item would enter; nothing is saved")
     def audience(body: schemas.AudienceBody) -> schemas.Reached:
@@ -33,12 +37,11 @@ def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -
 
     @routes.put("/v1/items/{item_id:path}", dependencies=writes, summary="Add or change an item")
     def put_item(item_id: str, body: schemas.ItemBody) -> schemas.Changed:
-        version = shared.put_items([body.item(item_id)])
-        return schemas.Changed(items=[item_id], version=version)
+        return changed([item_id], shared.put_items([body.item(item_id)]))
 
     @routes.delete("/v1/items/{item_id:path}", dependencies=writes, summary="Never show an item again")
     def remove_item(item_id: str) -> schemas.Changed:
-        return schemas.Changed(items=[item_id], version=shared.remove_item(item_id))
+        return changed([item_id], shared.remove_item(item_id))
 
     return routes
 

@@ -1,7 +1,7 @@
 """Every refusal as {"error", "where", "cure"}, and nothing of the inside of the server in it."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -62,10 +62,12 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "json_invalid":
-            return refusal(400, "the body is no JSON", where, "send JSON")
-        message = str(first["msg"]).removeprefix("Value error, ")
+            return refusal(400, "the body is no JSON", _place(first, error.body), "send JSON")
+        where, message = _deepest(error)
+        if where == "body" and "json" not in request.headers.get("content-type", ""):
+            words = "the body is not said to be JSON"
+            return refusal(422, words, "header Content-Type", "send Content-Type: application/json")
         return refusal(422, message, where, "see the schema of this address in /openapi.json")
 
     @app.exception_handler(HTTPException)
@@ -88,6 +90,29 @@ def answer_errors(app: FastAPI) -> None:
         return refusal(code, rest, place, cure if words else "see /openapi.json for what may be asked")
 
     _answer_failures(app)
+
+
+def _deepest(error: RequestValidationError) -> tuple[str, str]:
+    """Where the first thing that is wrong is, and what; of a value of several forms, by the likest one."""
+    places = [(_place(each, error.body), str(each["msg"])) for each in error.errors()]
+    within = [place for place, _ in places if place.startswith(places[0][0])]
+    where = max(within, key=lambda place: place.count("."))
+    words = [message.removeprefix("Value error, ") for place, message in places if place == where]
+    return where, ", or: ".join(dict.fromkeys(words))
+
+
+def _place(error: Mapping[str, Any], body: Any) -> str:
+    """The path to what is wrong in what was sent, without the names of the forms that it may have."""
+    kept: list[str] = []
+    value: Any = {"body": body}
+    for n, part in enumerate(error["loc"]):
+        is_last = error["type"] == "missing" and n == len(error["loc"]) - 1
+        places = range(len(value)) if isinstance(value, list) else value
+        is_there = isinstance(places, range | Mapping) and part in places
+        if error["loc"][0] != "body" or is_there or is_last:
+            kept.append(str(part))
+            value = value[part] if is_there else None
+    return ".".join(kept)
 
 
 def _answer_failures(app: FastAPI) -> None:

@@ -84,6 +84,7 @@ def _empty_app(shared: SharedModel) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would name an address that the client may not reach
         responses=REFUSALS,
         lifespan=_following(shared),
     )

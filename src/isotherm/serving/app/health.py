@@ -34,7 +34,9 @@ class Readiness:
         if self._asked is None or self._asked.done():
             self._asked = self._thread.submit(self._read)
         try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._asked)), _DATABASE_SECONDS)
+            read = asyncio.wrap_future(self._asked)
+            read.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # however late
+            await asyncio.wait_for(asyncio.shield(read), _DATABASE_SECONDS)
         except (TimeoutError, IsothermError):
             words = "the database does not answer"
             return refusal(503, words, "database", "see whether it runs; the server's log tells more")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -76,7 +77,47 @@ def _sqlite(url: URL, create: bool) -> Engine:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    kept = _FILES[engine] = _File(os.path.realpath(file))
+    event.listen(engine, "connect", kept.note)
     return engine
+
+
+class _File:
+    """The file of a SQLite database. Removed, or with another in its place, it still takes writes, which are
+    gone once its connections close: so nothing is acknowledged any more."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._known: tuple[int, int] | None = None
+
+    def note(self, *_: Any) -> None:
+        """There is a connection to it."""
+        self._known = self._known or self._now()
+
+    def check(self) -> None:
+        """Raises DatabaseError where it is no longer what the first connection was to."""
+        if self._known is not None and self._now() != self._known:
+            raise DatabaseError(
+                f"--db {shown_path(self._path)}: was removed or replaced while in use; restart the "
+                "server on the right one"
+            )
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+_FILES: WeakKeyDictionary[Engine, _File] = WeakKeyDictionary()
+
+
+def check_place(engine: Engine) -> None:
+    """Raises DatabaseError where the file of a SQLite database is not the one that was opened."""
+    file = _FILES.get(engine)
+    if file is not None:
+        file.check()
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
@@ -137,6 +178,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: on disk when this ends, or not at all."""
+    check_place(engine)
     with told(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
 

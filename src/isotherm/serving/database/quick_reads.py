@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ClauseElement
 
 from isotherm.serving.database import tables
-from isotherm.serving.database.connections import refusal
+from isotherm.serving.database.connections import check_place, refusal
 
 _CONNECTIONS = 8  # of one process; who comes when all are in use waits
 
@@ -79,6 +79,7 @@ class QuickReads:
 
     def _rows(self, statement: _Statement, given: Mapping[str, Any]) -> list[Any]:
         """Of a statement. A kept connection may have gone while nobody looked: then a new one is tried."""
+        check_place(self._engine)
         values = statement.with_values(given)
         with self._slots:
             try:

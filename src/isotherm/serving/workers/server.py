@@ -17,6 +17,7 @@ from isotherm.serving.workers.connections import BoundedProtocol, raise_open_fil
 from isotherm.serving.workers.settings import Ending
 
 _SETTLE_SECONDS = 0.2  # for the requests of the last connections to arrive
+_MEMORY_SECONDS = 10  # between two looks at the memory of this process
 _KEEP_ALIVE_SECONDS = 75  # longer than proxies keep a connection, so that it is they who close it
 
 
@@ -47,6 +48,7 @@ class WorkerServer(uvicorn.Server):
         self._metrics: Metrics = app.state.metrics
         self._ending, self._channel = ending, channel
         self._ends: float | None = None
+        self._n_seconds = 0
         self.parent_is_gone = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -111,6 +113,9 @@ class WorkerServer(uvicorn.Server):
     def _each_second(self) -> None:
         self._metrics.refresh()
         self._metrics.refresh_threads()
+        self._n_seconds += 1
+        if self._n_seconds % _MEMORY_SECONDS == 0:  # in a thread: it takes milliseconds
+            asyncio.get_running_loop().run_in_executor(None, self._metrics.refresh_memory)
         with suppress(OSError):  # the parent is gone, or stopped
             self._channel.send(ALIVE + b"\n")
         now = asyncio.get_running_loop().time()
