@@ -18,18 +18,17 @@ from isotherm.errors import told
 from isotherm.serving.workers.channel import METRICS, WORKER, Task
 
 _CANNOT_START = 3  # exit code
+_SWITCH_SECONDS = 0.0005  # that a thread in the background may keep the event loop waiting
 
 
 def run() -> None:
     """The process; it does not return."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which says what to do
-    gc.disable()  # what is imported stays
+    gc.disable()  # what is made until it serves stays: nobody shall wait while it is looked through
+    sys.setswitchinterval(_SWITCH_SECONDS)
     channel = socket.socket(fileno=int(sys.argv[1]))
     try:
         _count_as(os.environ[WORKER])
-
-        gc.freeze()
-        gc.enable()
         with channel.makefile("rb", buffering=0) as lines:
             line = lines.readline()
         if line:
@@ -55,6 +54,8 @@ def _serve(task: Task, channel: socket.socket) -> None:
 
     rates = None if task.rates is None else os.fdopen(task.rates, "r+b")
     app = application(task.settings, task.verified, rates)
+    gc.freeze()
+    gc.enable()
     ending, proxies = task.settings.ending, task.settings.proxies
     server = WorkerServer(app, ending, proxies, channel)
     signal.signal(signal.SIGTERM, server.handle_exit)  # also before it serves, and once more while it ends
