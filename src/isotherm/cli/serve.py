@@ -195,12 +195,19 @@ def _serve(
     from isotherm.serving.workers.preparing import prepare, verify
     from isotherm.serving.workers.supervisor import Supervisor
 
-    begun = f"serving {shown_path(settings.model)} at {address_of(listener)}"
+    address = address_of(listener)
+    if settings.token is None and not listener.getsockname()[0].startswith(("127.", "::1")):
+        o.note("warning: whoever reaches this server may change items and models; give --token-file", quiet)
+
+    def told() -> None:
+        from isotherm.serving.database.connections import shown
+
+        typer.echo(f"serving {shown_path(settings.model)} at {address}")
+        o.note(f"database: {shown(settings.database)}; workers: {n_workers}", quiet)
+
     supervisor = Supervisor(settings, listener, n_workers)
     code = supervisor.run(
-        prepare=lambda: prepare(settings, items),
-        verify=lambda: verify(settings.model),
-        ready=lambda: typer.echo(begun),
+        prepare=lambda: prepare(settings, items), verify=lambda: verify(settings.model), ready=told
     )
     if code:
         raise typer.Exit(code)

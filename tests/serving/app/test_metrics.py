@@ -68,6 +68,7 @@ def test_what_was_shown_adds_up(client, shared):
     assert told["isotherm_cold_share_shown",] == pytest.approx(cold / (cold + others))
     assert told["isotherm_popularity_answers_total",] == 1
     assert told["isotherm_version", "0"] == shared.version
+    assert told["isotherm_items_left_out", "0"] == 0
     assert told["isotherm_memory_bytes", "0", "rss"] >= told["isotherm_memory_bytes", "0", "pss"] > 0
 
 

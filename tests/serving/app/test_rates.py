@@ -66,7 +66,9 @@ def test_processes_count_together():
 
 
 def test_too_many_requests_have_their_own_answer(shared):
-    client = TestClient(create_app(shared, limits=Limits(rate=0.01, burst=3)))
+    app = create_app(shared, limits=Limits(rate=0.01, burst=3))
+    assert "0.01 per second, 3 at one time" in app.openapi()["info"]["description"]
+    client = TestClient(app)
     codes = [client.post("/v1/recommend", json={"user": "u1"}).status_code for _ in range(4)]
     assert codes == [200, 200, 200, 429]
     refused = client.post("/v1/recommend", json={"user": "u1"})

@@ -28,9 +28,11 @@ _WORDS = {
     405: "this address does not take this method",
 }
 
+_RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+
 #: documented for every route
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Refused, "description": words}
+    code: {"model": Refused, "description": words, "headers": _RETRY_AFTER if code in (429, 503) else {}}
     for code, words in {
         400: "The body is no JSON.",
         401: "The token is missing or wrong.",

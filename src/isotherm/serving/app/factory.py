@@ -45,7 +45,7 @@ def create_app(
     """
     _check_token(token, token_for_all)
     limits, metrics, browser = limits or Limits(), Metrics(shared), Browser(shared)
-    app, lists = _empty_app(shared), Lists(shared, limits, metrics)
+    app, lists = _empty_app(shared, limits), Lists(shared, limits, metrics)
     writes = [Depends(bearer(token))]
     everything = writes if token_for_all else []
     for routes in (
@@ -77,10 +77,11 @@ def _watch(
     app.state.readiness, app.state.metrics = readiness, metrics
 
 
-def _empty_app(shared: SharedModel) -> FastAPI:
+def _empty_app(shared: SharedModel, limits: Limits) -> FastAPI:
     """Without the pages of FastAPI, which load from another address."""
     return FastAPI(
         title="isotherm",
+        description=f"Live recommendations. {limits.told()}",
         version=__version__,
         docs_url=None,
         redoc_url=None,

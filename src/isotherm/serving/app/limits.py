@@ -46,6 +46,22 @@ class Limits:
         if self.rate is not None:
             above("rate", self.rate, 0)
 
+    def told(self) -> str:
+        """In words, for the document of the HTTP interface."""
+        most = {
+            "a body": f"{self.body:,} bytes",
+            "k": f"{self.k:,}",
+            "a history": f"{self.history:,} items",
+            "exclude, candidates, filters and items to score": f"{self.ids:,} ids each",
+            "a batch": f"{self.batch:,} requests",
+            "items that are put": f"{self.items:,}",
+            "events that are sent": f"{self.events:,}",
+            "requests worked on at one time": f"{self.at_once:,} by each process",
+        }
+        if self.rate is not None:
+            most["requests of one client"] = f"{self.rate:g} per second, {self.burst:,} at one time"
+        return "At most: " + "; ".join(f"{what}: {n}" for what, n in most.items()) + "."
+
     def check(self, where: str, values: Sized | int, limit: str) -> None:
         """Raises LimitError where there are more values, or a larger number, than ``limit`` allows."""
         n, most = values if isinstance(values, int) else len(values), int(getattr(self, limit))

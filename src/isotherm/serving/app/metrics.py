@@ -41,26 +41,42 @@ class Metrics:
 
     def __init__(self, shared: SharedModel) -> None:
         self._shared, self._worker = shared, os.environ.get(WORKER, "0")
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
         self.n_begun = 0  #: requests that this process works on
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._count()
+        self._measure()
+        self.refresh()
+
+    def _count(self) -> None:
+        """Begin to count what happens."""
 
         def counter(name: str, words: str, *labels: str) -> Counter:
-            return Counter(f"isotherm_{name}", words, labels, registry=registry)
-
-        def gauge(name: str, words: str, *labels: str) -> Gauge:
-            mode: Literal["livemax", "livesum"] = "livemax" if labels else "livesum"
-            return Gauge(f"isotherm_{name}", words, labels, registry=registry, multiprocess_mode=mode)
+            return Counter(f"isotherm_{name}", words, labels, registry=self._registry)
 
         route = ("route", "method", "status")
         self._requests = counter("requests", "Requests that were answered.", *route)
         self._seconds = Histogram(
-            "isotherm_request_seconds", "Seconds to answer.", route, registry=registry, buckets=BUCKETS
+            "isotherm_request_seconds", "Seconds to answer.", route, registry=self._registry, buckets=BUCKETS
         )
         self._refused = counter("refused_requests", "Requests that were refused, by reason.", "reason")
         self._shown = counter("shown_items", "Items of lists: new ones (cold) and others.", "cold")
         self._popular = counter("popularity_answers", "Lists of the most clicked items: no history.")
         self._events = counter("events", "Events that were sent; late and future ones are new.", "outcome")
         self._swaps = counter("model_swaps", "Models put on the air, back, or refused.", "outcome")
+        for name in ("new", "repeated", "late", "future", "refused"):
+            self._events.labels(name)
+        for name in ("done", "failed", "rolled_back"):
+            self._swaps.labels(name)
+        self._shown_by = {cold: self._shown.labels(str(cold).lower()) for cold in (True, False)}
+
+    def _measure(self) -> None:
+        """Begin to tell how it stands: of all processes the sum, or each of them."""
+
+        def gauge(name: str, words: str, *labels: str) -> Gauge:
+            mode: Literal["livemax", "livesum"] = "livemax" if labels else "livesum"
+            return Gauge(f"isotherm_{name}", words, labels, registry=self._registry, multiprocess_mode=mode)
+
         self._in_flight = gauge("requests_in_flight", "Requests that are worked on.")
         self._in_threads = gauge("thread_queue", "Requests that wait for a thread.")
         self._workers = gauge("workers", "Processes that answer.")
@@ -70,15 +86,9 @@ class Metrics:
         self._behind = gauge("workers_behind", "Processes that could not load the model on the air.")
         self._age = gauge("model_age_seconds", "Since the model on the air was loaded.", "worker")
         self._version = gauge("version", "Number of the last change that a worker has taken in.", "worker")
-        self._memory = gauge("memory_bytes", "Resident memory: rss; and pss, a fair share of what is shared.",
-                             "worker", "kind")  # fmt: skip
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        for name in ("new", "repeated", "late", "future", "refused"):
-            self._events.labels(name)
-        for name in ("done", "failed", "rolled_back"):
-            self._swaps.labels(name)
-        self._shown_by = {cold: self._shown.labels(str(cold).lower()) for cold in (True, False)}
-        self.refresh()
+        self._left_out = gauge("items_left_out", "Items that the model on the air cannot read.", "worker")
+        words = "Resident memory: rss; and pss, a fair share of what is shared."
+        self._memory = gauge("memory_bytes", words, "worker", "kind")
 
     def begin(self) -> None:
         """A request has come."""
@@ -138,15 +148,16 @@ class Metrics:
         """How many requests wait for a thread. Only where the event loop runs."""
         self._in_threads.set(current_default_thread_limiter().statistics().tasks_waiting)
 
-    def refresh_memory(self) -> None:
-        """The memory of this process: some milliseconds where a large model is mapped."""
+    def refresh_slowly(self) -> None:
+        """What takes some milliseconds to say, where a large model is mapped or many items were put."""
+        self._left_out.labels(self._worker).set(self._shared.n_left_out)
         for kind, n_bytes in memory_of_process().items():
             self._memory.labels(self._worker, kind).set(n_bytes)
 
     def exposition(self) -> bytes:
         """All of it, as Prometheus reads it."""
         self.refresh()
-        self.refresh_memory()
+        self.refresh_slowly()
         registry = CollectorRegistry()
         registry.register(_Whole(self._registry))
         return generate_latest(registry)

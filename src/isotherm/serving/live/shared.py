@@ -19,6 +19,7 @@ from isotherm.serving.live.exposure_log import ExposureLog
 from isotherm.serving.live.following import FailedSwap, Follower, Load, load_mapped
 from isotherm.serving.live.items import LiveItem, id_like
 from isotherm.serving.live.model import LiveModel
+from isotherm.serving.live.readable import left_out
 from isotherm.serving.live.requests import Answer, Asker, Id, Rules
 from isotherm.serving.live.snapshot import Snapshot
 from isotherm.serving.live.stored import live_item, stored_items
@@ -125,6 +126,11 @@ class SharedModel:
     def loaded(self) -> float:
         """When the model that answers here was loaded, in seconds since 1970; asks no database."""
         return self._live.snapshot.fitted.loaded
+
+    @property
+    def n_left_out(self) -> int:
+        """Items that the model which answers here cannot read; asks no database."""
+        return len(left_out(self._live.snapshot))
 
     @property
     def on_air(self) -> OnAir:

@@ -16,8 +16,8 @@ from isotherm.serving.workers.channel import ALIVE, GO, READY
 from isotherm.serving.workers.connections import BoundedProtocol, raise_open_files
 from isotherm.serving.workers.settings import Ending
 
+_REFRESH_SLOWLY = 10  # seconds
 _SETTLE_SECONDS = 0.2  # for the requests of the last connections to arrive
-_MEMORY_SECONDS = 10  # between two looks at the memory of this process
 _KEEP_ALIVE_SECONDS = 75  # longer than proxies keep a connection, so that it is they who close it
 
 
@@ -113,9 +113,9 @@ class WorkerServer(uvicorn.Server):
     def _each_second(self) -> None:
         self._metrics.refresh()
         self._metrics.refresh_threads()
+        if self._n_seconds % _REFRESH_SLOWLY == 0:  # in a thread: it takes milliseconds
+            asyncio.get_running_loop().run_in_executor(None, self._metrics.refresh_slowly)
         self._n_seconds += 1
-        if self._n_seconds % _MEMORY_SECONDS == 0:  # in a thread: it takes milliseconds
-            asyncio.get_running_loop().run_in_executor(None, self._metrics.refresh_memory)
         with suppress(OSError):  # the parent is gone, or stopped
             self._channel.send(ALIVE + b"\n")
         now = asyncio.get_running_loop().time()

@@ -29,6 +29,9 @@ def run() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     try:
         _count_as(os.environ[WORKER])
+        import isotherm.serving.workers.application  # while the parent prepares what the task is about
+        import isotherm.serving.workers.server  # noqa: F401
+
         with channel.makefile("rb", buffering=0) as lines:
             line = lines.readline()
         if line:
