@@ -143,6 +143,7 @@ class Page:
 def page(chromium, serve, shared):
     """The page of a live model; after the test: no complaint, and no request to anywhere else."""
     address = serve(shared)
+    chromium.get("about:blank")  # the page of an earlier test asks no more
     chromium.get_log("browser"), chromium.get_log("performance")
     page = Page(chromium, address)
     page.open()

@@ -19,7 +19,6 @@ _LETTERS = str.maketrans({
 })  # fmt: skip
 
 
-@lru_cache(maxsize=50_000)
 def folded(text: str) -> str:
     """Words in small letters without accents, one space before each: « alien », or « the matrix ».
 
@@ -27,7 +26,13 @@ def folded(text: str) -> str:
     >>> folded("Amélie: L’Été!")
     ' amelie lete'
     """
-    decomposed = unicodedata.normalize("NFKD", text[:_LENGTH].casefold()).translate(_LETTERS)
+    return _folded(text[:_LENGTH])
+
+
+@lru_cache(maxsize=50_000)
+def _folded(text: str) -> str:
+    """Kept: of all titles only those of changed items are new to the next snapshot."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
     letters = (
         " " if category[0] in "PZC" and category != "Cf" else letter
         for letter, category in ((letter, unicodedata.category(letter)) for letter in decomposed)
