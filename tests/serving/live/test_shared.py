@@ -372,6 +372,23 @@ def test_a_server_that_is_told_another_folder_serves_that_one(workers, model, tm
     assert workers.start(tmp_path / "second").recommend(Asker(user="u1")).model == "first"
 
 
+def test_a_link_to_a_folder_may_lead_elsewhere(url, model, neighbours, tmp_path):
+    models = {"monday": neighbours, "tuesday": model}
+    for day, each in models.items():
+        each.save(tmp_path / day)
+    link = tmp_path / "current"
+    link.symlink_to("monday")
+    workers = Workers(url, link)
+    link.unlink()
+    link.symlink_to("tuesday")
+    workers.one.swap(str(link))
+    assert workers.one.recommend(Asker(user="u1")).model == "tuesday"
+    workers.start().roll_back()
+    assert workers.start(tmp_path / "monday").recommend(Asker(user="u1")).model == "monday"
+    assert workers.start(link).recommend(Asker(user="u1")).model == "tuesday"  # a server of another folder
+    workers.close()
+
+
 def test_the_keeper_follows_writes_and_ends(workers, monkeypatch, caplog):
     monkeypatch.setattr("isotherm.serving.live.shared._TICK_SECONDS", 0.01)
     workers.two.start()

@@ -117,7 +117,7 @@ class Follower:
 
         Raises ModelFolderError where there is none, or it does not answer the probes: nothing changes then.
         """
-        folder = os.path.abspath(folder)
+        folder = real_folder(folder)
         name = Path(folder).name or folder
         with self._swapping:
             content = content_of(folder)
@@ -243,3 +243,11 @@ def content_of(folder: str) -> str | None:
         return hashlib.sha256(Path(folder, MANIFEST).read_bytes()).hexdigest()
     except (OSError, ValueError):
         return None
+
+
+def real_folder(folder: str) -> str:
+    """Where a folder is, whatever links lead to it: a link may lead elsewhere when one goes back to it."""
+    try:
+        return os.path.realpath(folder)
+    except (OSError, ValueError):  # what it is not is told where it is loaded
+        return os.path.abspath(folder)

@@ -1,7 +1,6 @@
 """The model on the air as all workers have it: what one of them was told, the next answer of each shows."""
 
 import logging
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.database import Database, Event, EventCounts, OnAir
 from isotherm.serving.live.audience import Audience, Sayings
 from isotherm.serving.live.exposure_log import ExposureLog
-from isotherm.serving.live.following import FailedSwap, Follower, Load, load_mapped
+from isotherm.serving.live.following import FailedSwap, Follower, Load, load_mapped, real_folder
 from isotherm.serving.live.items import LiveItem, id_like
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.readable import left_out
@@ -87,7 +86,7 @@ class SharedModel:
         cannot be loaded any more, it is that of ``folder``, and the log says so.
         options: as of the constructor. Raises ModelFolderError where ``folder`` holds no model.
         """
-        given = os.path.abspath(folder)
+        given = real_folder(folder)
         swaps = database.last_swaps(1)
         seen = swaps[0].version if swaps else 0
         model, path = None, given
