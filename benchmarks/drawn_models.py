@@ -61,11 +61,8 @@ def drawn_ease(clicks: Interactions, weights: Float32) -> Recommender:
     return known(ease, clicks)
 
 
-def drawn_marec(clicks: Interactions, items: Items, weights: Float32) -> Recommender:
-    """MARec on EASE, with new items, their scale and a trend of items in use; it takes new items.
-
-    weights: (n_warm, n_warm), of the items with clicks.
-    """
+def drawn_marec(clicks: Interactions, items: Items, seed: int = 0) -> Recommender:
+    """MARec on EASE, with new items, their scale and a trend of items in use; it takes new items."""
     model, counts = MARec(beta=1.0, second_order=False), clicks.item_clicks()
     warm, cold = np.flatnonzero(counts), np.flatnonzero(counts == 0)
     model.similarity_ = MetadataSimilarity.fitted(items, model.encoding, second_order=False)
@@ -73,15 +70,15 @@ def drawn_marec(clicks: Interactions, items: Items, weights: Float32) -> Recomme
     model.warm_encoded_ = encoded.take(warm)
     model.field_weights_ = np.full(model.similarity_.n_terms, 0.01)
     model.click_threshold_ = 1.0
-    dense = DenseWeights.among(clicks.n_items, warm, weights)
-    dense = dense.appended(clicks.n_items, cold, drawn(len(warm), len(cold), seed=1))
+    dense = DenseWeights.among(clicks.n_items, warm, drawn(len(warm), len(warm), seed=seed))
+    dense = dense.appended(clicks.n_items, cold, drawn(len(warm), len(cold), seed=seed + 1))
     nothing = np.empty(0, dtype=np.int64), np.empty((len(warm), 0), dtype=np.float32)
     diagonal = np.full(len(warm), 0.01, dtype=np.float32)
     model.aligned_ = EASEBackbone(1.0, dense, 1.0, _L2, diagonal, *nothing)
     model.trend_ = ItemTrend(0.5, np.linspace(0.5, 1.5, clicks.n_items, dtype=np.float32))
     model.cold_ = ColdItems(cold, encoded.take(cold))
     model.new_item_share_, model.new_item_factor_ = 0.1, 0.8
-    model.user_scaling_ = UserScaling(0.3, 50.0, 0.75)
+    model.user_scaling_ = UserScaling(0.3, 50.0, 0.75, 1.0, clicks.n_items)
     model.restored()
     return known(model, clicks, items)
 

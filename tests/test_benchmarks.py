@@ -31,12 +31,13 @@ BENCHMARKS = {
     "marec_fit": "",
     "recommend_all": "",
     "serving": "",
+    "soak": "",
     "add_items": "",
     "evaluation": "",
     "ease": "",
     "gram": "",
 }
-LIBRARY = {"common", "drawn_models"}  #: files there that are no benchmark
+LIBRARY = {"common", "drawn_models", "http_load", "servers", "shell"}  #: files there that are no benchmark
 USERS, ITEMS = 120, 60
 
 
