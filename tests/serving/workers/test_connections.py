@@ -57,6 +57,7 @@ def test_a_server_among_bad_clients_answers_the_good(server):
             connection.sendall(nonsense + b"\r\n\r\n")
             assert answered(connection)[0] == 400
     assert server.recommend().status_code == 200
+    assert "WARNING" not in server.logged()  # strangers do not fill the log
 
     begun = time.monotonic()
     code, told = answered(slow[0])

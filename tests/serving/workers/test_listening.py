@@ -18,6 +18,8 @@ def test_port_0_takes_a_free_one():
             listening_socket("127.0.0.1", port)
     with listening_socket("127.0.0.1", port):  # free again at once
         pass
+    with listening_socket("localhost", 0) as listener:
+        assert listener.family == socket.AF_INET
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ def _address(host: str, port: int) -> tuple[int, tuple[object, ...]]:
         raise ParameterError(
             f"--host {brief(host)}: there is no such address; give one of this machine's, as 127.0.0.1"
         ) from cause
-    family, _, _, _, address = found[0]
+    family, _, _, _, address = min(
+        found, key=lambda each: each[0] != socket.AF_INET
+    )  # as «localhost» is both
     return family, address
 
 

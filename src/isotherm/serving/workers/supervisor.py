@@ -53,6 +53,7 @@ class Supervisor:
         ready: called once the first worker answers; the others, whose start would only slow it down, follow.
         Raises IsothermError where the first cannot start.
         """
+        logging.basicConfig(format="%(asctime)s %(levelname)s server: %(message)s")
         with self._files(), self._listening_to_signals():
             try:
                 self._start_first(prepare, verify)
@@ -137,7 +138,7 @@ class Supervisor:
         while self._workers and time.monotonic() < until and len(self._signals) == n_signals:
             self._look()
         if self._workers:
-            _log.error("%d workers did not end in time: they are killed", len(self._workers))
+            _log.error("%d of the workers did not end in time: killed", len(self._workers))
         return 1 if self._workers else 0
 
     def _kill_all(self) -> None:

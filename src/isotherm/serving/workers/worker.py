@@ -52,6 +52,9 @@ def run() -> None:
 def _serve(task: Task, channel: socket.socket) -> None:
     """Answer requests until it is told to end."""
     logging.basicConfig(format=f"%(asctime)s %(levelname)s worker {task.number}: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(
+        logging.ERROR
+    )  # what is no HTTP is answered, and fills no log
     from isotherm.serving.workers.application import application
     from isotherm.serving.workers.server import WorkerServer
 
