@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 Described = TypeVar("Described")
 FORMAT = 6
-OLDEST = 5  #: which is still read; it keeps no numbers of items
 MANIFEST = MODEL.manifest
 
 
@@ -247,12 +246,12 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ModelFolderError(f"{folder}: holds no saved model (no {MANIFEST})")
     manifest = expect(read_json(file), dict, "it")
     version = expect(manifest.get("format"), Whole(1), "format")
-    if not OLDEST <= version <= FORMAT:
+    if version != FORMAT:
         cure = "upgrade it" if version > FORMAT else "fit the model again"
         writer = str(manifest.get("isotherm", "?"))[:40]
         raise ModelFolderError(
             f"{folder}: was written in format {version} by isotherm {writer}; "
-            f"this is isotherm {__version__}, which reads formats {OLDEST} to {FORMAT}: {cure}"
+            f"this is isotherm {__version__}, which reads format {FORMAT}: {cure}"
         )
     schema = {
         "format": Whole(),
