@@ -292,9 +292,18 @@ def test_items_of_others_that_cannot_be_read_do_not_keep_a_worker_from_starting(
         shown = ids(worker.recommend(Asker(user="u1"), EVERYTHING))
         assert {"a", "b", "c"} <= set(shown)
         assert not found & set(shown)
+    workers.one.put_items([LiveItem("odd0", hidden=True)])
+    database.put_items([StoredItem("f03", {"genres": {"a": "b"}})])
+    everybody = Asker(history=[])
+    assert workers.two.recommend(everybody, 60, Rules(candidates=["f03"])).items[0].title == "Film 3"
+    workers.two.put_items([LiveItem("f03", hidden=True)])
+    for worker in (workers.one, workers.two):
+        assert ids(worker.recommend(everybody, rules=Rules(candidates=["f03"]))) == []
+    with pytest.raises(ItemsError):
+        workers.one.put_items([LiveItem("f03", {"genres": {"a": "b"}})])
     workers.one.remove_item("odd0")
     workers.one.put_items([LiveItem("c", NEW)])
-    assert {item.item_id for item in left_out(workers.two.snapshot)} == {"odd1", "odd2"}
+    assert {item.item_id for item in left_out(workers.two.snapshot)} == {"odd1", "odd2", "f03"}
 
 
 def test_a_model_that_cannot_be_loaded_here_leaves_the_one_before(url, folder, model, tmp_path, caplog):

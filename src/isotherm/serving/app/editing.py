@@ -8,8 +8,8 @@ from fastapi import APIRouter
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
-from isotherm.serving.live.items import LiveItem, id_like
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.live.items import LiveItem
+from isotherm.serving.live.shared import SharedModel, typed_id
 
 
 def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -> APIRouter:
@@ -18,7 +18,7 @@ def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -
 
     def changed(items: Sequence[int | str], version: int) -> schemas.Changed:
         known = shared.snapshot.model.items_
-        return schemas.Changed(items=[id_like(known, item) for item in items], version=version)
+        return schemas.Changed(items=[typed_id(known, item) for item in items], version=version)
 
     @routes.post("/v1/items", dependencies=writes, summary="Add and change items, all or none")
     def put_items(body: schemas.ItemsBody) -> schemas.Changed:

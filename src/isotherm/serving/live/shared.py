@@ -202,7 +202,7 @@ class SharedModel:
         """The version of the database, and the same with what it says of a user."""
         if asker.user is None:
             return self._database.version(), asker
-        user = user_like(self._live.snapshot.model.users_, asker.user)
+        user = typed_id(self._live.snapshot.model.users_, asker.user)
         version, said = self._database.version_and_history(user, _MOST_CLICKS)
         return version, replace(asker, user=user, clicked=said.clicks, disliked=said.dislikes)
 
@@ -217,8 +217,8 @@ class SharedModel:
         base = self._live.snapshot
         given = list(items)
         stored = stored_items(base, given)
-        keeping = [kept.id for item, kept in zip(given, stored, strict=True) if item.metadata is None]
-        beside = base.with_items([live_item(item) for item in stored])
+        keeping = {kept.id for item, kept in zip(given, stored, strict=True) if item.metadata is None}
+        beside = base.with_items([_as_before(base, live_item(item), item.id in keeping) for item in stored])
         version = self._database.put_items(stored, keeping)
         self._following.reach_with(version, base, beside)
         return version
@@ -248,7 +248,7 @@ class SharedModel:
                 event = Event.of(given)
                 if isinstance(event.item, int | str) and not isinstance(event.item, bool):
                     event = replace(event, item=id_like(model.items_, event.item))
-                typed[place] = replace(event, user=user_like(model.users_, event.user))
+                typed[place] = replace(event, user=typed_id(model.users_, event.user))
             except IsothermError as cause:
                 refused[place] = str(cause)
         counts = self._database.add_events(list(typed.values()))
@@ -312,8 +312,14 @@ class SharedModel:
             ticks += 1
 
 
-def user_like(known: IdMap, given: Id) -> Id:
-    """A user's id of the type of the known ones where it can be; users may come of whom no model knows."""
+def _as_before(base: Snapshot, item: LiveItem, keeps: bool) -> LiveItem:
+    """An item that keeps its metadata may be hidden, too, where the model cannot read it."""
+    before = base.changes.get(item.key)
+    return replace(item, unread=before.unread) if keeps and before is not None else item
+
+
+def typed_id(known: IdMap, given: Id) -> Id:
+    """An id of the type of the known ones where it can be; else as given: there are users whom no model knows."""
     if isinstance(given, bool) or not isinstance(given, int | str):
         return given  # which the database refuses
     try:
