@@ -64,6 +64,8 @@ def test_a_server_among_bad_clients_answers_the_good(server):
     assert (code, told["where"]) == (408, "request")
     assert time.monotonic() - begun < connections.BODY_SECONDS
     assert idle[0].recv(1) == b""
+    for reason in ("long_head", "no_http", "slow_head"):
+        assert server.metric("isotherm_refused_requests_total", reason=reason) >= 1, reason
     assert server.recommend().status_code == 200
     for connection in (*idle, *slow, half):
         connection.close()

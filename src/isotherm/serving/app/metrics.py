@@ -105,7 +105,11 @@ class Metrics:
         requests.inc()
         latency.observe(seconds)
         if status >= 400:
-            self._refused.labels(scope.get(REASON) or _REASONS.get(status, "other")).inc()
+            self.count_refusal(scope.get(REASON) or _REASONS.get(status, "other"))
+
+    def count_refusal(self, reason: str) -> None:
+        """Count one; of what does not even become a request, too."""
+        self._refused.labels(reason).inc()
 
     def count(self, answers: Iterable[Answer]) -> None:
         """Count the items of lists."""

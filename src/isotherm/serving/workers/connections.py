@@ -11,9 +11,12 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from isotherm.serving.app.metrics import Metrics
+
 MOST_HEAD_BYTES = 32 * 2**10
 HEAD_SECONDS = 5.0
 BODY_SECONDS = 30.0
+_REASONS = {400: "no_http", 408: "slow_head", 431: "long_head"}  # for the metrics
 _OTHER_FILES = 200  # that a worker may hold open besides connections
 
 
@@ -29,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
     most_connections: ClassVar[int] = 2**20
+    metrics: ClassVar[Metrics | None] = None
     _refusal: tuple[int, str, str] | None = None
     _head_bytes = 0
     _in_head = True
@@ -39,6 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.reading_since = self.loop.time()
         if len(self.connections) > self.most_connections:
+            self._count("connections")
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -79,15 +84,22 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = 408, f"the request's head did not come within {allowed:g} s", "send it at once"
             self.send_400_response("")
         else:
+            if not self._in_head:
+                self._count("slow_body")
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request, in the form of every refusal, and close."""
         code, error, cure = self._refusal or (400, "this is no HTTP/1.1 request", "send one")
+        self._count(_REASONS[code])
         body = json.dumps({"error": error, "where": "request", "cure": cure}).encode()
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: "
         self.transport.write(b"".join([STATUS_LINE[code], head, str(len(body)).encode(), b"\r\n\r\n", body]))
         self.transport.close()
+
+    def _count(self, reason: str) -> None:
+        if self.metrics is not None:
+            self.metrics.count_refusal(reason)
 
     def _too_long(self) -> None:
         words = f"the request's head is longer than {MOST_HEAD_BYTES:,} bytes"

@@ -45,9 +45,8 @@ def _address(host: str, port: int) -> tuple[int, tuple[object, ...]]:
         raise ParameterError(
             f"--host {brief(host)}: there is no such address; give one of this machine's, as 127.0.0.1"
         ) from cause
-    family, _, _, _, address = min(
-        found, key=lambda each: each[0] != socket.AF_INET
-    )  # as «localhost» is both
+    found.sort(key=lambda each: each[0] != socket.AF_INET)  # «localhost» is of both families
+    family, _, _, _, address = found[0]
     return family, address
 
 

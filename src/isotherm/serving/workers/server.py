@@ -46,6 +46,7 @@ class WorkerServer(uvicorn.Server):
         super().__init__(config)
         self._readiness: Readiness = app.state.readiness
         self._metrics: Metrics = app.state.metrics
+        BoundedProtocol.metrics = self._metrics
         self._ending, self._channel = ending, channel
         self._ends: float | None = None
         self._n_seconds = 0

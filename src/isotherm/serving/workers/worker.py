@@ -52,9 +52,7 @@ def run() -> None:
 def _serve(task: Task, channel: socket.socket) -> None:
     """Answer requests until it is told to end."""
     logging.basicConfig(format=f"%(asctime)s %(levelname)s worker {task.number}: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(
-        logging.ERROR
-    )  # what is no HTTP is answered, and fills no log
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # of what is no HTTP, no log is filled
     from isotherm.serving.workers.application import application
     from isotherm.serving.workers.server import WorkerServer
 
