@@ -189,11 +189,15 @@ class Supervisor:
 
 
 def _environment(folder: Path, n_workers: int) -> dict[str, str]:
-    """The environment of workers: they import what this process imports, and share the cores."""
+    """The environment of workers: they import what this process imports, and share the cores.
+
+    The C library shall not keep free memory apart for each of some thirty threads.
+    """
     threads = str(max(1, thread_count() // n_workers))
     counts = dict.fromkeys(("OMP_NUM_THREADS", "ISOTHERM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     paths = os.pathsep.join(each for each in sys.path if each)
-    return {**os.environ, **counts, "OMP_WAIT_POLICY": "passive", "PYTHONPATH": paths, METRICS: str(folder)}
+    ours = {"OMP_WAIT_POLICY": "passive", "PYTHONPATH": paths, METRICS: str(folder)}
+    return {"MALLOC_ARENA_MAX": "2", **os.environ, **counts, **ours}
 
 
 def _ending(code: int) -> str:
