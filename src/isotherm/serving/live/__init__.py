@@ -13,6 +13,7 @@ availability   its items that may be shown at a moment
 items          what an editor says of an item: metadata, hidden, when it may be shown
 requests       whom to answer, and by which rules; what is answered
 filters        which items a request may show, as flags
+told_fields    fields of items that were put which the model does not read
 filter_fields  the fields by which items are filtered: values, numbers, dates, the title
 lists          the list of a request: share of new items, diversity
 audience       whose lists an item would enter

@@ -62,7 +62,7 @@ class ValuesField(FilterField):
             raise ParameterError("holds values: give a list of them, not min and max")
         flags = np.zeros(len(self._lists), dtype=bool)
         for value in condition:
-            flags[self.index.items_of(_as_text(value))] = True
+            flags[self.index.items_of(as_text(value))] = True
         return flags
 
 
@@ -208,7 +208,7 @@ def _told(fields: Mapping[str, FilterField]) -> str:
     return f"there are: {', '.join(shown[:_SHOWN]) or 'none'}{more}"
 
 
-def _as_text(value: str | float) -> str:
+def as_text(value: str | float) -> str:
     """A value as an item table's values are read: 3 for 3.0, true for True."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -1,6 +1,6 @@
 """Which items a request may show, as flags; what of it the model does not know is counted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from isotherm.data.wording import counted, listed
 from isotherm.errors import InteractionsError, UnknownIdError, brief
 from isotherm.linalg.csr import one_row
-from isotherm.serving.live.filter_fields import items_having
+from isotherm.serving.live.filter_fields import FilterField, items_having
 from isotherm.serving.live.requests import Asker, Id, Rules
 from isotherm.serving.live.snapshot import Snapshot
 from isotherm.types import Bools, Float32, Int32, Int64, UserItems
@@ -139,10 +139,16 @@ def shown_items(snapshot: Snapshot, rules: Rules, seen: Int32, now: float) -> tu
         allowed[[column for column in columns if column >= 0]] = True
         flags &= allowed
     if rules.filters:
-        flags &= items_having(snapshot.filter_fields, rules.filters, len(flags))
+        flags &= items_having(_fields(snapshot, rules), rules.filters, len(flags))
     if rules.exclude:
         columns, _ = columns_of(snapshot, rules.exclude, "exclude", "ignore")
         flags[[column for column in columns if column >= 0]] = False
     if rules.exclude_seen:
         flags[seen] = False
     return flags, n_unknown
+
+
+def _fields(snapshot: Snapshot, rules: Rules) -> Mapping[str, FilterField]:
+    """Those by which items are filtered; of names that the model does not know, what items were put with."""
+    known = snapshot.filter_fields
+    return known if all(name in known for name in rules.filters) else {**snapshot.told_fields, **known}

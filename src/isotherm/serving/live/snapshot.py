@@ -21,6 +21,7 @@ from isotherm.serving.live.catalogue import LiveCatalogue
 from isotherm.serving.live.filter_fields import FilterField, ValueIndex
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.reading import read_items
+from isotherm.serving.live.told_fields import told_fields
 from isotherm.types import Bools, Float64, Int64, ItemFeatures
 
 _FAR = 2**61  # ids from here on are given to columns that items left
@@ -126,6 +127,11 @@ class Snapshot:
     def filter_fields(self) -> Mapping[str, FilterField]:
         """The fields by which items are filtered."""
         return self.catalogue.fields
+
+    @cached_property
+    def told_fields(self) -> Mapping[str, FilterField]:
+        """More of them, that only items that were put have; made where somebody asks for one."""
+        return told_fields(self.changes, self.catalogue.columns, len(self.catalogue))
 
     @cached_property
     def cold(self) -> Bools:
