@@ -20,7 +20,7 @@ class RunningServer:
             "--db", f"sqlite:///{folder}/live.db", *options,
         ]  # fmt: skip
         self.log = open(folder / "log", "w+")  # noqa: SIM115
-        environment = {**os.environ, "ISOTHERM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "ISOTHERM_THREADS": "1", "OMP_NUM_THREADS": "1", "WEB_CONCURRENCY": "x"}
         self.process = subprocess.Popen(
             self.command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
         )

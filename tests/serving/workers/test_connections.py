@@ -1,6 +1,7 @@
 """Who is slow, sends too much or no HTTP is closed, and keeps no worker from the others."""
 
 import json
+import resource
 import signal
 import socket
 import time
@@ -73,4 +74,7 @@ def test_a_server_among_bad_clients_answers_the_good(server):
 
 
 def test_a_process_may_hold_as_many_connections_as_the_system_allows():
-    assert connections.most_connections() >= 100
+    most = connections.most_connections()
+    assert most >= 100
+    assert connections.most_connections() == most
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= min(most, 100)

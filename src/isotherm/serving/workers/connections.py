@@ -17,15 +17,17 @@ MOST_HEAD_BYTES = 32 * 2**10
 HEAD_SECONDS = 5.0
 BODY_SECONDS = 30.0
 _REASONS = {400: "no_http", 408: "slow_head", 431: "long_head"}  # for the metrics
+_MOST_FILES = 2**16
 _OTHER_FILES = 200  # that a worker may hold open besides connections
 
 
 def most_connections() -> int:
-    """How many a process can hold open; the system's soft limit of open files is raised to its hard limit."""
+    """How many this process can hold open, for which it takes as many open files as the system lets it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(hard - _OTHER_FILES, 100) if hard != resource.RLIM_INFINITY else 2**20
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(wanted - _OTHER_FILES, 100)
 
 
 class BoundedProtocol(HttpToolsProtocol):

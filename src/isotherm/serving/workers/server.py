@@ -35,6 +35,7 @@ class WorkerServer(uvicorn.Server):
             app,
             http=BoundedProtocol,
             ws="none",
+            workers=1,  # whatever WEB_CONCURRENCY says: the parent starts them
             lifespan="on",
             log_config=None,
             access_log=False,
