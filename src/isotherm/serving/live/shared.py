@@ -319,7 +319,7 @@ def _as_before(base: Snapshot, item: LiveItem, keeps: bool) -> LiveItem:
 
 
 def typed_id(known: IdMap, given: Id) -> Id:
-    """An id of the type of the known ones where it can be, else as it is: no model knows all users."""
+    """An id of the type of the known ones where it can be; else as given: some users no model knows."""
     if isinstance(given, bool) or not isinstance(given, int | str):
         return given  # which the database refuses
     try:
