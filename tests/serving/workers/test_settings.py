@@ -17,7 +17,7 @@ def test_a_task_comes_as_it_was_sent():
         token="s3cret",
         exposure_days=7,
     )
-    task = Task(3, 8, None, "abc", settings)
+    task = Task(3, 8, 9, "abc", settings)
     assert task.line().count(b"\n") == 1
     assert Task.of(task.line()) == task
     assert "s3cret" not in repr(task)

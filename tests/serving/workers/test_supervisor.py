@@ -1,5 +1,6 @@
 """Workers are started, replaced and ended; what has come is answered; one line says why none starts."""
 
+import fcntl
 import os
 import signal
 import threading
@@ -7,6 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+
+from isotherm.serving.workers.supervisor import _clear_dead
 
 
 class Load:
@@ -84,3 +87,18 @@ def test_sigterm_in_the_middle_of_requests_loses_none(serve):
     assert server.process.wait(30) == 0
     load.end()
     assert load.lost == []
+
+
+def test_folders_of_servers_that_were_killed_whole_are_removed(tmp_path):
+    for name in ("dead", "young", "running", "other"):
+        folder = tmp_path / (name if name == "other" else f"isotherm-serve-{name}")
+        folder.mkdir()
+        (folder / "rates").touch()
+        if name != "young":
+            os.utime(folder, (0, 0))
+    with open(tmp_path / "isotherm-serve-running" / "rates") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        _clear_dead(tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "isotherm-serve-young", "isotherm-serve-running", "other",
+    }  # fmt: skip

@@ -15,11 +15,11 @@ from isotherm.serving.live.shared import SharedModel
 from isotherm.serving.workers.settings import ServerSettings
 
 
-def application(settings: ServerSettings, verified: str | None, rates: BinaryIO | None) -> FastAPI:
+def application(settings: ServerSettings, verified: str | None, rates: BinaryIO) -> FastAPI:
     """The app, which has answered a first request.
 
     verified: content of the model that the parent has read and held against its SHA-256.  rates: the file in
-    which all workers count requests of clients, None for no limit.
+    which all workers count requests of clients, where there is a limit.
     """
 
     def loaded(folder: str) -> Recommender:

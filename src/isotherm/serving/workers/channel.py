@@ -19,13 +19,13 @@ class Task:
     """What a worker is told, in one line.
 
     number: of the worker, from 0; the one that takes a dead one's place has its number.  port: the open file
-    of the socket that listens.  rates: that of the file of rates, None without a limit.  verified: content of
+    of the socket that listens.  rates: that of the file of rates.  verified: content of
     the model that need not be verified again.
     """
 
     number: int
     port: int
-    rates: int | None
+    rates: int
     verified: str | None
     settings: ServerSettings
 

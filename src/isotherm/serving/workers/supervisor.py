@@ -1,5 +1,6 @@
 """The parent: starts the workers, puts another in the place of one that died, and ends them all."""
 
+import fcntl
 import logging
 import os
 import selectors
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isotherm.errors import IsothermError
@@ -23,6 +24,8 @@ from isotherm.threads import thread_count
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.5  # seconds
 _FLUSH_SECONDS = 5.0  # for what a worker still writes once no request is left
+_PREFIX, _RATES = "isotherm-serve-", "rates"  # of a server's folder, and a file in it
+_YOUNG_SECONDS = 60.0  # a folder may just be made
 _LONGEST_WAIT = 30.0  # before a worker that could not start is started again
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,7 +42,7 @@ class Supervisor:
         self._signals: list[int] = []
         self._is_running = False
         self._environment: dict[str, str] = {}
-        self._rates: int | None = None
+        self._rates = -1
         self._verified: str | None = None
 
     def run(
@@ -80,7 +83,7 @@ class Supervisor:
             self._waiting = dict.fromkeys(range(1, self._n), 0.0)
 
     def _started(self, number: int) -> WorkerProcess:
-        files = [each for each in (self._listener.fileno(), self._rates) if each is not None]
+        files = [self._listener.fileno(), self._rates]
         worker = WorkerProcess.start(number, files, {**self._environment, WORKER: str(number)})
         self._workers[number] = worker
         return worker
@@ -156,11 +159,13 @@ class Supervisor:
         """A folder for metrics, and the file of rates where there is a limit; in memory where it can be."""
         memory = Path("/dev/shm")
         above = memory if os.access(memory, os.W_OK | os.X_OK) else None
-        folder = Path(tempfile.mkdtemp(prefix="isotherm-serve-", dir=above))
+        _clear_dead(Path(above or tempfile.gettempdir()))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above))
         self._environment = _environment(folder, self._n)
         try:
-            with new_file(folder / "rates") as rates:
-                self._rates = None if self._settings.limits.rate is None else rates.fileno()
+            with new_file(folder / _RATES) as rates:
+                fcntl.flock(rates, fcntl.LOCK_SH)  # held by all processes that have the file open from here
+                self._rates = rates.fileno()
                 yield
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -186,6 +191,17 @@ class Supervisor:
 
     def _note_signal(self, number: int, _: object) -> None:
         self._signals.append(number)
+
+
+def _clear_dead(above: Path) -> None:
+    """Remove the folders of servers of which every process was killed."""
+    for folder in above.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # it is in use, or somebody else's
+            if time.time() - folder.stat().st_mtime < _YOUNG_SECONDS:
+                continue
+            with open(folder / _RATES, "rb") as rates:
+                fcntl.flock(rates, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
 
 
 def _environment(folder: Path, n_workers: int) -> dict[str, str]:

@@ -56,7 +56,7 @@ def _serve(task: Task, channel: socket.socket) -> None:
     from isotherm.serving.workers.application import application
     from isotherm.serving.workers.server import WorkerServer
 
-    rates = None if task.rates is None else os.fdopen(task.rates, "r+b")
+    rates = os.fdopen(task.rates, "r+b")  # kept open: its lock tells that this server lives
     app = application(task.settings, task.verified, rates)
     gc.freeze()
     gc.enable()
