@@ -108,6 +108,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(serve, url):
             assert not seen & set(again.shown(user=user))
 
 
+@pytest.mark.long
 def test_a_swap_goes_for_all_workers_and_for_the_next_server(serve, neighbours, tmp_path):
     neighbours.save(tmp_path / "second")
     server = serve(workers=2)
