@@ -19,7 +19,7 @@ from isotherm.serving.app.schemas import RecommendBody
 from isotherm.serving.live.requests import Answer
 
 PATH = "/v1/recommend"
-_QUICK = 1e-3  # seconds
+_QUICK = 2e-3  # seconds
 _MOST = 4 * _QUICK  # that one answer counts: on a busy machine any may be interrupted
 _SHARE = 1 / 16  # of the latest answer in what is expected of the next
 _JSON = b"application/json"
@@ -41,7 +41,7 @@ class QuickLists:
     """Pure ASGI, within what every request passes.
 
     token: that a request must bring; None for none.
-    What takes less than a millisecond is answered on the event loop, as a thread would cost a good part of
+    What takes less than two milliseconds is answered on the event loop, as a thread would cost a good part of
     it; what takes longer, or may, gets a thread, so that others are answered meanwhile.
     """
 
