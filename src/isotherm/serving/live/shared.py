@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,8 @@ from isotherm.serving.live.stored import live_item, stored_items
 
 _log = logging.getLogger(__name__)
 _MOST_CLICKS = 100_000  # of a user, newest first: all of them are seen
-_TICK_SECONDS = 1.0
+_LOOK_SECONDS, _LOOK_ELSEWHERE_SECONDS = 0.025, 0.1  # for what other workers changed: on this machine or not
+_TICK_SECONDS = 1.0  # for everything else
 _ENDING_SECONDS = 10.0  # that the end waits for what runs in the background
 _TICKS_OF_RETENTION = 3600
 
@@ -295,21 +297,25 @@ class SharedModel:
             _log.error("lists that were shown and are lost: %d (%s)", len(self.exposures), cause)
 
     def _keep(self) -> None:
-        ticks = 0
-        while not self._stop.wait(_TICK_SECONDS):
+        look = _LOOK_SECONDS if self._database.is_local else _LOOK_ELSEWHERE_SECONDS
+        ticks, due = 0, time.monotonic()
+        while not self._stop.wait(min(look, _TICK_SECONDS)):
             try:
-                self._following.catch_up()
+                self._following.catch_up()  # before a request has to wait for it
+                if time.monotonic() < due:
+                    continue
+                due = time.monotonic() + _TICK_SECONDS
                 self._following.retry()
                 self._following.compact()
                 self.exposures.flush()
                 if ticks % _TICKS_OF_RETENTION == 0:
                     self.exposures.forget_old()
+                ticks += 1
                 self._is_told = False
             except Exception as cause:
                 if not self._is_told:  # once, not every second
                     _log.exception("the database cannot be followed: %s", cause)
                 self._is_told = True
-            ticks += 1
 
 
 def _as_before(base: Snapshot, item: LiveItem, keeps: bool) -> LiveItem:
