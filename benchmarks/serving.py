@@ -41,7 +41,7 @@ N_COLD = N_ITEMS // 20
 TURNS, CALLS, WORKERS = size(25, 1), size(40, 3), 4
 WIDTHS = size({"hidden": 600, "latent": 200}, {"hidden": 8, "latent": 4})
 FACTORS = size(128, 4)
-ROUNDS, SECONDS, CONNECTIONS, SERVER_WORKERS = size(5, 1), size(4.0, 0.2), 8, size(2, 1)
+ROUNDS, SECONDS, CONNECTIONS, SERVER_WORKERS = size(5, 1), size(2.0, 0.2), 8, size(2, 1)
 SHARE_OF_RATE = 0.7  # at which the 99th percentile is taken
 CLICKS, NEW_ITEMS = size(1000, 5), size(20, 2)
 
