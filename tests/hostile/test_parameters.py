@@ -55,7 +55,7 @@ BAD_SETTINGS = [
         ["factors=100000000000"],
         "factors must be a whole number >= 1 and <= 2,147,483,647, not 100000000000",
     ),
-    ("ials", ["factors=2000000000"], "with factors=2000000000 takes 16,000,000"),
+    ("ials", ["factors=2000000000"], "with factors=2000000000 takes 16,000,00"),
     ("ials", ["seed=-1"], "seed must be a whole number >= 0 and <= 4,294,967,295"),
     ("ials", ["seed=4294967296"], "seed must be a whole number >= 0 and <= 4,294,967,295"),
     ("ials", [f"seed={NINES}"], "seed must be a whole number >= 0"),

@@ -122,7 +122,7 @@ def _take_steps(
         _add_clicks(columns, weights, factors, step, np.float32(0), np.float32(1), image)
         for j in range(d):
             bend += step[j] * image[j]
-        if not bend > 0:  # nothing is left to gain
+        if bend <= 0:  # nothing is left to gain; what is no number goes on, to be refused
             return
         for j in range(d):
             row[j] += slope / bend * step[j]

@@ -62,7 +62,7 @@ class TitleSearch:
         >>> from isotherm.serving.live.titles import TitleSearch
         >>> search = TitleSearch.of(["Alien", "The Lion King", "Lilies"], np.array([9, 5, 2]))
         >>> search.rows("li", np.ones(3, dtype=bool)).tolist()
-        [2, 1, 0]
+        [2, 1]
         """
         lines = [folded(title) for title in titles]
         starts = np.cumsum([0, *(len(line) + 1 for line in lines)], dtype=np.int64)
