@@ -116,13 +116,15 @@ def _take_steps(
         slope, bend = np.float32(0), np.float32(0)
         for j in range(d):
             slope += scale[j] * residual[j] * residual[j]
+        if slope == 0:  # nothing is left to gain; what is no number goes on, to be refused
+            return
         for j in range(d):
             step[j] = scale[j] * residual[j] + slope / before * step[j]
             image[j] = shared[j] * step[j]
         _add_clicks(columns, weights, factors, step, np.float32(0), np.float32(1), image)
         for j in range(d):
             bend += step[j] * image[j]
-        if bend <= 0:  # nothing is left to gain; what is no number goes on, to be refused
+        if bend <= 0:
             return
         for j in range(d):
             row[j] += slope / bend * step[j]
