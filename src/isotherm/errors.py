@@ -8,6 +8,7 @@ IsothermError                   base of all that a user can mend
 ├── ItemsError                  (ValueError) an item table
 ├── SplitError                  (ValueError) a split that leaves nothing to train on or to test
 ├── ParameterError              (ValueError) a hyper-parameter or an option
+├── LimitError                  (ValueError) more than a server allows in one request
 ├── UnknownIdError              (KeyError) a user or an item that the model has never seen
 ├── NotFittedError              (RuntimeError) a model before fit()
 ├── UnsupportedError            (NotImplementedError) what a model cannot do by its nature
@@ -51,6 +52,14 @@ class SplitError(IsothermError, ValueError):
 
 class ParameterError(IsothermError, ValueError):
     """A hyper-parameter or option with an impossible name or value."""
+
+
+class LimitError(IsothermError, ValueError):
+    """More than a server allows in one request.  limit: the name of what is exceeded."""
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class UnknownIdError(IsothermError, KeyError):

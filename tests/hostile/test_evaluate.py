@@ -134,7 +134,10 @@ REFUSED = {
     ),
     "users without their column": ((*COLD, "--only-users", "few.csv"), "column 'user_id' is missing"),
     "users that are not there": ((*COLD, "--only-users", "none.csv"), "none.csv"),
-    "users with nothing to find": ((*STRONG, "--only-users", "trained.csv"), "to measure, none has a hidden click"),
+    "users with nothing to find": (
+        (*STRONG, "--only-users", "trained.csv"),
+        "to measure, none has a hidden click",
+    ),
     "mmr without a table": ((*COLD, "--models", "mmr"), "mmr needs an item table"),
     "mmr of mmr": ((*COLD, "--models", "mmr", "--set", "mmr.model=mmr"), "model must be one of popularity"),
     "mmr beyond 1": ((*COLD, "--models", "mmr", "--set", "mmr.diversity=1.1"), "diversity must be"),

@@ -9,8 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from isotherm.errors import DatabaseError, IsothermError, UnknownIdError, UnsupportedError, one_line
-from isotherm.serving.app.limits import LimitError
+from isotherm.errors import (
+    DatabaseError,
+    IsothermError,
+    LimitError,
+    UnknownIdError,
+    UnsupportedError,
+    one_line,
+)
 from isotherm.serving.app.schemas import Refused
 
 _log = logging.getLogger(__name__)

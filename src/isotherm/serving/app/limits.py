@@ -4,15 +4,7 @@ from collections.abc import Sized
 from dataclasses import dataclass, fields
 
 from isotherm.checks import above, whole
-from isotherm.errors import ParameterError
-
-
-class LimitError(ParameterError):
-    """More than is allowed.  limit: the name of what is exceeded."""
-
-    def __init__(self, message: str, limit: str) -> None:
-        super().__init__(message)
-        self.limit = limit
+from isotherm.errors import LimitError
 
 
 @dataclass(frozen=True)
