@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from isotherm.linalg.csr import rows_of
+from isotherm.kernels import kernel
 from isotherm.models.cold_start.calibration import K
-from isotherm.ranking.topk import hide, top_k_each
 from isotherm.state import Plain
-from isotherm.types import Float32, Float64, Int64, ItemIndex, Scores, UserItems
+from isotherm.threads import run_bands
+from isotherm.types import Array, Float32, Float64, Int64, ItemIndex, Scores, UserItems
 from isotherm.untrusted import Number, Whole
 
 OWN = 0.75  #: λ where it is in use: how far a user's own ratio counts
+_KNOWN, _NEW, _ADDED = np.uint8(0), np.uint8(1), np.uint8(2)  # kinds of items; the last, after the fit
 LEAST_NEW_ITEMS = 20  #: of fewer new items no ratio is taken, and no share of lists can be given to them
 
 
@@ -72,24 +73,22 @@ class UserScaling:
         """
         if self.changes_nothing:
             return np.ones(len(scores), dtype=np.float32)
-        is_cold = np.zeros(histories.shape[1], dtype=bool)
-        is_cold[cold] = True
-        rows = rows_of(histories)
-        lengths = np.bincount(rows[~is_cold[histories.indices]], minlength=histories.shape[0])
-        of_fit, n_known = is_cold.copy(), min(K, len(is_cold) - len(cold))
-        of_fit[self.n_items :] = False
-        if not self.own or not n_known or np.count_nonzero(of_fit) < LEAST_NEW_ITEMS:
-            return self.factors(lengths, np.full(len(lengths), np.nan))
-        seen = scores[rows, histories.indices]
-        hide(scores, histories)
-        known, new = top_k_each(scores, n_known, [~is_cold, of_fit])
-        scores[rows, histories.indices] = seen
-        return self.factors(lengths, own_ratios(known.scores[:, -1], new.scores[:, 0]))
+        kinds = np.full(histories.shape[1], _KNOWN, dtype=np.uint8)
+        kinds[cold] = _ADDED
+        of_fit = cold[cold < self.n_items]
+        kinds[of_fit] = _NEW
+        n_known = min(K, len(kinds) - len(cold)) if self.own and len(of_fit) >= LEAST_NEW_ITEMS else 0
+        known, new = (np.full(len(scores), np.nan, dtype=np.float32) for _ in range(2))
+        lengths = np.zeros(len(scores), dtype=np.int64)
+        clicks = histories.indptr, histories.indices
+        run_bands(_find_best, len(scores), scores, *clicks, kinds, n_known, known, new, lengths, smallest=64)
+        return self.factors(lengths, own_ratios(known, new))
 
     def scale(self, scores: Scores, histories: UserItems, cold: ItemIndex) -> Scores:
         """The scores, those of new items multiplied in place."""
         if len(cold) and not self.changes_nothing:
-            scores[:, cold] *= self.of(scores, histories, cold)[:, None]
+            factors = self.of(scores, histories, cold)
+            run_bands(_multiply, len(scores), scores, cold, factors, smallest=64)
         return scores
 
     @staticmethod
@@ -120,3 +119,54 @@ def own_ratios(known: Float32, new: Float32) -> Float64:
     ratios = np.full(len(known), np.nan)
     ratios[usable] = known[usable].astype(np.float64) / new[usable]
     return ratios
+
+
+@kernel
+def _find_best(
+    first: int,
+    last: int,
+    scores: Array,
+    starts: Array,
+    items: Array,
+    kinds: Array,
+    n_known: int,
+    known: Array,
+    new: Array,
+    lengths: Array,
+) -> None:
+    """Of what a user has not clicked, the ``n_known``-th best known and the best new score of the fit.
+
+    Where ``n_known`` is 0, they are left as they are.  lengths: clicks on known items.
+    """
+    best = np.empty(n_known, np.float32)
+    for u in range(first, last):
+        clicked, row = items[starts[u] : starts[u + 1]], scores[u]
+        for column in clicked:
+            lengths[u] += kinds[column] == _KNOWN
+        if n_known == 0:
+            continue
+        seen = row[clicked]
+        row[clicked] = -np.inf
+        best[:] = -np.inf
+        highest, threshold = np.float32(-np.inf), np.float32(-np.inf)
+        for j in range(len(row)):
+            score, kind = row[j], kinds[j]
+            if kind == _KNOWN and score > threshold:
+                place = n_known - 1
+                while place > 0 and best[place - 1] < score:
+                    best[place] = best[place - 1]
+                    place -= 1
+                best[place] = score
+                threshold = best[n_known - 1]
+            elif kind == _NEW and score > highest:
+                highest = score
+        row[clicked] = seen
+        known[u], new[u] = threshold, highest
+
+
+@kernel
+def _multiply(first: int, last: int, scores: Array, columns: Array, factors: Array) -> None:
+    """Scores of the columns by each user's factor."""
+    for u in range(first, last):
+        for column in columns:
+            scores[u, column] *= factors[u]
