@@ -27,6 +27,7 @@ from isotherm.serving.live.stored import live_item, stored_items
 _log = logging.getLogger(__name__)
 _MOST_CLICKS = 100_000  # of a user, newest first: all of them are seen
 _LOOK_SECONDS, _LOOK_ELSEWHERE_SECONDS = 0.025, 0.1  # for what other workers changed: on this machine or not
+_NOBODYS = -(2**62) - 1  # an id that no item has
 _TICK_SECONDS = 1.0  # for everything else
 _ENDING_SECONDS = 10.0  # that the end waits for what runs in the background
 _TICKS_OF_RETENTION = 3600
@@ -296,7 +297,18 @@ class SharedModel:
         except DatabaseError as cause:
             _log.error("lists that were shown and are lost: %d (%s)", len(self.exposures), cause)
 
+    def _rehearse(self) -> None:
+        """Ask who would get an item that nobody put: the first that is put then waits for no import, and for no
+        page of the model."""
+        try:
+            self._live.audience(LiveItem(_NOBODYS), k=1, most_users=1)
+        except IsothermError as cause:
+            _log.debug("this model takes no new items: %s", cause)
+        except Exception:  # the thread goes on: it follows the database
+            _log.exception("no item can be added")
+
     def _keep(self) -> None:
+        self._rehearse()
         look = _LOOK_SECONDS if self._database.is_local else _LOOK_ELSEWHERE_SECONDS
         ticks, due = 0, time.monotonic()
         while not self._stop.wait(min(look, _TICK_SECONDS)):
