@@ -298,8 +298,8 @@ class SharedModel:
             _log.error("lists that were shown and are lost: %d (%s)", len(self.exposures), cause)
 
     def _rehearse(self) -> None:
-        """Ask who would get an item that nobody put: the first that is put then waits for no import, and for no
-        page of the model."""
+        """Ask who would get an item that nobody put: the first that is put waits for no import, and no page
+        of the model."""
         try:
             self._live.audience(LiveItem(_NOBODYS), k=1, most_users=1)
         except IsothermError as cause:
