@@ -15,6 +15,7 @@ from isotherm.errors import DatabaseError, shown_path
 from isotherm.errors import one_line as shortened
 from isotherm.files import check_file
 
+_CACHE_KIB = 256  # of each connection of each thread; the system's cache of the file serves all
 BUSY_SECONDS = 60.0  #: how long a write waits for others
 _FORMS = "sqlite:///FILE or postgresql://USER@HOST/NAME"
 _BUSY = ("database is locked", "database table is locked", "lock timeout")
@@ -127,6 +128,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
         "PRAGMA synchronous = FULL"
     )  # an acknowledged write is on disk, not only in the log's memory
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     _write_ahead(connection)
 
 

@@ -26,7 +26,7 @@ from isotherm.serving.live.snapshot import FittedModel, Snapshot
 from isotherm.serving.live.stored import live_item
 
 _log = logging.getLogger(__name__)
-MOST_LEFT = 200  #: columns that items left, before a snapshot is made anew
+MOST_LEFT = 32  #: columns that items left, before a snapshot is made anew
 RETRY_SECONDS = 60.0  #: after which a model that could not be loaded is tried again
 
 Load = Callable[[str], Recommender]

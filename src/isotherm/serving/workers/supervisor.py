@@ -27,6 +27,8 @@ _FLUSH_SECONDS = 5.0  # for what a worker still writes once no request is left
 _PREFIX, _RATES = "isotherm-serve-", "rates"  # of a server's folder, and a file in it
 _YOUNG_SECONDS = 60.0  # a folder may just be made
 _LONGEST_WAIT = 30.0  # before a worker that could not start is started again
+#: of glibc: what is freed of the columns that changes made goes back to the system, not to one arena of many
+_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -213,7 +215,7 @@ def _environment(folder: Path, n_workers: int) -> dict[str, str]:
     counts = dict.fromkeys(("OMP_NUM_THREADS", "ISOTHERM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     paths = os.pathsep.join(each for each in sys.path if each)
     ours = {"OMP_WAIT_POLICY": "passive", "PYTHONPATH": paths, METRICS: str(folder)}
-    return {"MALLOC_ARENA_MAX": "2", **os.environ, **counts, **ours}
+    return {**_MEMORY, **os.environ, **counts, **ours}
 
 
 def _ending(code: int) -> str:
