@@ -27,7 +27,8 @@ def choose(page, query, downs=1):
     page.press("/")
     assert page.script("return document.activeElement.id") == "title-search"
     page.press(query)
-    page.until(lambda: page.all("#title-search-list [role=option]"), "nothing was found")
+    fresh = f'#title-search-list[data-query$="{query}"] [role=option]'
+    page.until(lambda: page.all(fresh), "nothing was found")
     page.press(*[Keys.ARROW_DOWN] * downs)
     return page.seen_when(lambda: page.press(Keys.ENTER))
 
@@ -48,6 +49,14 @@ def test_a_taste_is_built_by_keyboard_alone_and_changes_the_list(page):
     page.seen_when(lambda: page.press(Keys.ENTER))
     assert len(page.all("#chips .chip")) == 1
     assert page.script("return document.activeElement.id") == "title-search"
+
+
+def test_enter_before_the_answer_takes_what_was_typed(page):
+    """Not the first of a list that answers an earlier word."""
+    page.press("/", "film")
+    page.until(lambda: page.all('#title-search-list[data-query="film"] [role=option]'))
+    page.seen_when(lambda: page.press(" 17", Keys.ENTER))
+    assert page.texts("#chips .chip > bdi") == ["Film 17"]
 
 
 def test_the_search_box_keeps_the_pattern_of_a_combobox(page):

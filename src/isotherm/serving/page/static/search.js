@@ -14,15 +14,20 @@ export function searchBox(place, { id, label, hint, pick, isChosen = () => false
   let active = -1;
   let running = null;
   let all = unavailable;
+  let isAwaited = false; // Enter came before the answer to what is typed
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": label, hidden: true });
   const input = h("input", {
     id, type: "text", role: "combobox", enterkeyhint: "search", autocomplete: "off", spellcheck: "false", maxlength: 200,
     "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id, placeholder: hint,
   });
 
+  const typed = () => input.value.trim();
+  const isCurrent = () => list.dataset.query === typed();
+
   function close() {
     list.hidden = true;
     active = -1;
+    isAwaited = false;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
   }
@@ -42,8 +47,10 @@ export function searchBox(place, { id, label, hint, pick, isChosen = () => false
     pick(item);
   }
 
-  function show(answer) {
+  function show(answer, query) {
+    const before = active < 0 ? undefined : found[active].item_id;
     found = answer.items;
+    list.dataset.query = query;
     remember(found.filter((item) => item.available));
     list.replaceChildren(...found.map((item, n) =>
       h("li", {
@@ -57,18 +64,23 @@ export function searchBox(place, { id, label, hint, pick, isChosen = () => false
     if (!found.length) list.append(h("li", { class: "muted", role: "presentation" }, "No title fits."));
     list.hidden = false;
     input.setAttribute("aria-expanded", found.length > 0);
-    activate(-1);
-    say(answer.found ? `${plural(answer.found, "title")}, ${found.length} shown; arrows choose` : "No title fits");
+    activate(found.findIndex((item) => item.item_id === before)); // a late answer takes no choice away
+    if (isAwaited && isCurrent()) {
+      isAwaited = false;
+      if (found.length) return choose(found[Math.max(0, active)]);
+    }
+    return say(answer.found ? `${plural(answer.found, "title")}, ${found.length} shown; arrows choose` : "No title fits");
   }
 
   async function search() {
     running?.abort();
     const mine = (running = new AbortController());
-    const query = new URLSearchParams({ query: input.value.trim(), k: 8 });
+    const sought = typed();
+    const query = new URLSearchParams({ query: sought, k: 8 });
     if (all) query.set("unavailable", "true");
     try {
       const answer = await ask("GET", `v1/items?${query}`, undefined, { signal: mine.signal });
-      if (mine === running && document.activeElement === input) show(answer);
+      if (mine === running && document.activeElement === input) show(answer, sought);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 401 && all) {
@@ -80,7 +92,7 @@ export function searchBox(place, { id, label, hint, pick, isChosen = () => false
   }
 
   const searchSoon = later(90, search);
-  input.addEventListener("input", () => (input.value.trim() ? searchSoon() : (running?.abort(), close())));
+  input.addEventListener("input", () => (typed() ? searchSoon() : (running?.abort(), close())));
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
     const last = found.length - 1;
@@ -91,7 +103,9 @@ export function searchBox(place, { id, label, hint, pick, isChosen = () => false
       if (last >= 0) activate(active < 0 ? (step > 0 ? 0 : last) : (active + step + last + 1) % (last + 1));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (!list.hidden && last >= 0) choose(found[Math.max(0, active)]);
+      if (!list.hidden && active >= 0) choose(found[active]);
+      else if (typed() && !isCurrent()) isAwaited = true; // what stands there answers an earlier word
+      else if (!list.hidden && last >= 0) choose(found[0]);
     } else if (event.key === "Escape") {
       if (list.hidden) input.value = "";
       else event.preventDefault();
