@@ -2,6 +2,7 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -113,28 +114,26 @@ def test_a_token_for_all_is_asked_for(shared, answered):
 
 
 def test_short_answers_stay_on_the_loop_and_long_ones_get_a_thread(shared, monkeypatch):
-    threads, waits, listed = [], [0.0], shared._list
+    threads, takes, now, listed = [], [1e-4], [0.0], shared._list
 
     def recommended(*asked):
         threads.append(threading.current_thread().name)
-        stop = threading.Event()
-        if waits[0]:
-            stop.wait(waits[0])
+        now[0] += takes[0]
         return listed(*asked)
 
     monkeypatch.setattr(shared, "_list", recommended)
-    monkeypatch.setattr(quick, "_QUICK", 0.05)
-    monkeypatch.setattr(quick, "_MOST", 0.2)
+    clock = SimpleNamespace(perf_counter=lambda: now[0], thread_time=lambda: now[0])
+    monkeypatch.setattr(quick, "time", clock)  # what only the answers move on, however busy the machine
     with TestClient(create_app(shared)) as client:
         ask = lambda: client.post("/v1/recommend", json={"user": "u1"})  # noqa: E731
         for _ in range(60):
             ask()
         assert threads[0] != threads[-1]
         loop = threads[-1]
-        waits[0] = 0.2
+        takes[0] = 1.0
         for _ in range(5):
             ask()
-        waits[0] = 0.0
+        takes[0] = 1e-4
         ask()
         assert threads[-2] == loop != threads[-1]
         for _ in range(80):
