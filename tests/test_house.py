@@ -13,7 +13,7 @@ MODELS = SOURCE / "models"
 #: A room imports from lower floors and from itself, never from a neighbour or from above.
 FLOORS = [
     {"errors", "progress", "streams", "types", "version"},
-    {"checks", "files", "launcher", "memory", "parameters", "threads", "untrusted"},
+    {"checks", "devices", "files", "launcher", "memory", "parameters", "threads", "untrusted"},
     {"folders", "kernels", "state"},
     {"linalg"},
     {"data"},
@@ -43,7 +43,7 @@ VAE_FLOORS = ["network", "objective", "training", "base", "multvae", "multdae", 
 SERVING_FLOORS = [{"database", "page"}, {"live", "refit"}, {"app"}, {"workers"}, {"__init__"}]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 #: What linalg/ stands on: nothing that knows an id, an item or a model.
-GROUND_OF_NUMERICS = {"errors", "kernels", "memory", "progress", "threads", "types"}
+GROUND_OF_NUMERICS = {"devices", "errors", "kernels", "memory", "progress", "threads", "types"}
 MODEL_LEVEL = {room: level for level, rooms in enumerate(MODEL_FLOORS) for room in rooms}
 HEAVY = (
     "torch",

@@ -18,6 +18,7 @@ from isotherm.cli.refit import refit
 from isotherm.cli.serve import serve
 from isotherm.cli.similar import similar
 from isotherm.cli.sweep import sweep
+from isotherm.devices import device_setting
 from isotherm.threads import thread_count
 from isotherm.version import __version__
 
@@ -52,4 +53,5 @@ def main(
 ) -> None:
     """Recommend brand-new items as well as well-known ones, from clicks and item metadata."""
     if "--help" not in sys.argv:
-        thread_count()  # what is wrong with ISOTHERM_THREADS is said before any work
+        thread_count()  # what is wrong with the environment is said before any work
+        device_setting()

@@ -1,6 +1,7 @@
 """The numerics that every model stands on: no ids, no items, no models, only arrays.
 
 csr             rows and columns of CSR matrices: index pointers, groups, selection, packing
+accelerator     where the dense passes below are computed: here, or on a CUDA device
 gram            the Gram matrix of a click log, a block of users at a time
 cholesky        blocked factorization and inverse in place
 eigen           eigenvalues and eigenvectors of a small symmetric matrix

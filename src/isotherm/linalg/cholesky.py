@@ -1,8 +1,12 @@
-"""Inverts or factorizes a symmetric positive definite matrix in place: Cholesky (potrf), inverse (potri)."""
+"""Inverts or factorizes a symmetric positive definite matrix in place: Cholesky (potrf), inverse (potri).
+
+On a CUDA device where there is one and the matrix fits (``accelerator``), else by LAPACK on the processor.
+"""
 
 import numpy as np
 from scipy.linalg import blas
 
+from isotherm.linalg.accelerator import accelerator
 from isotherm.linalg.gram import mirror_upper
 from isotherm.linalg.lapack import potrf, potri
 from isotherm.progress import Advance, stage
@@ -12,6 +16,7 @@ from isotherm.types import Array
 #: overruns its buffers and crashes long before, on few cores between 22,000 and 28,000.
 LAPACK_LIMIT = 16_384
 _BLOCK = 4_096
+_ON_DEVICE = 3.2  # matrices: the one given, its factor, the inverse, and what the solver needs beside them
 
 
 class NotPositiveDefiniteError(ArithmeticError):
@@ -25,6 +30,10 @@ def invert_in_place(matrix: Array, largest: int = LAPACK_LIMIT, block: int = _BL
     Raises NotPositiveDefiniteError; the matrix is then spoilt.
     """
     n = len(matrix)
+    if (found := accelerator(_ON_DEVICE * matrix.nbytes, n)) is not None:
+        with stage(f"invert a matrix of order {n:,} on {found.device}"):
+            _check_pivots(found.invert(matrix), n)
+        return
     if n <= largest:
         with stage(f"invert a matrix of order {n:,}"):
             _invert_by_cholesky(matrix)
@@ -42,6 +51,10 @@ def factorize_in_place(matrix: Array, largest: int = LAPACK_LIMIT, block: int = 
     Raises NotPositiveDefiniteError; the matrix is then spoilt.
     """
     n = len(matrix)
+    if (found := accelerator(_ON_DEVICE * matrix.nbytes, n)) is not None:
+        with stage(f"factorize a matrix of order {n:,} on {found.device}"):
+            _check_pivots(found.factorize(matrix), n)
+        return
     width = n if n <= largest else block
     n_blocks = -(-n // max(width, 1))
     with stage(f"factorize a matrix of order {n:,}", n_blocks * (n_blocks + 1) / 2, "blocks") as advance:

@@ -5,12 +5,14 @@ a band of output rows, so that a row stays in the first-level cache while the us
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.kernels import kernel
+from isotherm.linalg.accelerator import Accelerator, gram_accelerator
 from isotherm.linalg.csr import entries_by_column
 from isotherm.progress import stage
 from isotherm.threads import run_bands
@@ -22,9 +24,13 @@ def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32, n_b
 
     Returns (n_items, n_items), symmetric, C order. Counts are exact in float32 up to 16.7 million users.
     """
+    remaining = iter(blocks)
+    first = next(remaining, None)
+    if first is not None and (found := gram_accelerator(first, dtype)) is not None:
+        return _gram_on(found, chain([first], remaining), n_items, dtype)
     total = np.zeros((n_items, n_items), dtype=dtype)
     with stage("add up the Gram matrix", n_items, "rows") as advance:
-        for block in blocks:
+        for block in chain(() if first is None else (first,), remaining):
             # where each click stands in the CSR, item by item: behind it lie the columns past the diagonal
             entries = entries_by_column(block)
             run_bands(
@@ -34,6 +40,14 @@ def gram(blocks: Iterable[csr_array], n_items: int, dtype: Any = np.float32, n_b
             )  # fmt: skip
     mirror_upper(total)
     return total
+
+
+def _gram_on(found: Accelerator, blocks: Iterable[csr_array], n_items: int, dtype: Any) -> Array:
+    total = found.zeros(n_items, dtype)
+    with stage(f"add up the Gram matrix on {found.device}"):
+        for block in blocks:
+            found.add_gram(block, total)
+    return found.bring(total)
 
 
 def mirror_upper(matrix: Array) -> None:

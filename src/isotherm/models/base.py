@@ -14,6 +14,7 @@ from isotherm.checks import truth, verbosity, whole
 from isotherm.data import IdMap, Interactions, Items
 from isotherm.data.wording import counted
 from isotherm.errors import ParameterError, UnsupportedError
+from isotherm.linalg.accelerator import closed_forms_on
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.fitting import learn, solvable
@@ -47,6 +48,7 @@ class Recommender(Scorer):
         options: FitOptions | None = None,
         *,
         verbose: bool | None = None,
+        device: str | None = None,
     ) -> Self:
         """Learn from clicks and, where the model uses it, item metadata. Returns self.
 
@@ -55,6 +57,9 @@ class Recommender(Scorer):
         given any.
         verbose: True writes a line to stderr for each stage and every ten seconds, False nothing; None shows
         a bar on a terminal, and elsewhere a line for every ten seconds that it takes.
+        device: where Gram matrices, inverses and factors of ease, slim, marec and kernel-ridge are computed:
+        auto (a CUDA device where torch finds one and the matrix fits, else the processor), cpu or cuda; None
+        for ISOTHERM_DEVICE, or auto. Both agree but for rounding. (Of the VAEs: ``training.device``.)
         Raises ItemsError where ``items`` lacks a clicked item, or is needed and absent, and TrainingError
         where a learned number is not finite; the model is then what it was. InteractionsError where click
         weights are too large or too small for float32.
@@ -70,7 +75,7 @@ class Recommender(Scorer):
         >>> model.n_items  # the mug, too, which nobody has clicked
         4
         """
-        with watched(verbosity(verbose)):
+        with watched(verbosity(verbose)), closed_forms_on(device):
             return learn(self, "fit", type(self)._fit, clicks, items, options)
 
     def refit(
@@ -80,18 +85,19 @@ class Recommender(Scorer):
         options: FitOptions | None = None,
         *,
         verbose: bool | None = None,
+        device: str | None = None,
     ) -> Self:
         """Fit a fitted model on a newer log. Returns self.
 
         What a model learned beside its weights and need not learn every night is held (``_refit`` says what):
         marec and kernel-ridge hold what metadata is worth. The others learn everything anew, as in ``fit``.
         Fields of ``items`` keep the kinds that they had, unless others are declared.
-        verbose: as in ``fit``.
+        verbose, device: as in ``fit``.
         Raises as ``fit`` does; the model is then what it was.
         """
         if isinstance(items, Items):
             items = items.with_kinds_of(self._fitted().item_schema)
-        with watched(verbosity(verbose)):
+        with watched(verbosity(verbose)), closed_forms_on(device):
             return learn(self._fitted(), "refit", type(self)._refit, clicks, items, options)
 
     def score(self, user_items: UserItems) -> Scores:
