@@ -15,6 +15,7 @@ from isotherm.models.cold_start.item_trend import ItemTrend
 from isotherm.models.cold_start.user_scaling import UserScaling
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.penalties import Penalties
 from isotherm.models.marec.backbones.linear import EASEBackbone
 from isotherm.models.vae.training.progress import Progress
 from isotherm.types import Float32
@@ -56,7 +57,8 @@ def known(model: Recommender, clicks: Interactions, items: Items | None = None) 
 
 def drawn_ease(clicks: Interactions, weights: Float32) -> Recommender:
     """EASE.  weights: (n_items, n_items)."""
-    ease = EASE()
+    ease = EASE(l2=_L2)
+    ease.penalties_ = ease.penalties
     ease.weights_ = DenseWeights.among(clicks.n_items, np.arange(clicks.n_items), weights)
     return known(ease, clicks)
 
@@ -73,8 +75,8 @@ def drawn_marec(clicks: Interactions, items: Items, seed: int = 0) -> Recommende
     dense = DenseWeights.among(clicks.n_items, warm, drawn(len(warm), len(warm), seed=seed))
     dense = dense.appended(clicks.n_items, cold, drawn(len(warm), len(cold), seed=seed + 1))
     nothing = np.empty(0, dtype=np.int64), np.empty((len(warm), 0), dtype=np.float32)
-    diagonal = np.full(len(warm), 0.01, dtype=np.float32)
-    model.aligned_ = EASEBackbone(1.0, dense, 1.0, _L2, diagonal, *nothing)
+    ridge, scale = (np.full(len(warm), value, dtype=np.float32) for value in (_L2, 0.01))
+    model.aligned_ = EASEBackbone(1.0, dense, Penalties(_L2), 1.0, ridge, scale, *nothing)
     model.trend_ = ItemTrend(0.5, np.linspace(0.5, 1.5, clicks.n_items, dtype=np.float32))
     model.cold_ = ColdItems(cold, encoded.take(cold))
     model.new_item_share_, model.new_item_factor_ = 0.1, 0.8

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "ramp_up": "--data {data}/ml-1m",
     "accuracy": "--data {data}/ml-1m",
     "gpu": "--data {data}/ml-1m",
+    "auto": "--data {data} --graph {graph}",
     "gowalla": "--data {data}/gowalla",
     "vae_step": "",
     "vae_sampled": "",

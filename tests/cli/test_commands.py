@@ -276,7 +276,7 @@ def test_every_command_has_help_with_an_example():
 
 def test_help_model_shows_every_setting_with_its_default():
     shown = invoke("fit", "--model", "marec", "--help-model")
-    assert "\n  backbone.l2 (> 0; default 500): λ, the ridge penalty" in shown
+    assert "\n  backbone.l2 (> 0 or auto; default 500): λ, the ridge penalty" in shown
     assert "\n  beta (> 0 or auto; default auto): β, how many clicks" in shown
     assert ">>>" not in shown
 

@@ -99,7 +99,7 @@ MANIFESTS = {
     "UTF-16": ('{"format": 4}'.encode("utf-16"), "no UTF-8 text"),
     "half a surrogate": (b'{"format": 4, "model": "\\ud800"}', "no UTF-8 text"),
     "a name twice": (b'{"format": 4, "format": 4}', "'format' is there twice"),
-    "format alone": (b'{"format": 6}', "is missing"),
+    "format alone": (b'{"format": 7}', "is missing"),
     "a newer one": (b'{"format": 99, "isotherm": "9"}', "upgrade it"),
 }
 

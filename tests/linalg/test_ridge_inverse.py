@@ -23,8 +23,8 @@ def test_weights_and_diagonal_are_those_of_ease():
     expected = inverse_of(c)
     inverse = RidgeInverse.of(expected.copy(), L2)
     np.testing.assert_allclose(inverse.weights, eq8_weights(x, L2), atol=1e-5)
-    np.testing.assert_allclose(inverse.diagonal, np.diag(expected), rtol=1e-5)
-    assert inverse.weights.dtype == inverse.diagonal.dtype == np.float32
+    np.testing.assert_allclose(inverse.scale, np.diag(expected), rtol=1e-5)
+    assert inverse.weights.dtype == inverse.scale.dtype == np.float32
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
@@ -56,6 +56,6 @@ def test_woodbury_update_equals_the_inverse_of_the_changed_matrix():
     inverse = RidgeInverse.of(inverse_of(c), L2)
     factor = woodbury_factor(inverse.times(v.T.astype(np.float32)).T, rows)
     updated = inverse.updated(rows, factor)
-    np.testing.assert_allclose(updated.diagonal, np.diag(literal), rtol=1e-3)
+    np.testing.assert_allclose(updated.scale, np.diag(literal), rtol=1e-3)
     unit = np.eye(N, dtype=np.float32)
     np.testing.assert_allclose(updated.times(unit).T, literal, atol=1e-4)

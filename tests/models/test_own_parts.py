@@ -77,7 +77,8 @@ def test_an_own_part_with_a_name_that_is_known_is_saved_and_loaded(clicks, tmp_p
 
 def test_an_own_model_shows_all_its_settings_and_is_no_base_in_disguise(clicks, items, tmp_path, monkeypatch):
     model = MyEASE(l2=3.0, boost=2.0)
-    assert repr(model) == "MyEASE(boost=2.0, l2=3.0, collective=0.0, dtype='float32')"
+    others = "denoising=None, user_power=None, relaxation=None"
+    assert repr(model) == f"MyEASE(boost=2.0, l2=3.0, {others}, collective=0.0, dtype='float32', seed=0)"
     for fitted in (model.fit(clicks), MARec(backbone=MyEASE(l2=3.0)).fit(clicks, items)):
         with pytest.raises(UnsupportedError, match="MyEASE is a class of your own"):
             fitted.save(tmp_path / "m")

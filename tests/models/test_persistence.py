@@ -18,7 +18,7 @@ from isotherm.untrusted import ArraysFile
 
 @pytest.fixture
 def saved(clicks, tmp_path):
-    model = EASE().fit(clicks)
+    model = EASE(l2=500.0).fit(clicks)
     model.save(tmp_path / "model")
     return tmp_path / "model", model
 
@@ -27,9 +27,15 @@ def test_folder_holds_a_manifest_safetensors_and_parquet_only(saved):
     folder, _ = saved
     assert {file.suffix for file in folder.iterdir()} == {".json", ".safetensors", ".parquet"}
     manifest = json.loads((folder / "model.json").read_text())
-    assert manifest["format"] == 6
+    assert manifest["format"] == 7
     assert manifest["model"] == "ease"
-    assert manifest["parameters"] == {"l2": 500.0, "collective": 0.0, "dtype": "float32"}
+    assert manifest["parameters"] == {
+        "l2": 500.0,
+        **dict.fromkeys(["denoising", "user_power", "relaxation"]),
+        "collective": 0.0,
+        "dtype": "float32",
+        "seed": 0,
+    }
 
 
 def test_saving_again_replaces_the_model_and_leaves_no_old_file(saved, clicks):
@@ -238,13 +244,13 @@ def test_truncated_and_missing_files_are_noticed(saved):
         isotherm.load(folder)
 
 
-@pytest.mark.parametrize(("version", "cure"), [(7, "upgrade it"), (5, "fit the model again")])
+@pytest.mark.parametrize(("version", "cure"), [(8, "upgrade it"), (6, "fit the model again")])
 def test_another_format_names_the_cure(saved, version, cure):
     folder, _ = saved
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(manifest | {"format": version, "isotherm": "9.9"}))
     with pytest.raises(
-        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 6: {cure}"
+        ModelFolderError, match=rf"format {version} by isotherm 9.9; .* reads format 7: {cure}"
     ):
         isotherm.load(folder)
 
@@ -253,7 +259,7 @@ def test_another_format_names_the_cure(saved, version, cure):
     ("change", "words"),
     [
         ({"model": "os:system"}, "no model 'os:system'"),
-        ({"parameters": {"l2": -1, "collective": 0, "dtype": "float32"}}, "l2 must be"),
+        ({"parameters": EASE().__dict__ | {"l2": -1}}, "l2 must be"),
         ({"parameters": {"l9": 1}}, "damaged"),
         ({"files": {"arrays": "../../etc/passwd", "users": "u", "items": "i"}}, "is no name of such a file"),
         ({"clicks": [1, 1]}, "damaged"),

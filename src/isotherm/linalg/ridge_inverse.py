@@ -1,8 +1,9 @@
-"""The inverse P = (A + λI)⁻¹ of ridge regressions between items, in the form of EASE's weights.
+"""The inverse P = (A + Λ)⁻¹ of ridge regressions between items, in the form of EASE's weights.
 
-With Θ = I − P·diag(P)⁻¹ (Steck 2019, eq. 8) and p = diag(P) it is P = (I − Θ)·diag(p): one array (n, n) is
-the weights of a model and the inverse that other models solve with. A is a Gram matrix C, or C with metadata
-(MARec, eq. 9), which is not symmetric.
+With Θ = I − P·diag(m) it is P = (I − Θ)·diag(1/m): one array (n, n) is the weights of a model and the inverse
+that other models solve with. EASE has m = 1/diag(P), so that the diagonal of Θ is 0 (Steck 2019, eq. 8); with
+a diagonal of at most ξ it is m_j = max(Λ_j, (1 − ξ)/P_jj) (Moon et al. 2023). A is a Gram matrix C, or C with
+metadata (MARec, eq. 9), which is not symmetric; Λ is diagonal.
 
 Applying P to a vector y reads the columns of Θ where y is not zero: one pass over Θ at most (bandwidth is the
 floor), and almost nothing for a vector with few entries.
@@ -25,32 +26,41 @@ _ROWS = 64
 
 @dataclass(frozen=True)
 class RidgeInverse:
-    """P = (A + λI)⁻¹ as weights and diagonal; vectors are rows.
+    """P = (A + Λ)⁻¹ as weights and their scale; vectors are rows.
 
-    weights: Θ (n, n), zero diagonal.  diagonal: diag(P), (n,).  l2: λ.  All float32.
+    weights: Θ (n, n).  scale: 1/m, (n,); diag(P) where ξ = 0.  ridge: Λ, (n,).  All float32.  relaxation: ξ.
     """
 
     weights: Float32
-    diagonal: Float32
-    l2: float
+    scale: Float32
+    ridge: Float32
+    relaxation: float = 0.0
 
     @classmethod
-    def of(cls, inverse: Array, l2: float) -> "RidgeInverse":
-        """From P itself, (n, n) float32 or float64, which is overwritten by Θ."""
+    def of(cls, inverse: Array, ridge: Array | float, relaxation: float = 0.0) -> "RidgeInverse":
+        """From P itself, (n, n) float32 or float64, which is overwritten by Θ.
+
+        ridge: Λ, (n,), or the one number that it holds.
+        """
         diagonal = np.diag(inverse).copy()
-        weights = np.multiply(inverse, -1 / diagonal, out=inverse)
-        np.fill_diagonal(weights, 0)
-        return cls(weights.astype(np.float32, copy=False), diagonal.astype(np.float32, copy=False), l2)
+        ridge = np.broadcast_to(np.asarray(ridge, dtype=diagonal.dtype), diagonal.shape)
+        multipliers = (1 - relaxation) / diagonal
+        if relaxation:
+            np.maximum(multipliers, ridge, out=multipliers)
+        weights = np.multiply(inverse, -multipliers, out=inverse)
+        np.fill_diagonal(weights, 1 - diagonal * multipliers if relaxation else 0)
+        scale = (1 / multipliers).astype(np.float32, copy=False)
+        return cls(weights.astype(np.float32, copy=False), scale, ridge.astype(np.float32), relaxation)
 
     def times(self, rows: Float32, out: Float32 | None = None) -> Float32:
         """P·y of each row y of (m, n).  out: where to; may be ``rows`` itself."""
-        solved: Float32 = np.multiply(rows, self.diagonal, out=out)
+        solved: Float32 = np.multiply(rows, self.scale, out=out)
         solved -= solved @ self.weights.T
         return solved
 
     def smoothed(self, rows: Float32) -> Float32:
-        """(I − λP)·y of each row y of (m, n): what the ridge regression makes of it, P·A·y."""
-        scaled = rows * (np.float32(self.l2) * self.diagonal)
+        """(I − PΛ)·y of each row y of (m, n): what the ridge regression makes of it, P·A·y."""
+        scaled = rows * (self.ridge * self.scale)
         smoothed: Float32 = rows - scaled
         if np.count_nonzero(scaled) > _SPARSE * scaled.size:
             smoothed += scaled @ self.weights.T
@@ -63,19 +73,20 @@ class RidgeInverse:
         return smoothed
 
     def smoothed_by_transpose(self, vector: Float32) -> Float32:
-        """(I − λPᵀ)·x of one vector x (n,) with few entries."""
-        solved = self.diagonal * (vector - products(csr_array(vector[None, :]), self.weights)[0])  # Pᵀx
-        smoothed: Float32 = vector - np.float32(self.l2) * solved
+        """(I − ΛPᵀ)·x of one vector x (n,) with few entries."""
+        solved = self.scale * (vector - products(csr_array(vector[None, :]), self.weights)[0])  # Pᵀx
+        smoothed: Float32 = vector - self.ridge * solved
         return smoothed
 
     def updated(self, rows: ItemIndex, factor: Float32) -> "RidgeInverse":
         """P − L·P_S for the rows S and L = ``factor`` (n, s) of ``woodbury_factor``; in place of this one."""
-        inverse = np.multiply(self.weights, -self.diagonal, out=self.weights)
-        np.fill_diagonal(inverse, self.diagonal)
+        diagonal = self.scale * (1 - np.diag(self.weights))
+        inverse = np.multiply(self.weights, -self.scale, out=self.weights)
+        np.fill_diagonal(inverse, diagonal)
         inverse_rows = inverse[rows].copy()
         for first in range(0, len(inverse), _BAND):
             inverse[first : first + _BAND] -= factor[first : first + _BAND] @ inverse_rows
-        return RidgeInverse.of(inverse, self.l2)
+        return RidgeInverse.of(inverse, self.ridge, self.relaxation)
 
 
 def woodbury_factor(product: Float32, rows: ItemIndex) -> Float32:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from isotherm.models.base import Recommender
 
 Described = TypeVar("Described")
-FORMAT = 6
+FORMAT = 7
 MANIFEST = MODEL.manifest
 
 

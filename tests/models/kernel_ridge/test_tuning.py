@@ -1,5 +1,7 @@
 """Tuning on pseudo-cold items: nothing where none can be drawn, a literal regression, columns added alone."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -20,6 +22,7 @@ from isotherm.models.kernel_ridge.tuner import (
 )
 from isotherm.models.kernel_ridge.tuning import RIDGES, tune
 from isotherm.models.kernel_ridge.warm_up import WarmUp
+from isotherm.models.linear.penalties import Penalties, user_weights
 from tests.conftest import random_clicks
 from tests.features.test_metadata_kernel import table
 
@@ -98,11 +101,21 @@ def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
     )
 
 
-def test_added_columns_are_eases_of_one_item_more():
+@pytest.mark.parametrize(
+    "penalties",
+    [Penalties(3.0), Penalties(3.0, denoising=0.5, user_power=0.5), Penalties(3.0, 0.2, 1.0, relaxation=0.3)],
+)
+def test_added_columns_are_eases_of_one_item_more(penalties):
     x = random_clicks(np.random.default_rng(1), 30, 9, 0.4)
     known, new = csr_array(x[:, :7].astype(np.float32)), csr_array(x[:, 7:].astype(np.float32))
-    columns = added_columns(EASE(l2=3.0).solve(known), known, new)
+    columns = added_columns(EASE(**asdict(penalties)).solve(known), known, new, penalties)
+    weights = user_weights(known, penalties.user_power)
     for i in range(2):
         both = x[:, [*range(7), 7 + i]]
-        inverse = np.linalg.inv(both.T @ both + 3.0 * np.eye(8))
-        np.testing.assert_allclose(columns[:, i], -inverse[:7, 7] / inverse[7, 7], atol=1e-5)
+        gram = (both * weights[:, None]).T @ both
+        ridge = 3.0 + penalties.denoising * np.diag(gram)
+        inverse = np.linalg.inv(gram + np.diag(ridge))
+        multiplier = (1 - penalties.relaxation) / inverse[7, 7]
+        if penalties.relaxation:
+            multiplier = max(multiplier, ridge[7])
+        np.testing.assert_allclose(columns[:, i], -inverse[:7, 7] * multiplier, atol=1e-5)

@@ -65,6 +65,7 @@ from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scor
 from isotherm.models.kernel_ridge.weights_in_time import candidates, choose_in_time
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
+from isotherm.models.linear.penalties import Penalties
 from isotherm.models.scorer import (
     IMPORTANCE_ITEMS,
     IMPORTANCE_USERS,
@@ -140,6 +141,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     parts: ClassVar[Mapping[str, Any]] = {"encoding": {"encoding": Encoding}}
 
     weights_: DenseWeights  #: EASE's, then the columns of rare items, then those of cold ones
+    penalties_: Penalties  #: of the backbone
     kernel_: MetadataKernel
     taste_weights_: Float64  #: μ, one per term of kernel_.terms, and the constant's
     popularity_weights_: Float64  #: ν, the same for popularity
@@ -171,6 +173,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         Inner("landmarks_", _empty_landmarks, {"n": "n_landmarks"}),
         Dense("popularity_coefficients_", np.float32, ("n_landmarks",)),
         Inner("weights_", DenseWeights.empty, {"n_rows": "n_warm"}),
+        Penalties.declared("penalties_"),
         Inner("taste_", _empty_taste, {"n_warm": "n_warm", "n_landmarks": "n_landmarks"}),
         Inner("cold_", _empty_cold),
     )
@@ -237,9 +240,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             del sample  # up to a gigabyte
             self._take_weights(learned)
         with stage(_FITS_BACKBONE):
-            ease_weights = self.backbone.solve(log.user_items).weights
-            kept = [KeptModel.of(self.backbone, cut) for cut in cuts]
-        full = self._full_fit(log, clicks, ease_weights)
+            ease, ease_weights = self._backbone_weights(log)
+            kept = [KeptModel.of(ease, cut) for cut in cuts]
+        full = self._full_fit(log, clicks, ease, ease_weights)
         if len(tried) > 1:
             chosen = choose_in_time(tried, full, kept)
             note(f"{self.name}: {chosen}")
@@ -265,7 +268,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         with stage(_READS):
             log = TrainingLog.of(clicks, self.kernel_.encode(items))
         with stage(_FITS_BACKBONE):
-            ease_weights = self.backbone.solve(log.user_items).weights
+            _, ease_weights = self._backbone_weights(log)
         with stage(_REGRESSES):
             self._solve(log, ease_weights)
             self._append_cold(log, self._cold_predictions(log))
@@ -273,12 +276,13 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
     def learned_settings(self) -> dict[str, float]:
-        """The taste ridge r, the share of new items in lists and the power of the trend, where learned."""
+        """The taste ridge r, the share of new items, the trend's power and the penalties, where learned."""
         if not hasattr(self, "cold_"):
             return {}
         learned = {"scales_.ridge": float(self.scales_.ridge)}
         if self.new_item_share == "auto" and len(self.cold_):
             learned["new_item_share_"] = self.new_item_share_
+        learned |= self.penalties_.learned_settings(self.backbone.asked, "penalties_")
         return learned | self.trend_.learned_settings(self.trend)
 
     def _take_weights(self, learned: KernelWeights) -> None:
@@ -301,12 +305,18 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             self.seed,
         )
 
-    def _full_fit(self, log: TrainingLog, clicks: Interactions, ease_weights: ItemWeights) -> FullFit:
+    def _backbone_weights(self, log: TrainingLog) -> tuple[EASE, ItemWeights]:
+        """The backbone with numbers for what it learns of its settings, and B."""
+        ease = self.backbone.settled(log.user_items)
+        self.penalties_ = ease.penalties
+        return ease, ease.solve(log.user_items).weights
+
+    def _full_fit(
+        self, log: TrainingLog, clicks: Interactions, ease: EASE, ease_weights: ItemWeights
+    ) -> FullFit:
         """What pseudo-cold items are hidden from."""
         ranks = log.click_ranks(clicks, self.seed)
-        return FullFit(
-            log.user_items, ranks, log.encoded, self.backbone, ease_weights, log.training, self._ridges
-        )
+        return FullFit(log.user_items, ranks, log.encoded, ease, ease_weights, log.training, self._ridges)
 
     def _tune(
         self, clicks: Interactions, log: TrainingLog, full: FullFit, cuts: Sequence[KeptModel]

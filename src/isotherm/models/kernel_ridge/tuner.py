@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from isotherm.features.encoded_items import EncodedItems
-from isotherm.linalg.csr import binary, column_counts, filter_entries, select_columns
+from isotherm.linalg.csr import binary, column_counts, filter_entries, scale_rows, select_columns
 from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.cold_start.calibration import WarmAndCold, best_of, mean_ndcg, top_items, top_items_by
@@ -24,6 +24,7 @@ from isotherm.models.kernel_ridge.warm_up_tuning import (
     WarmGuard,
 )
 from isotherm.models.linear.ease import EASE
+from isotherm.models.linear.penalties import Penalties, user_weights
 from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide
 from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
@@ -268,7 +269,7 @@ class Tuner:
             stages.append(
                 RampStage(
                     metadata_scores[:, items],
-                    self._histories @ added_columns(self._inverse, self._kept_clicks, given),
+                    self._histories @ self._added_columns(given),
                     clicks,
                     new_item_scores(np.concatenate([clicks, kept_counts]))[: len(items)],
                     given[self._split.test_users],
@@ -276,6 +277,10 @@ class Tuner:
                 )
             )
         return stages
+
+    def _added_columns(self, given: UserItems) -> ItemWeights:
+        """EASE's columns of hidden items with these clicks."""
+        return added_columns(self._inverse, self._kept_clicks, given, self._full.ease.penalties)
 
     def warm_guard(self, scales: Scales, fit: KeptFit) -> WarmGuard:
         """The kept items, those of few clicks also as their metadata predicts them."""
@@ -302,10 +307,23 @@ class Tuner:
         )
 
 
-def added_columns(inverse: RidgeInverse, user_items: UserItems, given: UserItems) -> ItemWeights:
+def added_columns(
+    inverse: RidgeInverse, user_items: UserItems, given: UserItems, penalties: Penalties
+) -> ItemWeights:
     """EASE's columns (n, m) of new items with the clicks ``given`` (n_users, m), each added alone.
 
-    inverse: P of the clicks X = ``user_items`` (n_users, n). Regressing a new column x on them is P·Xᵀx.
+    inverse: P of the clicks X = ``user_items`` (n_users, n), by these penalties. Regressing a new column x on
+    them is v = P·XᵀWx. With a relaxed diagonal it counts max(1 − ξ, Λ_x / (xᵀWx + Λ_x − vᵀXᵀWx)) times: the
+    second is Λ_x times the diagonal that the inverse would have for x.
     """
-    together = np.asarray((user_items.T @ binary(given)).toarray(), dtype=np.float32)
-    return inverse.times(together.T).T
+    given = binary(given)
+    if penalties.user_power:
+        given = scale_rows(given, user_weights(user_items, penalties.user_power).astype(np.float32))
+    together = np.asarray((user_items.T @ given).toarray(), dtype=np.float32).T
+    columns = inverse.times(together)
+    if penalties.relaxation:
+        squared = np.bincount(given.indices, given.data, minlength=given.shape[1])
+        ridge = penalties.ridge(squared)
+        left = ridge + squared - np.einsum("mn,mn->m", columns, together)
+        columns *= np.maximum(1 - penalties.relaxation, ridge / left).astype(np.float32)[:, None]
+    return columns.T

@@ -36,6 +36,7 @@ from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
+from isotherm.models.linear.penalties import Asked, Penalties
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
@@ -105,6 +106,20 @@ class SLIM(ItemItem):
         user_items = select_columns(clicks.matrix, warm)
         weights = self.solve_columns(user_items, self.ridge_inverse(user_items))
         self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
+
+    @property
+    def asked(self) -> Asked:
+        """λ/w, of the inverse that all columns share."""
+        return Asked(self.l2 / self.nonclick_weight, 0, 0, 0)
+
+    @property
+    def inverse_penalties(self) -> Penalties:
+        """The same."""
+        return self.asked.given(0)
+
+    def settled(self, user_items: UserItems) -> "SLIM":
+        """Itself: all its settings are numbers."""
+        return self
 
     def ridge_inverse(self, user_items: UserItems, gram: Float32 | None = None) -> RidgeInverse:
         """w·P = (C + λ/w·I)⁻¹, which all columns share: EASE's for λ/w.

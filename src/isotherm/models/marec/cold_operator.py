@@ -1,10 +1,10 @@
 """The operator αO = αP·C of MARec's eq. 9 on the warm items: from similarities to weight columns.
 
-A never-clicked item with similarities g to the warm ones has the column αβ·O·g. With A = C(I + αGD) + λI the
-inverse of eq. 9 is P = A⁻¹. Where D is zero, P = Q = (C + λI)⁻¹ and O = Q·C = I − λQ. Where D is not zero on
+A never-clicked item with similarities g to the warm ones has the column αβ·O·g. With A = C(I + αGD) + Λ the
+inverse of eq. 9 is P = A⁻¹. Where D is zero, P = Q = (C + Λ)⁻¹ and O = Q·C = I − QΛ. Where D is not zero on
 the rare items S, Woodbury gives P = Q − L·Q_S, and
 
-    O = P·C = I − λP − L·E_S,   E_S picks the rows S
+    O = P·C = I − PΛ − L·E_S,   E_S picks the rows S
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class AlignmentOperator:
 
     @classmethod
     def without_rare(cls, alpha: float, inverse: RidgeInverse) -> "AlignmentOperator":
-        """From Q = (C + λI)⁻¹: O = I − λQ."""
-        n = len(inverse.diagonal)
+        """From Q = (C + Λ)⁻¹: O = I − QΛ."""
+        n = len(inverse.scale)
         return cls(alpha, inverse, np.empty(0, dtype=np.int64), np.empty((n, 0), dtype=np.float32))
 
     def with_rare(self, rare: ItemIndex, scaled: Similarities) -> "AlignmentOperator":

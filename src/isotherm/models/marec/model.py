@@ -8,6 +8,7 @@ confidence-weighted soft targets of matrix factorization. Inference is the backb
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -279,9 +280,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         self.field_weights_ = self._learned_field_weights(warm, encoded, pseudo_cold, cuts)
         with stage("compare items treated as new by metadata"):
             choice = self._given_beta() or self._learned_beta(pseudo_cold)
-        self._align(warm, encoded, choice)
+        aligner = self._align(warm, encoded, choice)
         with stage("learn what changes in time"):
-            self._follow_time(clicks, warm, cuts)
+            self._follow_time(clicks, aligner, warm, cuts)
 
     def _refit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         """The nightly job between two full fits: encoders, the embedding, μ, β, p, scales and the
@@ -338,15 +339,20 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         note(f"{self.name}: {chosen}")
         return chosen.chosen.importance
 
-    def _align(self, warm: WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> None:
-        """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items."""
+    def _align(self, warm: WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> Aligner:
+        """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items.
+
+        Returns what trained it, with numbers for all that it learned of its settings.
+        """
         self.warm_encoded_ = encoded.take(warm.columns)
         self.restored()
         with stage("compare items by metadata"):
             data = self._backbone_data(warm, encoded, self._weighted_similarity)
         with stage("fit and align the backbone"):
-            self.aligned_ = self._aligner().fit(data, choice)
+            aligner = self._aligner().settled(warm.user_items)
+            self.aligned_ = aligner.fit(data, choice)
         self.cold_ = ColdItems(warm.cold, encoded.take(warm.cold))
+        return aligner
 
     def _backbone_data(
         self, warm: WarmClicks, encoded: EncodedItems, similarity: WeightedSimilarity
@@ -369,20 +375,22 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             lambda: similarity.features(encoded.take(order)),
         )
 
-    def _aligned_at_cut(self, warm: WarmClicks, encoded: EncodedItems) -> AlignedBackbone:
+    def _aligned_at_cut(self, aligner: Aligner, warm: WarmClicks, encoded: EncodedItems) -> AlignedBackbone:
         """The backbone of earlier clicks, by μ and β as learned."""
         index = self.similarity_.index(encoded.take(warm.columns))
         data = self._backbone_data(warm, encoded, WeightedSimilarity(index, self.field_weights_))
-        return self._aligner().fit(data, HeldBeta(self.aligned_.beta))
+        return aligner.fit(data, HeldBeta(self.aligned_.beta))
 
-    def _follow_time(self, clicks: Interactions, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]) -> None:
+    def _follow_time(
+        self, clicks: Interactions, aligner: Aligner, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]
+    ) -> None:
         """The items' trend, and the share of new ones: given, learned at cuts in time, or as β gives it."""
         self.trend_ = ItemTrend.of(clicks, 0.0)
         self.new_item_share_, self.new_item_factor_, self.user_scaling_ = 0.0, 1.0, UserScaling()
         if not isinstance(self.aligned_, ExplainsClicks):
             self._refuse_time_settings()
             return
-        power, at_cuts = choose_trend(self.name, self.trend, self._shown_at_cuts(warm, cuts))
+        power, at_cuts = choose_trend(self.name, self.trend, self._shown_at_cuts(aligner, cuts))
         self.trend_ = ItemTrend.of(clicks, power)
         goal, lists = self._share_goal(warm, at_cuts, cuts), None
         if goal is not None and goal.stand_in is not None:
@@ -405,15 +413,16 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             raise UnsupportedError(f"marec on {self.backbone.name} knows no trend; leave it at auto")
 
     def _shown_at_cuts(
-        self, warm: WarmClicks, cuts: Sequence[PseudoColdSplit]
+        self, aligner: Aligner, cuts: Sequence[PseudoColdSplit]
     ) -> Sequence[Sequence[CutInTime]]:
         """What the model shows after each cut, by tried power of the trend; nothing where nothing is open."""
         if self.trend != "auto" and (self.new_item_share != "auto" or self.beta != "auto"):
             return []
         powers, shows = tried_powers(self.trend), []
+        align = partial(self._aligned_at_cut, aligner)
         with stage("rank at cuts in time", len(cuts), "cuts") as advance:
             for split in cuts:
-                shows.append(cut_in_time(split, self.warm_encoded_, self._aligned_at_cut, powers, self.seed))
+                shows.append(cut_in_time(split, self.warm_encoded_, align, powers, self.seed))
                 advance(1)
         return shows
 
@@ -545,10 +554,12 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         return self._weighted_similarity.term_products(self.warm_encoded_.take(clicked), vectors, clicked)
 
     def learned_settings(self) -> dict[str, float]:
-        """β, the share of new items in lists and the power of the trend, where they were learned."""
+        """β, the share of new items in lists, the power of the trend and the penalties, where learned."""
         if not hasattr(self, "aligned_"):
             return {}
         learned = {"beta_": float(self.beta_)} if self.beta == "auto" else {}
+        if isinstance(self.aligned_, WeightsBackbone):
+            learned |= self.aligned_.penalties.learned_settings(self.backbone.asked, "aligned_.penalties")
         if self.new_item_share == "auto" and len(self.cold_):
             learned["new_item_share_"] = self.new_item_share_
         return learned | self.trend_.learned_settings(self.trend)

@@ -18,6 +18,7 @@ import numpy as np
 
 from isotherm.linalg.csr import column_counts
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.penalties import Penalties
 from isotherm.models.marec.beta import BetaChoice
 from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.state import Dense, Field, Plain, Stateful
@@ -169,6 +170,14 @@ class ExplainsFields(ExplainsClicks):
 class Aligner(ABC):
     """A family of backbones before it is fitted: it knows the backbone's hyper-parameters and α."""
 
+    def settled(self, user_items: UserItems) -> "Aligner":
+        """With numbers for what the backbone learns of its own settings; itself where that is nothing.
+
+        user_items: (n_users, n_warm) the clicks of the fit. What is fitted on fewer of them, to choose β or
+        at a cut in time, is fitted with the same numbers.
+        """
+        return self
+
     @abstractmethod
     def fit(self, data: BackboneData, choice: BetaChoice) -> AlignedBackbone:
         """Train, and choose β."""
@@ -180,9 +189,15 @@ class Aligner(ABC):
 
 @dataclass(eq=False)
 class WeightsBackbone(AlignedBackbone, ExplainsClicks):
-    """A backbone whose scores are a history times item-item weights."""
+    """A backbone whose scores are a history times item-item weights.
+
+    penalties: of the inverse that the columns of new items come from.
+    """
 
     weights: DenseWeights
+    penalties: Penalties
+
+    learned: ClassVar[Iterable[Field]] = (*AlignedBackbone.learned, Penalties.declared("penalties"))
 
     def scores(self, user_items: UserItems) -> Scores:
         """x·Θ over the catalogue."""

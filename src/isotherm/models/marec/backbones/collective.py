@@ -24,8 +24,8 @@ from isotherm.linalg.ridge_inverse import RidgeInverse, woodbury_factor
 from isotherm.models.cold_start.calibration import WarmAndCold, top_items
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.penalties import Penalties
 from isotherm.models.marec.backbones.base import (
-    AlignedBackbone,
     Aligner,
     BackboneData,
     WeightsBackbone,
@@ -33,7 +33,7 @@ from isotherm.models.marec.backbones.base import (
 from isotherm.models.marec.beta import BetaChoice, HiddenItems
 from isotherm.models.marec.similarity import ItemMetadata
 from isotherm.state import Dense, Field, Inner, Sparse
-from isotherm.types import Float32, ItemFeatures, ItemIndex, Similarities
+from isotherm.types import Float32, ItemFeatures, ItemIndex, Similarities, UserItems
 
 _STEPS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)  # of β, in units of the warm scores' level
 
@@ -72,7 +72,7 @@ class CollectiveOperator:
     def columns(self, similarities: Similarities, features: ItemFeatures) -> NewColumns:
         """By the new items' G to the warm ones, (n_new, n_warm), and their features, (n_new, n_features)."""
         l0, n_warm = np.float32(self.l0), similarities.shape[1]
-        known = np.zeros((len(similarities), len(self.inverse.diagonal)), dtype=np.float32)
+        known = np.zeros((len(similarities), len(self.inverse.scale)), dtype=np.float32)
         known[:, :n_warm] = similarities
         if len(self.rare):  # y = (I + αGD)⁻¹g
             core = np.eye(len(self.rare), dtype=np.float32) + self.rare_similarities[:, self.rare].T
@@ -80,7 +80,7 @@ class CollectiveOperator:
                 np.linalg.solve(core, similarities[:, self.rare].T).T @ self.rare_similarities
             )
         alike = (self.features @ (self.features.T @ known.T)).T  # FᵀF·y
-        smoothed = self.inverse.times(np.float32(self.inverse.l2) * known + l0 * alike)
+        smoothed = self.inverse.times(self.inverse.ridge * known + l0 * alike)
         shared = (self.features @ features.T).toarray().T.astype(np.float32)  # Fᵀf
         return NewColumns(self.inverse.times(l0 * shared), np.float32(self.alpha) * (known - smoothed))
 
@@ -89,20 +89,20 @@ class CollectiveOperator:
 class CollectiveBackbone(WeightsBackbone):
     """Eq. 9 with λ₀ > 0; its first weights are Θ of the warm items, then of the table's without clicks.
 
-    ease: with its λ₀ and λ₁.  diagonal: diag(P), (n,).  features, rare, rare_similarities: of the operator.
+    ease: with its λ₀.  scale: diag(P), (n,).  features, rare, rare_similarities: of the operator.
     """
 
     ease: EASE
     alpha: float
-    diagonal: Float32
+    scale: Float32
     features: ItemFeatures
     rare: ItemIndex
     rare_similarities: Similarities
 
     learned: ClassVar[Iterable[Field]] = (
-        *AlignedBackbone.learned,
+        *WeightsBackbone.learned,
         Inner("weights", DenseWeights.empty, {"n_rows": "n"}),
-        Dense("diagonal", np.float32, ("n",)),
+        Dense("scale", np.float32, ("n",)),
         Sparse("features", ("n", "n_features")),
         Dense("rare", np.int64, ("n_rare",), below="n_warm", ascending=True),
         Dense("rare_similarities", np.float32, ("n_rare", "n_warm")),
@@ -111,7 +111,8 @@ class CollectiveBackbone(WeightsBackbone):
     @property
     def operator(self) -> CollectiveOperator:
         """From a new item to its column."""
-        inverse = RidgeInverse(self.weights.warm, self.diagonal, self.ease.l2)
+        ridge = np.full(len(self.scale), self.penalties.l2, dtype=np.float32)
+        inverse = RidgeInverse(self.weights.warm, self.scale, ridge)
         return CollectiveOperator(
             inverse, self.features, self.rare, self.rare_similarities, self.alpha, self.ease.collective
         )
@@ -128,6 +129,10 @@ class CollectiveAligner(Aligner):
     def __init__(self, backbone: EASE, alpha: float) -> None:
         self.backbone, self.alpha = backbone, alpha
 
+    def settled(self, user_items: UserItems) -> "CollectiveAligner":
+        """With EASE's λ₁."""
+        return CollectiveAligner(self.backbone.settled(user_items), self.alpha)
+
     def fit(self, data: BackboneData, choice: BetaChoice) -> CollectiveBackbone:
         """Invert without alignment, choose β, align the rare and the never-clicked columns."""
         alignment, features = data.alignment, data.features()
@@ -141,19 +146,22 @@ class CollectiveAligner(Aligner):
             product = inverse[:, :n_warm] @ (data.gram @ aligned.T)  # QV, (n, s + n_cold)
             factor = woodbury_factor(product, alignment.columns)
             inverse -= factor @ inverse[alignment.columns]
-        solved = RidgeInverse.of(inverse, self.backbone.l2)
+        solved = RidgeInverse.of(inverse, self.backbone.penalties.l2)
         order = np.concatenate([data.columns.warm, data.columns.new])
         weights = DenseWeights.among(data.columns.n_items, order, solved.weights)
         return CollectiveBackbone(
-            beta, weights, self.backbone, self.alpha, solved.diagonal, features, alignment.rare, rare
-        )
+            beta, weights, self.backbone.penalties, self.backbone, self.alpha, solved.scale,
+            features, alignment.rare, rare,
+        )  # fmt: skip
 
     def empty(self, sizes: Mapping[str, int]) -> CollectiveBackbone:
         """To be filled with what a saved model holds."""
         nothing = np.empty((0, 0), dtype=np.float32)
         rare, features = np.empty(0, dtype=np.int64), csr_array((0, 0), dtype=np.float32)
-        weights, diagonal = DenseWeights.empty(self, sizes), nothing.ravel()
-        return CollectiveBackbone(0.0, weights, self.backbone, self.alpha, diagonal, features, rare, nothing)
+        weights, none = DenseWeights.empty(self, sizes), nothing.ravel()
+        return CollectiveBackbone(
+            0.0, weights, Penalties(1.0), self.backbone, self.alpha, none, features, rare, nothing
+        )
 
     def _inverse(self, features: ItemFeatures, gram: Float32) -> Float32:
         """Q = (C + λ₀FᵀF + λ₁I)⁻¹, (n, n).  features: Fᵀ, (n, n_features).  gram: C, (n_warm, n_warm)."""
@@ -161,7 +169,7 @@ class CollectiveAligner(Aligner):
         total = np.zeros((n, n), dtype=np.float32)
         total[:n_warm, :n_warm] = gram
         self.backbone.add_features(total, features)
-        total.flat[:: n + 1] += np.float32(self.backbone.l2)
+        total.flat[:: n + 1] += np.float32(self.backbone.penalties.l2)
         invert_in_place(total)
         return total
 
@@ -173,7 +181,7 @@ class CollectiveAligner(Aligner):
         split = hidden.split
         kept_features = features[split.kept_items]
         inverse = self._inverse(kept_features, self.backbone.gram(split.kept_clicks))
-        solved = RidgeInverse.of(inverse, self.backbone.l2)
+        solved = RidgeInverse.of(inverse, self.backbone.penalties.l2)
         nothing = np.empty((0, len(split.kept_items)), dtype=np.float32)
         operator = CollectiveOperator(
             solved, kept_features, np.empty(0, dtype=np.int64), nothing, self.alpha, self.backbone.collective

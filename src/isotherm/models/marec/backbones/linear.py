@@ -1,12 +1,12 @@
 """MARec on item-item weights: EASE (eq. 9) and weighted SLIM (eq. 10-11), exactly, by their structure.
 
-With A = C(I + αGD) + λI and P = A⁻¹ the weights of eq. 9 are Θ = I − P·diag(P)⁻¹. D is not zero on few
-columns:
+With A = C(I + αGD) + Λ and P = A⁻¹ the weights of eq. 9 are Θ = I − P·diag(m), Λ and m as the backbone has
+them (λI and 1/diag(P) in eq. 9). D is not zero on few columns:
 
 * never clicked (cold) items, d = β: the warm block is plain EASE's, and the cold column of item j is
   αβ·O·g_j with O = P·C on the warm items and g_j its metadata similarities to them;
-* rarely clicked items S, 0 < d < β: by Woodbury P = Q − L·Q_S with Q = (C + λI)⁻¹, V = αC·G_S·D_S and
-  L = QV(I + (QV)_S)⁻¹; then O = I − λP − L·E_S, where E_S picks the rows of S.
+* rarely clicked items S, 0 < d < β: by Woodbury P = Q − L·Q_S with Q = (C + Λ)⁻¹, V = αC·G_S·D_S and
+  L = QV(I + (QV)_S)⁻¹; then O = I − PΛ − L·E_S, where E_S picks the rows of S.
 
 So a new item is one product with O, and a score of it is split exactly over fields: scoreⱼ = αβ·(Oᵀx)·g_j.
 
@@ -26,9 +26,9 @@ from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.penalties import Penalties
 from isotherm.models.linear.slim import SLIM, AlignedColumns
 from isotherm.models.marec.backbones.base import (
-    AlignedBackbone,
     Aligner,
     BackboneData,
     ExplainsFields,
@@ -62,19 +62,20 @@ class WarmWeights:
 class LinearBackbone(WeightsBackbone, ExplainsFields):
     """Warm weights of the backbone's own, columns of new items through the operator O.
 
-    l2: λ of the operator.  diagonal: diag(P), (n_warm,).  rare: S, (s,).  woodbury: L, (n_warm, s).
+    ridge: Λ, (n_warm,).  scale: 1/m, (n_warm,).  rare: S, (s,).  woodbury: L, (n_warm, s).
     """
 
     alpha: float
-    l2: float
-    diagonal: Float32
+    ridge: Float32
+    scale: Float32
     rare: ItemIndex
     woodbury: Float32
 
     learned: ClassVar[Iterable[Field]] = (
-        *AlignedBackbone.learned,
+        *WeightsBackbone.learned,
         Inner("weights", DenseWeights.empty, {"n_rows": "n_warm"}),
-        Dense("diagonal", np.float32, ("n_warm",)),
+        Dense("ridge", np.float32, ("n_warm",), least=0),
+        Dense("scale", np.float32, ("n_warm",)),
         Dense("rare", np.int64, ("n_rare",), below="n_warm", ascending=True),
         Dense("woodbury", np.float32, ("n_warm", "n_rare")),
     )
@@ -111,7 +112,7 @@ class EASEBackbone(LinearBackbone):
     @property
     def inverse(self) -> RidgeInverse:
         """P, whose weights are the warm block."""
-        return RidgeInverse(self.weights.warm, self.diagonal, self.l2)
+        return RidgeInverse(self.weights.warm, self.scale, self.ridge, self.penalties.relaxation)
 
 
 @dataclass(eq=False)
@@ -128,7 +129,7 @@ class SLIMBackbone(LinearBackbone):
     @property
     def inverse(self) -> RidgeInverse:
         """P, which is not the model's weights here."""
-        return RidgeInverse(self.inverse_weights, self.diagonal, self.l2)
+        return RidgeInverse(self.inverse_weights, self.scale, self.ridge, self.penalties.relaxation)
 
 
 class LinearAligner(Aligner):
@@ -151,19 +152,19 @@ class LinearAligner(Aligner):
             rare = AlignedColumns(alignment.rare, alignment.rare_similarities * strength[:, None])
             solved = self._with_rare(solved, alignment.user_items, rare)
         weights = DenseWeights.among(columns.n_items, columns.warm, solved.weights)
-        backbone = self._backbone(beta, weights, solved.operator)
+        backbone = self._backbone(beta, weights, solved.operator, self.penalties)
         return backbone.with_columns(columns.n_items, columns.new, alignment.cold_similarities)
 
     def empty(self, sizes: Mapping[str, int]) -> LinearBackbone:
         """To be filled with what a saved model holds."""
         nothing = np.empty((0, 0), dtype=np.float32)
-        operator = AlignmentOperator.without_rare(self.alpha, RidgeInverse(nothing, nothing.ravel(), self.l2))
-        return self._backbone(0.0, DenseWeights.empty(self, sizes), operator)
+        operator = AlignmentOperator.without_rare(self.alpha, RidgeInverse.of(nothing, 1.0))
+        return self._backbone(0.0, DenseWeights.empty(self, sizes), operator, Penalties(1.0))
 
     @property
     @abstractmethod
-    def l2(self) -> float:
-        """λ of the operator."""
+    def penalties(self) -> Penalties:
+        """Of the operator."""
 
     @abstractmethod
     def _solved(self, user_items: UserItems, gram: Float32 | None = None) -> WarmWeights:
@@ -174,7 +175,9 @@ class LinearAligner(Aligner):
         """With them, in place of ``solved``."""
 
     @abstractmethod
-    def _backbone(self, beta: float, weights: DenseWeights, operator: AlignmentOperator) -> LinearBackbone:
+    def _backbone(
+        self, beta: float, weights: DenseWeights, operator: AlignmentOperator, penalties: Penalties
+    ) -> LinearBackbone:
         """The fitted thing."""
 
 
@@ -185,10 +188,14 @@ class EASEAligner(LinearAligner):
         super().__init__(alpha)
         self.backbone = backbone
 
+    def settled(self, user_items: UserItems) -> "EASEAligner":
+        """With EASE's penalties."""
+        return EASEAligner(self.backbone.settled(user_items), self.alpha)
+
     @property
-    def l2(self) -> float:
-        """EASE's λ."""
-        return float(self.backbone.l2)
+    def penalties(self) -> Penalties:
+        """EASE's."""
+        return self.backbone.penalties
 
     def _solved(self, user_items: UserItems, gram: Float32 | None = None) -> WarmWeights:
         operator = AlignmentOperator.without_rare(self.alpha, self.backbone.solve(user_items, gram))
@@ -198,10 +205,14 @@ class EASEAligner(LinearAligner):
         operator = solved.operator.with_rare(rare.columns, rare.similarities)
         return WarmWeights(operator.inverse.weights, operator)
 
-    def _backbone(self, beta: float, weights: DenseWeights, operator: AlignmentOperator) -> EASEBackbone:
+    def _backbone(
+        self, beta: float, weights: DenseWeights, operator: AlignmentOperator, penalties: Penalties
+    ) -> EASEBackbone:
+        inverse = operator.inverse
         return EASEBackbone(
-            beta, weights, self.alpha, self.l2, operator.inverse.diagonal, operator.rare, operator.woodbury
-        )
+            beta, weights, penalties, self.alpha, inverse.ridge, inverse.scale,
+            operator.rare, operator.woodbury,
+        )  # fmt: skip
 
 
 class SLIMAligner(LinearAligner):
@@ -211,10 +222,14 @@ class SLIMAligner(LinearAligner):
         super().__init__(alpha)
         self.backbone = backbone
 
+    def settled(self, user_items: UserItems) -> "SLIMAligner":
+        """With SLIM's λ₁."""
+        return SLIMAligner(self.backbone.settled(user_items), self.alpha)
+
     @property
-    def l2(self) -> float:
+    def penalties(self) -> Penalties:
         """λ₁/w₁: nobody clicked a new item, so that all users weigh w₁."""
-        return float(self.backbone.l2 / self.backbone.nonclick_weight)
+        return self.backbone.inverse_penalties
 
     def _solved(self, user_items: UserItems, gram: Float32 | None = None) -> WarmWeights:
         operator = AlignmentOperator.without_rare(self.alpha, self.backbone.ridge_inverse(user_items, gram))
@@ -226,9 +241,11 @@ class SLIMAligner(LinearAligner):
         weights = self.backbone.solve_columns(user_items, operator.inverse, rare)
         return WarmWeights(weights, operator)
 
-    def _backbone(self, beta: float, weights: DenseWeights, operator: AlignmentOperator) -> SLIMBackbone:
+    def _backbone(
+        self, beta: float, weights: DenseWeights, operator: AlignmentOperator, penalties: Penalties
+    ) -> SLIMBackbone:
         inverse = operator.inverse
         return SLIMBackbone(
-            beta, weights, self.alpha, self.l2, inverse.diagonal, operator.rare, operator.woodbury,
-            inverse.weights,
+            beta, weights, penalties, self.alpha, inverse.ridge, inverse.scale,
+            operator.rare, operator.woodbury, inverse.weights,
         )  # fmt: skip

@@ -10,10 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from isotherm.checks import above, at_least, is_text
+from isotherm.checks import at_least, is_text
 from isotherm.linalg.csr import column_counts, select_columns
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
+from isotherm.models.linear.penalties import l2_setting
 from isotherm.parameters import Part
 from isotherm.state import Inner, Plain, Stateful
 from isotherm.types import Scores, UserItems
@@ -65,7 +66,8 @@ class EASETerm(LogitTerm):
     10.0
 
     Parameters:
-        l2 (> 0; default 1000): λ, EASE's ridge penalty (Steck 2019, eq. 8).
+        l2 (> 0 or auto; default 1000): λ, EASE's ridge penalty (Steck 2019, eq. 8); auto: EASE learns this
+            and its other penalties on hidden clicks.
         weight (>= 0 or auto; default auto): c; auto chooses it on the validation users (10 where there are
             none).
     """
@@ -73,8 +75,8 @@ class EASETerm(LogitTerm):
     name: ClassVar[str] = "ease"
     is_used = True
 
-    def __init__(self, *, l2: float = 1000.0, weight: float | str = "auto") -> None:
-        self.l2 = above("ease_term.l2", l2, 0)
+    def __init__(self, *, l2: float | str = 1000.0, weight: float | str = "auto") -> None:
+        self.l2 = l2_setting("ease_term.l2", l2)
         self.weight = "auto" if is_text(weight, "auto") else at_least("ease_term.weight", weight, 0)
 
     def fitted(self, user_items: UserItems) -> DenseWeights:
