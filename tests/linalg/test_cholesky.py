@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from isotherm.linalg.cholesky import NotPositiveDefiniteError, factorize_in_place, invert_in_place
+from isotherm.linalg.cholesky import (
+    NotPositiveDefiniteError,
+    factorize_in_place,
+    inverse_of_factor,
+    invert_in_place,
+)
 
 
 @pytest.mark.parametrize(("largest", "block"), [(100, 1), (32, 33), (16, 11), (16, 8), (7, 1)])
@@ -26,6 +31,15 @@ def test_factor_in_place_with_and_without_blocks(largest, block, dtype):
     expected = np.linalg.cholesky(matrix.astype(np.float64))
     factorize_in_place(matrix, largest, block)
     np.testing.assert_allclose(matrix, expected, atol=1e-4 if dtype == np.float32 else 1e-11)
+
+
+@pytest.mark.parametrize("largest", [100, 40])
+def test_inverse_of_a_factor(largest):
+    half = np.random.default_rng(0).standard_normal((70, 90))
+    matrix = half @ half.T / 90 + np.eye(70)
+    factor = np.linalg.cholesky(matrix)
+    np.testing.assert_allclose(inverse_of_factor(factor, largest), np.linalg.inv(matrix), atol=1e-10)
+    np.testing.assert_array_equal(factor, np.linalg.cholesky(matrix))
 
 
 def test_indefinite_matrix_is_refused():

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from isotherm.linalg.accelerator import accelerator
-from isotherm.linalg.gram import mirror_upper
+from isotherm.linalg.gram import mirror_lower, mirror_upper
 from isotherm.linalg.lapack import potrf, potri
 from isotherm.progress import Advance, stage
 from isotherm.types import Array
@@ -68,6 +68,20 @@ def factorize_in_place(matrix: Array, largest: int = LAPACK_LIMIT, block: int = 
                 advance(1)
             matrix[first:last, last:] = 0
             advance(1)
+
+
+def inverse_of_factor(factor: Array, largest: int = LAPACK_LIMIT) -> Array:
+    """(L·Lᵀ)⁻¹, (n, n), from L as ``factorize_in_place`` leaves it: 2/3·n³ flops, and L stays as it is."""
+    n = len(factor)
+    if n > largest or accelerator(_ON_DEVICE * factor.nbytes, n) is not None:
+        inverse = factor @ factor.T
+        invert_in_place(inverse, largest)
+        return inverse
+    inverse = factor.copy()
+    with stage(f"invert a matrix of order {n:,}"):
+        potri(inverse, lower=False)
+        mirror_lower(inverse)
+    return inverse
 
 
 def _solve_panels(matrix: Array, first: int, last: int, width: int) -> None:

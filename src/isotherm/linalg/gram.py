@@ -55,6 +55,11 @@ def mirror_upper(matrix: Array) -> None:
     run_bands(_mirror, len(matrix), matrix, smallest=64)
 
 
+def mirror_lower(matrix: Array) -> None:
+    """The same the other way."""
+    mirror_upper(matrix.T)
+
+
 @kernel
 def _add_upper_rows(
     first: int,

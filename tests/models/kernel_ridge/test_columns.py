@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from isotherm.features.metadata_kernel import MetadataKernel
-from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
+from isotherm.models.kernel_ridge.columns import (
+    LeftOutPredictor,
+    Predictions,
+    Scales,
+    SmoothedColumns,
+    Users,
+)
 from isotherm.models.kernel_ridge.ridge import RidgeFitter
 from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
@@ -53,11 +60,9 @@ def test_left_out_columns_are_those_of_models_that_never_saw_the_item():
         ridges.taste(encoded, every_second, SCALES.ridge),
         ridges.popularity(encoded, every_second),
         log_clicks,
-        ease_weights,
-        10.0,
     )
     asked = np.array([3, 4, 20])
-    ((band, columns),) = left_out.columns(SCALES, asked)
+    ((band, columns),) = left_out.columns(SCALES, asked, ease_weights, 10.0)
     assert band.tolist() == [0, 1, 2]
     terms = kernel.index(encoded).by_term(encoded).astype(np.float64)
     taste, popularity = (np.tensordot(w[:-1], terms, 1) + w[-1] for w in weights)
@@ -71,5 +76,22 @@ def test_left_out_columns_are_those_of_models_that_never_saw_the_item():
             (popularity[among], popularity[others, j], log_clicks[others]),
             10.0,
         )
+        histories = csr_array(np.float32([[0, 1, 1, 0, 1], [1, 1, 0, 0, 1]]).repeat(5, axis=1))
+        histories = csr_array(histories.toarray() * (np.arange(25) != j))
+        users = Users(histories, histories @ ease_weights)
+        scores = left_out.scores(SCALES, users, 10.0)[:, j]
+        assert scores == pytest.approx(histories @ expected, rel=2e-3)
         expected[j] = 0
         assert columns[:, query] == pytest.approx(expected, abs=2e-3 * np.abs(expected).max())
+
+
+def test_few_rows_of_z_are_smoothed_as_all_are():
+    class Half:
+        n_items, training_items_ = 6, np.array([1, 2, 5])
+
+        def among_all_items(self, rows):
+            raise AssertionError("the zeros between the rows are not needed")
+
+    weights, rows = np.random.default_rng(0).random((6, 6)), np.random.default_rng(1).random((3, 2))
+    smoothed = SmoothedColumns(weights, Half()).of(rows)
+    np.testing.assert_allclose(smoothed, weights[:, [1, 2, 5]] @ rows)

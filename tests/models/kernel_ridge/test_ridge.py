@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isotherm.features.metadata_kernel import MetadataKernel
-from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, RidgeFitter
+from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkKernels, LandmarkRidge, RidgeFitter
 from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
 
@@ -23,14 +23,16 @@ def case():
 def exact(case, training_items, ridge=0.7):
     kernel, encoded, weights, _ = case
     training = encoded.take(training_items)
-    return ExactRidge.fitted(kernel.index(training).weighted(weights), training, ridge, 30, training_items)
+    compared = kernel.index(training).weighted(weights)
+    return ExactRidge.fitted(compared, compared.rows(training), ridge, 30, training_items)
 
 
 def nystrom(case, landmarks):
     kernel, encoded, weights, _ = case
     landmarks = encoded.take(landmarks)
     compared = kernel.index(landmarks).weighted(weights)
-    return LandmarkRidge.fitted(compared, encoded.take(np.arange(30)), landmarks, 0.7, 30, np.arange(30))
+    among = LandmarkKernels.of(compared, encoded.take(np.arange(30)), landmarks)
+    return LandmarkRidge.fitted(compared, among, 0.7, 30, np.arange(30))
 
 
 @pytest.mark.parametrize("training", [np.arange(30), np.arange(0, 30, 2)], ids=["all", "half"])
@@ -51,14 +53,49 @@ def test_left_out_columns_are_those_of_a_ridge_that_never_saw_the_item(case, tra
     _, encoded, _, dense = case
     items = np.array([0, 3, 8])
     y = np.random.default_rng(0).standard_normal(30)
-    columns = exact(case, training).left_out_columns(encoded.take(items), items)
+    left_out = exact(case, training).left_out()
+    columns = left_out.columns(encoded.take(items), items)
+    known = encoded.take(np.arange(30))
+    predictions = left_out.predictions(y[None, :].astype(np.float32), known)[0]
+    variances = left_out.explained_variance(known)
     for query, j in enumerate(items):
         others = training[training != j]
         among = dense[np.ix_(others, others)]
         literal = y[others] @ reference.solved(among, 0.7, dense[others, j])
-        assert y @ columns.weights[:, query] == pytest.approx(literal, abs=1e-4)
+        assert y[training] @ columns.weights[:, query] == pytest.approx(literal, abs=1e-4)
+        assert predictions[j] == pytest.approx(literal, abs=1e-4)
         variance = reference.posterior_variance(among, 0.7, dense[others, j], dense[j, j])
         assert columns.explained_variance[query] == pytest.approx(1 - variance / dense[j, j], abs=1e-4)
+        assert variances[j] == pytest.approx(1 - variance / dense[j, j], abs=1e-4)
+
+
+def test_items_are_left_out_of_landmarks_as_of_the_exact_ridge(case):
+    known, items = case[1].take(np.arange(30)), np.array([0, 3, 8])
+    y = np.random.default_rng(2).standard_normal((2, 30)).astype(np.float32)
+    landmark, expected = (
+        ridge.left_out() for ridge in (nystrom(case, np.arange(30)), exact(case, np.arange(30)))
+    )
+    np.testing.assert_allclose(landmark.predictions(y, known), expected.predictions(y, known), atol=2e-2)
+    queries = known.take(items)
+    found, exactly = landmark.columns(queries, items), expected.columns(queries, items)
+    np.testing.assert_allclose(y @ found.weights, y @ exactly.weights, atol=2e-2)
+    np.testing.assert_allclose(found.explained_variance, exactly.explained_variance, atol=2e-2)
+
+
+def test_ridges_of_a_path_are_those_of_one_r_each(case):
+    kernel, encoded, weights, _ = case
+    known, training_items = encoded.take(np.arange(30)), np.arange(0, 30, 2)
+    queries = encoded.take(np.arange(30, 40))
+    for exact_items in (15, 14):
+        fitter = RidgeFitter(kernel, weights, weights / 2, exact_items, 6, seed=0)
+        path = fitter.taste_path(known, training_items)
+        for r, last in ((0.5, False), (2.0, False), (0.5, True)):
+            np.testing.assert_array_equal(
+                path.at(r, last).columns(queries).weights,
+                fitter.taste(known, training_items, r).columns(queries).weights,
+            )
+        with pytest.raises(AssertionError):
+            path.at(0.5)
 
 
 def test_dual_coefficients_give_the_same_prediction_as_columns(case):
@@ -115,7 +152,8 @@ def test_landmarks_solve_where_the_kernel_is_of_low_rank():
     n, n_landmarks = 3_100, 1_500
     vectors = np.random.default_rng(0).random((n, 2)).astype(np.float32)
     kernel = LowRank(vectors, n_landmarks)
-    ridge = LandmarkRidge.fitted(kernel, Rows(vectors), kernel.landmarks, 0.5, n, np.arange(n))
+    among = LandmarkKernels.of(kernel, Rows(vectors), kernel.landmarks)
+    ridge = LandmarkRidge.fitted(kernel, among, 0.5, n, np.arange(n))
     assert np.isfinite(ridge.dual_coefficients(np.ones(n, dtype=np.float32))).all()
     in_float32 = (ridge.to_landmarks_.T @ ridge.to_landmarks_).astype(np.float64)
     in_float32.flat[:: n_landmarks + 1] += 1e-5 * np.trace(in_float32) / n_landmarks

@@ -18,7 +18,7 @@ from isotherm.models.kernel_ridge.tuner import (
     FullFit,
     KeptModel,
     Tuner,
-    added_columns,
+    added_scores,
 )
 from isotherm.models.kernel_ridge.tuning import RIDGES, tune
 from isotherm.models.kernel_ridge.warm_up import WarmUp
@@ -86,8 +86,10 @@ def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
     tuner = Tuner(full, KeptModel.of(full.ease, split))
     fit = tuner.fit(1.0)
     calibrated = tuner.calibrate(Scales(), fit)
-    raw = split.histories @ fit.hidden.raw_columns(Scales(), TrainingData.of(split.kept_clicks).mean_length)
-    raw /= np.diff(split.histories.indptr)[:, None]
+    training, kept = TrainingData.of(split.kept_clicks), full.ease.solve(split.kept_clicks).weights
+    taste = fit.taste.among_all_items(fit.weights)
+    columns = Scales().raw(taste, kept @ taste, fit.popularity, training.mean_length)
+    raw = (split.histories @ columns) / np.diff(split.histories.indptr)[:, None]
     whole_histories = full.user_items[split.test_users]
     ease = whole_histories @ full.ease_weights[:, split.hidden_items]
     ease /= np.diff(whole_histories.indptr)[:, None]
@@ -105,10 +107,14 @@ def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
     "penalties",
     [Penalties(3.0), Penalties(3.0, denoising=0.5, user_power=0.5), Penalties(3.0, 0.2, 1.0, relaxation=0.3)],
 )
-def test_added_columns_are_eases_of_one_item_more(penalties):
+@pytest.mark.parametrize("density", [1, 0.02])
+def test_added_scores_are_by_eases_column_of_one_item_more(penalties, density):
     x = random_clicks(np.random.default_rng(1), 30, 9, 0.4)
+    x[:, 7:] *= np.random.default_rng(2).random((30, 2)) < density
     known, new = csr_array(x[:, :7].astype(np.float32)), csr_array(x[:, 7:].astype(np.float32))
-    columns = added_columns(EASE(**asdict(penalties)).solve(known), known, new, penalties)
+    inverse = EASE(**asdict(penalties)).solve(known)
+    solved = known.toarray() @ inverse.times(np.eye(7, dtype=np.float32)).T
+    scores = added_scores(solved, inverse, known, new, penalties)
     weights = user_weights(known, penalties.user_power)
     for i in range(2):
         both = x[:, [*range(7), 7 + i]]
@@ -118,4 +124,12 @@ def test_added_columns_are_eases_of_one_item_more(penalties):
         multiplier = (1 - penalties.relaxation) / inverse[7, 7]
         if penalties.relaxation:
             multiplier = max(multiplier, ridge[7])
-        np.testing.assert_allclose(columns[:, i], -inverse[:7, 7] * multiplier, atol=1e-5)
+        expected = x[:, :7] @ (-inverse[:7, 7] * multiplier)
+        np.testing.assert_allclose(scores[:, i], expected, atol=1e-5)
+
+
+def test_histories_are_solved_by_eases_inverse(full):
+    model = KeptModel.of(full.ease, PseudoColdSplit.draw(full.user_items, 0))
+    inverse = model.inverse.times(np.eye(len(model.split.kept_items), dtype=np.float32))
+    expected = model.users.histories @ inverse
+    np.testing.assert_allclose(Tuner(full, model)._solved_histories(), expected, atol=1e-5)

@@ -6,8 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isotherm.features.encoded_items import EncodedItems
+from isotherm.linalg.csr import rows_of, select_columns
 from isotherm.models.kernel_ridge.ridge import Ridge, bands
-from isotherm.types import Float32, Int64, ItemIndex, ItemWeights
+from isotherm.models.kernel_ridge.training_data import history_lengths
+from isotherm.types import Float32, Int64, ItemIndex, ItemWeights, Scores, UserItems
+
+_FEW = 0.75  # of the items: so many rows of Z or more are multiplied with the zeros between them
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,18 @@ class Scales:
         mixed += (np.float32(self.popularity_weight) * popularity) * clicks
         return mixed
 
-    def scaled(self, raw: ItemWeights, explained_variance: Float32) -> ItemWeights:
-        """Raw weight columns at EASE's scale, in place."""
+    def raw_of_targets(
+        self, taste: Float32, popularity: Float32, mean_length: float, clicks: Float32
+    ) -> Float32:
+        """t·n̄·y·Z + b·g of histories, in place of y·Z.  clicks: of each history, (n_histories, 1)."""
+        taste *= np.float32(self.inverse_temperature * mean_length)
+        taste += (np.float32(self.popularity_weight) * popularity) * clicks
+        return taste
+
+    def scaled(self, raw: Float32, explained_variance: Float32, clicks: Float32 | float = 1.0) -> Float32:
+        """Raw weight columns, or sums over a history of so many ``clicks``, at EASE's scale; in place."""
         raw *= np.float32(self.slope)
-        raw += np.float32(self.intercept)
+        raw += np.float32(self.intercept) * np.asarray(clicks, dtype=np.float32)
         raw *= self.cold_factor(explained_variance)
         return raw
 
@@ -87,29 +99,84 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False)
-class LeftOutPredictor:
-    """Predicts clicked items as though they had never been clicked.
+class Users:
+    """Histories of some users, and what EASE makes of them.
 
-    items: metadata of the n items.  taste, popularity: their ridges, with targets.  log_clicks: (n,) the
-    targets of popularity.  ease_weights: B, (n, n).  mean_length: n̄.
+    histories: (n_users, n).  smoothed: (n_users, n) the histories times EASE's weights B.
     """
 
-    items: EncodedItems
-    taste: Ridge
-    popularity: Ridge
-    log_clicks: Float32
-    ease_weights: ItemWeights
-    mean_length: float
+    histories: UserItems
+    smoothed: Scores
 
-    def columns(self, scales: Scales, items: ItemIndex) -> Iterator[tuple[Int64, ItemWeights]]:
-        """Weight columns (n, len(band)) of the items at ``items[band]``, band after band."""
+    @property
+    def lengths(self) -> Float32:
+        """Clicks of each, (n_users, 1)."""
+        return history_lengths(self.histories)
+
+    def targets(self, smoothing: float, items: ItemIndex) -> Float32:
+        """y = x·((1 − a)·I + a·B) of some of the n items, (n_users, len(items)).  smoothing: a."""
+        a = np.float32(smoothing)
+        targets = self.smoothed[:, items]
+        targets *= a
+        known = select_columns(self.histories, items)
+        targets[rows_of(known), known.indices] += (1 - a) * known.data
+        return targets
+
+
+class LeftOutPredictor:
+    """Predicts clicked items as though they had never been clicked."""
+
+    def __init__(self, items: EncodedItems, taste: Ridge, popularity: Ridge, log_clicks: Float32) -> None:
+        """items: metadata of the n items.  taste, popularity: their ridges.  log_clicks: (n,) targets."""
+        self._items, self._ridge, self._taste = items, taste, taste.left_out()
+        self._popularity = popularity.left_out().predictions(log_clicks[None, :], items)[0]
+
+    def scores(self, scales: Scales, users: Users, mean_length: float) -> Scores:
+        """Of all n items for these users, (n_users, n)."""
+        targets = users.targets(scales.smoothing, np.arange(len(self._items)))
+        taste = self._taste.predictions(targets, self._items)
+        raw = scales.raw_of_targets(taste, self._popularity, mean_length, users.lengths)
+        explained = np.ones(1, dtype=np.float32)
+        if scales.variance_exponent != 0:
+            explained = self._taste.explained_variance(self._items)
+        return scales.scaled(raw, explained, users.lengths)
+
+    def columns(
+        self, scales: Scales, items: ItemIndex, ease_weights: ItemWeights, mean_length: float
+    ) -> Iterator[tuple[Int64, ItemWeights]]:
+        """Weight columns (n, len(band)) of the items at ``items[band]``, band after band.
+
+        ease_weights: B, (n, n).
+        """
+        smoothed = SmoothedColumns(ease_weights, self._ridge)
         for band in bands(len(items)):
-            left_out, queries = items[band], self.items.take(items[band])
-            taste = self.taste.left_out_columns(queries, left_out)
-            popularity = self.log_clicks @ self.popularity.left_out_columns(queries, left_out).weights
+            left_out = items[band]
+            taste = self._taste.columns(self._items.take(left_out), left_out)
             predictions = Predictions(
-                taste.weights, self.ease_weights @ taste.weights, popularity, taste.explained_variance
+                self._ridge.among_all_items(taste.weights),
+                smoothed.of(taste.weights),
+                self._popularity[left_out],
+                taste.explained_variance,
             )
-            columns = predictions.columns(scales, self.mean_length)
+            columns = predictions.columns(scales, mean_length)
             columns[left_out, np.arange(len(left_out))] = 0
             yield band, columns
+
+
+class SmoothedColumns:
+    """B·Z from the rows of the training items in Z; those of the other items are 0.
+
+    ease_weights: B, (n, n).  Where few items are training items their columns of B are copied.
+    """
+
+    def __init__(self, ease_weights: ItemWeights, ridge: Ridge) -> None:
+        training = ridge.training_items_
+        self._few = len(training) < _FEW * ridge.n_items
+        self._ridge = ridge
+        self._ease_weights = np.ascontiguousarray(ease_weights[:, training]) if self._few else ease_weights
+
+    def of(self, training_rows: Float32) -> ItemWeights:
+        """(n, m) from (n_training, m)."""
+        rows = training_rows if self._few else self._ridge.among_all_items(training_rows)
+        smoothed: Float32 = self._ease_weights @ rows
+        return smoothed

@@ -14,7 +14,7 @@ ones, how much it depends on the explained variance, and how fast an item that g
 metadata to its own clicks (``warm_up``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
@@ -79,7 +79,7 @@ from isotherm.parameters import part_of
 from isotherm.progress import expect_stages, note, stage
 from isotherm.state import Dense, Inner, Plain
 from isotherm.streams import stream
-from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
+from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Number, numbers
 
 _RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
@@ -342,14 +342,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         popularity = ridges.popularity(log.encoded, training.items)
         self.popularity_coefficients_ = popularity.dual_coefficients(training.log_clicks)
         self.weights_ = DenseWeights.among(log.n_items, log.warm, ease_weights)
-        left_out = LeftOutPredictor(
-            log.encoded,
-            self.taste_,
-            popularity,
-            training.log_clicks,
-            self.weights_.warm,
-            self.mean_length_,
-        )
+        left_out = LeftOutPredictor(log.encoded, self.taste_, popularity, training.log_clicks)
         self._blend_rare_items(log, left_out)
         return left_out
 
@@ -375,7 +368,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """Their share of the lists of some users: as the goal says, or by the scales, up to ``most``."""
         lists = None
         if goal is not None and goal.stand_in is not None:
-            columns = [columns for _, columns in left_out.columns(self.scales_, goal.stand_in)]
+            columns = [columns for _, columns in self._left_out_columns(left_out, goal.stand_in)]
             lists = self._lists_with(log, np.concatenate(columns, axis=1))
         elif predictions is not None:
             lists = self._lists_with(log, self._columns(predictions))
@@ -410,6 +403,12 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """Weight columns (n_warm, n_queries) of never-clicked items."""
         return np.ascontiguousarray(predictions.columns(self.scales_.of_new_items, self.mean_length_))
 
+    def _left_out_columns(
+        self, left_out: LeftOutPredictor, items: ItemIndex
+    ) -> Iterator[tuple[Int64, ItemWeights]]:
+        """Weight columns (n_warm, len(band)) of the items at ``items[band]``, each without its own clicks."""
+        return left_out.columns(self.scales_, items, self.weights_.warm, self.mean_length_)
+
     def _blend_rare_items(self, log: TrainingLog, left_out: LeftOutPredictor) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
         clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
@@ -419,7 +418,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             return
         columns = np.empty((len(log.warm), len(rare)), dtype=np.float32)
         with stage("predict items of few clicks", len(rare), "items") as advance:
-            for band, band_columns in left_out.columns(self.scales_, rare):
+            for band, band_columns in self._left_out_columns(left_out, rare):
                 columns[:, band] = band_columns
                 advance(len(band))
         ease = self.weights_.warm[:, rare]

@@ -5,7 +5,7 @@ posterior variance v_j = k_jj − k_j·Z_j (docs/kernel-ridge.md).
 
 Exactly, the Cholesky factor of K + r·I is kept, n² floats, and a new item is two triangular solves, 2·n²
 flops. On m landmark items L (Nyström, subset of regressors) K is K_nL·K_LL⁻¹·K_Ln: n·m floats, 2·n·m² flops,
-and 2·n·m for a new item.
+and 2·n·m for a new item. What several r have in common is computed once (``RidgePath``).
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.kernel_index import WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
-from isotherm.linalg.cholesky import factorize_in_place
+from isotherm.linalg.cholesky import factorize_in_place, inverse_of_factor
 from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.progress import stage
 from isotherm.state import Dense, Plain, Stateful
@@ -66,46 +66,41 @@ class Ridge(Stateful, ABC):
 
     def attach(self, kernel: WeightedKernel, n_items: int) -> None:
         """Take what is not saved with it."""
-        self._kernel, self._n_items = kernel, n_items
+        self._kernel, self.n_items = kernel, n_items
 
     @abstractmethod
-    def columns(self, queries: EncodedItems) -> RidgeColumns:
-        """Z of the query items."""
+    def columns_by(self, rows: Float32, prior_variance: Float32) -> RidgeColumns:
+        """The rows of the training items in Z, (n_training, n_queries), from k_j of the query items.
+
+        rows: (n_queries, n) as ``kernel_rows`` gives them; overwritten.  prior_variance: k_jj, (n_queries,).
+        """
 
     @abstractmethod
     def dual_coefficients(self, y: Float32) -> Float32:
         """α with y·Z_j = α·k_j: (n_training,) if exact, (n_landmarks,) otherwise; y: (n_items,)."""
 
+    @abstractmethod
+    def left_out(self) -> "LeftOutRidge":
+        """What predicts each of the n_items by the others alone."""
+
+    def columns(self, queries: EncodedItems) -> RidgeColumns:
+        """Z of the query items."""
+        columns = self.columns_by(self.kernel_rows(queries), self.prior_variance(queries))
+        return RidgeColumns(self.among_all_items(columns.weights), columns.explained_variance)
+
     def kernel_rows(self, queries: EncodedItems) -> Float32:
         """k_j of the query items, (n_queries, n) in the order of ``dual_coefficients``."""
         return self._kernel.rows(queries)
 
-    def left_out_columns(self, queries: EncodedItems, items: ItemIndex) -> RidgeColumns:
-        """Z of some of the n_items, each predicted by the others alone; queries: their metadata.
-
-        With h = Z_jj, what an item says of itself: Z_·j / (1 − h) but 0 at j, and v_j = r·h / (1 − h).
-        """
-        columns = self.columns(queries)
-        weights, diagonal = columns.weights, (items, np.arange(len(items)))
-        itself = np.clip(weights[diagonal], 0, 1 - 1e-6)
-        weights[diagonal] = 0
-        weights /= 1 - itself
-        variance = self.ridge_ * itself / (1 - itself)
-        explained = np.clip(1 - variance / self._prior_variance(queries), 0, 1)
-        trained = np.isin(items, self.training_items_)
-        return RidgeColumns(
-            weights, np.where(trained, explained, columns.explained_variance).astype(np.float32)
-        )
-
-    def _prior_variance(self, queries: EncodedItems) -> Float32:
+    def prior_variance(self, queries: EncodedItems) -> Float32:
         """k_jj of the query items, (n_queries,)."""
         return np.maximum(self._kernel.diagonal(queries), 1e-30)
 
-    def _among_all_items(self, training_rows: Float32) -> ItemWeights:
+    def among_all_items(self, training_rows: Float32) -> ItemWeights:
         """(n_items, n_queries) from the rows of the training items."""
-        if len(self.training_items_) == self._n_items:
+        if len(self.training_items_) == self.n_items:
             return training_rows
-        weights = np.zeros((self._n_items, training_rows.shape[1]), dtype=np.float32)
+        weights = np.zeros((self.n_items, training_rows.shape[1]), dtype=np.float32)
         weights[self.training_items_] = training_rows
         return weights
 
@@ -123,33 +118,30 @@ class ExactRidge(Ridge):
 
     @classmethod
     def fitted(
-        cls,
-        kernel: WeightedKernel,
-        training: EncodedItems,
-        ridge: float,
-        n_items: int,
-        training_items: ItemIndex,
+        cls, kernel: WeightedKernel, among: Float32, ridge: float, n_items: int, training_items: ItemIndex
     ) -> Self:
-        """training: metadata of these items, with which ``kernel`` compares. n³ / 3 flops, in place."""
-        factor = _kernel_rows(kernel, training, len(training))
-        factor.flat[:: len(factor) + 1] += np.float32(ridge)
-        factorize_in_place(factor)
+        """among: K of the training items, overwritten by the factor.  n³ / 3 flops."""
+        among.flat[:: len(among) + 1] += np.float32(ridge)
+        factorize_in_place(among)
         fitted = cls(kernel, ridge, n_items, training_items)
-        fitted.factor_ = factor
+        fitted.factor_ = among
         return fitted
 
-    def columns(self, queries: EncodedItems) -> RidgeColumns:
+    def columns_by(self, rows: Float32, prior_variance: Float32) -> RidgeColumns:
         """One forward and one backward solve for all queries."""
-        rows = self._kernel.rows(queries)
         # rows.T is Fortran's order: L⁻¹·Kᵀ and then L⁻ᵀ·L⁻¹·Kᵀ are solved where the rows lie
         forward = blas.strsm(1.0, self.factor_.T, rows.T, lower=0, trans_a=1, overwrite_b=1)
-        explained = np.einsum("ij,ij->j", forward, forward) / self._prior_variance(queries)
+        explained = np.einsum("ij,ij->j", forward, forward) / prior_variance
         solved = blas.strsm(1.0, self.factor_.T, forward, lower=0, trans_a=0, overwrite_b=1)
-        return RidgeColumns(self._among_all_items(solved), np.clip(explained, 0, 1))
+        return RidgeColumns(solved, np.clip(explained, 0, 1))
 
     def dual_coefficients(self, y: Float32) -> Float32:
         """(K + r·I)⁻¹·y."""
         return np.asarray(cho_solve((self.factor_.T, False), y[self.training_items_]), dtype=np.float32)
+
+    def left_out(self) -> "ExactLeftOut":
+        """By the inverse of K + r·I, 2/3·n³ flops."""
+        return ExactLeftOut(self, inverse_of_factor(self.factor_))
 
 
 class LandmarkRidge(Ridge):
@@ -171,39 +163,158 @@ class LandmarkRidge(Ridge):
     def fitted(
         cls,
         kernel: WeightedKernel,
-        training: EncodedItems,
-        landmarks: EncodedItems,
+        among: "LandmarkKernels",
         ridge: float,
         n_items: int,
         training_items: ItemIndex,
     ) -> Self:
-        """training: metadata of the training items; ``kernel`` compares with the landmarks. 2·n·m² flops."""
-        to_landmarks = _kernel_rows(kernel, training, len(landmarks))
-        among_landmarks = _with_jitter(kernel.rows(landmarks).astype(np.float64))
-        system = _with_jitter(_gram(to_landmarks) + ridge * among_landmarks)
+        """among: the kernels that do not depend on r."""
         fitted = cls(kernel, ridge, n_items, training_items)
-        fitted.to_landmarks_ = to_landmarks
-        fitted.factor_ = cholesky(system, lower=True)
-        fitted.landmark_factor_ = cholesky(among_landmarks, lower=True)
+        fitted.to_landmarks_ = among.to_landmarks
+        fitted.factor_ = cholesky(_with_jitter(among.gram + ridge * among.landmarks), lower=True)
+        fitted.landmark_factor_ = among.landmark_factor
         return fitted
 
-    def columns(self, queries: EncodedItems) -> RidgeColumns:
+    def columns_by(self, rows: Float32, prior_variance: Float32) -> RidgeColumns:
         """Two m × m solves and one product with (n, m)."""
-        rows = self._kernel.rows(queries).astype(np.float64)
-        solved = cho_solve((self.factor_, True), rows.T)
-        forward = solve_triangular(self.landmark_factor_, rows.T, lower=True)
+        right = rows.T.astype(np.float64)
+        solved = cho_solve((self.factor_, True), right)
+        forward = solve_triangular(self.landmark_factor_, right, lower=True)
         explained = np.einsum("ij,ij->j", forward, forward) - self.ridge_ * np.einsum(
-            "ji,ij->j", rows, solved
+            "ij,ij->j", right, solved
         )
-        explained = np.clip(explained / self._prior_variance(queries), 0, 1)
-        training_rows = self.to_landmarks_ @ solved.astype(np.float32)
-        return RidgeColumns(self._among_all_items(training_rows), explained.astype(np.float32))
+        explained = np.clip(explained / prior_variance, 0, 1)
+        return RidgeColumns(self.to_landmarks_ @ solved.astype(np.float32), explained.astype(np.float32))
 
     def dual_coefficients(self, y: Float32) -> Float32:
         """(r·K_LL + K_Ln·K_nL)⁻¹·K_Ln·y."""
         return np.asarray(
             cho_solve((self.factor_, True), self.to_landmarks_.T @ y[self.training_items_]), dtype=np.float32
         )
+
+    def left_out(self) -> "LandmarkLeftOut":
+        """By a solve for each item that is asked for."""
+        return LandmarkLeftOut(self)
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkKernels:
+    """to_landmarks: K_nL.  gram: K_Ln·K_nL.  landmarks: K_LL.  landmark_factor: its Cholesky factor."""
+
+    to_landmarks: Float32
+    gram: Float64
+    landmarks: Float64
+    landmark_factor: Float64
+
+    @classmethod
+    def of(cls, kernel: WeightedKernel, training: EncodedItems, landmarks: EncodedItems) -> "LandmarkKernels":
+        """training: metadata of the n training items; ``kernel`` compares with the landmarks.
+
+        2·n·m² flops.
+        """
+        to_landmarks = _kernel_rows(kernel, training, len(landmarks))
+        among = _with_jitter(kernel.rows(landmarks).astype(np.float64))
+        return cls(to_landmarks, _gram(to_landmarks), among, cholesky(among, lower=True))
+
+
+class LeftOutRidge(ABC):
+    """The n_items of a ridge, each predicted by the others alone.
+
+    With h = Z_jj, what an item says of itself: Z_·j / (1 − h) but 0 at j, and v_j = r·h / (1 − h).
+    Of an item that is no training item h is 0.
+    """
+
+    def __init__(self, ridge: Ridge) -> None:
+        self._ridge = ridge
+        self._place = np.full(ridge.n_items, -1)
+        self._place[ridge.training_items_] = np.arange(len(ridge.training_items_))
+
+    @abstractmethod
+    def columns(self, queries: EncodedItems, items: ItemIndex) -> RidgeColumns:
+        """The rows of the training items in these Z, (n_training, len(items)).
+
+        items: some of the n_items.  queries: their metadata.
+        """
+
+    @abstractmethod
+    def predictions(self, y: Float32, items: EncodedItems) -> Float32:
+        """y·Z of all n_items, (m, n_items).  y: (m, n_items).  items: their metadata."""
+
+    def explained_variance(self, items: EncodedItems) -> Float32:
+        """1 − v_j/k_jj of all n_items, (n_items,).  items: their metadata."""
+        every = np.arange(len(items))
+        explained = [self.columns(items.take(band), band).explained_variance for band in bands(len(every))]
+        return np.concatenate(explained)
+
+
+class ExactLeftOut(LeftOutRidge):
+    """By the inverse P = (K + r·I)⁻¹, where 1 − h = r·P_jj: Z is −P_·j / P_jj, as EASE's weights are."""
+
+    def __init__(self, ridge: ExactRidge, inverse: Float32) -> None:
+        super().__init__(ridge)
+        self._inverse = inverse
+        self._diagonal = np.maximum(np.diag(inverse), 1e-30)
+
+    def columns(self, queries: EncodedItems, items: ItemIndex) -> RidgeColumns:
+        """Columns of the inverse; of other items, a product with it."""
+        ridge, places = self._ridge, self._place[items]
+        weights = np.empty((len(self._inverse), len(items)), dtype=np.float32)
+        trained, others = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+        places = places[trained]
+        weights[:, trained] = self._inverse[places].T / -self._diagonal[places]
+        weights[places, trained] = 0
+        prior = ridge.prior_variance(queries)
+        explained = 1 - (1 / self._diagonal[places] - ridge.ridge_) / prior[trained]
+        explained_variance = np.empty(len(items), dtype=np.float32)
+        explained_variance[trained] = np.clip(explained, 0, 1)
+        if len(others):
+            rows = ridge.kernel_rows(queries.take(others))
+            solved = rows @ self._inverse
+            weights[:, others] = solved.T
+            explained = np.einsum("ij,ij->i", rows, solved) / prior[others]
+            explained_variance[others] = np.clip(explained, 0, 1)
+        return RidgeColumns(weights, explained_variance)
+
+    def predictions(self, y: Float32, items: EncodedItems) -> Float32:
+        """y_j − (Y·P)_j / P_jj; of other items, Y·P·k_j."""
+        training = self._ridge.training_items_
+        targets = np.ascontiguousarray(y[:, training])
+        solved = targets @ self._inverse
+        predictions = np.empty(y.shape, dtype=np.float32)
+        others = np.flatnonzero(self._place < 0)
+        for band in bands(len(others)):
+            rows = self._ridge.kernel_rows(items.take(others[band]))
+            predictions[:, others[band]] = solved @ rows.T
+        solved /= self._diagonal
+        predictions[:, training] = np.subtract(targets, solved, out=targets)
+        return predictions
+
+
+class LandmarkLeftOut(LeftOutRidge):
+    """By the columns of the ridge."""
+
+    def columns(self, queries: EncodedItems, items: ItemIndex) -> RidgeColumns:
+        """Columns of the ridge, without what an item says of itself."""
+        ridge, places = self._ridge, self._place[items]
+        prior = ridge.prior_variance(queries)
+        columns = ridge.columns_by(ridge.kernel_rows(queries), prior)
+        weights, explained = columns.weights, columns.explained_variance
+        trained = np.flatnonzero(places >= 0)
+        diagonal = (places[trained], trained)
+        itself = np.clip(weights[diagonal], 0, 1 - 1e-6)
+        weights[diagonal] = 0
+        weights[:, trained] /= 1 - itself
+        variance = ridge.ridge_ * itself / (1 - itself)
+        explained[trained] = np.clip(1 - variance / prior[trained], 0, 1)
+        return RidgeColumns(weights, explained)
+
+    def predictions(self, y: Float32, items: EncodedItems) -> Float32:
+        """Band after band of items."""
+        targets = np.ascontiguousarray(y[:, self._ridge.training_items_])
+        predictions = np.empty(y.shape, dtype=np.float32)
+        for band in bands(y.shape[1]):
+            predictions[:, band] = targets @ self.columns(items.take(band), band).weights
+        return predictions
 
 
 def _gram(rows: Float32) -> Float64:
@@ -260,19 +371,54 @@ class RidgeFitter:
 
     def taste(self, items: EncodedItems, training_items: ItemIndex, ridge: float) -> Ridge:
         """The ridge of what each user would click; items: metadata of all that have targets."""
-        return self._fit(items, training_items, self.taste_weights, ridge)
+        return self.taste_path(items, training_items).at(ridge, last=True)
+
+    def taste_path(self, items: EncodedItems, training_items: ItemIndex) -> "RidgePath":
+        """The same for several r."""
+        return self._path(items, training_items, self.taste_weights)
 
     def popularity(self, items: EncodedItems, training_items: ItemIndex) -> Ridge:
         """The ridge of what everybody would click."""
-        return self._fit(items, training_items, self.popularity_weights, _POPULARITY_RIDGE)
+        return self._path(items, training_items, self.popularity_weights).at(_POPULARITY_RIDGE, last=True)
 
-    def _fit(self, items: EncodedItems, training_items: ItemIndex, weights: Float64, ridge: float) -> Ridge:
+    def _path(self, items: EncodedItems, training_items: ItemIndex, weights: Float64) -> "RidgePath":
         landmarks = items.take(self.landmark_items(training_items))
         kernel = self.kernel.index(landmarks).weighted(weights)
+        among: Float32 | LandmarkKernels
         if self.is_exact(training_items):
-            return ExactRidge.fitted(kernel, landmarks, ridge, len(items), training_items)
-        training = items.take(training_items)
-        return LandmarkRidge.fitted(kernel, training, landmarks, ridge, len(items), training_items)
+            among = _kernel_rows(kernel, landmarks, len(landmarks))
+        else:
+            among = LandmarkKernels.of(kernel, items.take(training_items), landmarks)
+        return RidgePath(kernel, among, len(items), training_items)
+
+
+class RidgePath:
+    """Ridges of several r on one kernel.
+
+    among: K of the training items, (n_training, n_training), or their kernels with the landmarks.
+    """
+
+    def __init__(
+        self,
+        kernel: WeightedKernel,
+        among: Float32 | LandmarkKernels,
+        n_items: int,
+        training_items: ItemIndex,
+    ) -> None:
+        self.kernel = kernel
+        self._among: Float32 | LandmarkKernels | None = among
+        self._n_items, self._training_items = n_items, training_items
+
+    def at(self, ridge: float, last: bool = False) -> Ridge:
+        """The ridge of one r.  last: no other is asked for, so what they have in common may be used up."""
+        among = self._among
+        assert among is not None, "the last ridge of this path has been taken"
+        if last:
+            self._among = None
+        if isinstance(among, LandmarkKernels):
+            return LandmarkRidge.fitted(self.kernel, among, ridge, self._n_items, self._training_items)
+        own = among if last else among.copy()
+        return ExactRidge.fitted(self.kernel, own, ridge, self._n_items, self._training_items)
 
 
 def bands(n: int) -> Iterator[Int64]:

@@ -5,18 +5,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.linalg.csr import binary, column_counts, filter_entries, scale_rows, select_columns
 from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
-from isotherm.models.cold_start.calibration import WarmAndCold, best_of, mean_ndcg, top_items, top_items_by
+from isotherm.models.cold_start.blends import Blends, blend_ndcgs
+from isotherm.models.cold_start.calibration import WarmAndCold, best_of
 from isotherm.models.cold_start.item_trend import popularity_trend
 from isotherm.models.cold_start.new_item_share import UserLists
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
-from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
+from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Scales, Users
 from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
-from isotherm.models.kernel_ridge.training_data import TrainingData, history_lengths
+from isotherm.models.kernel_ridge.training_data import TrainingData
 from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, new_item_scores
 from isotherm.models.kernel_ridge.warm_up_tuning import (
     CLICKS_GIVEN,
@@ -25,13 +27,13 @@ from isotherm.models.kernel_ridge.warm_up_tuning import (
 )
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.penalties import Penalties, user_weights
-from isotherm.progress import stage
 from isotherm.ranking.topk import TopK, hide
-from isotherm.types import Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
+from isotherm.types import Array, Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
 
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
 POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
 VARIANCE_EXPONENTS = (0.0, 0.5, 1.0, 2.0)  # γ
+_DENSE = 0.05  # share of cells from which a dense product is quicker
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,25 @@ class FullFit:
 
 @dataclass(frozen=True, eq=False)
 class KeptFit:
-    """The taste ridge of the kept items under one r, and what it says of the hidden ones."""
+    """The taste ridge of the kept items under one r, and what it says of the m hidden ones.
+
+    weights: the rows of the training items in Z, (n_training, m).  popularity, explained_variance: (m,).
+    """
 
     taste: Ridge
-    hidden: Predictions
+    weights: ItemWeights
+    popularity: Float32
+    explained_variance: Float32
+
+    def raw_scores(self, scales: Scales, mean_length: float, users: Users) -> Scores:
+        """Raw scores of the hidden items, (n_users, m)."""
+        taste = users.targets(scales.smoothing, self.taste.training_items_) @ self.weights
+        return scales.raw_of_targets(taste, self.popularity, mean_length, users.lengths)
+
+    def scores(self, scales: Scales, mean_length: float, users: Users) -> Scores:
+        """Their scores at EASE's scale, (n_users, m)."""
+        raw = self.raw_scores(scales, mean_length, users)
+        return scales.scaled(raw, self.explained_variance, users.lengths)
 
 
 @dataclass(frozen=True)
@@ -72,35 +89,33 @@ class CalibratedScales:
 class ColdAmongWarm:
     """Hidden items among the warm ones, as one model ranks both for the test users.
 
-    histories: (n_test_users, n).  warm: their best unseen warm items.  hidden_items: (m,) item columns.
-    raw_columns: (n, m) of the hidden items.  explained_variance: (m,).
+    warm: their best unseen warm items.  hidden_items: (m,) item columns.  raw: (n_test_users, m) raw scores
+    of the hidden items.  lengths: (n_test_users, 1).  explained_variance: (m,).
     """
 
-    histories: UserItems
     warm: TopK
     hidden_items: ItemIndex
-    raw_columns: ItemWeights
+    raw: Scores
+    lengths: Float32
     explained_variance: Float32
 
     def lists(self, scales: Scales) -> WarmAndCold:
         """The best items of both kinds under these scales."""
-        columns = scales.scaled(self.raw_columns.copy(), self.explained_variance)
-        return WarmAndCold(self.warm, top_items(self.histories, columns, self.hidden_items))
+        scores = scales.scaled(self.raw.copy(), self.explained_variance, self.lengths)
+        return WarmAndCold(self.warm, best_of(scores, self.hidden_items))
 
 
 @dataclass(frozen=True, eq=False)
 class KeptModel:
     """What a split leaves of the clicks, and EASE of it: all that does not depend on the metadata kernel.
 
-    kept_clicks: (n_users, n_kept).  histories: (n_test_users, n_kept).  inverse: P of the kept clicks.
-    smoothed: (n_test_users, n_kept) the histories times EASE's weights B.
+    kept_clicks: (n_users, n_kept).  users: the test users, by EASE of the kept clicks.  inverse: its P.
     """
 
     split: PseudoColdSplit
     kept_clicks: UserItems
-    histories: UserItems
+    users: Users
     inverse: RidgeInverse
-    smoothed: Scores
     training: TrainingData
 
     @classmethod
@@ -108,8 +123,8 @@ class KeptModel:
         """Solve EASE."""
         kept_clicks, histories = split.kept_clicks, split.histories
         inverse = ease.solve(kept_clicks)
-        smoothed = products(histories, inverse.weights)
-        return cls(split, kept_clicks, histories, inverse, smoothed, TrainingData.of(kept_clicks))
+        users = Users(histories, products(histories, inverse.weights))
+        return cls(split, kept_clicks, users, inverse, TrainingData.of(kept_clicks))
 
 
 class Tuner:
@@ -117,53 +132,48 @@ class Tuner:
 
     def __init__(self, full: FullFit, model: KeptModel) -> None:
         split = model.split
-        self._full, self._split = full, split
-        self._kept_clicks, self._histories = model.kept_clicks, model.histories
-        self._history_lengths = history_lengths(self._histories)
+        self._full, self._split, self._users = full, split, model.users
+        self._kept_clicks, self._inverse, self._training = model.kept_clicks, model.inverse, model.training
         self._targets = select_columns(split.targets, split.hidden_items)
         self._kept = full.encoded.take(split.kept_items)
-        self._hidden = full.encoded.take(split.hidden_items)
-        self._inverse, self._smoothed, self._training = model.inverse, model.smoothed, model.training
+        hidden = full.encoded.take(split.hidden_items)
         self._popularity = full.ridges.popularity(self._kept, self._training.items)
         coefficients = self._popularity.dual_coefficients(self._training.log_clicks)
-        self._hidden_popularity = self._popularity.kernel_rows(self._hidden) @ coefficients
+        self._hidden_popularity = self._popularity.kernel_rows(hidden) @ coefficients
+        self._path = full.ridges.taste_path(self._kept, self._training.items)
+        self._hidden_rows = self._path.kernel.rows(hidden)
+        self._prior_variance = np.maximum(self._path.kernel.diagonal(hidden), 1e-30)
 
     def fit(self, ridge: float) -> KeptFit:
         """The hidden items as a ridge r predicts them."""
-        taste = self._full.ridges.taste(self._kept, self._training.items, ridge)
-        columns = taste.columns(self._hidden)
-        smoothed = self._inverse.weights @ columns.weights
-        predictions = Predictions(
-            columns.weights, smoothed, self._hidden_popularity, columns.explained_variance
-        )
-        return KeptFit(taste, predictions)
+        taste = self._path.at(ridge)
+        columns = taste.columns_by(self._hidden_rows.copy(), self._prior_variance)
+        return KeptFit(taste, columns.weights, self._hidden_popularity, columns.explained_variance)
 
     def ndcg_by_mixture(self, scales: Scales, ridge: float) -> Float64:
         """ndcg@10 of the hidden items among themselves for each a and b: (n_smoothings, n_shares).
 
         The few histories meet EASE before Z does: Z alone has a column for each hidden item.
         """
-        columns = self._full.ridges.taste(self._kept, self._training.items, ridge).columns(self._hidden)
-        taste, smoothed = self._histories @ columns.weights, self._smoothed @ columns.weights
-        ndcgs = np.empty((len(SMOOTHINGS), len(POPULARITY_SHARES)))
-        for i, a in enumerate(SMOOTHINGS):
-            for j, b in enumerate(POPULARITY_SHARES):
-                tried = replace(scales, smoothing=a, popularity_weight=b * scales.popularity_weight)
-                scores = tried.raw(
-                    taste,
-                    smoothed,
-                    self._hidden_popularity,
-                    self._training.mean_length,
-                    self._history_lengths,
-                )
-                hide(scores, self._split.known_hidden)
-                ndcgs[i, j] = mean_ndcg(scores, self._targets)
-        return ndcgs
+        if not self._targets.nnz:
+            return np.zeros((len(SMOOTHINGS), len(POPULARITY_SHARES)))
+        fit, training = self.fit(ridge), self._training.items
+        plain = products(select_columns(self._users.histories, training), fit.weights)
+        smoothed = self._users.smoothed[:, training] @ fit.weights
+        mixtures = [(a, b * scales.popularity_weight) for a in SMOOTHINGS for b in POPULARITY_SHARES]
+        t = scales.inverse_temperature * self._training.mean_length
+        ones = np.ones((1, plain.shape[1]), dtype=np.float32)
+        a, b = (np.array(each, dtype=np.float32)[:, None] for each in zip(*mixtures, strict=True))
+        blends = Blends(*map(_as_float32, (t * (1 - a) * ones, t * a * ones, b * self._hidden_popularity)))
+        lengths = self._users.lengths.ravel()
+        by_user = blend_ndcgs(plain, smoothed, blends, self._targets, self._split.known_hidden, lengths)
+        return np.asarray(by_user.mean(axis=1)).reshape(len(SMOOTHINGS), len(POPULARITY_SHARES))
 
     def calibrate(self, scales: Scales, fit: KeptFit) -> CalibratedScales:
         """Slope and intercept by regression, γ and β by the ranking of cold among warm items."""
-        scales = self._regressed_on_ease(scales, fit)
-        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit)
+        full_users = self._full_users()
+        scales = self._regressed_on_ease(scales, fit, full_users)
+        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit, full_users)
         best_ndcg, best = -1.0, CalibratedScales(scales, scales)
         for exponent in VARIANCE_EXPONENTS:
             tried = replace(scales, variance_exponent=exponent)
@@ -177,23 +187,32 @@ class Tuner:
                 )
         return best
 
+    def _full_users(self) -> Users:
+        """The test users with all their clicks, by EASE of all clicks."""
+        histories = self._full.user_items[self._split.test_users]
+        return Users(histories, products(histories, self._full.ease_weights))
+
+    def _full_ranking(self, scales: Scales, fit: KeptFit, users: Users) -> ColdAmongWarm:
+        """By the model of all clicks; items that were not kept count 0 in Z."""
+        kept = self._split.kept_items
+        of_kept = Users(select_columns(users.histories, kept), users.smoothed[:, kept])
+        raw = fit.raw_scores(scales, self._full.training.mean_length, of_kept)
+        n_items = self._full.user_items.shape[1]
+        return self._among_warm(users, np.arange(n_items), raw, fit)
+
     def _kept_ranking(self, scales: Scales, fit: KeptFit) -> ColdAmongWarm:
         """By the model of the kept clicks."""
-        split, hidden = self._split, fit.hidden
-        warm = top_items(self._histories, self._inverse.weights, split.kept_items, hide_seen=True)
-        raw = hidden.raw_columns(scales, self._training.mean_length)
-        return ColdAmongWarm(self._histories, warm, split.hidden_items, raw, hidden.explained_variance)
+        raw = fit.raw_scores(scales, self._training.mean_length, self._users)
+        return self._among_warm(self._users, self._split.kept_items, raw, fit)
 
-    def _full_ranking(self, scales: Scales, fit: KeptFit) -> ColdAmongWarm:
-        """By the model of all clicks; items that were not kept count 0 in Z."""
-        split, full, hidden = self._split, self._full, fit.hidden
-        histories, n_items = full.user_items[split.test_users], full.user_items.shape[1]
-        warm = top_items(histories, full.ease_weights, np.arange(n_items), hide_seen=True)
-        taste = np.zeros((n_items, hidden.taste.shape[1]), dtype=np.float32)
-        taste[split.kept_items] = hidden.taste
-        predictions = replace(hidden, taste=taste, smoothed_taste=full.ease_weights @ taste)
-        raw = predictions.raw_columns(scales, full.training.mean_length)
-        return ColdAmongWarm(histories, warm, split.hidden_items, raw, hidden.explained_variance)
+    def _among_warm(self, users: Users, items: ItemIndex, raw: Scores, fit: KeptFit) -> ColdAmongWarm:
+        """items: what the columns of the users' histories stand for."""
+        warm = users.smoothed.copy()
+        hide(warm, users.histories)
+        lengths = users.lengths
+        return ColdAmongWarm(
+            best_of(warm, items), self._split.hidden_items, raw, lengths, fit.explained_variance
+        )
 
     @cached_property
     def trend(self) -> Float64:
@@ -205,36 +224,34 @@ class Tuner:
         self, scales: Scales, fit: KeptFit, histories: UserItems, powers: Sequence[float]
     ) -> list[UserLists]:
         """What the model of the kept clicks shows for histories (n_users, n_kept), by power of the trend."""
-        columns = fit.hidden.columns(scales, self._training.mean_length)
-        cold = top_items(histories, columns, self._split.hidden_items)
-        lengths = np.diff(histories.indptr)
-        weights, kept = self._inverse.weights, self._split.kept_items
-        factors = [(self.trend**power).astype(np.float32) for power in powers]
-
-        def scored(by: Float32) -> TopK:
-            return top_items_by(lambda block: products(block, weights) * by, histories, kept, hide_seen=True)
-
-        warm = [scored(by) for by in factors]
-        return [UserLists(WarmAndCold(top, cold), lengths) for top in warm]
+        users = Users(histories, products(histories, self._inverse.weights))
+        cold = best_of(fit.scores(scales, self._training.mean_length, users), self._split.hidden_items)
+        hide(users.smoothed, histories)
+        return self._lists(users.smoothed, cold, histories, powers)
 
     def tested_lists(
         self, scales: Scales, fit: KeptFit, warm_scores: Scores, powers: Sequence[float]
     ) -> list[UserLists]:
         """What it shows the test users, by power of the trend.  warm_scores: (n_test_users, n_kept)."""
-        columns = fit.hidden.columns(scales, self._training.mean_length)
-        cold = top_items(self._histories, columns, self._split.hidden_items, seen=self._split.known_hidden)
-        lengths = np.diff(self._histories.indptr)
+        scores = fit.scores(scales, self._training.mean_length, self._users)
+        hide(scores, self._split.known_hidden)
+        cold = best_of(scores, self._split.hidden_items)
+        return self._lists(warm_scores, cold, self._users.histories, powers)
+
+    def _lists(
+        self, warm_scores: Scores, cold: TopK, histories: UserItems, powers: Sequence[float]
+    ) -> list[UserLists]:
+        """By power of the trend of warm items; what is not shown is -inf."""
+        lengths = np.diff(histories.indptr)
         scores = (warm_scores * (self.trend**power).astype(np.float32) for power in powers)
         warm = (best_of(each, self._split.kept_items) for each in scores)
         return [UserLists(WarmAndCold(top, cold), lengths) for top in warm]
 
-    def _regressed_on_ease(self, scales: Scales, fit: KeptFit) -> Scales:
+    def _regressed_on_ease(self, scales: Scales, fit: KeptFit, full_users: Users) -> Scales:
         """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
-        histories = self._full.user_items[self._split.test_users]
-        ease = histories @ self._full.ease_weights[:, self._split.hidden_items]
-        ease /= history_lengths(histories)
-        raw = fit.hidden.raw_columns(scales, self._training.mean_length)
-        predicted = (self._histories @ raw) / self._history_lengths
+        ease = full_users.smoothed[:, self._split.hidden_items] / full_users.lengths
+        predicted = fit.raw_scores(scales, self._training.mean_length, self._users)
+        predicted /= self._users.lengths
         centred = predicted - predicted.mean()
         slope = float(np.vdot(centred, ease) / max(float(np.vdot(centred, centred)), 1e-30))
         if slope <= 0:
@@ -254,9 +271,10 @@ class Tuner:
 
     def ramp_stages(self, scales: Scales, fit: KeptFit) -> list[RampStage]:
         """The hidden items after their first clicks, in the order in which the clicks came."""
-        metadata_scores = self._histories @ fit.hidden.columns(scales, self._training.mean_length)
+        metadata_scores = fit.scores(scales, self._training.mean_length, self._users)
         ranks = self._full.click_ranks[:, self._split.hidden_items]
         hidden_counts, kept_counts = column_counts(ranks), column_counts(self._kept_clicks)
+        solved, penalties = self._solved_histories(), self._full.ease.penalties
         stages = []
         for n in CLICKS_GIVEN:
             items = np.flatnonzero(hidden_counts > n)
@@ -269,7 +287,7 @@ class Tuner:
             stages.append(
                 RampStage(
                     metadata_scores[:, items],
-                    self._histories @ self._added_columns(given),
+                    added_scores(solved, self._inverse, self._kept_clicks, given, penalties),
                     clicks,
                     new_item_scores(np.concatenate([clicks, kept_counts]))[: len(items)],
                     given[self._split.test_users],
@@ -278,52 +296,52 @@ class Tuner:
             )
         return stages
 
-    def _added_columns(self, given: UserItems) -> ItemWeights:
-        """EASE's columns of hidden items with these clicks."""
-        return added_columns(self._inverse, self._kept_clicks, given, self._full.ease.penalties)
+    def _solved_histories(self) -> Float32:
+        """P·x of each test user, (n_test_users, n_kept)."""
+        solved = self._users.histories.toarray()
+        solved -= self._users.smoothed
+        solved *= self._inverse.scale
+        return np.asarray(solved, dtype=np.float32)
 
     def warm_guard(self, scales: Scales, fit: KeptFit) -> WarmGuard:
         """The kept items, those of few clicks also as their metadata predicts them."""
-        ease_scores = np.asarray(self._histories @ self._inverse.weights, dtype=np.float32)
-        hide(ease_scores, self._histories)
+        ease_scores = self._users.smoothed.copy()
+        hide(ease_scores, self._users.histories)
         clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
         rare = np.flatnonzero(clicks < MANY_CLICKS)
-        metadata_scores = np.empty((len(ease_scores), len(rare)), dtype=np.float32)
-        left_out = LeftOutPredictor(
-            self._kept,
-            fit.taste,
-            self._popularity,
-            self._training.log_clicks,
-            self._inverse.weights,
-            self._training.mean_length,
-        )
-        with stage("predict items of few clicks", len(rare), "items") as advance:
-            for band, columns in left_out.columns(scales, rare):
-                metadata_scores[:, band] = self._histories @ columns
-                advance(len(band))
+        left_out = LeftOutPredictor(self._kept, fit.taste, self._popularity, self._training.log_clicks)
+        scores = left_out.scores(scales, self._users, self._training.mean_length)
         targets = select_columns(self._split.targets, self._split.kept_items)
         return WarmGuard(
-            ease_scores, rare, metadata_scores, clicks[rare], new_item_scores(clicks)[rare], targets
+            ease_scores, rare, scores[:, rare], clicks[rare], new_item_scores(clicks)[rare], targets
         )
 
 
-def added_columns(
-    inverse: RidgeInverse, user_items: UserItems, given: UserItems, penalties: Penalties
-) -> ItemWeights:
-    """EASE's columns (n, m) of new items with the clicks ``given`` (n_users, m), each added alone.
+def added_scores(
+    histories: Float32, inverse: RidgeInverse, user_items: UserItems, given: UserItems, penalties: Penalties
+) -> Scores:
+    """EASE's scores (n_histories, m) of new items with the clicks ``given`` (n_users, m), each added alone.
 
-    inverse: P of the clicks X = ``user_items`` (n_users, n), by these penalties. Regressing a new column x on
-    them is v = P·XᵀWx. With a relaxed diagonal it counts max(1 − ξ, Λ_x / (xᵀWx + Λ_x − vᵀXᵀWx)) times: the
-    second is Λ_x times the diagonal that the inverse would have for x.
+    inverse: P of the clicks X = ``user_items`` (n_users, n), by these penalties.  histories: h·P of each
+    history h.  Regressing a new column x on X is v = P·XᵀWx, so its score is h·P·XᵀWx. With a relaxed
+    diagonal it counts max(1 − ξ, Λ_x / (xᵀWx + Λ_x − vᵀXᵀWx)) times: the second is Λ_x times the diagonal
+    that the inverse would have for x.
     """
     given = binary(given)
     if penalties.user_power:
         given = scale_rows(given, user_weights(user_items, penalties.user_power).astype(np.float32))
-    together = np.asarray((user_items.T @ given).toarray(), dtype=np.float32).T
-    columns = inverse.times(together)
+    together = csr_array(given.T @ user_items, dtype=np.float32)
+    if together.nnz > _DENSE * together.shape[0] * together.shape[1]:
+        scores = np.asarray(histories @ together.toarray().T, dtype=np.float32)
+    else:
+        scores = np.ascontiguousarray(products(together, np.ascontiguousarray(histories.T)).T)
     if penalties.relaxation:
         squared = np.bincount(given.indices, given.data, minlength=given.shape[1])
-        ridge = penalties.ridge(squared)
-        left = ridge + squared - np.einsum("mn,mn->m", columns, together)
-        columns *= np.maximum(1 - penalties.relaxation, ridge / left).astype(np.float32)[:, None]
-    return columns.T
+        ridge, rows = penalties.ridge(squared), together.toarray()
+        left = ridge + squared - np.einsum("mn,mn->m", inverse.times(rows), rows)
+        scores *= np.maximum(1 - penalties.relaxation, ridge / left).astype(np.float32)
+    return scores
+
+
+def _as_float32(array: Array) -> Float32:
+    return np.ascontiguousarray(array, dtype=np.float32)

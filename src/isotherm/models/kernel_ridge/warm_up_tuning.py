@@ -6,11 +6,12 @@ from functools import cached_property
 from itertools import product, takewhile
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from isotherm.models.cold_start.calibration import K, mean_ndcg, surely_at_least, user_ndcgs
+from isotherm.models.cold_start.blends import Blends, blend_ndcgs
+from isotherm.models.cold_start.calibration import surely_at_least
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, score_rms
 from isotherm.progress import stage
-from isotherm.ranking.topk import hide, top_k
 from isotherm.types import Array, Float32, Float64, ItemIndex, Scores, UserItems
 
 CLICKS_GIVEN = (1, 2, 5, 10, 20)
@@ -19,6 +20,7 @@ _DIRECTION_CLICKS = (1.0, 4.0, 16.0, 64.0, 256.0)
 _SCALE_CLICKS = (1 / 16, 1 / 4, 1.0)  # in units of the mean clicks per item
 _MOST_SCALE_CLICKS = 256.0  # so that all decays settle by MANY_CLICKS
 _HOLD_CLICKS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_LEAST = np.float32(1e-30)  # factor of EASE's scores
 _TOLERATED = 0.995  # of EASE's ndcg@10 on warm items
 
 
@@ -44,10 +46,17 @@ class RampStage:
 
     def ndcg(self, warm_up: WarmUp) -> float:
         """ndcg@10 of these items among themselves."""
-        factors = warm_up.factors(self._evidence)
-        scores = self.metadata_scores * factors.metadata + self.ease_scores * factors.ease
-        hide(scores, self.given)
-        return mean_ndcg(scores, self.left)
+        return float(self.ndcgs([warm_up])[0])
+
+    def ndcgs(self, warm_ups: Sequence[WarmUp]) -> Float64:
+        """The same for several, (n_warm_ups,)."""
+        if not self.left.nnz:
+            return np.zeros(len(warm_ups))
+        factors = [warm_up.factors(self._evidence) for warm_up in warm_ups]
+        metadata, ease = np.stack([f.metadata for f in factors]), np.stack([f.ease for f in factors])
+        blends = Blends(metadata, ease, np.zeros_like(ease))
+        by_user = blend_ndcgs(self.metadata_scores, self.ease_scores, blends, self.left, self.given)
+        return np.asarray(by_user.mean(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,30 +76,57 @@ class WarmGuard:
     targets: UserItems
 
     @cached_property
-    def _candidates(self) -> Scores:
-        """EASE's scores without what seems new."""
-        scores = self.ease_scores.copy()
-        scores[:, self.rare_items[self.new_item_scores > 0]] = -np.inf
+    def _evidence(self) -> Evidence:
+        ease = self.ease_scores[:, self.rare_items]
+        metadata = np.where(np.isfinite(ease), self.metadata_scores, -np.inf)
+        return Evidence(score_rms(metadata), score_rms(ease), self.clicks, self.new_item_scores)
+
+    @cached_property
+    def _all_metadata_scores(self) -> Scores:
+        """(n_test_users, n_kept), 0 of items that are not rare."""
+        if len(self.rare_items) == self.ease_scores.shape[1]:
+            return self.metadata_scores
+        scores = np.zeros(self.ease_scores.shape, dtype=np.float32)
+        scores[:, self.rare_items] = self.metadata_scores
         return scores
 
     @cached_property
-    def _evidence(self) -> Evidence:
-        rms = score_rms(self.metadata_scores), score_rms(self.ease_scores[:, self.rare_items])
-        return Evidence(*rms, self.clicks, self.new_item_scores)
+    def _ease_ndcgs(self) -> Float64:
+        return self._ranked(None)
 
     @cached_property
     def ease_ndcg(self) -> float:
         """EASE's ndcg@10."""
-        return mean_ndcg(self._candidates, self.targets)
+        return float(self._ease_ndcgs.mean()) if len(self._ease_ndcgs) else 0.0
 
     def ndcg(self, warm_up: WarmUp) -> float:
         """ndcg@10 with the rare items blended."""
-        return mean_ndcg(self._blended(self._candidates, warm_up), self.targets)
+        ndcgs = self.user_ndcgs(warm_up)
+        return float(ndcgs.mean()) if len(ndcgs) else 0.0
 
     def user_ndcgs(self, warm_up: WarmUp | None) -> Float64:
         """ndcg@10 of each user with targets; EASE's without a warm-up."""
-        scores = self._candidates if warm_up is None else self._blended(self._candidates, warm_up)
-        return user_ndcgs(top_k(np.ascontiguousarray(scores), min(K, scores.shape[1])).columns, self.targets)
+        return self._ease_ndcgs if warm_up is None else self._ranked(warm_up)
+
+    def _ranked(self, warm_up: WarmUp | None) -> Float64:
+        """ndcg@10 of the users with targets, where nothing that seems new is shown."""
+        n_users, n_items = self.targets.shape
+        metadata, ease, level = (np.full((1, n_items), value, dtype=np.float32) for value in (0, 1, 0))
+        level[:, self.rare_items[self.new_item_scores > 0]] = -np.inf
+        if warm_up is not None:
+            factors = warm_up.factors(self._evidence)
+            metadata[0, self.rare_items] = factors.metadata
+            ease[0, self.rare_items] = np.maximum(factors.ease, _LEAST)
+        return np.asarray(
+            blend_ndcgs(
+                self._all_metadata_scores,
+                self.ease_scores,
+                Blends(metadata, ease, level),
+                self.targets,
+                csr_array(self.targets.shape, dtype=np.float32),
+                np.ones(n_users, dtype=np.float32),
+            )[0]
+        )
 
     def bears(self, warm_up: WarmUp) -> bool:
         """Whether that is at most half a percent below EASE's."""
@@ -102,7 +138,7 @@ class WarmGuard:
 
     def _blended(self, ease_scores: Scores, warm_up: WarmUp) -> Scores:
         factors, scores = warm_up.factors(self._evidence), ease_scores.copy()
-        of_ease = scores[:, self.rare_items] * np.maximum(factors.ease, 1e-30)  # what is seen stays -inf
+        of_ease = scores[:, self.rare_items] * np.maximum(factors.ease, _LEAST)  # what is seen stays -inf
         scores[:, self.rare_items] = self.metadata_scores * factors.metadata + of_ease
         return scores
 
@@ -135,11 +171,13 @@ def choose_warm_up(stages: Sequence[RampStage], guard: WarmGuard | GuardInTime, 
     """
     best, best_ndcg = None, -1.0
     usual = min(mean_clicks, _MOST_SCALE_CLICKS)
-    decays = list(product(_DIRECTION_CLICKS, _SCALE_CLICKS))
+    decays = [
+        WarmUp(direction_clicks, scale_share * usual, _IMMEDIATE)
+        for direction_clicks, scale_share in product(_DIRECTION_CLICKS, _SCALE_CLICKS)
+    ]
+    ndcgs = sum((ramp_stage.ndcgs(decays) for ramp_stage in stages), np.zeros(len(decays)))
     with stage("try decays", len(decays), "pairs") as advance:
-        for direction_clicks, scale_share in decays:
-            tried = WarmUp(direction_clicks, scale_share * usual, _IMMEDIATE)
-            ndcg = sum(ramp_stage.ndcg(tried) for ramp_stage in stages)
+        for tried, ndcg in zip(decays, ndcgs, strict=True):
             if ndcg > best_ndcg * (1 + 1e-3) and guard.bears(tried):
                 best, best_ndcg = tried, ndcg
             advance(1)
