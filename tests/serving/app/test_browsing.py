@@ -57,7 +57,8 @@ def test_hidden_items_are_for_those_with_the_token(guarded):
     everything = {"query": "secret", "unavailable": "true"}
     assert guarded.get("/v1/items", params=everything).status_code == 401
     assert guarded.get("/v1/items", params=everything, headers=EDITOR).json()["found"] == 1
-    assert guarded.get("/v1/items/new").status_code == 401
+    assert guarded.get("/v1/items/new").status_code == 404
+    assert guarded.get("/v1/items/new", headers={"Authorization": "Bearer other"}).status_code == 404
     details = guarded.get("/v1/items/new", headers=EDITOR).json()
     assert details["metadata"] == {"title": "Secret"}
     assert (details["hidden"], details["available_until"]) == (True, 5e9)

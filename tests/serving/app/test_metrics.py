@@ -32,7 +32,7 @@ def test_requests_are_counted_by_route_method_and_status(client):
     told = samples(client)
     assert told["isotherm_requests_total", "/v1/recommend", "200", "POST"] == 2
     assert told["isotherm_requests_total", "/v1/recommend", "422", "POST"] == 1
-    assert told["isotherm_requests_total", "/v1/users/{user_id:path}/recommendations", "200", "GET"] == 1
+    assert told["isotherm_requests_total", "/v1/users/{user_id:id}/recommendations", "200", "GET"] == 1
     assert told["isotherm_requests_total", "404", "other", "other"] == 1
     assert told["isotherm_request_seconds_count", "/v1/recommend", "200", "POST"] == 2
     assert told["isotherm_requests_in_flight",] == 1  # the one that asks

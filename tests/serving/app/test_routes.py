@@ -229,6 +229,81 @@ def test_what_the_model_on_the_air_cannot_read_is_told(client, clicks, tmp_path)
     assert client.get("/v1/model").json()["left_out"]["count"] == 0
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["-1", "-0.001", "1000000001", "1e300", "NaN", "Infinity", "-Infinity", "1" + "0" * 400, "true", '"3"'],
+)
+def test_no_event_has_such_a_value(client, value):
+    for kind in ("watch", "click", "impression", "dislike"):
+        event = f'{{"id": "{kind}", "type": "{kind}", "user": "u1", "item": "f01", "value": {value}}}'
+        headers = {"content-type": "application/json"}
+        told = client.post("/v1/events", content=f"[{event}]", headers=headers).json()
+        assert (told["new"], told["refused"]) == (0, 1), told
+        assert told["refusals"][0]["error"].startswith("value: ")
+
+
+def test_values_of_events_at_the_bounds_are_kept(client):
+    values = (0, -0.0, 0.5, 1e9)
+    batch = [
+        {"id": n, "type": "watch", "user": "u1", "item": "f01", "value": value}
+        for n, value in enumerate(values)
+    ]
+    assert client.post("/v1/events", json=batch).json()["new"] == len(values)
+
+
+def test_a_number_that_no_filter_can_hold_is_refused(clicks, films, shared_of):
+    import polars as pl
+
+    from isotherm import ContentKNN, Items
+
+    years = pl.Series([1980 + n for n in range(len(films))])
+    model = ContentKNN().fit(clicks, Items.from_frame(films.with_columns(year=years)))
+    client = TestClient(create_app(shared_of(LiveModel(model))), raise_server_exceptions=False)
+    for condition in ([10**400], {"min": 10**400}, {"max": -(10**400)}):
+        told = ask(client, user="u1", filters={"year": condition})
+        assert told.status_code == 422, told.text
+
+
+def test_only_the_first_items_that_cannot_be_read_are_named(shared, clicks, tmp_path):
+    from isotherm import EASE
+
+    editor = {"Authorization": "Bearer right"}
+    client = TestClient(create_app(shared, token="right"))
+    items = [{"item_id": f"new{n}", "metadata": {"genres": ["space"]}} for n in range(30)]
+    assert client.post("/v1/items", json={"items": items}, headers=editor).status_code == 200
+    EASE(l2=1.0).fit(clicks).save(tmp_path / "ease")
+    told = client.post("/v1/model/swap", json={"path": str(tmp_path / "ease")}, headers=editor).json()
+    assert (told["left_out"]["count"], len(told["left_out"]["first"])) == (30, 10)
+    assert len(client.get("/v1/model", headers=editor).json()["left_out"]["first"]) == 10
+    assert client.get("/v1/model").json()["left_out"] == {"count": 30, "first": []}
+
+
+def test_a_swap_that_is_refused_tells_no_folder(client, neighbours, tmp_path, caplog):
+    folder = tmp_path / "a folder" / "next"
+    neighbours.save(folder)
+    damaged = next(folder.glob("arrays-*"))
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    long = tmp_path / ("long" * 50) / ("name" * 20)
+    paths = [folder, tmp_path / "none", long, tmp_path / "a:b;c" / "d", "/etc/passwd", "relative/place"]
+    for path in paths:
+        caplog.clear()
+        told = client.post("/v1/model/swap", json={"path": str(path)})
+        assert told.status_code == 422, told.text
+        for part in (
+            str(tmp_path),
+            tmp_path.name,
+            "/etc",
+            "a folder",
+            "a:b;c",
+            str(path.parent) if path is long else "/tmp",
+        ):
+            assert part not in told.text, told.text
+        assert str(path)[-20:] in caplog.text or path == "relative/place"
+    assert "next" in client.post("/v1/model/swap", json={"path": str(folder)}).json()["where"]
+    damaged.unlink()
+    assert str(tmp_path) not in client.post("/v1/model/swap", json={"path": str(folder)}).text
+
+
 def test_a_database_that_is_gone_is_told_without_its_address(client, shared, monkeypatch):
     from isotherm.errors import DatabaseError
 

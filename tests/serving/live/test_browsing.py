@@ -73,7 +73,7 @@ def test_items_are_given_in_the_order_of_the_ids(browser):
 
 def test_an_item_tells_what_was_put(browser, live):
     live.put_items([LiveItem("new", {"title": "Dune", "genres": ["space"]}, hidden=True)])
-    seen = browser.item("new")
+    seen = browser.item("new", unavailable=True)
     assert (seen.title, seen.cold, seen.clicks, seen.available) == ("Dune", True, 0, False)
     assert seen.values == {"genres": ["space"]}
     assert seen.put.hidden
@@ -84,7 +84,7 @@ def test_removed_and_unknown_items_are_unknown(browser, live):
     live.remove_item("f01")
     for item in ("f01", "none"):
         with pytest.raises(UnknownIdError, match="put it first"):
-            browser.item(item)
+            browser.item(item, unavailable=True)
 
 
 def test_fields_are_the_title_and_those_of_the_model(browser):

@@ -271,7 +271,7 @@ def test_audience_is_who_would_be_shown_the_item(live, model):
     ]
     assert set(proposed.users) == set(shown)
     live.put_items([LiveItem("f20", hidden=True)])
-    assert live.audience("f20", k=5).users  # who would be shown it, were it not hidden
+    assert live.audience("f20", k=5, unavailable=True).users  # who would be shown it, were it not hidden
     with pytest.raises(ParameterError, match="known"):
         live.audience(LiveItem("new", {}))
 

@@ -53,7 +53,9 @@ def sentences(why: Explained, verb: str) -> Iterator[str]:
 
 
 def named(item: Any, title: str | None) -> str:
-    """What an item is called in a sentence: its title in quotes, else its id."""
+    """What an item is called in a sentence: its title in quotes, else its id; None: it may not be named."""
+    if item is None:
+        return "an item that is not on show"
     shown = one_line(title or "")
     return f"“{shown}”" if shown else f"item {one_line(str(item))}"
 

@@ -9,6 +9,7 @@ browsing   routes for looking at items: search, fields, map
 editing    routes for items, and who will get one
 events     the route for what users did
 operating  routes for the model and metrics
+addresses  ids in addresses: every id, percent-encoded, is one segment
 access     who may do what: the token
 errors     every refusal as {"error", "where", "cure"}
 health     whether the process lives, and whether requests may be sent there

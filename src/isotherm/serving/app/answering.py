@@ -1,8 +1,9 @@
 """Routes that answer: recommend; similar, explain and score."""
 
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
@@ -54,7 +55,7 @@ def list_routes(lists: Lists, limits: Limits) -> APIRouter:
         asked = [(each.asker(limits), each.k, each.rules(limits)) for each in body.requests]
         return schemas.BatchRecommended(answers=[schemas.Recommended.of(lists.of(*each)) for each in asked])
 
-    @routes.get("/v1/users/{user_id:path}/recommendations", summary="A list for a user")
+    @routes.get("/v1/users/{user_id:id}/recommendations", summary="A list for a user")
     def user_recommendations(user_id: str, k: K = 10) -> schemas.Recommended:
         limits.check("k", k, "k")
         return schemas.Recommended.of(lists.of(Asker(user=user_id), k, Rules()))
@@ -62,31 +63,35 @@ def list_routes(lists: Lists, limits: Limits) -> APIRouter:
     return routes
 
 
-def item_routes(shared: SharedModel, limits: Limits) -> APIRouter:
-    """What a live model says of single items."""
+def item_routes(shared: SharedModel, limits: Limits, sight: Callable[..., bool]) -> APIRouter:
+    """What a live model says of single items.  sight: tells who may learn of those that are unavailable."""
     routes = APIRouter()
+    sees = Depends(sight)
 
-    def near(item_id: str, k: int, rules: Rules) -> schemas.SimilarItems:
-        found = shared.similar(item_id, k, rules).rename({"new": "cold"})
+    def near(item_id: str, k: int, rules: Rules, unavailable: bool) -> schemas.SimilarItems:
+        found = shared.similar(item_id, k, rules, unavailable).rename({"new": "cold"})
         return schemas.SimilarItems(items=[schemas.SimilarItem(**row) for row in found.to_dicts()])
 
-    @routes.get("/v1/items/{item_id:path}/similar", summary="Items similar to one")
-    def similar(item_id: str, k: K = 10) -> schemas.SimilarItems:
+    @routes.get("/v1/items/{item_id:id}/similar", summary="Items similar to one")
+    def similar(item_id: str, k: K = 10, unavailable: bool = sees) -> schemas.SimilarItems:
         limits.check("k", k, "k")
-        return near(item_id, k, Rules())
+        return near(item_id, k, Rules(), unavailable)
 
-    @routes.post("/v1/items/{item_id:path}/similar", summary="Items similar to one, by filters")
-    def similar_by_rules(item_id: str, body: schemas.SimilarBody) -> schemas.SimilarItems:
-        return near(item_id, body.k, body.rules(limits))
+    @routes.post("/v1/items/{item_id:id}/similar", summary="Items similar to one, by filters")
+    def similar_by_rules(
+        item_id: str, body: schemas.SimilarBody, unavailable: bool = sees
+    ) -> schemas.SimilarItems:
+        return near(item_id, body.k, body.rules(limits), unavailable)
 
     @routes.post("/v1/explain", summary="Why an item is shown: exact shares of its score")
-    def explain(body: schemas.ExplainBody) -> schemas.Explained:
-        return schemas.Explained.of(shared.explain(body.asker(limits), body.item, body.unknown))
+    def explain(body: schemas.ExplainBody, unavailable: bool = sees) -> schemas.Explained:
+        why = shared.explain(body.asker(limits), body.item, body.unknown, unavailable)
+        return schemas.Explained.of(why)
 
     @routes.post("/v1/score", summary="The scores of given items")
-    def score(body: schemas.ScoreBody) -> schemas.Scored:
+    def score(body: schemas.ScoreBody, unavailable: bool = sees) -> schemas.Scored:
         limits.check("items", body.items, "ids")
-        scores = shared.score(body.asker(limits), body.items, body.unknown)
+        scores = shared.score(body.asker(limits), body.items, body.unknown, unavailable)
         pairs = zip(body.items, scores, strict=True)
         return schemas.Scored(items=[schemas.ItemScore(item_id=i, score=value) for i, value in pairs])
 

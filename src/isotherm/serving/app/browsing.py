@@ -3,18 +3,15 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel, Field
 
 from isotherm.data.kinds import Kind
 from isotherm.errors import ParameterError
-from isotherm.serving.app.access import BEARER
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.live.browsing import Browser, ItemMap, SeenField, SeenItem
 
 _ALL = "also items that are hidden or out of their time; needs the token where writes do"
-_Token = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 K = Annotated[int, Query(ge=1, description="length of the list")]
 
 
@@ -129,21 +126,22 @@ class MapOfItems(BaseModel):
         )
 
 
-def search_routes(browser: Browser, limits: Limits, check_token: Callable[..., None]) -> APIRouter:
-    """Items of a live model.  check_token: refuses who may not see what is not available."""
+def search_routes(browser: Browser, limits: Limits, sight: Callable[..., bool]) -> APIRouter:
+    """Items of a live model.  sight: tells who may learn of those that are unavailable."""
     routes = APIRouter()
+    sees = Depends(sight)
 
     @routes.get("/v1/items", summary="Search items by title, or look some up by their ids")
     def items(
-        token: _Token,
         query: Annotated[str, Query(max_length=200, description="beginnings of words")] = "",
         item_id: Annotated[list[str] | None, Query(description="these, in this order")] = None,
         k: K = 10,
         unavailable: Annotated[bool, Query(description=_ALL)] = False,
+        sees_all: bool = sees,
     ) -> FoundItems:
         limits.check("k", k, "k")
-        if unavailable:
-            check_token(token)
+        if unavailable and not sees_all:
+            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
         if item_id is None:
             seen, found = browser.search(query, k, unavailable)
         elif query:
@@ -154,12 +152,9 @@ def search_routes(browser: Browser, limits: Limits, check_token: Callable[..., N
             found = len(seen)
         return FoundItems(items=[ListedItem.of(item) for item in seen], found=found)
 
-    @routes.get("/v1/items/{item_id:path}", summary="An item; one that is not available needs the token")
-    def item(item_id: str, token: _Token) -> ItemDetails:
-        seen = browser.item(item_id)
-        if not seen.available:
-            check_token(token)
-        return ItemDetails.of(seen)
+    @routes.get("/v1/items/{item_id:id}", summary="An item")
+    def item(item_id: str, sees_all: bool = sees) -> ItemDetails:
+        return ItemDetails.of(browser.item(item_id, sees_all))
 
     return routes
 

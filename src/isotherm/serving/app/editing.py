@@ -1,10 +1,10 @@
 """Routes for items: put, remove, and who will get one."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
@@ -12,8 +12,11 @@ from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.shared import SharedModel, typed_id
 
 
-def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -> APIRouter:
-    """Those of a shared model.  writes: dependencies of what changes something."""
+def editing_routes(
+    shared: SharedModel, limits: Limits, writes: Sequence[Any], sight: Callable[..., bool]
+) -> APIRouter:
+    """Those of a shared model.  writes: dependencies of what changes something.  sight: tells who may learn
+    of items that are unavailable."""
     routes = APIRouter()
 
     def changed(items: Sequence[int | str], version: int) -> schemas.Changed:
@@ -27,19 +30,19 @@ def editing_routes(shared: SharedModel, limits: Limits, writes: Sequence[Any]) -
         return changed([each.item_id for each in body.items], version)
 
     @routes.post("/v1/items/audience", summary="Whose lists an item would enter; nothing is saved")
-    def audience(body: schemas.AudienceBody) -> schemas.Reached:
+    def audience(body: schemas.AudienceBody, unavailable: bool = Depends(sight)) -> schemas.Reached:
         limits.check("k", body.k, "k")
         item = LiveItem(_unused_id(shared), body.fields) if body.item is None else body.item
-        reached = shared.audience(item, body.k, limits.audience_users)
+        reached = shared.audience(item, body.k, limits.audience_users, unavailable)
         return schemas.Reached(
             users=reached.users, share_of_slots=reached.share_of_slots, asked=reached.n_asked
         )
 
-    @routes.put("/v1/items/{item_id:path}", dependencies=writes, summary="Add or change an item")
+    @routes.put("/v1/items/{item_id:id}", dependencies=writes, summary="Add or change an item")
     def put_item(item_id: str, body: schemas.ItemBody) -> schemas.Changed:
         return changed([item_id], shared.put_items([body.item(item_id)]))
 
-    @routes.delete("/v1/items/{item_id:path}", dependencies=writes, summary="Never show an item again")
+    @routes.delete("/v1/items/{item_id:id}", dependencies=writes, summary="Never show an item again")
     def remove_item(item_id: str) -> schemas.Changed:
         return changed([item_id], shared.remove_item(item_id))
 

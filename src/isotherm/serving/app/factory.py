@@ -7,7 +7,8 @@ from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from isotherm.errors import ParameterError
-from isotherm.serving.app.access import bearer
+from isotherm.serving.app.access import bearer, sight
+from isotherm.serving.app.addresses import Addresses
 from isotherm.serving.app.answering import Lists, item_routes, list_routes
 from isotherm.serving.app.browsing import overview_routes, search_routes
 from isotherm.serving.app.editing import editing_routes
@@ -24,6 +25,14 @@ from isotherm.serving.live.browsing import Browser
 from isotherm.serving.live.shared import SharedModel
 from isotherm.serving.page.routes import page_routes
 from isotherm.version import __version__
+
+_UNAVAILABLE = (
+    "Items that may not be shown now (hidden, removed, out of their time) are unknown to requests without "
+    "the token: no answer names, describes, scores, explains or likens them. With the token, or where the "
+    "server has none, addresses of single items, explain, score and audience answer for them, too; lists "
+    "never hold them. In a history, and among candidates, such an item counts where it was on show before or "
+    "was clicked when the model was fitted, and is unknown else."
+)
 
 
 def create_app(
@@ -46,16 +55,16 @@ def create_app(
     _check_token(token, token_for_all)
     limits, metrics, browser = limits or Limits(), Metrics(shared), Browser(shared)
     app, lists = _empty_app(shared, limits), Lists(shared, limits, metrics)
-    writes = [Depends(bearer(token))]
+    writes, sees = [Depends(bearer(token))], sight(token)
     everything = writes if token_for_all else []
     for routes in (
         list_routes(lists, limits),
-        item_routes(shared, limits),
-        search_routes(browser, limits, bearer(token)),
+        item_routes(shared, limits, sees),
+        search_routes(browser, limits, sees),
         overview_routes(browser),
-        editing_routes(shared, limits, writes),
+        editing_routes(shared, limits, writes, sees),
         event_routes(shared, limits, metrics, writes),
-        model_routes(shared, metrics, writes),
+        model_routes(shared, metrics, writes, sees),
         metrics_routes(metrics),
     ):
         app.include_router(routes, dependencies=everything)
@@ -73,6 +82,7 @@ def _watch(
     """Let every request pass the limits and be counted, and the server tell how it is."""
     readiness = Readiness(lambda: shared.snapshot)
     app.include_router(health_routes(readiness))
+    app.add_middleware(Addresses)
     app.add_middleware(Passage, limits=limits, rate=rate, readiness=readiness, metrics=metrics)
     app.state.readiness, app.state.metrics = readiness, metrics
 
@@ -81,7 +91,7 @@ def _empty_app(shared: SharedModel, limits: Limits) -> FastAPI:
     """Without the pages of FastAPI, which load from another address."""
     return FastAPI(
         title="isotherm",
-        description=f"Live recommendations. {limits.told()}",
+        description=f"Live recommendations. {_UNAVAILABLE} {limits.told()}",
         version=__version__,
         docs_url=None,
         redoc_url=None,

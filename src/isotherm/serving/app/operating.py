@@ -1,11 +1,11 @@
 """Routes for the model and metrics."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from isotherm.serving.app import schemas
@@ -14,29 +14,16 @@ from isotherm.serving.live.readable import left_out
 from isotherm.serving.live.shared import SharedModel
 
 
-def model_routes(shared: SharedModel, metrics: Metrics, writes: Sequence[Any]) -> APIRouter:
-    """Those of the model.  writes: dependencies of what changes something."""
+def model_routes(
+    shared: SharedModel, metrics: Metrics, writes: Sequence[Any], sight: Callable[..., bool]
+) -> APIRouter:
+    """Those of the model.  writes: dependencies of what changes something.  sight: tells who may learn of
+    items that are unavailable, as those that the model cannot read are."""
     routes = APIRouter()
 
-    def info() -> schemas.ModelInfo:
-        snapshot = shared.snapshot
-        return schemas.ModelInfo(
-            model=snapshot.fitted.name,
-            kind=snapshot.model.name,
-            version=shared.version,
-            age_seconds=time.time() - snapshot.fitted.loaded,
-            users=len(snapshot.model.users_),
-            items=snapshot.model.n_items,
-            new_items=int(snapshot.cold.sum()),
-            can_roll_back=shared.on_air.before is not None,
-            loading=shared.is_loading,
-            failed=schemas.FailedModel.of(shared.failed),
-            left_out=schemas.LeftOutItems.of(left_out(snapshot)),
-        )
-
     @routes.get("/v1/model", summary="The model on the air")
-    def model() -> schemas.ModelInfo:
-        return info()
+    def model(names_items: bool = Depends(sight)) -> schemas.ModelInfo:
+        return _info(shared, names_items)
 
     @routes.post(
         "/v1/model/swap", dependencies=writes, summary="Put a saved model on the air once it answers"
@@ -44,15 +31,32 @@ def model_routes(shared: SharedModel, metrics: Metrics, writes: Sequence[Any]) -
     def swap(body: schemas.SwapBody) -> schemas.ModelInfo:
         with metrics.counting_swap("done"):
             shared.swap(body.path)
-        return info()
+        return _info(shared)
 
     @routes.post("/v1/model/rollback", dependencies=writes, summary="Put the model before on the air again")
     def rollback() -> schemas.ModelInfo:
         with metrics.counting_swap("rolled_back"):
             shared.roll_back()
-        return info()
+        return _info(shared)
 
     return routes
+
+
+def _info(shared: SharedModel, names_items: bool = True) -> schemas.ModelInfo:
+    snapshot = shared.snapshot
+    return schemas.ModelInfo(
+        model=snapshot.fitted.name,
+        kind=snapshot.model.name,
+        version=shared.version,
+        age_seconds=time.time() - snapshot.fitted.loaded,
+        users=len(snapshot.model.users_),
+        items=snapshot.model.n_items,
+        new_items=int(snapshot.cold.sum()),
+        can_roll_back=shared.on_air.before is not None,
+        loading=shared.is_loading,
+        failed=schemas.FailedModel.of(shared.failed),
+        left_out=schemas.LeftOutItems.of(left_out(snapshot), names_items),
+    )
 
 
 def metrics_routes(metrics: Metrics) -> APIRouter:

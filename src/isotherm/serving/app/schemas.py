@@ -29,7 +29,8 @@ from isotherm.serving.live.following import FailedSwap
 from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Answer, Asker, Rules
 
-_MOST_TOLD = 100  # of a list of reasons
+_MOST_TOLD = 100  # refused events
+_FIRST = 10  # of items that the model cannot read
 
 
 def _whole_text(text: str) -> str:
@@ -301,8 +302,8 @@ class AudienceBody(Metadata):
 class EventsBody(RootModel[list[Any]]):
     """Events: an event that is known by its id counts once, whatever else it says.
 
-    type: click, impression, watch (value: seconds) or dislike. time: seconds since 1970, or ISO 8601 with its
-    zone; when it is received if absent.
+    type: click, impression, watch (value: seconds) or dislike. value: from 0 to 1e9. time: seconds since
+    1970, or ISO 8601 with its zone; when it is received if absent.
     """
 
     model_config = ConfigDict(
@@ -316,7 +317,7 @@ class EventsBody(RootModel[list[Any]]):
                     "user": {"type": ["string", "integer"]},
                     "item": {"type": ["string", "integer"]},
                     "time": {"type": ["number", "string", "null"]},
-                    "value": {"type": ["number", "null"]},
+                    "value": {"type": ["number", "null"], "minimum": 0, "maximum": 1e9},
                 },
             },
             "examples": [
@@ -390,7 +391,9 @@ class Explained(BaseModel):
     score: float
     answered_by: Literal["model", "popularity"]
     certainty: float | None = Field(description="how much of a new item its metadata explains, in [0, 1]")
-    by_item: list[dict[str, Any]]
+    by_item: list[dict[str, Any]] = Field(
+        description="item_id and title are null of an item that may not be shown now"
+    )
     by_field: list[dict[str, Any]] | None
     text: str
 
@@ -490,12 +493,13 @@ class LeftOutItems(BaseModel):
     """Items of the database that the model cannot read: they are not shown."""
 
     count: int
-    first: list[LeftOut]
+    first: list[LeftOut] = Field(description="the first ten; none without the token where writes need it")
 
     @classmethod
-    def of(cls, items: Sequence[LiveItem]) -> Self:
-        """The first hundred of them."""
-        told = [LeftOut(item_id=item.item_id, error=one_line(item.unread)) for item in items[:_MOST_TOLD]]
+    def of(cls, items: Sequence[LiveItem], names_items: bool) -> Self:
+        """Of all of them.  names_items: whether the first are told."""
+        first = items[:_FIRST] if names_items else []
+        told = [LeftOut(item_id=item.item_id, error=one_line(item.unread)) for item in first]
         return cls(count=len(items), first=told)
 
 

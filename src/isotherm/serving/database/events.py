@@ -1,6 +1,5 @@
 """An event, as it is given and as it is kept; and what became of a batch of them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +13,7 @@ TYPES = ("click", "impression", "watch", "dislike")
 OF_HISTORIES = ("click", "dislike")  #: types that say what a user thinks of an item
 MOST_EVENTS = 10_000  #: of a batch
 LATE_SECONDS = 24 * 3600  #: an event that comes more than this after its time is late
+MOST_VALUE = 1e9  #: of an event; of seconds that is 31 years
 FUTURE_SECONDS = 300  #: clocks may differ by this; an event further ahead is dated in the future
 _FIELDS = ("id", "type", "user", "item", "time", "value")
 
@@ -24,7 +24,7 @@ class Event:
 
     id: given by the sender, so that a batch may be sent twice.  type: click, impression, watch or dislike.
     time: a datetime with its zone, ISO 8601 text with it or seconds since 1970; None for when it is received.
-    value: of a watch, its seconds.
+    value: of a watch, its seconds; a number from 0 to 1e9.
     """
 
     id: Id
@@ -106,13 +106,9 @@ def _value(given: Any) -> float | None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise ParameterError(f"value: {brief(given)} is no number")
-    try:
-        value = float(given)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise ParameterError(f"value: {brief(given)} is no finite number")
-    return value
+    if not 0 <= given <= MOST_VALUE:  # nor is NaN
+        raise ParameterError(f"value: {brief(given)} is not between 0 and {MOST_VALUE:g}")
+    return float(given)
 
 
 def history_rows(new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

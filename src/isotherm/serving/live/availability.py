@@ -42,14 +42,22 @@ class Availability:
 
         They are made anew once the next window opens or closes; until then they are copied.
         """
-        for begin, end, flags in self._held:
+        return self._flags_at(now)[0].copy()
+
+    def opened_at(self, now: float) -> Bools:
+        """(n,) flags of what is shown, or was before its time was over; not to be changed."""
+        return self._flags_at(now)[1]
+
+    def _flags_at(self, now: float) -> tuple[Bools, Bools]:
+        for begin, end, open_now, opened in self._held:
             if begin <= now < end:
-                return flags.copy()
-        made: Bools = self.shown & (self.opens <= now) & (now < self.closes)
+                return open_now, opened
+        opened = self.shown & (self.opens <= now)
+        open_now = opened & (now < self.closes)
         index = int(np.searchsorted(self._moments, now, side="right"))
         edges = np.concatenate([[-np.inf], self._moments, [np.inf]])
-        self._held[:] = [(float(edges[index]), float(edges[index + 1]), made)]
-        return made.copy()
+        self._held[:] = [(float(edges[index]), float(edges[index + 1]), open_now, opened)]
+        return open_now, opened
 
     @cached_property
     def _moments(self) -> Float64:
@@ -58,6 +66,6 @@ class Availability:
         return np.unique(moments[np.isfinite(moments)])
 
     @cached_property
-    def _held(self) -> list[tuple[float, float, Bools]]:
-        """From when, until when, and the flags; the latest that were made."""
+    def _held(self) -> list[tuple[float, float, Bools, Bools]]:
+        """From when, until when, and both flags; the latest that were made."""
         return []

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from isotherm.data.kinds import FieldType
-from isotherm.errors import ParameterError, UnknownIdError, brief
+from isotherm.errors import ParameterError, brief
 from isotherm.models.scorer import AddsItems, evenly
 from isotherm.serving.live.filter_fields import ValueIndex
 from isotherm.serving.live.item_map import click_embedding, coordinates
@@ -21,6 +21,7 @@ from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Id
 from isotherm.serving.live.snapshot import Snapshot
 from isotherm.serving.live.titles import TitleSearch
+from isotherm.serving.live.visible import visible_column, visible_items
 from isotherm.types import Bools, Float64, Int64
 
 _MOST_VALUES = 100  # of a field, that are told
@@ -133,12 +134,11 @@ class Browser:
         columns = columns[columns >= 0]
         return self._seen(snapshot, columns[self._allowed(snapshot, unavailable)[columns]])
 
-    def item(self, item: Id) -> SeenItem:
-        """One, available or not. Raises UnknownIdError, for a removed one too."""
-        seen = self.items([item], unavailable=True)
-        if not seen or (seen[0].put is not None and seen[0].put.removed):
-            raise UnknownIdError(f"item {brief(item)} is unknown; put it first")
-        return seen[0]
+    def item(self, item: Id, unavailable: bool = False) -> SeenItem:
+        """One. Raises UnknownIdError, for a removed one too."""
+        snapshot = self._live.snapshot
+        column = visible_column(snapshot, item, self._live.now(), unavailable)
+        return self._seen(snapshot, np.array([column]))[0]
 
     def fields(self) -> list[SeenField]:
         """The title, then the fields that the model reads of new items, as far as items may be seen."""
@@ -209,11 +209,7 @@ class Browser:
         )
 
     def _allowed(self, snapshot: Snapshot, unavailable: bool) -> Bools:
-        if unavailable:
-            flags = np.ones(snapshot.model.n_items, dtype=bool)
-            flags[list(snapshot.catalogue.left)] = False
-            return flags
-        return snapshot.availability.at(self._live.now())
+        return visible_items(snapshot, self._live.now(), unavailable)
 
     def _seen(self, snapshot: Snapshot, columns: Int64) -> list[SeenItem]:
         known, available = snapshot.known, snapshot.availability.at(self._live.now())

@@ -127,7 +127,10 @@ class NumberField(FilterField):
     def _number(self, value: str | float) -> float:
         if isinstance(value, str | bool):
             raise ParameterError(f"holds numbers, and {brief(value)} is none")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ParameterError(f"holds numbers, and {brief(value)} is too large for one") from None
 
 
 class DateField(NumberField):

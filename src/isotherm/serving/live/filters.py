@@ -11,6 +11,7 @@ from isotherm.linalg.csr import one_row
 from isotherm.serving.live.filter_fields import FilterField, items_having
 from isotherm.serving.live.requests import Asker, Id, Rules
 from isotherm.serving.live.snapshot import Snapshot
+from isotherm.serving.live.visible import secret_items
 from isotherm.types import Bools, Float32, Int32, Int64, UserItems
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
@@ -34,13 +35,15 @@ class History:
         return columns
 
 
-def history_of(snapshot: Snapshot, asker: Asker, unknown: str) -> History:
+def history_of(snapshot: Snapshot, asker: Asker, unknown: str, secret: Bools | None = None) -> History:
     """That of a fitted user, or the one that is given; of an unknown user, an empty one.
+
+    secret: (n_items,) which items are unknown in a history that is given.
 
     Raises UnknownIdError where ``unknown`` is "refuse", and InteractionsError for what is no weight.
     """
     if asker.history is not None:
-        return _given(snapshot, asker.history, unknown)
+        return _given(snapshot, asker.history, unknown, secret)
     row = snapshot.fitted.users.get(str(asker.user), -1)
     is_known = row >= 0 or bool(asker.clicked or asker.disliked)
     if not is_known and unknown == "refuse":
@@ -85,12 +88,14 @@ def _joined(
     return np.array(seen, dtype=np.int32), np.array([weight_of[n] for n in seen], dtype=np.float32)
 
 
-def _given(snapshot: Snapshot, history: Sequence[tuple[Id, float]], unknown: str) -> History:
+def _given(
+    snapshot: Snapshot, history: Sequence[tuple[Id, float]], unknown: str, secret: Bools | None
+) -> History:
     items, weights = [item for item, _ in history], [weight for _, weight in history]
     is_plain = set(weights) == {1.0}
     if not is_plain:
         _check_weights(history)
-    columns, n_unknown = columns_of(snapshot, items, "history", unknown)
+    columns, n_unknown = columns_of(snapshot, items, "history", unknown, secret)
     sums: dict[int, float] = {}
     if is_plain and not n_unknown and len(set(columns)) == len(columns):
         seen, data = sorted(columns), np.ones(len(columns))
@@ -114,13 +119,18 @@ def _check_weights(history: Sequence[tuple[Id, float]]) -> None:
             )
 
 
-def columns_of(snapshot: Snapshot, items: Iterable[Id], what: str, unknown: str) -> tuple[list[int], int]:
+def columns_of(
+    snapshot: Snapshot, items: Iterable[Id], what: str, unknown: str, secret: Bools | None = None
+) -> tuple[list[int], int]:
     """Column of each item, -1 where it is unknown, and how many different ones are.
 
+    secret: (n_items,) which are unknown, too.
     Raises UnknownIdError that names them where ``unknown`` is "refuse".
     """
     ids, column_of = [str(item) for item in items], snapshot.columns
     columns = [column_of.get(item, -1) for item in ids]
+    if secret is not None:
+        columns = [-1 if column < 0 or secret[column] else column for column in columns]
     if -1 not in columns:
         return columns, 0
     missing = list(dict.fromkeys(item for item, column in zip(ids, columns, strict=True) if column < 0))
@@ -134,7 +144,8 @@ def shown_items(snapshot: Snapshot, rules: Rules, seen: Int32, now: float) -> tu
     """(n_items,) flags of what may be shown, and how many candidates are unknown."""
     flags, n_unknown = snapshot.availability.at(now), 0
     if rules.candidates is not None:
-        columns, n_unknown = columns_of(snapshot, rules.candidates, "candidates", rules.unknown)
+        secret = secret_items(snapshot, now)
+        columns, n_unknown = columns_of(snapshot, rules.candidates, "candidates", rules.unknown, secret)
         allowed = np.zeros_like(flags)
         allowed[[column for column in columns if column >= 0]] = True
         flags &= allowed

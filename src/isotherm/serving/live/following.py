@@ -8,9 +8,11 @@ background: until it is there, the one before answers.
 import hashlib
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +123,8 @@ class Follower:
         name = Path(folder).name or folder
         with self._swapping:
             content = content_of(folder)
-            fitted = FittedModel(name, self._load(folder)._fitted())
+            with _by_name(folder, name):
+                fitted = FittedModel(name, self._load(folder)._fitted())
             self.catch_up()
             base = self.live.snapshot
             beside = of_readable(fitted, base)
@@ -141,7 +144,9 @@ class Follower:
             before = self.on_air.before
             if before is None:
                 raise ParameterError("there is no model to go back to; swap to one")
-            fitted, base = self._fitted(before), self.live.snapshot
+            with _by_name(before.path, before.model):
+                fitted = self._fitted(before)
+            base = self.live.snapshot
             beside = of_readable(fitted, base)
             with self._lock:
                 version = self._database.log_swap(
@@ -212,7 +217,9 @@ class Follower:
                 self._load_one(wanted)
             except Exception as cause:
                 _log.exception("%s of %s cannot go on the air here", wanted.model, wanted.path)
-                words = one_line(str(cause)) if isinstance(cause, IsothermError) else type(cause).__name__
+                words = type(cause).__name__
+                if isinstance(cause, IsothermError):
+                    words = one_line(without_folders(str(cause), wanted.path, wanted.model))
                 self.failed = FailedSwap(wanted.generation, wanted.model, words, time.monotonic())
 
     def _load_one(self, wanted: ModelSwap) -> None:
@@ -235,6 +242,29 @@ class Follower:
                 f"{wanted.path}: another model was saved there since; swap to the folder of a model"
             )
         return FittedModel(wanted.model, self._load(wanted.path)._fitted())
+
+
+@contextmanager
+def _by_name(folder: str, name: str) -> Iterator[None]:
+    """Refuse a model that cannot be loaded by its name: the log alone tells where it lies."""
+    try:
+        yield
+    except IsothermError as cause:
+        _log.warning("%s cannot go on the air: %s", folder, cause)
+        raise ModelFolderError(without_folders(str(cause), folder, name)) from cause
+
+
+def without_folders(words: str, folder: str, name: str) -> str:
+    """What is said of a model's folder, with its name in place of its path, and of other paths their ends.
+
+    >>> from isotherm.serving.live.following import without_folders
+    >>> without_folders("/srv/x/model.json: is missing; copy /mnt/y again", "/srv/x", "x")
+    'x/model.json: is missing; copy y again'
+    """
+    told = words.replace(folder, name) if len(folder) > 1 else words
+    if told.startswith(os.sep):  # a path that was too long to be told whole
+        told = name + told[len(told.partition(": ")[0]) :]
+    return re.sub(r"(?<!\w)/[^\s:;,]*/|(?<![\w/])/(?=[^\s/])", "", told)
 
 
 def content_of(folder: str) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from isotherm.checks import whole
-from isotherm.errors import ParameterError, UnknownIdError, UnsupportedError, brief
+from isotherm.errors import ParameterError, UnsupportedError, brief
 from isotherm.models.base import Recommender
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.scores import says_nothing
@@ -22,6 +22,8 @@ from isotherm.serving.live.lists import best_items, scores_of
 from isotherm.serving.live.probes import check_answers, probe_histories
 from isotherm.serving.live.requests import Answer, AnsweredBy, Asker, Id, Rules, Shown
 from isotherm.serving.live.snapshot import FittedModel, Snapshot
+from isotherm.serving.live.visible import secret_items, visible_column, visible_items, without_unseen
+from isotherm.types import UserItems
 
 
 class LiveModel:
@@ -77,23 +79,26 @@ class LiveModel:
         unknown items, one that gives every item the score 0.
         Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no rule.
         """
-        snapshot, rules = self._snapshot, rules or Rules()
+        snapshot, rules, now = self._snapshot, rules or Rules(), self._clock()
         rules.check_list_of(whole("k", k, 1))
-        history = history_of(snapshot, asker, rules.unknown)
-        shown, n_unknown = shown_items(snapshot, rules, history.seen, self._clock())
+        history = history_of(snapshot, asker, rules.unknown, secret_items(snapshot, now))
+        shown, n_unknown = shown_items(snapshot, rules, history.seen, now)
         shown[history.disliked] = False
         scores, by_popularity = scores_of(snapshot, history.clicks)
         top = best_items(snapshot, scores, k, shown, rules)
         by: AnsweredBy = "popularity" if by_popularity[0] else "model"
         return Answer(_told(snapshot, top), by, snapshot.fitted.name, history.unknown + n_unknown)
 
-    def similar(self, item: Id, k: int = 10, rules: Rules | None = None) -> pl.DataFrame:
+    def similar(
+        self, item: Id, k: int = 10, rules: Rules | None = None, unavailable: bool = False
+    ) -> pl.DataFrame:
         """The k items most similar to one that the rules allow: item_id, score, rank, title, new.
 
+        unavailable: of an item that may not be shown now, too; else it is unknown, here and below.
         Raises UnknownIdError, and UnsupportedError where the model knows no similarity.
         """
         snapshot = self._snapshot
-        column = self._column(snapshot, item)
+        column = visible_column(snapshot, item, self._clock(), unavailable)
         shown, _ = shown_items(snapshot, rules or Rules(), np.array([column]), self._clock())
         ids = snapshot.model.items_.take(np.array([column, *np.flatnonzero(shown)]))
         return snapshot.model.similar_items(ids[0], k, candidates=ids[1:]).join(
@@ -102,13 +107,21 @@ class LiveModel:
             maintain_order="left",
         )
 
-    def explain(self, asker: Asker, item: Id, unknown: str = "ignore") -> Explanation:
+    def explain(
+        self, asker: Asker, item: Id, unknown: str = "ignore", unavailable: bool = False
+    ) -> Explanation:
         """Exact shares of the score of an item for a user or a history.
 
+        unavailable: items of the history that may not be shown now are named, too.
         Raises UnknownIdError, and UnsupportedError where the model has no exact shares.
         """
-        snapshot = self._snapshot
-        column, clicks = self._column(snapshot, item), history_of(snapshot, asker, unknown).clicks
+        snapshot, now = self._snapshot, self._clock()
+        column = visible_column(snapshot, item, now, unavailable)
+        secret = None if unavailable else secret_items(snapshot, now)
+        why = self._explained(snapshot, asker, column, history_of(snapshot, asker, unknown, secret).clicks)
+        return why if unavailable else without_unseen(why, snapshot, now)
+
+    def _explained(self, snapshot: Snapshot, asker: Asker, column: int, clicks: UserItems) -> Explanation:
         if says_nothing(snapshot.model, clicks):
             return popularity_explanation(asker.user, column, snapshot.known)
         model = snapshot.model._scorer
@@ -116,11 +129,14 @@ class LiveModel:
             raise UnsupportedError(f"{model.name} has no exact explanation of a score")
         return explanation_of(asker.user, column, clicks, model.contributions(clicks, column), snapshot.known)
 
-    def score(self, asker: Asker, items: Sequence[Id], unknown: str = "ignore") -> list[float | None]:
-        """The score of each item, seen and hidden ones too; None where it is unknown."""
-        snapshot = self._snapshot
-        columns, _ = columns_of(snapshot, items, "items", unknown)
-        scores = scores_of(snapshot, history_of(snapshot, asker, unknown).clicks)[0][0]
+    def score(
+        self, asker: Asker, items: Sequence[Id], unknown: str = "ignore", unavailable: bool = False
+    ) -> list[float | None]:
+        """The score of each item, seen ones too; None where it is unknown."""
+        snapshot, now = self._snapshot, self._clock()
+        columns, _ = columns_of(snapshot, items, "items", unknown, ~visible_items(snapshot, now, unavailable))
+        secret = None if unavailable else secret_items(snapshot, now)
+        scores = scores_of(snapshot, history_of(snapshot, asker, unknown, secret).clicks)[0][0]
         return [float(scores[column]) if column >= 0 else None for column in columns]
 
     def put_items(self, items: Iterable[LiveItem]) -> None:
@@ -137,12 +153,17 @@ class LiveModel:
     def remove_item(self, item: Id) -> None:
         """Never show an item again, until it is put anew. Raises UnknownIdError."""
         with self._lock:
-            self._column(self._snapshot, item)
+            visible_column(self._snapshot, item, self._clock(), unavailable=True)
             removed = _typed(self._snapshot, LiveItem(item, removed=True))
             self._snapshot = self._snapshot.with_items([removed])
 
     def audience(
-        self, item: LiveItem | Id, k: int = 10, most_users: int = 5000, since: Sayings | None = None
+        self,
+        item: LiveItem | Id,
+        k: int = 10,
+        most_users: int = 5000,
+        since: Sayings | None = None,
+        unavailable: bool = False,
     ) -> Audience:
         """The users whose lists an item would enter: a known one by its id, or one that is only proposed.
 
@@ -156,7 +177,7 @@ class LiveModel:
             typed = _typed(snapshot, item)
             snapshot = snapshot.with_items([typed])
             return audience_of(snapshot, typed.key, k, most_users, self._clock(), since)
-        self._column(snapshot, item)
+        visible_column(snapshot, item, self._clock(), unavailable)
         return audience_of(snapshot, str(item), k, most_users, self._clock(), since)
 
     def swap(self, model: Recommender, name: str, probes: Sequence[Sequence[tuple[Id, float]]] = ()) -> int:
@@ -187,13 +208,6 @@ class LiveModel:
     def exchange(self, beside: Snapshot) -> None:
         """Put a snapshot on the air that was made of the one there, while nobody else changes it."""
         self._snapshot = beside
-
-    def _column(self, snapshot: Snapshot, item: Id) -> int:
-        column = snapshot.columns.get(str(item), -1)
-        change = snapshot.changes.get(str(item))
-        if column < 0 or (change is not None and change.removed):
-            raise UnknownIdError(f"item {brief(item)} is unknown; put it first")
-        return column
 
 
 def _told(snapshot: Snapshot, top: TopK) -> list[Shown]:

@@ -170,25 +170,33 @@ class SharedModel:
             self.exposures.add(asker.user, answer)
         return answer
 
-    def similar(self, item: Id, k: int = 10, rules: Rules | None = None) -> pl.DataFrame:
+    def similar(
+        self, item: Id, k: int = 10, rules: Rules | None = None, unavailable: bool = False
+    ) -> pl.DataFrame:
         """As ``LiveModel.similar``."""
         self._following.catch_up()
-        return self._live.similar(item, k, rules)
+        return self._live.similar(item, k, rules, unavailable)
 
-    def explain(self, asker: Asker, item: Id, unknown: str = "ignore") -> Explanation:
+    def explain(
+        self, asker: Asker, item: Id, unknown: str = "ignore", unavailable: bool = False
+    ) -> Explanation:
         """As ``LiveModel.explain``."""
-        return self._live.explain(self._informed(asker), item, unknown)
+        return self._live.explain(self._informed(asker), item, unknown, unavailable)
 
-    def score(self, asker: Asker, items: Sequence[Id], unknown: str = "ignore") -> list[float | None]:
+    def score(
+        self, asker: Asker, items: Sequence[Id], unknown: str = "ignore", unavailable: bool = False
+    ) -> list[float | None]:
         """As ``LiveModel.score``."""
-        return self._live.score(self._informed(asker), items, unknown)
+        return self._live.score(self._informed(asker), items, unknown, unavailable)
 
-    def audience(self, item: LiveItem | Id, k: int = 10, most_users: int = 5000) -> Audience:
+    def audience(
+        self, item: LiveItem | Id, k: int = 10, most_users: int = 5000, unavailable: bool = False
+    ) -> Audience:
         """As ``LiveModel.audience``; users whom the database alone knows are asked, too."""
         self._following.catch_up()
         known = self._live.snapshot.fitted.users
         others = [user for user in self._database.users(most_users) if str(user) not in known]
-        return self._live.audience(item, k, most_users, Sayings(others, self._said))
+        return self._live.audience(item, k, most_users, Sayings(others, self._said), unavailable)
 
     def _said(self, users: Sequence[Id]) -> Mapping[Id, tuple[Sequence[Id], Sequence[Id]]]:
         """What the database says of users."""
