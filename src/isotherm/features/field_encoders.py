@@ -62,6 +62,13 @@ class FieldEncoders:
         array([[1., 1.],
                [1., 0.]], dtype=float32)
         """
+        return cls.fit_encode(items, encoding, auto_weighting)[0]
+
+    @classmethod
+    def fit_encode(
+        cls, items: Items, encoding: Encoding | None = None, auto_weighting: Weighting = "count"
+    ) -> tuple["FieldEncoders", EncodedItems]:
+        """The same, and the vectors of ``items``: each field is read once."""
         encoding = (encoding or Encoding()).resolved(auto_weighting)
         kinds = _usable_kinds(items if encoding.fields is None else items.only(encoding.fields), encoding)
         _warn_of_items_without_metadata(items, kinds)
@@ -70,9 +77,11 @@ class FieldEncoders:
             encoders[name] = FieldEncoder(name, ENCODERS[kind].configured(encoding))
             if kind == "text" and encoding.text_model is not None:
                 encoders[MEANING + name] = FieldEncoder(name, SentenceEncoder.configured(encoding))
-        for field in encoders.values():
-            field.encoder.fit(items.column(field.source))
-        return cls({name: items.schema[name] for name in kinds}, encoders)
+        columns = {name: items.column(name) for name in kinds}
+        vectors = {
+            name: field.encoder.fit_transform(columns[field.source]) for name, field in encoders.items()
+        }
+        return cls({name: items.schema[name] for name in kinds}, encoders), EncodedItems(vectors)
 
     @property
     def kinds(self) -> dict[str, Kind]:

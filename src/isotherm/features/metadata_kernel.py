@@ -76,10 +76,18 @@ class MetadataKernel(Stateful):
         >>> kernel.index(encoded).by_term(encoded).shape
         (2, 3, 3)
         """
-        encoders = FieldEncoders.fitted(items, encoding, auto_weighting="tfidf")
-        fields = encoders.encode(items).fields
+        return cls.fit_encode(items, encoding, shrinkage=shrinkage)[0]
+
+    @classmethod
+    def fit_encode(
+        cls, items: Items, encoding: Encoding | None = None, *, shrinkage: float = 0.3
+    ) -> tuple["MetadataKernel", EncodedItems]:
+        """The same, and what ``encode`` makes of ``items``: each field is read once."""
+        encoders, encoded = FieldEncoders.fit_encode(items, encoding, auto_weighting="tfidf")
+        fields = encoded.fields
         scalings = {name: fitted_scaling(vectors, shrinkage) for name, vectors in fields.items()}
-        return cls(encoders, scalings, _amount_ranges(fields))
+        kernel = cls(encoders, scalings, _amount_ranges(fields))
+        return kernel, kernel._scaled(fields)
 
     @classmethod
     def empty(cls) -> "MetadataKernel":
@@ -112,7 +120,10 @@ class MetadataKernel(Stateful):
 
     def encode(self, items: Items) -> EncodedItems:
         """Scaled vectors of ``items``, by term. Raises ItemsError as ``FieldEncoders.encode`` does."""
-        fields = self.encoders.encode(items).fields
+        return self._scaled(self.encoders.encode(items).fields)
+
+    def _scaled(self, fields: Mapping[str, FieldVectors]) -> EncodedItems:
+        """Of encoded fields, and the amounts of them."""
         scaled = {name: self.scalings[name].scaled(vectors) for name, vectors in fields.items()}
         amounts = {AMOUNT + name: limits.encode(fields[name]) for name, limits in self.amounts.items()}
         return EncodedItems(scaled | amounts)

@@ -72,9 +72,22 @@ class MetadataSimilarity:
         >>> similarity.index(encoded).by_field(encoded).shape
         (2, 2, 2)
         """
+        return cls.fit_encode(items, encoding, shrinkage=shrinkage, second_order=second_order)[0]
+
+    @classmethod
+    def fit_encode(
+        cls,
+        items: Items,
+        encoding: Encoding | None = None,
+        *,
+        shrinkage: float = 20.0,
+        second_order: bool = True,
+    ) -> tuple["MetadataSimilarity", EncodedItems]:
+        """The same, and what ``encode`` makes of ``items``: each field is read once."""
         if shrinkage < 0:
             raise ParameterError(f"shrinkage must be >= 0, not {shrinkage}")
-        return cls(FieldEncoders.fitted(items, encoding), shrinkage, second_order)
+        encoders, encoded = FieldEncoders.fit_encode(items, encoding)
+        return cls(encoders, shrinkage, second_order), encoded
 
     def with_embedding(self, embedding: Embedding, alone: bool) -> "MetadataSimilarity":
         """The same with the field that ``embedding`` makes of the others, or ``alone`` only that one."""

@@ -3,6 +3,7 @@
 base           what all encoders have in common
 categories     categories and tags: multi-hot, weights
 text           bags of words
+stop_words     words that say nothing
 numbers        numbers, and given vectors
 local_model    encoders that are large models in a local folder, and what they have encoded before
 sentences      texts by a sentence-transformer

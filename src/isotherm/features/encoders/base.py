@@ -28,6 +28,10 @@ class Encoder(ABC):
     def fit(self, column: pl.Series) -> Self:
         """Learn the vocabulary, range or length. Returns self."""
 
+    def fit_transform(self, column: pl.Series) -> FieldVectors:
+        """Both: the vectors of the column that is learned from."""
+        return self.fit(column).transform(column)
+
     @abstractmethod
     def transform(self, column: pl.Series) -> FieldVectors:
         """The vectors of a column's items."""

@@ -229,8 +229,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         check_times(self.name, self.trend, clicks)
         expect_stages(7)
         with stage(_READS):
-            self.kernel_ = MetadataKernel.fitted(items, self.encoding, shrinkage=self.shrinkage)
-            log = TrainingLog.of(clicks, self.kernel_.encode(items))
+            self.kernel_, encoded = MetadataKernel.fit_encode(items, self.encoding, shrinkage=self.shrinkage)
+            log = TrainingLog.of(clicks, encoded)
         cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed)
         expect_stages(7 + bool(cuts))
         with stage("learn what the metadata is worth", 2 * self.steps, "steps", may_stop=True) as advance:

@@ -261,10 +261,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         check_times(self.name, self.trend, clicks)
         expect_stages(7 + isinstance(self.embedding, LearnedEmbedding))
         with stage(_READS):
-            self.similarity_ = MetadataSimilarity.fitted(
+            self.similarity_, encoded = MetadataSimilarity.fit_encode(
                 items, self.encoding, shrinkage=self.shrinkage, second_order=self.second_order
             )
-            encoded = self.similarity_.encode(items)
         counts = clicks.item_clicks()
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
         warm, pseudo_cold = WarmClicks.of(clicks), None
