@@ -30,7 +30,7 @@ from isotherm.progress import Advance, stage
 from isotherm.types import ItemIndex
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
-MOST_USERS = 3_000  #: of a draw
+MOST_USERS = 1_000  #: of a draw
 
 
 @dataclass(frozen=True)
