@@ -4,7 +4,7 @@ How well an inverse ranks is known in closed form, each user left out (``left_ou
 inverse. It is taken on the most clicked items alone, a third of them: that is 1/27 of the whole inverse, and
 they hold most clicks. The best λ there is the best one on all items to 1.4 times (docs/penalties.md), where
 losses are 0.2%; on items drawn at random it can be 4 times too small, as histories are thinned. About 15
-settings are tried, whose inverses take half of EASE's own solve in all, and their rankings 1 to 5:
+settings are tried, whose inverses and rankings take 1 to 2 of EASE's own fits in all:
 
 1. λ: steps of 4 from 500, then of 2, until both neighbours rank worse;
 2. user weights, p = 0.5 and 1;

@@ -17,9 +17,7 @@ import numpy as np
 
 from isotherm.data.click_ranks import user_click_ranks
 from isotherm.kernels import reordering_kernel
-from isotherm.linalg.csr import filter_entries, groups_of, row_blocks, rows_of
-from isotherm.linalg.products import products
-from isotherm.memory import users_per_block
+from isotherm.linalg.csr import filter_entries, rows_of
 from isotherm.threads import run_bands
 from isotherm.types import Array, Float64, UserItems
 
@@ -31,7 +29,6 @@ _LEAST_LEFT = 1e-6  # of 1 − w·xᵀPx, which is above 0
 class HiddenClicks:
     """Clicks of some users, parted into kept and hidden ones; each (n, n_items), the users in one order."""
 
-    clicks: UserItems
     kept: UserItems
     hidden: UserItems
 
@@ -41,7 +38,7 @@ class HiddenClicks:
         n_clicks = np.diff(clicks.indptr)
         n_hidden = np.clip(np.rint(share * n_clicks), 1, n_clicks - 1)
         hidden = user_click_ranks(clicks, rng) < n_hidden[rows_of(clicks)]
-        return cls(clicks, filter_entries(clicks, ~hidden), filter_entries(clicks, hidden))
+        return cls(filter_entries(clicks, ~hidden), filter_entries(clicks, hidden))
 
     def ndcgs(self, inverse: Array, ridge: Array, weights: Float64, relaxations: Float64) -> Float64:
         """The mean of nDCG@10 and nDCG@100 of the hidden clicks of each user, who is left out.
@@ -49,32 +46,14 @@ class HiddenClicks:
         inverse: P, (n_items, n_items) float32.  ridge: Λ, (n_items,).  weights: w of the users, (n,).
         relaxations: values of ξ, (r,).  Returns (n, r). Ties count against the hidden click.
         """
-        out = np.zeros((self.clicks.shape[0], len(relaxations)))
-        diagonal, first = np.diag(inverse).copy(), 0
-        blocks = (row_blocks(matrix, users_per_block(len(inverse))) for matrix in self._matrices())
-        for clicks, kept, hidden in zip(*blocks, strict=True):
-            rows = slice(first, first + clicks.shape[0])
-            z = products(kept, inverse)
-            y = z + products(hidden, inverse)
-            weight = weights[rows]
-            strength = weight / np.maximum(1 - weight * _row_sums(clicks, y), _LEAST_LEFT)  # c
-            arguments = (
-                y, z, strength, strength * _row_sums(kept, y), diagonal, ridge, relaxations,
-                kept.indptr, kept.indices, hidden.indptr, hidden.indices, *_gains(), out[rows],
-            )  # fmt: skip
-            run_bands(_rank_hidden, clicks.shape[0], *arguments, smallest=16)
-            first = rows.stop
+        out = np.zeros((self.kept.shape[0], len(relaxations)))
+        kept, hidden = self.kept, self.hidden
+        run_bands(
+            _rank_hidden, len(out), inverse, np.diag(inverse).copy(), ridge, weights, relaxations,
+            kept.indptr, kept.indices, kept.data, hidden.indptr, hidden.indices, hidden.data, *_gains(), out,
+            smallest=16,
+        )  # fmt: skip
         return out
-
-    def _matrices(self) -> tuple[UserItems, UserItems, UserItems]:
-        return self.clicks, self.kept, self.hidden
-
-
-def _row_sums(clicks: UserItems, values: Array) -> Float64:
-    """x·v of each user's clicks x and row v of ``values`` (n, n_items)."""
-    rows = groups_of(clicks.indptr)
-    terms = clicks.data * values[rows, clicks.indices]
-    return np.asarray(np.bincount(rows, terms, minlength=len(values)), dtype=np.float64)
 
 
 def _gains() -> tuple[Float64, Float64]:
@@ -88,40 +67,72 @@ def _gains() -> tuple[Float64, Float64]:
 def _rank_hidden(
     first: int,
     last: int,
-    y: Array,
-    z: Array,
-    strength: Array,
-    shift: Array,
+    inverse: Array,
     diagonal: Array,
     ridge: Array,
+    weights: Array,
     relaxations: Array,
     kept_starts: Array,
     kept_items: Array,
+    kept_values: Array,
     starts: Array,
     items: Array,
+    values: Array,
     gains: Array,
     ideal: Array,
     out: Array,
 ) -> None:
-    n_items, longest = len(diagonal), gains.shape[1]
-    raw = np.empty(n_items, np.float32)
-    inverted, scores = np.empty_like(raw), np.empty_like(raw)
+    nothing, z, y = np.zeros_like(diagonal), np.empty_like(diagonal), np.empty_like(diagonal)
+    inverted, scores = np.empty_like(diagonal), np.empty_like(diagonal)
     for u in range(first, last):
-        c, g, solved, kept = np.float32(strength[u]), np.float32(shift[u]), y[u], z[u]
-        n_hidden = min(starts[u + 1] - starts[u], longest)
-        for j in range(n_items):
-            raw[j] = -(kept[j] + g * solved[j])
-            inverted[j] = np.float32(1) / (diagonal[j] + c * solved[j] * solved[j])
-        for p in range(kept_starts[u], kept_starts[u + 1]):
-            raw[kept_items[p]] = -np.inf
+        kept, hidden = slice(kept_starts[u], kept_starts[u + 1]), slice(starts[u], starts[u + 1])
+        _add_rows(inverse, kept_items[kept], kept_values[kept], nothing, z)
+        _add_rows(inverse, items[hidden], values[hidden], z, y)
+        of_kept = _dot(y, kept_items[kept], kept_values[kept])
+        left = 1 - weights[u] * (of_kept + _dot(y, items[hidden], values[hidden]))
+        strength = weights[u] / max(left, _LEAST_LEFT)
+        c, g = np.float32(strength), np.float32(strength * of_kept)
+        for j in range(len(z)):
+            z[j] = -(z[j] + g * y[j])
+            inverted[j] = np.float32(1) / (diagonal[j] + c * y[j] * y[j])
+        for item in kept_items[kept]:
+            z[item] = -np.inf
         for r in range(len(relaxations)):
             rest, least = np.float32(1 - relaxations[r]), np.float32(relaxations[r] > 0)
-            for j in range(n_items):
-                scores[j] = raw[j] * max(rest * inverted[j], least * ridge[j])
-            for p in range(starts[u], starts[u + 1]):
-                score, rank = scores[items[p]], np.int32(-1)
-                for j in range(n_items):
-                    rank += np.int32(scores[j] >= score)
-                if 0 <= rank < longest:  # -1: not a number
-                    for cut in range(len(gains)):
-                        out[u, r] += gains[cut, rank] / ideal[cut, n_hidden - 1] / len(gains)
+            for j in range(len(z)):
+                scores[j] = z[j] * max(rest * inverted[j], least * ridge[j])
+            out[u, r] = _ndcg(scores, items[hidden], gains, ideal)
+
+
+@reordering_kernel
+def _add_rows(matrix: Array, rows: Array, values: Array, start: Array, out: Array) -> None:
+    """out = start + Σ values·rows of the matrix."""
+    for j in range(len(out)):
+        out[j] = start[j]
+    for p in range(len(rows)):
+        value, row = values[p], matrix[rows[p]]
+        for j in range(len(out)):
+            out[j] += value * row[j]
+
+
+@reordering_kernel
+def _dot(row: Array, items: Array, values: Array) -> float:
+    total = 0.0
+    for p in range(len(items)):
+        total += values[p] * row[items[p]]
+    return total
+
+
+@reordering_kernel
+def _ndcg(scores: Array, hidden: Array, gains: Array, ideal: Array) -> float:
+    """The mean over the cuts."""
+    n_cuts, longest = gains.shape
+    total = 0.0
+    for p in range(len(hidden)):
+        score, rank = scores[hidden[p]], np.int32(-1)
+        for j in range(len(scores)):
+            rank += np.int32(scores[j] >= score)
+        if 0 <= rank < longest:  # -1: not a number
+            for cut in range(n_cuts):
+                total += gains[cut, rank] / ideal[cut, min(len(hidden), longest) - 1]
+    return float(total / n_cuts)
