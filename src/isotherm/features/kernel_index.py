@@ -55,9 +55,7 @@ class WeightedKernel:
         else:
             rows = self._joined.similarities(self._side_by_side(queries))
         for name, index in self._others.items():
-            term = index.similarities(queries.fields[name].array)
-            term *= self._weights[name]
-            rows += term
+            index.add_similarities(queries.fields[name].array, self._weights[name], rows)
         rows += self._constant
         return rows
 

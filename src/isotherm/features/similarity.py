@@ -29,6 +29,9 @@ class ProductIndex(SimilarityIndex, Protocol):
     def self_similarities(self, queries: ItemFeatures | Float32) -> Float32:
         """(n_queries,) float32."""
 
+    def add_similarities(self, queries: ItemFeatures | Float32, weight: float, total: Similarities) -> None:
+        """total += weight · similarities, (n_queries, n_catalogue) C order."""
+
 
 class SparseProducts:
     """zᵢ·zⱼ over sparse vectors, through an inverted index feature -> items.
@@ -53,6 +56,10 @@ class SparseProducts:
     def self_similarities(self, queries: ItemFeatures) -> Float32:
         """Squared norms, (n_queries,)."""
         return sparse_squared_norms(queries)
+
+    def add_similarities(self, queries: ItemFeatures, weight: float, total: Similarities) -> None:
+        """In place."""
+        total += np.float32(weight) * self.similarities(queries)
 
 
 class SparseCosines:
@@ -93,6 +100,10 @@ class DenseProducts:
         """Squared norms, (n_queries,)."""
         return dense_squared_norms(queries)
 
+    def add_similarities(self, queries: Float32, weight: float, total: Similarities) -> None:
+        """In place."""
+        total += (np.float32(weight) * queries) @ self._vectors.T
+
 
 class DenseCosines:
     """zᵢ·zⱼ / (‖zᵢ‖‖zⱼ‖ + δ) over dense vectors, as a matrix product (MARec, eq. 3-4).
@@ -125,9 +136,18 @@ class Closeness:
 
     def similarities(self, queries: Float32) -> Similarities:
         """(n_queries, n_catalogue)."""
-        closeness: Float32 = 1 - np.abs(queries[:, None] - self._numbers[None, :])
-        np.nan_to_num(closeness, copy=False, nan=0.0)
-        return np.maximum(closeness, 0, out=closeness)
+        closeness = np.zeros((len(queries), len(self._numbers)), dtype=np.float32)
+        self.add_similarities(queries, 1.0, closeness)
+        return closeness
+
+    def add_similarities(self, queries: Float32, weight: float, total: Similarities) -> None:
+        """total += weight · similarities, (n_queries, n_catalogue) C order."""
+        weights = np.float32(weight) * self._factors(queries)
+        run_bands(_add_closeness, len(queries), queries, weights, self._numbers, total, smallest=16)
+
+    def _factors(self, queries: Float32) -> Float32:
+        """What each query's closeness is multiplied by, (n_queries,)."""
+        return np.ones(len(queries), dtype=np.float32)
 
 
 class FadingCloseness(Closeness):
@@ -144,12 +164,9 @@ class FadingCloseness(Closeness):
         self._least, self._largest = np.float32(least), np.float32(largest)
         self._width = np.float32(max(upper - lower or largest - least or 1, _LEAST_WIDTH))
 
-    def similarities(self, queries: Float32) -> Similarities:
-        """(n_queries, n_catalogue)."""
-        closeness, fading = super().similarities(queries), self.fading(queries)
-        if (fading < 1).any():
-            closeness *= fading[:, None]
-        return closeness
+    def _factors(self, queries: Float32) -> Float32:
+        """f."""
+        return self.fading(queries)
 
     def self_similarities(self, queries: Float32) -> Float32:
         """f² where there is a number, else 0, (n_queries,)."""
@@ -179,6 +196,18 @@ def _sparse_norms(vectors: ItemFeatures) -> Float32:
 
 def _dense_norms(vectors: Float32) -> Float32:
     return np.sqrt(dense_squared_norms(vectors))
+
+
+@kernel
+def _add_closeness(
+    first: int, last: int, queries: Array, weights: Array, numbers: Array, total: Array
+) -> None:
+    """What is missing is NaN, and no comparison with it is true."""
+    for q in range(first, last):
+        query, weight, row = queries[q], weights[q], total[q]
+        for j in range(len(numbers)):
+            closeness = np.float32(1) - abs(query - numbers[j])
+            row[j] += weight * (closeness if closeness > 0 else np.float32(0))
 
 
 @inlined

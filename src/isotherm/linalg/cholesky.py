@@ -61,7 +61,8 @@ def factorize_in_place(matrix: Array, largest: int = LAPACK_LIMIT, block: int = 
         for first in range(0, n, width):
             last = min(first + width, n)
             _factorize_block(matrix[first:last, first:last])
-            _solve_panels(matrix, first, last, width)
+            if last < n:
+                _solve_panels(matrix, first, last, width)
             for left in range(last, n, width):
                 columns = matrix[left : left + width, first:last]
                 matrix[left:, left : left + width] -= matrix[left:, first:last] @ columns.T

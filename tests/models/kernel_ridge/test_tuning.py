@@ -12,6 +12,7 @@ from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.ridge import RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData
+from isotherm.models.kernel_ridge.training_log import ClickOrder
 from isotherm.models.kernel_ridge.tuner import (
     POPULARITY_SHARES,
     SMOOTHINGS,
@@ -35,12 +36,10 @@ def full_fit(user_items):
     kernel = MetadataKernel.fitted(items)
     encoded = kernel.encode(items)
     weights = np.full(len(kernel.terms) + 1, 0.5)
-    ranks = user_items.copy()
-    ranks.data = np.cumsum(user_items.toarray(), axis=0)[user_items.toarray() > 0].astype(np.float32)
     ease = EASE(l2=5.0)
     return FullFit(
         user_items,
-        ranks,
+        ClickOrder(user_items, None, seed=0),
         encoded,
         ease,
         ease.solve(user_items).weights,

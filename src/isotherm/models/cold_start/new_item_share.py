@@ -32,6 +32,7 @@ from isotherm.streams import stream
 from isotherm.types import Float32, Float64, Int64, ItemIndex, Scores, UserItems
 
 _SAMPLE_USERS = 1_500  # on whose lists a factor is chosen
+TOLD_USERS = 500  #: by whose lists a share is told that no times set
 _PRIOR_FACTOR = 2.0  # of new items' share of the catalogue
 _TOLERATED = 0.9965  # of EASE's ndcg@10: of the half percent that all items may lose, a third is kept back
 _ERRORS = 1.0
@@ -171,10 +172,10 @@ def _joined(blocks: Sequence[TopK]) -> TopK:
     return TopK(*(np.concatenate(arrays) for arrays in zip(*blocks, strict=True)))
 
 
-def sampled_histories(user_items: UserItems, seed: int) -> UserItems:
-    """Of some users who have clicks."""
+def sampled_histories(user_items: UserItems, seed: int, most: int = _SAMPLE_USERS) -> UserItems:
+    """Of some users who have clicks, at most so many."""
     rng, users = stream(seed, "users of lists"), np.flatnonzero(np.diff(user_items.indptr))
-    return user_items[np.sort(rng.permutation(users)[:_SAMPLE_USERS])]
+    return user_items[np.sort(rng.permutation(users)[:most])]
 
 
 def expected_share(cuts: Sequence[CutInTime], n_new: int) -> float:

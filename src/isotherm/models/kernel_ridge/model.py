@@ -31,9 +31,11 @@ from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
 from isotherm.linalg.csr import move_entries, select_columns
+from isotherm.linalg.products import products
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.item_trend import ItemTrend, check_times, trend_setting
 from isotherm.models.cold_start.new_item_share import (
+    TOLD_USERS,
     ShareGoal,
     UserLists,
     given_share,
@@ -82,7 +84,7 @@ from isotherm.streams import stream
 from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Number, numbers
 
-_RMS_USERS = 1_000  # by whose scores the root mean square of a column is measured
+_RMS_USERS = 400  # by whose scores the root mean square of a column is measured
 _READS = "read the metadata"  # stages of a fit
 _FITS_BACKBONE = "fit the backbone"
 _REGRESSES = "regress on the metadata"
@@ -315,8 +317,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self, log: TrainingLog, clicks: Interactions, ease: EASE, ease_weights: ItemWeights
     ) -> FullFit:
         """What pseudo-cold items are hidden from."""
-        ranks = log.click_ranks(clicks, self.seed)
-        return FullFit(log.user_items, ranks, log.encoded, ease, ease_weights, log.training, self._ridges)
+        order = log.click_order(clicks, self.seed)
+        return FullFit(log.user_items, order, log.encoded, ease, ease_weights, log.training, self._ridges)
 
     def _tune(
         self, clicks: Interactions, log: TrainingLog, full: FullFit, cuts: Sequence[KeptModel]
@@ -366,23 +368,23 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         most: ShareGoal,
     ) -> None:
         """Their share of the lists of some users: as the goal says, or by the scales, up to ``most``."""
+        users = sampled_histories(log.user_items, self.seed, *([TOLD_USERS] if goal is None else []))
         lists = None
         if goal is not None and goal.stand_in is not None:
             columns = [columns for _, columns in self._left_out_columns(left_out, goal.stand_in)]
-            lists = self._lists_with(log, np.concatenate(columns, axis=1))
+            lists = self._lists_with(log, users, np.concatenate(columns, axis=1))
         elif predictions is not None:
-            lists = self._lists_with(log, self._columns(predictions))
+            lists = self._lists_with(log, users, self._columns(predictions))
         scale = settled_scale(lists, goal, most)
         self.user_scaling_, self.new_item_share_ = scale.by_user.at(log.n_items), scale.share
         self.scales_ = replace(self.scales_, new_item_factor=scale.factor)
         if lists is not None:
             note(f"{self.name}: {told_share(goal, scale)}")
 
-    def _lists_with(self, log: TrainingLog, columns: ItemWeights) -> UserLists:
-        """Some users' best warm items, and new ones of these weight columns, at the end of the catalogue."""
+    def _lists_with(self, log: TrainingLog, users: UserItems, columns: ItemWeights) -> UserLists:
+        """The users' best warm items, and new ones of these weight columns, at the end of the catalogue."""
         new = log.n_items + np.arange(columns.shape[1])
         weights = self.weights_.appended(log.n_items + len(new), new, np.ascontiguousarray(columns))
-        users = sampled_histories(log.user_items, self.seed)
         histories = move_entries(users, log.warm[users.indices], log.n_items + len(new))
         trend = self.trend_.appended(len(new))
         return lists_by(lambda block: trend.scaled(weights.scores(block)), histories, log.warm, new)
@@ -424,9 +426,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         ease = self.weights_.warm[:, rare]
         n_users = log.user_items.shape[0]
         users = log.user_items[random_rows(n_users, _RMS_USERS, stream(self.seed, "listeners"))]
-        evidence = Evidence(
-            score_rms(users @ columns), score_rms(users @ ease), clicks[rare], new_scores[rare]
-        )
+        metadata_rms, ease_rms = (score_rms(products(users, each)) for each in (columns, ease))
+        evidence = Evidence(metadata_rms, ease_rms, clicks[rare], new_scores[rare])
         factors = self.warm_up_.factors(evidence)
         columns *= factors.metadata
         columns += ease * factors.ease

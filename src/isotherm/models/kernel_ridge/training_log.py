@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from isotherm.data import Interactions
 from isotherm.data.click_ranks import item_click_ranks
@@ -38,8 +39,29 @@ class TrainingLog:
         training = TrainingData.of(user_items)
         return cls(clicks.n_items, warm, user_items, encoded.take(warm), training, cold, encoded.take(cold))
 
-    def click_ranks(self, clicks: Interactions, seed: int) -> UserItems:
-        """The rank of each click, from 1, among its item's: by time where the log has it, else drawn."""
-        rng = stream(seed, "places of clicks")
-        ranks = item_click_ranks(self.user_items, rng, clicks.timestamps) + 1
-        return with_data(self.user_items, ranks.astype(np.float32))
+    def click_order(self, clicks: Interactions, seed: int) -> "ClickOrder":
+        """By time where the log has it, else drawn."""
+        return ClickOrder(self.user_items, clicks.timestamps, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class ClickOrder:
+    """In which order the clicks of an item came.
+
+    user_items: (n_users, n).  timestamps: of each click, None where the order is drawn.  seed: of the lots
+    among clicks of one moment.
+    """
+
+    user_items: UserItems
+    timestamps: pl.Series | None
+    seed: int
+
+    def ranks(self, items: ItemIndex) -> UserItems:
+        """(n_users, len(items)) the rank of each click, from 1, among its item's.  items: ascending."""
+        chosen = np.zeros(self.user_items.shape[1], dtype=bool)
+        chosen[items] = True
+        entries = chosen[self.user_items.indices]
+        times = None if self.timestamps is None else self.timestamps.filter(pl.Series(entries))
+        clicks = select_columns(self.user_items, items)
+        ranks = item_click_ranks(clicks, stream(self.seed, "places of clicks"), times) + 1
+        return with_data(clicks, ranks.astype(np.float32))

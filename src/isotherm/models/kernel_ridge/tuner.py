@@ -19,6 +19,7 @@ from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Scales, Users
 from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData
+from isotherm.models.kernel_ridge.training_log import ClickOrder
 from isotherm.models.kernel_ridge.warm_up import MANY_CLICKS, new_item_scores
 from isotherm.models.kernel_ridge.warm_up_tuning import (
     CLICKS_GIVEN,
@@ -40,13 +41,12 @@ _DENSE = 0.05  # share of cells from which a dense product is quicker
 class FullFit:
     """Clicked items with all their clicks, from which some are hidden.
 
-    user_items: (n_users, n).  click_ranks: the same entries, the rank of each click, from 1, among those of
-    its item.  encoded: metadata of the items.  ease_weights: (n, n) B, by ``ease``.  training: their targets.
-    ridges: fits both regressions.
+    user_items: (n_users, n).  click_order: in which the clicks of an item came.  encoded: metadata of the
+    items.  ease_weights: (n, n) B, by ``ease``.  training: their targets.  ridges: fits both regressions.
     """
 
     user_items: UserItems
-    click_ranks: UserItems
+    click_order: ClickOrder
     encoded: EncodedItems
     ease: EASE
     ease_weights: ItemWeights
@@ -272,7 +272,7 @@ class Tuner:
     def ramp_stages(self, scales: Scales, fit: KeptFit) -> list[RampStage]:
         """The hidden items after their first clicks, in the order in which the clicks came."""
         metadata_scores = fit.scores(scales, self._training.mean_length, self._users)
-        ranks = self._full.click_ranks[:, self._split.hidden_items]
+        ranks = self._full.click_order.ranks(self._split.hidden_items)
         hidden_counts, kept_counts = column_counts(ranks), column_counts(self._kept_clicks)
         solved, penalties = self._solved_histories(), self._full.ease.penalties
         stages = []
