@@ -76,7 +76,7 @@ def drawn_marec(clicks: Interactions, items: Items, seed: int = 0) -> Recommende
     dense = dense.appended(clicks.n_items, cold, drawn(len(warm), len(cold), seed=seed + 1))
     nothing = np.empty(0, dtype=np.int64), np.empty((len(warm), 0), dtype=np.float32)
     ridge, scale = (np.full(len(warm), value, dtype=np.float32) for value in (_L2, 0.01))
-    model.aligned_ = EASEBackbone(1.0, dense, Penalties(_L2), 1.0, ridge, scale, *nothing)
+    model.aligned_ = EASEBackbone(1.0, dense, Penalties(_L2), 1.0, 1.0, ridge, scale, *nothing)
     model.trend_ = ItemTrend(0.5, np.linspace(0.5, 1.5, clicks.n_items, dtype=np.float32))
     model.cold_ = ColdItems(cold, encoded.take(cold))
     model.new_item_share_, model.new_item_factor_ = 0.1, 0.8

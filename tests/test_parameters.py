@@ -36,7 +36,7 @@ def test_dotted_settings_reach_the_backbone_and_leave_the_rest():
     ("settings", "words"),
     [
         ({"bakcbone.l2": 1}, "marec has no setting 'bakcbone'; it has backbone, encoding"),
-        ({"backbone.l3": 1}, "ease has no setting 'l3'; it has l2, collective, dtype"),
+        ({"backbone.l3": 1}, "ease has no setting 'l3'; it has l2, denoising, user_power, relaxation"),
         ({"beta.x": 1}, "beta has no settings of its own"),
     ],
 )

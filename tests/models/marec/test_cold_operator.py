@@ -1,5 +1,7 @@
 """αO = αP·C against dense inverses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,24 @@ def test_an_item_similar_to_no_rare_one_has_the_column_of_eq_9_too():
     similarities = np.zeros((1, 12), dtype=np.float32)
     similarities[0, [2, 3]] = [0.5, 0.1]
     np.testing.assert_allclose(operator.columns(similarities), similarities @ expected.T, atol=1e-5)
+
+
+@pytest.mark.parametrize("rare", [[], [0, 5, 11]])
+@pytest.mark.parametrize("smoothing", [0.0, 0.4, 1.0])
+def test_a_share_of_the_smoothing_mixes_eq_9_with_similarities_as_they_are(rare, smoothing):
+    operator, of_eq_9 = problem(rare)
+    operator = replace(operator, smoothing=smoothing)
+    expected = smoothing * of_eq_9 + (1 - smoothing) * ALPHA * np.eye(12)
+    rows = np.random.default_rng(5).standard_normal((3, 12)).astype(np.float32)
+    np.testing.assert_allclose(operator.columns(rows), rows @ expected.T, atol=1e-5)
+    np.testing.assert_allclose(operator.history_projection(rows[0]), rows[0] @ expected, atol=1e-5)
+
+
+def test_without_smoothing_a_column_is_that_of_a_vanishing_l2():
+    gram = (lambda x: x.T @ x)(random_clicks(np.random.default_rng(3), 60, 12, 0.3))
+    rows = np.random.default_rng(5).standard_normal((3, 12)).astype(np.float32)
+    tiny = AlignmentOperator.without_rare(
+        ALPHA, RidgeInverse.of(np.linalg.inv(gram + 1e-4 * np.eye(12)), 1e-4)
+    )
+    operator = replace(problem([])[0], smoothing=0.0)
+    np.testing.assert_allclose(operator.columns(rows), tiny.columns(rows), atol=1e-3)

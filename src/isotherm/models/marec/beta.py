@@ -30,7 +30,9 @@ class HiddenItems:
 
 
 class BetaChoice(ABC):
-    """A way to choose β."""
+    """A way to choose β.  hidden: items that anything else may be chosen on, where there are some."""
+
+    hidden: HiddenItems | None
 
     def for_training(self, natural: float) -> float:
         """β of the soft targets that a backbone is trained on: ``natural`` where β is chosen only then."""
@@ -49,6 +51,7 @@ class GivenBeta(BetaChoice):
     """A hyper-parameter, for soft targets and new items alike."""
 
     beta: float
+    hidden: HiddenItems | None = None
 
     def for_training(self, natural: float) -> float:
         """The same."""
@@ -64,6 +67,7 @@ class HeldBeta(BetaChoice):
     """What an earlier fit has learned, so that a refit trains as that fit did."""
 
     beta: float
+    hidden: None = None
 
     def choose(self, learn: Callable[[HiddenItems], float], default: float) -> float:
         """The earlier fit's."""

@@ -5,9 +5,13 @@ inverse of eq. 9 is P = A⁻¹. Where D is zero, P = Q = (C + Λ)⁻¹ and O = Q
 the rare items S, Woodbury gives P = Q − L·Q_S, and
 
     O = P·C = I − PΛ − L·E_S,   E_S picks the rows S
+
+What ranks new items best wants less of this smoothing than what ranks clicked ones: a smaller λ. A share t of
+it is I − t(I − O): eq. 9 at t = 1, and at t = 0 what λ = 0 gives, similarities as they are. Between them it
+ranks as a λ of the new items' own does (docs/penalties.md), with no second inverse to make and keep.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,13 +25,14 @@ _SPARSE = 0.02  # share of rare items with a similarity, below which only their 
 class AlignmentOperator:
     """αO over n warm items; vectors are rows.
 
-    alpha: α.  inverse: P, (n, n).  rare: S, (s,).  woodbury: L, (n, s) float32.
+    alpha: α.  inverse: P, (n, n).  rare: S, (s,).  woodbury: L, (n, s) float32.  smoothing: t.
     """
 
     alpha: float
     inverse: RidgeInverse
     rare: ItemIndex
     woodbury: Float32
+    smoothing: float = 1.0
 
     @classmethod
     def without_rare(cls, alpha: float, inverse: RidgeInverse) -> "AlignmentOperator":
@@ -41,7 +46,7 @@ class AlignmentOperator:
         rare: S, (s,).  scaled: αG_S·D_S as rows, (s, n): the similarities of S, times α and their d (eq. 6).
         """
         woodbury = woodbury_factor(self.inverse.smoothed(scaled).T, rare)  # of QV = Q·C·αG_S·D_S, (n, s)
-        return AlignmentOperator(self.alpha, self.inverse.updated(rare, woodbury), rare, woodbury)
+        return replace(self, inverse=self.inverse.updated(rare, woodbury), rare=rare, woodbury=woodbury)
 
     def columns(self, similarities: Similarities) -> Float32:
         """αO·g of each row g, (n_new, n): weight columns of new items for β = 1, as rows."""
@@ -52,12 +57,17 @@ class AlignmentOperator:
             if len(similar) < _SPARSE * len(self.rare):
                 to_rare, woodbury = to_rare[:, similar], woodbury[:, similar]
             smoothed -= to_rare @ woodbury.T
-        columns: Float32 = np.float32(self.alpha) * smoothed
-        return columns
+        return self._mixed(similarities, smoothed)
 
     def history_projection(self, clicked: Float32) -> Float32:
         """αOᵀ·x of one user's clicks x, (n,): a new item's score is β times its product with g."""
         smoothed = self.inverse.smoothed_by_transpose(clicked)
         smoothed[self.rare] -= clicked @ self.woodbury
-        projection: Float32 = np.float32(self.alpha) * smoothed
-        return projection
+        return self._mixed(clicked, smoothed)
+
+    def _mixed(self, given: Float32, smoothed: Float32) -> Float32:
+        """α times a share t of what is smoothed, and 1 − t of what it was.  smoothed: may be overwritten."""
+        smoothed *= np.float32(self.alpha * self.smoothing)
+        if self.smoothing < 1:
+            smoothed += np.float32(self.alpha * (1 - self.smoothing)) * given
+        return smoothed

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from isotherm.checks import above, at_least, is_text, one_of, seeded, truth
+from isotherm.checks import above, at_least, between, is_text, one_of, seeded, truth
 from isotherm.data import Interactions, Items
 from isotherm.data.kinds import FieldType
 from isotherm.errors import UnsupportedError
@@ -123,6 +123,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         beta (> 0 or auto; default auto): β, how many clicks a prediction from metadata stands for (eq. 6):
             the higher, the more new items are boosted in the mixed list; auto: what ranks clicked items best
             that are hidden and treated as new.
+        smoothing (in [0, 1] or auto; default 1): t, how far similarities of new items are smoothed by EASE or
+            SLIM: 1 as eq. 9 says, with the backbone's λ; less as with a smaller λ of their own, 0 as with 0;
+            auto: what ranks clicked items best that are hidden and treated as new.
         click_threshold (>= 1 or None; default None): p, the clicks from which an item needs no metadata
             (eq. 6); None: the paper's max(10th percentile of clicks, 1).
         decay (linear, constant or exponential; default linear): how d falls from β with an item's clicks n
@@ -174,6 +177,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         second_order: bool = True,
         alpha: float = 1.0,
         beta: float | str = "auto",
+        smoothing: float | str = 1.0,
         click_threshold: float | None = None,
         decay: str = "linear",
         non_negative: bool = False,
@@ -190,6 +194,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         self.second_order = truth("second_order", second_order)
         self.alpha = above("alpha", alpha, 0)
         self.beta = "auto" if is_text(beta, "auto") else above("beta", beta, 0)
+        self.smoothing = "auto" if is_text(smoothing, "auto") else between("smoothing", smoothing, 0, 1)
         self.click_threshold = (
             None if click_threshold is None else at_least("click_threshold", click_threshold, 1)
         )
@@ -268,7 +273,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         self.click_threshold_ = self.click_threshold or max(float(np.percentile(counts, 10)), 1.0)
         warm, pseudo_cold = WarmClicks.of(clicks), None
         with stage("train the embedding") if isinstance(self.embedding, LearnedEmbedding) else nullcontext():
-            if isinstance(self.embedding, LearnedEmbedding) or self.beta == "auto":
+            if isinstance(self.embedding, LearnedEmbedding) or "auto" in (self.beta, self.smoothing):
                 pseudo_cold = PseudoColdItems.draw(warm, encoded, self.similarity_, self.embedding, self.seed)
             if isinstance(self.embedding, LearnedEmbedding):
                 clicked = encoded.take(warm.columns)
@@ -278,8 +283,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         expect_stages(7 + isinstance(self.embedding, LearnedEmbedding) + bool(cuts))
         self.field_weights_ = self._learned_field_weights(warm, encoded, pseudo_cold, cuts)
         with stage("compare items treated as new by metadata"):
-            choice = self._given_beta() or self._learned_beta(pseudo_cold)
-        aligner = self._align(warm, encoded, choice)
+            choice = self._beta_choice(pseudo_cold)
+        aligner = self._align(self._aligner(), warm, encoded, choice)
         with stage("learn what changes in time"):
             self._follow_time(clicks, aligner, warm, cuts)
 
@@ -295,17 +300,17 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         expect_stages(4)
         with stage(_READS):
             encoded = self.similarity_.encode(items)
-        self._align(WarmClicks.of(clicks), encoded, self._given_beta() or HeldBeta(self.beta_))
+        choice = HeldBeta(self.beta_) if self.beta == "auto" else GivenBeta(float(self.beta))
+        self._align(self._aligner().held(self.aligned_), WarmClicks.of(clicks), encoded, choice)
         self.user_scaling_ = self.user_scaling_.at(clicks.n_items)
         self.trend_ = self.trend_.of_newer(self.name, clicks)
 
-    def _given_beta(self) -> GivenBeta | None:
-        """β as the hyper-parameter says, None where it is learned."""
-        return None if self.beta == "auto" else GivenBeta(float(self.beta))
-
-    def _learned_beta(self, pseudo_cold: PseudoColdItems | None) -> LearnedBeta:
-        """β as pseudo-cold items will say, None where there are none."""
-        return LearnedBeta(None if pseudo_cold is None else pseudo_cold.weighted(self.field_weights_))
+    def _beta_choice(self, pseudo_cold: PseudoColdItems | None) -> BetaChoice:
+        """β as the hyper-parameter says, or as pseudo-cold items will, the default where there are none."""
+        hidden = None
+        if pseudo_cold is not None and "auto" in (self.beta, self.smoothing):
+            hidden = pseudo_cold.weighted(self.field_weights_)
+        return LearnedBeta(hidden) if self.beta == "auto" else GivenBeta(float(self.beta), hidden)
 
     def _learned_field_weights(
         self,
@@ -338,7 +343,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         note(f"{self.name}: {chosen}")
         return chosen.chosen.importance
 
-    def _align(self, warm: WarmClicks, encoded: EncodedItems, choice: BetaChoice) -> Aligner:
+    def _align(
+        self, aligner: Aligner, warm: WarmClicks, encoded: EncodedItems, choice: BetaChoice
+    ) -> Aligner:
         """Train the backbone, its rare and its never-clicked columns aligned (eq. 6).  encoded: all items.
 
         Returns what trained it, with numbers for all that it learned of its settings.
@@ -348,10 +355,10 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         with stage("compare items by metadata"):
             data = self._backbone_data(warm, encoded, self._weighted_similarity)
         with stage("fit and align the backbone"):
-            aligner = self._aligner().settled(warm.user_items)
+            aligner = aligner.settled(warm.user_items)
             self.aligned_ = aligner.fit(data, choice)
         self.cold_ = ColdItems(warm.cold, encoded.take(warm.cold))
-        return aligner
+        return aligner.held(self.aligned_)
 
     def _backbone_data(
         self, warm: WarmClicks, encoded: EncodedItems, similarity: WeightedSimilarity
@@ -451,7 +458,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         return lists_by(lambda block: trend.scaled(extended.scores(block)), histories, warm.columns, new)
 
     def _aligner(self) -> Aligner:
-        return aligner_of(self.backbone, self.alpha)
+        return aligner_of(self.backbone, self.alpha, self.smoothing)
 
     def _score(self, user_items: UserItems) -> Scores:
         """Scores (n_users, n_items) float32 of the aligned backbone, those of new items by their scale."""
@@ -557,6 +564,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         if not hasattr(self, "aligned_"):
             return {}
         learned = {"beta_": float(self.beta_)} if self.beta == "auto" else {}
+        if self.smoothing == "auto" and hasattr(self.aligned_, "smoothing"):  # of EASE and SLIM
+            learned["aligned_.smoothing"] = float(self.aligned_.smoothing)
         if isinstance(self.aligned_, WeightsBackbone):
             learned |= self.aligned_.penalties.learned_settings(self.backbone.asked, "aligned_.penalties")
         if self.new_item_share == "auto" and len(self.cold_):

@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from isotherm.errors import ParameterError
+from isotherm.errors import ParameterError, UnsupportedError
 from isotherm.models.marec.backbones.base import Aligner
 from isotherm.models.registry import model_class
 
+_LINEAR = "isotherm.models.marec.backbones.linear"
 _VAE = "isotherm.models.marec.backbones.vae:VAEAligner"
 _COLLECTIVE = "isotherm.models.marec.backbones.collective:CollectiveAligner"  # EASE with λ₀ above 0
 _FAMILIES = {
-    "ease": "isotherm.models.marec.backbones.linear:EASEAligner",
-    "slim": "isotherm.models.marec.backbones.linear:SLIMAligner",
+    "ease": f"{_LINEAR}:EASEAligner",
+    "slim": f"{_LINEAR}:SLIMAligner",
     "ials": "isotherm.models.marec.backbones.factors:FactorsAligner",
     "multvae": _VAE,
     "multdae": _VAE,
@@ -45,13 +46,19 @@ class _Backbones(Mapping[str, type[Any]]):
 BACKBONES = _Backbones()
 
 
-def aligner_of(backbone: Any, alpha: float) -> Aligner:
-    """The family of ``backbone``, ready to be fitted.  alpha: α of eq. 6. Raises ParameterError."""
+def aligner_of(backbone: Any, alpha: float, smoothing: float | str) -> Aligner:
+    """The family of ``backbone``, ready to be fitted.
+
+    alpha: α of eq. 6.  smoothing: t of EASE and SLIM, or "auto"; the others have none. Raises ParameterError.
+    """
     family = _FAMILIES[checked_backbone(backbone).name]
     if getattr(backbone, "collective", 0):
         family = _COLLECTIVE
     module, _, attribute = family.partition(":")
-    aligner: Aligner = getattr(import_module(module), attribute)(backbone, alpha)
+    settings = (smoothing,) if family.startswith(_LINEAR) else ()
+    if not settings and smoothing not in ("auto", 1.0):
+        raise UnsupportedError(f"marec on {backbone.name} knows no smoothing; leave it at 1")
+    aligner: Aligner = getattr(import_module(module), attribute)(backbone, alpha, *settings)
     return aligner
 
 

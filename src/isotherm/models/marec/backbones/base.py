@@ -178,6 +178,10 @@ class Aligner(ABC):
         """
         return self
 
+    def held(self, fitted: AlignedBackbone) -> "Aligner":
+        """With what it has chosen beside β in a fit; itself where that is nothing."""
+        return self
+
     @abstractmethod
     def fit(self, data: BackboneData, choice: BetaChoice) -> AlignedBackbone:
         """Train, and choose β."""

@@ -16,19 +16,22 @@ w₁. Its clicked columns are solved one by one behind the same P (see ``slim``)
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 
-from isotherm.linalg.csr import select_columns
+from isotherm.linalg.csr import row_blocks, select_columns
 from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
+from isotherm.models.cold_start.calibration import mean_ndcg
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.linear.penalties import Penalties
 from isotherm.models.linear.slim import SLIM, AlignedColumns
 from isotherm.models.marec.backbones.base import (
+    AlignedBackbone,
     Aligner,
     BackboneData,
     ExplainsFields,
@@ -37,8 +40,12 @@ from isotherm.models.marec.backbones.base import (
 from isotherm.models.marec.beta import BetaChoice, HiddenItems, learned_beta
 from isotherm.models.marec.cold_operator import AlignmentOperator
 from isotherm.models.marec.similarity import ItemMetadata
-from isotherm.state import Dense, Field, Inner
+from isotherm.state import Dense, Field, Inner, Plain
 from isotherm.types import Float32, ItemIndex, ItemWeights, Scores, Similarities, UserItems
+from isotherm.untrusted import Number
+
+_SMOOTHINGS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)  # t, tried on hidden items; the first of equals
+_USERS = 1_000  # of a block that ranks them
 
 
 @dataclass(frozen=True)
@@ -57,15 +64,36 @@ class WarmWeights:
         columns = self.operator.columns(similarities)
         return lambda user_items: products(user_items, columns.T)
 
+    def smoothed_by(self, smoothing: float) -> "WarmWeights":
+        """The same with that share t of the smoothing."""
+        return WarmWeights(self.weights, replace(self.operator, smoothing=smoothing))
+
+
+def best_smoothing(fitted: WarmWeights, hidden: HiddenItems) -> float:
+    """The t that ranks hidden items best among each other.  fitted: trained without them."""
+    split = hidden.split
+    targets = select_columns(split.targets, split.hidden_items)
+    smoothed = fitted.smoothed_by(1.0).operator.columns(hidden.to_kept)
+    plain = fitted.smoothed_by(0.0).operator.columns(hidden.to_kept)
+    ndcgs = np.zeros(len(_SMOOTHINGS))
+    histories = split.histories
+    for block, found in zip(row_blocks(histories, _USERS), row_blocks(targets, _USERS), strict=True):
+        ends = products(block, smoothed.T), products(block, plain.T)
+        for number, share in enumerate(_SMOOTHINGS):
+            scores = np.float32(share) * ends[0] + np.float32(1 - share) * ends[1]
+            ndcgs[number] += mean_ndcg(scores, found) * np.count_nonzero(np.diff(found.indptr))
+    return float(_SMOOTHINGS[int(ndcgs.argmax())])
+
 
 @dataclass(eq=False)
 class LinearBackbone(WeightsBackbone, ExplainsFields):
     """Warm weights of the backbone's own, columns of new items through the operator O.
 
-    ridge: Λ, (n_warm,).  scale: 1/m, (n_warm,).  rare: S, (s,).  woodbury: L, (n_warm, s).
+    smoothing: t.  ridge: Λ, (n_warm,).  scale: 1/m, (n_warm,).  rare: S, (s,).  woodbury: L, (n_warm, s).
     """
 
     alpha: float
+    smoothing: float
     ridge: Float32
     scale: Float32
     rare: ItemIndex
@@ -74,6 +102,7 @@ class LinearBackbone(WeightsBackbone, ExplainsFields):
     learned: ClassVar[Iterable[Field]] = (
         *WeightsBackbone.learned,
         Inner("weights", DenseWeights.empty, {"n_rows": "n_warm"}),
+        Plain("smoothing", Number(least=0, most=1)),
         Dense("ridge", np.float32, ("n_warm",), least=0),
         Dense("scale", np.float32, ("n_warm",)),
         Dense("rare", np.int64, ("n_rare",), below="n_warm", ascending=True),
@@ -88,7 +117,7 @@ class LinearBackbone(WeightsBackbone, ExplainsFields):
     @property
     def operator(self) -> AlignmentOperator:
         """αO."""
-        return AlignmentOperator(self.alpha, self.inverse, self.rare, self.woodbury)
+        return AlignmentOperator(self.alpha, self.inverse, self.rare, self.woodbury, self.smoothing)
 
     def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
         """With αβ·O·g as the weight columns of new items."""
@@ -133,20 +162,37 @@ class SLIMBackbone(LinearBackbone):
 
 
 class LinearAligner(Aligner):
-    """What EASE and SLIM share: β is chosen before the rare columns are aligned, which depend on it."""
+    """What EASE and SLIM share: β is chosen before the rare columns are aligned, which depend on it.
 
-    def __init__(self, alpha: float) -> None:
-        self.alpha = alpha
+    smoothing: t, or "auto".
+    """
+
+    def __init__(self, alpha: float, smoothing: float | str) -> None:
+        self.alpha, self.smoothing = alpha, smoothing
+
+    def held(self, fitted: AlignedBackbone) -> Self:
+        """With the smoothing of that fit."""
+        held = copy(self)
+        held.smoothing = getattr(fitted, "smoothing", self.smoothing)
+        return held
 
     def fit(self, data: BackboneData, choice: BetaChoice) -> LinearBackbone:
         """Solve without rare items, choose β, align the rare columns and then those never clicked."""
         alignment, columns = data.alignment, data.columns
-        solved = self._solved(alignment.user_items, data.gram)
+        solved, kept = self._solved(alignment.user_items, data.gram), None
+        smoothing = 1.0 if isinstance(self.smoothing, str) else self.smoothing
+        if choice.hidden is not None:
+            kept = self._solved(choice.hidden.split.kept_clicks)
+            if self.smoothing == "auto":
+                smoothing = best_smoothing(kept, choice.hidden)
+        solved = solved.smoothed_by(smoothing)
 
         def learn(hidden: HiddenItems) -> float:
-            return learned_beta(solved, self._solved(hidden.split.kept_clicks), hidden, alignment.user_items)
+            assert kept is not None
+            return learned_beta(solved, kept.smoothed_by(smoothing), hidden, alignment.user_items)
 
         beta = choice.choose(learn, default=1.0)
+        kept = None  # as large as the other
         if len(alignment.rare):
             strength = np.float32(self.alpha * beta) * alignment.decay
             rare = AlignedColumns(alignment.rare, alignment.rare_similarities * strength[:, None])
@@ -184,13 +230,13 @@ class LinearAligner(Aligner):
 class EASEAligner(LinearAligner):
     """Eq. 9."""
 
-    def __init__(self, backbone: EASE, alpha: float) -> None:
-        super().__init__(alpha)
+    def __init__(self, backbone: EASE, alpha: float, smoothing: float | str = 1.0) -> None:
+        super().__init__(alpha, smoothing)
         self.backbone = backbone
 
     def settled(self, user_items: UserItems) -> "EASEAligner":
         """With EASE's penalties."""
-        return EASEAligner(self.backbone.settled(user_items), self.alpha)
+        return EASEAligner(self.backbone.settled(user_items), self.alpha, self.smoothing)
 
     @property
     def penalties(self) -> Penalties:
@@ -210,7 +256,7 @@ class EASEAligner(LinearAligner):
     ) -> EASEBackbone:
         inverse = operator.inverse
         return EASEBackbone(
-            beta, weights, penalties, self.alpha, inverse.ridge, inverse.scale,
+            beta, weights, penalties, self.alpha, operator.smoothing, inverse.ridge, inverse.scale,
             operator.rare, operator.woodbury,
         )  # fmt: skip
 
@@ -218,13 +264,13 @@ class EASEAligner(LinearAligner):
 class SLIMAligner(LinearAligner):
     """Eq. 10-11."""
 
-    def __init__(self, backbone: SLIM, alpha: float) -> None:
-        super().__init__(alpha)
+    def __init__(self, backbone: SLIM, alpha: float, smoothing: float | str = 1.0) -> None:
+        super().__init__(alpha, smoothing)
         self.backbone = backbone
 
     def settled(self, user_items: UserItems) -> "SLIMAligner":
         """With SLIM's λ₁."""
-        return SLIMAligner(self.backbone.settled(user_items), self.alpha)
+        return SLIMAligner(self.backbone.settled(user_items), self.alpha, self.smoothing)
 
     @property
     def penalties(self) -> Penalties:
@@ -246,6 +292,6 @@ class SLIMAligner(LinearAligner):
     ) -> SLIMBackbone:
         inverse = operator.inverse
         return SLIMBackbone(
-            beta, weights, penalties, self.alpha, inverse.ridge, inverse.scale,
+            beta, weights, penalties, self.alpha, operator.smoothing, inverse.ridge, inverse.scale,
             operator.rare, operator.woodbury, inverse.weights,
         )  # fmt: skip
