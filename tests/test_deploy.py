@@ -105,7 +105,7 @@ def test_the_nightly_script_keeps_what_it_should(tmp_path, swapped):
     done = subprocess.run([DEPLOY / "refit-and-swap"], env=environment, capture_output=True, text=True)
     assert (done.returncode == 0) == swapped, done.stderr
     told = log.read_text().splitlines()
-    assert told[0].startswith(f"refit --quiet --db sqlite:///x.db --model {models}/current --out {models}/2")
+    assert told[0].startswith(f"refit --quiet --model {models}/current --out {models}/2")
     assert "secret" not in told[1]
     assert told[2] == "Authorization: Bearer secret"
     there = sorted(path.name for path in models.glob("2*Z"))

@@ -3,10 +3,12 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
@@ -47,12 +49,28 @@ class Server:
 
     def kill(self):
         """As a power cut would: nothing is finished, nothing written any more."""
+        processes = self._processes()
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+        while any(_runs(process) for process in processes):
+            time.sleep(0.01)
+
+    @contextmanager
+    def hanging(self):
+        """It takes connections, and answers nothing."""
+        processes = self._processes()
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in reversed(processes):
+                os.kill(process, signal.SIGCONT)
+
+    def _processes(self):
         parent = int((self.data / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for process in [parent, *map(int, children)]:
-            os.kill(process, 9)
-        while any(_runs(process) for process in [parent, *map(int, children)]):
-            time.sleep(0.01)
+        return [parent, *map(int, children)]
 
     def stop(self):
         self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast")

@@ -13,8 +13,9 @@ events = typer.Typer(help="Events of the serving database: export.", no_args_is_
 
 @events.command()
 def export(
-    db: o.DatabaseURL,
     out: Annotated[Path, typer.Option(help="Folder for the Parquet files.")],
+    db: o.DatabaseURL = None,
+    db_file: o.DatabaseFile = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Write the events of a serving database to Parquet files, for analysis.
@@ -29,6 +30,6 @@ def export(
     from isotherm.serving.database import Database
 
     o.begin(quiet)
-    with Database.open(db, create=False) as database:
+    with Database.open(o.database_url(db, db_file), create=False) as database:
         n = database.export_events(out)
     o.note(f"{counted(n, 'event')} written to {shown_path(out)}", quiet)

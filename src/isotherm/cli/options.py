@@ -1,5 +1,6 @@
 """Options that several commands share, and what they read."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,9 +31,18 @@ WeightColumn = Annotated[
 ]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Folder of a saved model.")]
 DatabaseURL = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--db", metavar="URL", help="Serving database: sqlite:///FILE or postgresql://USER@HOST/NAME."
+        "--db",
+        metavar="URL",
+        help="Serving database: sqlite:///FILE or postgresql://USER@HOST/NAME.  [default: $ISOTHERM_DB]",
+        show_default=False,
+    ),
+]
+DatabaseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--db-file", help="File that holds the URL of the database instead, as it may hold a password."
     ),
 ]
 Candidates = Annotated[
@@ -177,3 +187,24 @@ class ResultFiles:
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a self-contained HTML page here.")
     ] = None
+
+
+def database_url(url: str | None, file: Path | None, default: str | None = None) -> str:
+    """The URL of the serving database: as given, of a file, of ISOTHERM_DB, or the default.
+
+    A note tells where a password is among the arguments, which all users of a machine see.
+    Raises ParameterError where two are given or none.
+    """
+    if url is not None and file is not None:
+        raise ParameterError("--db and --db-file: there are both; give one of them")
+    from isotherm.serving.database.connections import holds_password
+    from isotherm.serving.workers.tokens import read_url
+
+    if url is not None:
+        if holds_password(url):
+            note("warning: --db: all users of this machine see the password; give ISOTHERM_DB or --db-file")
+        return url
+    found = read_url(file) if file is not None else os.environ.get("ISOTHERM_DB") or default
+    if not found:
+        raise ParameterError("--db is missing: name the database, there, by --db-file or by ISOTHERM_DB")
+    return found

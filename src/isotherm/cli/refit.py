@@ -11,7 +11,6 @@ from isotherm.folders import MODEL
 
 
 def refit(
-    db: o.DatabaseURL,
     model: o.ModelFolder,
     out: Annotated[Path, typer.Option(help="Folder for the next model.")],
     items: Annotated[
@@ -20,6 +19,8 @@ def refit(
             help="Item table that the model was fitted with, for items that the database does not describe."
         ),
     ] = None,
+    db: o.DatabaseURL = None,
+    db_file: o.DatabaseFile = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Make the next model from a saved one and the serving database: every night, beside the one on the air.
@@ -38,7 +39,7 @@ def refit(
     check_outputs({"--model": saved_model(model), "--items": items}, OutputFolder("--out", out, MODEL))
     o.begin(quiet)
     fitted = load(model)
-    with Database.open(db, create=False) as database:
+    with Database.open(o.database_url(db, db_file), create=False) as database:
         table = None if items is None else Items.read(items, like=fields_of(fitted))
         data = next_data(fitted, database, table)
     told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in data.notes.items() if n)

@@ -65,6 +65,33 @@ class Access:
 
 
 @dataclass(frozen=True)
+class StateOptions:
+    """The database."""
+
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            metavar="URL",
+            help="Database of items, events and histories: sqlite:///FILE or postgresql://USER@HOST/NAME.  "
+            f"[default: $ISOTHERM_DB, or {DATABASE}, with --demo in {DEMO}/]",
+            show_default=False,
+        ),
+    ] = None
+    db_file: Annotated[
+        Path | None,
+        typer.Option(help="File that holds its URL instead, as it may hold a password.", show_default=False),
+    ] = None
+    db_seconds: Annotated[
+        float, typer.Option(help="How long PostgreSQL may take to answer; then 503 is answered.")
+    ] = 3.0
+
+    def url(self, demo: bool) -> str:
+        """That of the database. Raises ParameterError."""
+        return o.database_url(self.db, self.db_file, f"sqlite:///{DEMO}/live.db" if demo else DATABASE)
+
+
+@dataclass(frozen=True)
 class RateOptions:
     """How often a client may ask."""
 
@@ -90,9 +117,9 @@ class Bounds:
     max_events: Annotated[int, typer.Option(help="Events that are sent at one time.")] = 10_000
     max_body: Annotated[int, typer.Option(help="Bytes of a request's body.")] = 4 * 2**20
 
-    def limits(self, rates: RateOptions) -> "Limits":
+    def limits(self, rates: RateOptions, db_seconds: float) -> "Limits":
         """As the app takes them. Raises ParameterError."""
-        from isotherm.checks import MOST, above, whole
+        from isotherm.checks import MOST, above, between, whole
         from isotherm.serving.app.limits import Limits
 
         most = {"max_items": 10_000, "max_events": 10_000}  # of one change, by the database
@@ -100,10 +127,11 @@ class Bounds:
             option = f"--{each.name.replace('_', '-')}"
             whole(option, getattr(self, each.name), 1, most.get(each.name, MOST))
         whole("--burst", rates.burst, 1)
+        between("--db-seconds", db_seconds, 0.1, 600)
         if rates.rate is not None:
             above("--rate", rates.rate, 0)
         asked = {each.name.removeprefix("max_"): getattr(self, each.name) for each in fields(self)}
-        return Limits(**asked, rate=rates.rate, burst=rates.burst)
+        return Limits(**asked, rate=rates.rate, burst=rates.burst, database_seconds=db_seconds)
 
 
 @dataclass(frozen=True)
@@ -132,16 +160,7 @@ def serve(
         ),
     ] = False,
     address: Address,
-    db: Annotated[
-        str | None,
-        typer.Option(
-            "--db",
-            metavar="URL",
-            help="Database of items, events and histories: sqlite:///FILE or postgresql://USER@HOST/NAME.  "
-            f"[default: {DATABASE}, with --demo in {DEMO}/]",
-            show_default=False,
-        ),
-    ] = None,
+    database: StateOptions,
     items: Annotated[
         Path | None,
         typer.Option(help="Item table; the database takes what neither it nor the model knows of it."),
@@ -162,7 +181,7 @@ def serve(
     if demo == (directory is not None):
         raise ParameterError("serve needs either the folder of a model or --demo")
     o.begin(quiet)
-    token, limits = access.token(), bounds.limits(rates)
+    token, limits, url = access.token(), bounds.limits(rates, database.db_seconds), database.url(demo)
     from isotherm.checks import whole
     from isotherm.serving.workers.listening import listening_socket
     from isotherm.serving.workers.settings import Ending, ServerSettings
@@ -176,7 +195,7 @@ def serve(
             directory, items = demo_model(DEMO, quiet)
         settings = ServerSettings(
             model=str(directory),
-            database=db or (f"sqlite:///{DEMO}/live.db" if demo else DATABASE),
+            database=url,
             limits=limits,
             ending=end,
             token=token,

@@ -13,11 +13,11 @@ import pytest
 class RunningServer:
     """``isotherm serve`` of a model, and a client of it."""
 
-    def __init__(self, model, folder, *options, workers=1):
+    def __init__(self, model, folder, *options, workers=1, db=None):
         self.folder = folder
         self.command = [
             sys.executable, "-m", "isotherm", "serve", str(model), "--port", "0", "--workers", str(workers),
-            "--db", f"sqlite:///{folder}/live.db", *options,
+            *(("--db", f"sqlite:///{folder}/live.db") if db is None else db), *options,
         ]  # fmt: skip
         self.log = open(folder / "log", "w+")  # noqa: SIM115
         environment = {**os.environ, "ISOTHERM_THREADS": "1", "OMP_NUM_THREADS": "1", "WEB_CONCURRENCY": "x"}
@@ -89,8 +89,8 @@ def model_folder(neighbours, tmp_path_factory):
 def serve(model_folder, tmp_path):
     servers = []
 
-    def start(*options, workers=1):
-        servers.append(RunningServer(model_folder, tmp_path, *options, workers=workers))
+    def start(*options, workers=1, db=None):
+        servers.append(RunningServer(model_folder, tmp_path, *options, workers=workers, db=db))
         return servers[-1]
 
     yield start

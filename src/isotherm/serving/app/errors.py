@@ -18,6 +18,7 @@ from isotherm.errors import (
     one_line,
 )
 from isotherm.serving.app.schemas import Refused
+from isotherm.serving.database.waiting import SilentDatabaseError
 
 _log = logging.getLogger(__name__)
 _CURES = {
@@ -130,7 +131,9 @@ def _answer_failures(app: FastAPI) -> None:
     def unreachable(request: Request, error: DatabaseError) -> JSONResponse:
         _log.error("%s %s: %s", request.method, request.url.path, error)
         because(request.scope, "database")
-        words, cure = "the database cannot be used now", "try again; the server's log tells more"
+        is_silent = isinstance(error, SilentDatabaseError)
+        words = "the database does not answer" if is_silent else "the database cannot be used now"
+        cure = "try again; the server's log tells more"
         return refusal(503, words, request.url.path, cure, {"Retry-After": "1"})
 
     @app.exception_handler(Exception)

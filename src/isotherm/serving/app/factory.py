@@ -80,7 +80,7 @@ def _watch(
     app: FastAPI, shared: SharedModel, limits: Limits, rate: RateLimit | None, metrics: Metrics
 ) -> None:
     """Let every request pass the limits and be counted, and the server tell how it is."""
-    readiness = Readiness(lambda: shared.snapshot)
+    readiness = Readiness(shared.check_database)
     app.include_router(health_routes(readiness))
     app.add_middleware(Addresses)
     app.add_middleware(Passage, limits=limits, rate=rate, readiness=readiness, metrics=metrics)

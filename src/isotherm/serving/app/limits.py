@@ -3,7 +3,7 @@
 from collections.abc import Sized
 from dataclasses import dataclass, fields
 
-from isotherm.checks import above, whole
+from isotherm.checks import above, between, whole
 from isotherm.errors import LimitError
 
 
@@ -17,6 +17,7 @@ class Limits:
     audience_users: whose lists are made to see who will get an item; with more users, so many are looked at.
     rate: requests per second of one client, None for any number; ``burst`` of them may come at one time.
     at_once: requests that one process works on; those beyond are refused, not left to wait.
+    database_seconds: how long a server of PostgreSQL may take to answer what a request asks it.
     """
 
     body: int = 4 * 2**20
@@ -30,13 +31,16 @@ class Limits:
     rate: float | None = None
     burst: int = 20
     at_once: int = 500
+    database_seconds: float = 3.0
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if each.name != "rate":
+            if each.name not in ("rate", "database_seconds"):
                 whole(each.name, getattr(self, each.name), 1)
         if self.rate is not None:
             above("rate", self.rate, 0)
+
+        between("database_seconds", self.database_seconds, 0.1, 600)
 
     def told(self) -> str:
         """In words, for the document of the HTTP interface."""

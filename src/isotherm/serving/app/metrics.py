@@ -86,6 +86,8 @@ class Metrics:
         self._behind = gauge("workers_behind", "Processes that could not load the model on the air.")
         self._age = gauge("model_age_seconds", "Since the model on the air was loaded.", "worker")
         self._version = gauge("version", "Number of the last change that a worker has taken in.", "worker")
+        words = "Since a worker learned last from the database what was changed."
+        self._behind_database = gauge("database_age_seconds", words, "worker")
         self._left_out = gauge("items_left_out", "Items that the model on the air cannot read.", "worker")
         words = "Resident memory: rss; and pss, a fair share of what is shared."
         self._memory = gauge("memory_bytes", words, "worker", "kind")
@@ -142,6 +144,7 @@ class Metrics:
         self._workers.set(1)
         self._in_flight.set(self.n_begun)
         self._version.labels(self._worker).set(self._shared.version)
+        self._behind_database.labels(self._worker).set(self._shared.seconds_behind)
         self._age.labels(self._worker).set(time.time() - self._shared.loaded)
         self._exposures.set(len(self._shared.exposures))
         self._dropped.set(self._shared.exposures.n_dropped)

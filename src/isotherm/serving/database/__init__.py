@@ -3,6 +3,7 @@
 database        Database: every read and write, each a short transaction
 quick_reads     the two reads that come before every answer
 tables          the tables
+waiting         how long one waits for a server that does not answer, and who asks it meanwhile
 connections     opening a URL; transactions; what goes wrong, in words
 migrations/     the steps from one form of the tables to the next (Alembic)
 form            which form the tables have

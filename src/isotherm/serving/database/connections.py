@@ -1,5 +1,6 @@
 """Opening a database by its URL: SQLite as a file, PostgreSQL as a server; and what goes wrong, in words."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -14,32 +15,64 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from isotherm.errors import DatabaseError, shown_path
 from isotherm.errors import one_line as shortened
 from isotherm.files import check_file
+from isotherm.serving.database.waiting import Answering, SilentDatabaseError, bounded_connection
 
 _CACHE_KIB = 256  # of each connection of each thread; the system's cache of the file serves all
 BUSY_SECONDS = 60.0  #: how long a write waits for others
 _FORMS = "sqlite:///FILE or postgresql://USER@HOST/NAME"
 _BUSY = ("database is locked", "database table is locked", "lock timeout")
-_POSTGRESQL_WAITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}  # seconds; milliseconds
+_PATIENT_SECONDS = 30.0  # for a server of PostgreSQL that is gone, where nobody waits for an answer
+_SLOW = ("statement timeout", "no answer within", "timeout expired", "QueuePool limit")
 _FULL = ("disk is full", "no space left")
 
 
-def opened(url: str, create: bool = True) -> Engine:
+def opened(url: str, create: bool = True, seconds: float | None = None) -> Engine:
     """Connections to the database at ``url``.  create: whether a SQLite file is made where it is absent.
 
+    seconds: how long PostgreSQL may take to answer; None for any time.
     Raises DatabaseError where the URL is none of SQLite's or PostgreSQL's, or the place cannot be used.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, create)
-    return _postgresql(parsed)
+    return _postgresql(parsed, seconds)
 
 
 def shown(url: str) -> str:
     """A URL for a message: without its password."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+        return _masked(make_url(url))
+    except (ArgumentError, ValueError, TypeError):
         return "the URL"  # it may hold a password anywhere
+
+
+def holds_password(url: str) -> bool:
+    """Whether a URL holds one, as its user's or among its options."""
+    try:
+        return bool(_secrets(make_url(url)))
+    except (ArgumentError, ValueError, TypeError):
+        return False
+
+
+def _masked(url: URL) -> str:
+    masked = {name: "***" if _is_secret(name) else value for name, value in url.query.items()}
+    return url.set(query=masked).render_as_string(hide_password=True)
+
+
+def _secrets(url: URL) -> list[str]:
+    """What of a URL nobody is told."""
+    options = [value for name, value in url.query.items() if _is_secret(name)]
+    flat = [each for value in options for each in ([value] if isinstance(value, str) else value)]
+    return [each for each in [str(url.password or ""), *flat] if each]
+
+
+def _is_secret(name: str) -> bool:
+    return any(sign in name.lower() for sign in ("pass", "key", "secret", "token"))
+
+
+def place_of(engine: Engine) -> str:
+    """A database for a message."""
+    return f"--db {_masked(engine.url)}"
 
 
 def _parsed(url: str) -> URL:
@@ -150,17 +183,67 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, seconds: float | None) -> Engine:
+    patience = seconds or _PATIENT_SECONDS
+    waits = {"connect_timeout": max(2, math.ceil(patience / 3 if seconds is None else seconds))}
+    waits["tcp_user_timeout"] = round(1000 * patience)
     try:
         engine = create_engine(
-            url, pool_pre_ping=True, pool_size=8, max_overflow=8, connect_args=_POSTGRESQL_WAITS
+            url,
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=8,
+            pool_timeout=patience,
+            connect_args=waits,
         )
     except ImportError as cause:
         from isotherm.errors import MissingPackageError
 
         raise MissingPackageError("PostgreSQL needs psycopg: pip install 'isotherm[serve]'") from cause
     event.listen(engine, "connect", _prepare_postgresql)
+    if seconds is not None:
+        _bound(engine, seconds)
     return engine
+
+
+def _bound(engine: Engine, seconds: float) -> None:
+    """Let connections wait for an answer no longer than this."""
+    kind, milliseconds = bounded_connection(seconds), max(1, round(1000 * seconds))
+
+    def connect(_: Any, __: Any, words: Any, named: Any) -> Any:
+        return kind.connect(*words, **named)
+
+    def limit(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION statement_timeout = {milliseconds}")
+        connection.commit()
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", limit)
+    what = place_of(engine)
+    _ANSWERING[engine] = Answering(what), Answering(what)
+
+
+#: of the engines that wait for so long and no longer: whether reads of one row are answered, and whether
+#: transactions are, which a lock on a table may hold
+_ANSWERING: WeakKeyDictionary[Engine, tuple[Answering, Answering]] = WeakKeyDictionary()
+
+
+def answering(engine: Engine) -> Answering | None:
+    """Whether reads of one row are answered; None where one waits as long as it takes."""
+    return _ANSWERING[engine][0] if engine in _ANSWERING else None
+
+
+@contextmanager
+def _in_time(engine: Engine) -> Iterator[None]:
+    """A transaction: refused at once where the last ones were not answered in time."""
+    if engine not in _ANSWERING:
+        yield
+        return
+    reads, transactions = _ANSWERING[engine]
+    reads.check()
+    with transactions.asked():
+        yield
 
 
 def _prepare_postgresql(connection: Any, _: Any) -> None:
@@ -173,7 +256,7 @@ def _prepare_postgresql(connection: Any, _: Any) -> None:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads."""
-    with told(engine), engine.connect() as connection, connection.begin():
+    with _in_time(engine), told(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
@@ -181,8 +264,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: on disk when this ends, or not at all."""
     check_place(engine)
-    with told(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
+    with _in_time(engine), told(engine), engine.connect() as opened:
+        connection = opened.execution_options(writes=True)
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -196,9 +281,16 @@ def told(engine: Engine) -> Iterator[None]:
 
 def refusal(engine: Engine, cause: BaseException) -> DatabaseError:
     """What SQLAlchemy or the driver refused, in words."""
-    place = f"--db {engine.url.render_as_string(hide_password=True)}"
+    place = place_of(engine)
     origin = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else cause
-    words = shortened(str(origin), 300)
+    words = str(origin)
+    for secret in _secrets(engine.url):
+        words = words.replace(secret, "***")
+    words = shortened(words, 300)
+    if any(sign in words for sign in _SLOW):
+        return SilentDatabaseError(
+            f"{place}: does not answer in time ({words}); see whether it hangs, and what holds locks"
+        )
     if _is_busy(origin):
         return DatabaseError(
             f"{place}: is busy for more than {BUSY_SECONDS:g} s; try again, write less at once"

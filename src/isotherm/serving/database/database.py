@@ -29,7 +29,7 @@ from isotherm.checks import whole
 from isotherm.errors import ItemsError, ParameterError, brief
 from isotherm.files import Address
 from isotherm.serving.database import tables
-from isotherm.serving.database.connections import opened, reading, shown, told, writing
+from isotherm.serving.database.connections import opened, place_of, reading, told, writing
 from isotherm.serving.database.events import Event, EventCounts, event_rows, history_rows
 from isotherm.serving.database.export import export_events
 from isotherm.serving.database.exposures import Exposure, exposure_of, exposure_row
@@ -105,31 +105,30 @@ class Database:
     >>> database.close()
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, seconds: float | None = None) -> None:
         self._engine = engine
-        self._reads = QuickReads(engine)
+        self._reads = QuickReads(engine, seconds)
 
     @classmethod
-    def open(cls, url: str, create: bool = True) -> Self:
+    def open(cls, url: str, create: bool = True, seconds: float | None = None) -> Self:
         """The database at ``url``, its tables brought to their newest form; each process opens its own.
 
         url: sqlite:///FILE or postgresql://USER@HOST/NAME.  create: whether an absent file is made.
+        seconds: how long a server of PostgreSQL may take to answer before DatabaseError is raised, but for
+        steps to the newest form; None for any time.
         Raises DatabaseError where it cannot be reached or is not ours, OutputError where a file cannot be
         written.
         """
-        engine = opened(url, create)
+        engine = opened(url, create, seconds)
         try:
             with reading(engine) as connection:
                 newest = is_newest(connection)
             if not newest:
-                from isotherm.serving.database.migrating import migrate
-
-                with writing(engine) as connection:
-                    migrate(connection)
+                _migrate(url)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, seconds)
 
     def close(self) -> None:
         """Give back the connections; a transaction that is running elsewhere ends first."""
@@ -143,7 +142,7 @@ class Database:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Database({shown(self._engine.url.render_as_string(hide_password=True))})"
+        return f"Database({place_of(self._engine).removeprefix('--db ')})"
 
     def identity(self) -> str:
         """What tells this database from every other; a backup has the same."""
@@ -153,6 +152,11 @@ class Database:
     def version(self) -> int:
         """Number of the last change of an item or of the model: cheap enough to ask before each answer."""
         return self._reads.version()
+
+    @property
+    def answered(self) -> float:
+        """When ``version`` was read last, of the monotonic clock."""
+        return self._reads.answered
 
     @property
     def is_local(self) -> bool:
@@ -476,6 +480,18 @@ class Database:
                 return
             last = tuple(getattr(rows[-1], column.name) for column in key)
             yield rows
+
+
+def _migrate(url: str) -> None:
+    """Bring the tables to their newest form, however long it takes."""
+    from isotherm.serving.database.migrating import migrate
+
+    engine = opened(url)
+    try:
+        with writing(engine) as connection:
+            migrate(connection)
+    finally:
+        engine.dispose()
 
 
 def _next_version(connection: Connection) -> int:

@@ -1,6 +1,7 @@
 """The reads that come before every answer: on connections that are kept, by statements that are made once."""
 
 import json
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ClauseElement
 
 from isotherm.serving.database import tables
-from isotherm.serving.database.connections import check_place, refusal
+from isotherm.serving.database.connections import answering, check_place, place_of, refusal
+from isotherm.serving.database.waiting import SilentDatabaseError
 
 _CONNECTIONS = 8  # of one process; who comes when all are in use waits
 
@@ -50,10 +52,16 @@ class _Statement:
 
 
 class QuickReads:
-    """Reads of one statement each, without a transaction around it."""
+    """Reads of one statement each, without a transaction around it.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    seconds: how long one may wait for a connection; None for any time.
+    answered: when the last one was answered, of the monotonic clock.
+    """
+
+    def __init__(self, engine: Engine, seconds: float | None = None) -> None:
+        self._engine, self._seconds = engine, seconds
+        self._answering = answering(engine)
+        self.answered = time.monotonic()
         self._free: deque[Any] = deque()
         self._slots = BoundedSemaphore(_CONNECTIONS)
         self._is_closed = False
@@ -78,10 +86,23 @@ class QuickReads:
         self._drop_free()
 
     def _rows(self, statement: _Statement, given: Mapping[str, Any]) -> list[Any]:
-        """Of a statement. A kept connection may have gone while nobody looked: then a new one is tried."""
+        """Of a statement."""
         check_place(self._engine)
         values = statement.with_values(given)
-        with self._slots:
+        if self._answering is None:
+            rows = self._rows_once_free(statement, values)
+        else:
+            with self._answering.asked():
+                rows = self._rows_once_free(statement, values)
+        self.answered = time.monotonic()
+        return rows
+
+    def _rows_once_free(self, statement: _Statement, values: Any) -> list[Any]:
+        """A kept connection may have gone while nobody looked: then a new one is tried."""
+        if not self._slots.acquire(timeout=self._seconds):
+            place = place_of(self._engine)
+            raise SilentDatabaseError(f"{place}: all connections wait for answers; see whether it hangs")
+        try:
             try:
                 kept = self._free.pop()
             except IndexError:
@@ -89,12 +110,17 @@ class QuickReads:
             if kept is not None:
                 try:
                     return self._read(kept, statement, values)
-                except self._driver_error:
+                except self._driver_error as cause:
                     self._drop_free()
+                    told = refusal(self._engine, cause)
+                    if isinstance(told, SilentDatabaseError):
+                        raise told from cause
             try:
                 return self._read(self._connected(), statement, values)
             except self._driver_error as cause:
                 raise refusal(self._engine, cause) from cause
+        finally:
+            self._slots.release()
 
     def _read(self, connection: Any, statement: _Statement, values: Any) -> list[Any]:
         try:

@@ -111,9 +111,26 @@ class SharedModel:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is on the air now, with all that was changed until now."""
-        self._following.catch_up()
+        """What is on the air now, with all that was changed until now, as far as the database tells it."""
+        self._catch_up()
         return self._live.snapshot
+
+    def check_database(self) -> None:
+        """Raise DatabaseError where the database does not tell what was changed until now."""
+        self._following.catch_up()
+
+    @property
+    def seconds_behind(self) -> float:
+        """Since the database told last what was changed; asks it nothing."""
+        return time.monotonic() - self._database.answered
+
+    def _catch_up(self) -> None:
+        """Take what any worker changed. Where the database does not tell it, what is there goes on; who can
+        read it no more, ``seconds_behind`` tells."""
+        try:
+            self._following.catch_up()
+        except DatabaseError as cause:
+            _log.debug("going on with what is there: %s", cause)
 
     def now(self) -> float:
         """Seconds since 1970, by which items are available."""
@@ -174,7 +191,7 @@ class SharedModel:
         self, item: Id, k: int = 10, rules: Rules | None = None, unavailable: bool = False
     ) -> pl.DataFrame:
         """As ``LiveModel.similar``."""
-        self._following.catch_up()
+        self._catch_up()
         return self._live.similar(item, k, rules, unavailable)
 
     def explain(
@@ -204,7 +221,10 @@ class SharedModel:
         return {user: (said.clicks, said.dislikes) for user, said in histories.items()}
 
     def _informed(self, asker: Asker) -> Asker:
-        """With what the database says of a user, all changes taken before."""
+        """With what the database says of a user, all changes taken before; a history needs no database."""
+        if asker.user is None:
+            self._catch_up()
+            return asker
         version, asker = self._told(asker)
         self._following.reach(version)
         return asker
@@ -236,7 +256,8 @@ class SharedModel:
 
     def remove_item(self, item: Id) -> int:
         """Never show an item again, until it is put anew. Raises UnknownIdError."""
-        snapshot = self.snapshot
+        self._following.catch_up()
+        snapshot = self._live.snapshot
         change = snapshot.changes.get(str(item))
         is_there = str(item) in snapshot.columns if change is None else not change.removed
         if not is_there:

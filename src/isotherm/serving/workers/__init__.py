@@ -10,7 +10,7 @@ application  the app of a worker, on its server's model and database
 server       uvicorn in a worker: ready, draining, ending without losing a request
 connections  what one connection may send, and how long it may take
 preparing    what the parent does first: the model is verified, the database opened and filled
-tokens       the token, from a file
+tokens       the token, and the URL of a database, from files
 """
 
 from importlib.util import find_spec

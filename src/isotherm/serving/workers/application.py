@@ -25,7 +25,7 @@ def application(settings: ServerSettings, verified: str | None, rates: BinaryIO)
     def loaded(folder: str) -> Recommender:
         return load(folder, mapped=True, verify=verified is None or content_of(folder) != verified)
 
-    database = Database.open(settings.database)
+    database = Database.open(settings.database, seconds=settings.limits.database_seconds)
     shared = SharedModel.open(settings.model, database, load=loaded, exposure_days=settings.exposure_days)
     shared.recommend(Asker(history=[(item, 1.0) for item in shared.snapshot.known.items.values[:1]]))
     limits = settings.limits

@@ -22,7 +22,7 @@ def prepare(settings: ServerSettings, items: Path | None) -> str | None:
     """
     content = content_of(settings.model)
     model = load(settings.model, mapped=True, verify=False)
-    with Database.open(settings.database) as database:
+    with Database.open(settings.database, seconds=settings.limits.database_seconds) as database:
         if items is not None:
             _add(database, model, items)
     return content

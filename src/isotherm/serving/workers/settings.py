@@ -34,7 +34,7 @@ class ServerSettings:
     """
 
     model: str
-    database: str
+    database: str = field(repr=False)
     limits: Limits = field(default_factory=Limits)
     ending: Ending = field(default_factory=Ending)
     token: str | None = field(default=None, repr=False)

@@ -22,6 +22,7 @@ from isotherm.serving.workers.settings import ServerSettings
 from isotherm.threads import thread_count
 
 _log = logging.getLogger(__name__)
+DATABASE = "ISOTHERM_DB"  #: variable of the environment that holds the URL of a database: not for workers
 _LOOK_EVERY = 0.5  # seconds
 _FLUSH_SECONDS = 5.0  # for what a worker still writes once no request is left
 _PREFIX, _RATES = "isotherm-serve-", "rates"  # of a server's folder, and a file in it
@@ -215,7 +216,8 @@ def _environment(folder: Path, n_workers: int) -> dict[str, str]:
     counts = dict.fromkeys(("OMP_NUM_THREADS", "ISOTHERM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     paths = os.pathsep.join(each for each in sys.path if each)
     ours = {"OMP_WAIT_POLICY": "passive", "PYTHONPATH": paths, METRICS: str(folder)}
-    return {**_MEMORY, **os.environ, **counts, **ours}
+    given = {name: value for name, value in os.environ.items() if name != DATABASE}
+    return {**_MEMORY, **given, **counts, **ours}
 
 
 def _ending(code: int) -> str:
