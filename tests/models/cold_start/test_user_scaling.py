@@ -51,6 +51,24 @@ def test_items_that_are_added_after_the_fit_change_no_other_score():
     )
 
 
+def test_the_ratio_is_the_same_wherever_the_items_stand():
+    """Against sorting: known and new items of a large catalogue in any order, alone and among other users."""
+    rng = np.random.default_rng(0)
+    order = rng.permutation(300)
+    cold, known = order[:40], np.sort(order[40:])
+    cold = cold[np.argsort(cold >= 290, kind="stable")]  # those from 290 on came after the fit
+    scores = rng.normal(size=(7, 300)).astype(np.float32)
+    seen = csr_array((rng.random((7, 300)) < 0.2).astype(np.float32))
+    scaling = UserScaling(exponent=0.5, mean_clicks=30.0, own=0.5, typical=2.0, n_items=290)
+    hidden = np.where(seen.toarray() > 0, -np.inf, scores)
+    tenth, best = np.sort(hidden[:, known])[:, -10], hidden[:, cold[cold < 290]].max(axis=1)
+    lengths = np.count_nonzero(seen.toarray()[:, known], axis=1)
+    factors = scaling.of(scores, seen, cold)
+    np.testing.assert_array_equal(factors, scaling.factors(lengths, tenth.astype(np.float64) / best))
+    alone = [scaling.of(scores[[u]], seen[[u]], cold)[0] for u in range(7)]
+    assert factors.tolist() == alone
+
+
 def test_few_new_items_have_no_ratio():
     few = SCALING.at(N_ITEMS - 1)
     assert few.of(scores_of(2), histories([0, 1], []), COLD).tolist() == [1, 1]
@@ -64,9 +82,9 @@ def test_a_factor_of_all_users_is_no_change_of_ratios():
 
 
 def test_there_is_no_ratio_where_a_score_is_not_above_zero():
-    known = np.array([4, -1, 2, -np.inf], dtype=np.float32)
-    new = np.array([2, 1, 0, 1], dtype=np.float32)
-    np.testing.assert_array_equal(own_ratios(known, new), [2, np.nan, np.nan, np.nan])
+    known = np.array([4, -1, 2, -np.inf, np.inf, np.nan, 1], dtype=np.float32)
+    new = np.array([2, 1, 0, 1, 1, 1, np.inf], dtype=np.float32)
+    np.testing.assert_array_equal(own_ratios(known, new), [2] + 6 * [np.nan])
     assert UserScaling(own=0.5).factors(np.ones(2, np.int64), np.array([np.nan, 4.0])).tolist() == [1, 2]
 
 

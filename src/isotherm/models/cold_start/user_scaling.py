@@ -20,6 +20,7 @@ from isotherm.untrusted import Number, Whole
 
 OWN = 0.75  #: λ where it is in use: how far a user's own ratio counts
 _KNOWN, _NEW, _ADDED = np.uint8(0), np.uint8(1), np.uint8(2)  # kinds of items; the last, after the fit
+_CHUNK = 64  # scores that are looked at together
 LEAST_NEW_ITEMS = 20  #: of fewer new items no ratio is taken, and no share of lists can be given to them
 
 
@@ -73,22 +74,18 @@ class UserScaling:
         """
         if self.changes_nothing:
             return np.ones(len(scores), dtype=np.float32)
-        kinds = np.full(histories.shape[1], _KNOWN, dtype=np.uint8)
-        kinds[cold] = _ADDED
-        of_fit = cold[cold < self.n_items]
-        kinds[of_fit] = _NEW
-        n_known = min(K, len(kinds) - len(cold)) if self.own and len(of_fit) >= LEAST_NEW_ITEMS else 0
-        known, new = (np.full(len(scores), np.nan, dtype=np.float32) for _ in range(2))
-        lengths = np.zeros(len(scores), dtype=np.int64)
+        n_known = min(K, histories.shape[1] - len(cold)) if self.own else 0
+        lengths, ratios = np.empty(len(scores), dtype=np.int64), np.empty(len(scores))
         clicks = histories.indptr, histories.indices
-        run_bands(_find_best, len(scores), scores, *clicks, kinds, n_known, known, new, lengths, smallest=64)
-        return self.factors(lengths, own_ratios(known, new))
+        arguments = scores, *clicks, cold, self.n_items, n_known, lengths, ratios
+        run_bands(_measure_users, len(scores), *arguments, smallest=64)
+        return self.factors(lengths, ratios)
 
     def scale(self, scores: Scores, histories: UserItems, cold: ItemIndex) -> Scores:
         """The scores, those of new items multiplied in place."""
         if len(cold) and not self.changes_nothing:
             factors = self.of(scores, histories, cold)
-            run_bands(_multiply, len(scores), scores, cold, factors, smallest=64)
+            scale_columns(scores, cold, factors)
         return scores
 
     @staticmethod
@@ -113,55 +110,100 @@ def _scaling_of(given: Any) -> UserScaling:
     return UserScaling(**given)
 
 
-def own_ratios(known: Float32, new: Float32) -> Float64:
-    """r of users by the scores of the 10th best known and the best new item; NaN where one is not above 0."""
-    usable = np.isfinite(known) & np.isfinite(new) & (known > 0) & (new > 0)
-    ratios = np.full(len(known), np.nan)
-    ratios[usable] = known[usable].astype(np.float64) / new[usable]
-    return ratios
+def scale_columns(scores: Scores, columns: ItemIndex, factors: Float32) -> None:
+    """Multiply the scores of these columns by each user's factor, (n_users,), in place."""
+    run_bands(_multiply, len(scores), scores, columns, factors, smallest=64)
 
 
 @kernel
-def _find_best(
+def _measure_users(
     first: int,
     last: int,
     scores: Array,
     starts: Array,
     items: Array,
-    kinds: Array,
+    cold: Array,
+    n_fitted: int,
     n_known: int,
-    known: Array,
-    new: Array,
     lengths: Array,
+    ratios: Array,
 ) -> None:
-    """Of what a user has not clicked, the ``n_known``-th best known and the best new score of the fit.
+    """Fill in n and r of each user, (n_users,): r is of the ``n_known``-th best known item.
 
-    Where ``n_known`` is 0, they are left as they are.  lengths: clicks on known items.
+    n_fitted: items of the fit.  r is NaN where ``n_known`` is 0 or the fit had too few new items.
     """
-    best = np.empty(n_known, np.float32)
+    kinds = np.zeros(scores.shape[1], np.uint8)
+    n_new = 0
+    for column in cold:
+        kinds[column] = _NEW if column < n_fitted else _ADDED
+        n_new += column < n_fitted
+    ordered = np.empty(n_known, np.float32)
     for u in range(first, last):
         clicked, row = items[starts[u] : starts[u + 1]], scores[u]
+        lengths[u] = 0
         for column in clicked:
             lengths[u] += kinds[column] == _KNOWN
-        if n_known == 0:
+        if n_known == 0 or n_new < LEAST_NEW_ITEMS:
+            ratios[u] = np.nan
             continue
         seen = row[clicked]
         row[clicked] = -np.inf
-        best[:] = -np.inf
-        highest, threshold = np.float32(-np.inf), np.float32(-np.inf)
-        for j in range(len(row)):
-            score, kind = row[j], kinds[j]
-            if kind == _KNOWN and score > threshold:
-                place = n_known - 1
-                while place > 0 and best[place - 1] < score:
-                    best[place] = best[place - 1]
-                    place -= 1
-                best[place] = score
-                threshold = best[n_known - 1]
-            elif kind == _NEW and score > highest:
-                highest = score
+        ratios[u] = _own_ratio(_nth_known(row, kinds, ordered), _best_new(row, cold, n_fitted))
         row[clicked] = seen
-        known[u], new[u] = threshold, highest
+
+
+@kernel
+def own_ratios(known: Float32, new: Float32) -> Float64:
+    """r of users by the scores of the 10th best known and the best new item; NaN where one is not above 0."""
+    ratios = np.empty(len(known), np.float64)
+    for u in range(len(known)):
+        ratios[u] = _own_ratio(known[u], new[u])
+    return ratios
+
+
+@kernel
+def _own_ratio(known: Any, new: Any) -> Any:
+    """NaN where a score is not above 0, or infinite."""
+    usable = 0 < known < np.inf and 0 < new < np.inf
+    return np.float64(known) / np.float64(new) if usable else np.nan
+
+
+@kernel
+def _nth_known(row: Array, kinds: Array, ordered: Array) -> Any:
+    """The lowest of as many best scores of known items as ``ordered`` takes."""
+    ordered[:] = -np.inf
+    threshold = np.float32(-np.inf)
+    for start in range(0, len(row), _CHUNK):
+        end = min(start + _CHUNK, len(row))
+        if not _count_above(row[start:end], kinds[start:end], threshold):
+            continue
+        for j in range(start, end):
+            score = row[j]
+            if kinds[j] == _KNOWN and score > threshold:
+                place = len(ordered) - 1
+                while place > 0 and ordered[place - 1] < score:
+                    ordered[place] = ordered[place - 1]
+                    place -= 1
+                ordered[place] = score
+                threshold = ordered[-1]
+    return threshold
+
+
+@kernel
+def _count_above(row: Array, kinds: Array, threshold: Any) -> Any:
+    count = np.int32(0)
+    for j in range(len(row)):
+        count += np.int32((row[j] > threshold) & (kinds[j] == _KNOWN))
+    return count
+
+
+@kernel
+def _best_new(row: Array, cold: Array, n_fitted: int) -> Any:
+    highest = np.float32(-np.inf)
+    for column in cold:
+        if column < n_fitted and row[column] > highest:
+            highest = row[column]
+    return highest
 
 
 @kernel

@@ -49,7 +49,7 @@ from isotherm.models.cold_start.pseudo_cold import (
     PseudoColdSplit,
     cuts_of_log,
 )
-from isotherm.models.cold_start.user_scaling import LEAST_NEW_ITEMS, UserScaling, own_share
+from isotherm.models.cold_start.user_scaling import LEAST_NEW_ITEMS, UserScaling, own_share, scale_columns
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
@@ -468,7 +468,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         """Those of new items by one factor for all users."""
         scores = self._trending_scores(user_items)
         if len(self.cold_) and self.new_item_factor_ != 1:
-            scores[:, self.cold_.columns] *= np.float32(self.new_item_factor_)
+            factors = np.full(len(scores), self.new_item_factor_, dtype=np.float32)
+            scale_columns(scores, self.cold_.columns, factors)
         return scores
 
     def _trending_scores(self, user_items: UserItems) -> Scores:
