@@ -12,6 +12,7 @@ from isotherm.linalg.csr import (
     groups_of,
     index_pointers,
     move_entries,
+    one_row,
     pack,
     ranks_within,
     row_blocks,
@@ -120,3 +121,16 @@ def test_entries_by_column_name_the_entries_of_the_rows(matrix):
     entries = entries_by_column(matrix)
     np.testing.assert_array_equal(matrix.data[entries.data], matrix.tocsc().data)
     np.testing.assert_array_equal(entries.indices, matrix.tocsc().indices)
+
+
+def test_one_row_is_what_scipy_makes_of_its_entries_in_any_order():
+    columns, data = np.array([5, 0, 3]), np.array([1, 2, 4], dtype=np.float32)
+    row, expected = one_row(columns, data, 7), csr_array((data, columns, [0, 3]), shape=(1, 7))
+    expected.sum_duplicates()
+    for name in ("data", "indices", "indptr", "shape"):
+        np.testing.assert_array_equal(getattr(row, name), getattr(expected, name))
+        assert getattr(row, name).__class__ is getattr(expected, name).__class__
+    assert (row.data.dtype, row.indices.dtype, row.indptr.dtype) == (np.float32, np.int32, np.int32)
+    assert row.has_canonical_format
+    assert one_row(columns[:0], data[:0], 7).nnz == 0
+    assert row.nnz == 3  # rows share nothing

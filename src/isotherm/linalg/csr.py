@@ -87,15 +87,17 @@ def take_rows(matrix: csr_array, rows: Array) -> tuple[csr_array, Int64]:
 
 
 def one_row(columns: Array, data: Array, n_columns: int) -> csr_array:
-    """(1, n_columns) CSR of a few entries, whose columns ascend, without the checks that SciPy makes.
+    """(1, n_columns) CSR of a few entries in different columns, without the checks that SciPy makes.
 
     >>> import numpy as np
     >>> from isotherm.linalg.csr import one_row
-    >>> one_row(np.array([0, 2]), np.array([1.0, 2.0]), 4).toarray()
-    array([[1., 0., 2., 0.]])
+    >>> row = one_row(np.array([2, 0]), np.array([1.0, 3.0]), 4)
+    >>> row.indices, row.toarray()
+    (array([0, 2], dtype=int32), array([[3., 0., 1., 0.]]))
     """
+    order = columns.argsort()
     row = copy(_empty_row(n_columns))
-    row.data, row.indices = data, columns.astype(np.int32, copy=False)
+    row.data, row.indices = data[order], columns[order].astype(np.int32, copy=False)
     row.indptr = np.array([0, len(columns)], dtype=np.int32)
     return row
 

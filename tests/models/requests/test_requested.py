@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from isotherm import Interactions
 from isotherm.data import IdMap
 from isotherm.errors import InteractionsError, UnknownIdError
-from isotherm.models.requests.requested import requested_histories, requested_users
+from isotherm.models.requests.requested import known_histories, requested_histories, requested_users
 
 USERS = IdMap(["ann", "bob"])
 ITEMS = IdMap([1, 2, 3])
@@ -28,6 +28,36 @@ def test_histories_count_an_item_once_or_add_up_its_weights():
     np.testing.assert_array_equal(requested.histories.toarray(), [[1, 1, 0], [0, 2.5, 0], [0, 0, 0]])
     assert requested.ids.to_list() == [0, 1, 2]
     assert requested.histories.has_sorted_indices
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [3, 1],
+        [3, 1, 3],
+        {2: 0.5, 1: 2.0},
+        [2, "2", 1],
+        {2: 1.5, "2": 1.0},
+        [9, 3, 1],
+        {9: 1.0, 2: 3.0},
+        [9],
+        [],
+    ],
+)
+def test_a_history_is_the_same_alone_and_among_others(history):
+    """To the last bit: columns ascend, each is there once, and unknown items are left out and counted."""
+    (alone, missing), (among, all_missing) = (
+        known_histories(each, ITEMS, "popular") for each in ([history], [[1, 8], history, {3: 2.0}])
+    )
+    expected = among[[1]]
+    np.testing.assert_array_equal(alone.indices, expected.indices)
+    np.testing.assert_array_equal(alone.data, expected.data)
+    assert (alone.shape, alone.indptr.tolist()) == (expected.shape, expected.indptr.tolist())
+    assert (alone.dtype, alone.indices.dtype) == (np.float32, np.int32)
+    assert all_missing.tolist() == [1, missing[0], 0]
+    assert missing[0] == (9 in history)
+    requested = requested_histories([history], ITEMS, "popular").histories
+    np.testing.assert_array_equal(requested.toarray(), alone.toarray())
 
 
 def test_skipped_histories_keep_the_positions_of_the_others():

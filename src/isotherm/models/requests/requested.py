@@ -3,7 +3,8 @@
 import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from scipy.sparse import csr_array
 from isotherm.data import IdMap, Interactions
 from isotherm.data.reading.id_types import as_ids
 from isotherm.errors import InteractionsError, ParameterError, brief
-from isotherm.linalg.csr import groups_of, index_pointers, rows_of
+from isotherm.linalg.csr import groups_of, index_pointers, one_row, rows_of
 from isotherm.models.requests.ids import id_list, is_list, is_table, matched_rows, value_or_type
 from isotherm.progress import note
 from isotherm.types import Array, Bools, Float32, Int32, Int64, UserItems
@@ -71,7 +72,7 @@ def requested_histories(histories: Any, items: IdMap, unknown: str) -> Requested
         ids = IdMap.numbered(len(entries.lengths)).values
     block = entries.over_catalogue(len(items))
     requested = Requested.all(ids, block)
-    if (entries.columns >= 0).all():
+    if entries.known.all():
         return requested
     emptied = (entries.lengths > 0) & (np.diff(block.indptr) == 0)
     if not emptied.any():
@@ -94,9 +95,7 @@ def known_histories(histories: Any, items: IdMap, unknown: str) -> tuple[UserIte
         return (items.rows(ids) if rows is None else rows).astype(np.int32)
 
     entries = _from_lists(histories, columns_of)
-    rows = groups_of(index_pointers(entries.lengths))
-    n_unknown = np.bincount(rows[entries.columns < 0], minlength=len(entries.lengths))
-    return entries.over_catalogue(len(items)), n_unknown
+    return entries.over_catalogue(len(items)), entries.lengths - entries.known_lengths
 
 
 def _outcome(unknown: str) -> str:
@@ -117,7 +116,8 @@ def _columns_of_log(log: Interactions, items: IdMap, unknown: str) -> Int32:
     return columns
 
 
-class _Entries(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Entries:
     """All items of all histories, one history after the other.
 
     columns: (n_entries,), -1 where the item is unknown.  weights: (n_entries,) float32.  lengths: (n,) of the
@@ -130,16 +130,30 @@ class _Entries(NamedTuple):
     lengths: Array
     unweighted: Bools
 
+    @cached_property
+    def known(self) -> Bools:
+        """(n_entries,) which items are known."""
+        flags: Bools = self.columns >= 0
+        return flags
+
+    @cached_property
+    def known_lengths(self) -> Array:
+        """(n,) how many items of each history are known."""
+        if self.known.all():
+            return self.lengths
+        rows = groups_of(index_pointers(self.lengths))
+        return np.bincount(rows[self.known], minlength=len(self.lengths))
+
     def over_catalogue(self, n_items: int) -> UserItems:
         """The histories, (n, n_items); entries of column -1 are left out.
 
         Raises InteractionsError where weights of an item are too large when added up.
         """
-        known, starts = self.columns >= 0, index_pointers(self.lengths)
-        if not known.all():
-            starts = index_pointers(np.bincount(groups_of(starts)[known], minlength=len(self.lengths)))
-        arrays = self.weights[known], self.columns[known], starts
-        block = csr_array(arrays, shape=(len(starts) - 1, n_items))
+        columns, weights = self.columns[self.known], self.weights[self.known]
+        if len(self.lengths) == 1 and len(set(columns.tolist())) == len(columns):
+            return one_row(columns, weights, n_items)
+        arrays = weights, columns, index_pointers(self.known_lengths)
+        block = csr_array(arrays, shape=(len(self.lengths), n_items))
         block.sum_duplicates()  # an item named in two ways, 1 and "1"; sorts as well
         if self.unweighted.all():
             block.data[:] = 1

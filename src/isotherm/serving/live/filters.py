@@ -98,13 +98,12 @@ def _given(
     columns, n_unknown = columns_of(snapshot, items, "history", unknown, secret)
     sums: dict[int, float] = {}
     if is_plain and not n_unknown and len(set(columns)) == len(columns):
-        seen, data = sorted(columns), np.ones(len(columns))
+        seen, data = columns, np.ones(len(columns))
     else:
         for column, weight in zip(columns, weights, strict=True):
             sums[column] = sums.get(column, 0.0) + weight
         sums.pop(-1, None)
-        seen = sorted(sums)
-        data = np.array([sums[column] for column in seen], dtype=np.float64)
+        seen, data = list(sums), np.array(list(sums.values()), dtype=np.float64)
     if (data > _LARGEST).any():
         raise InteractionsError("history: an item's weights are beyond float32 when added up")
     row = one_row(np.array(seen, dtype=np.int32), data.astype(np.float32), snapshot.model.n_items)
