@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ class IdMap:
         if kind is None or not set(map(type, ids)) <= {kind}:
             return None
         row_of = self.row_of
-        rows = np.array([row_of.get(value, -1) for value in ids], dtype=np.int64)
+        rows = np.array(list(map(row_of.get, ids, repeat(-1))), dtype=np.int64)
         if kind is int and (rows < 0).any() and not all(-(2**63) <= value < 2**63 for value in ids):
             return None
         return rows
@@ -108,8 +109,10 @@ class IdMap:
         return self.values.filter(self.values.is_in(self._in_own_type(ids).implode()))
 
     def take(self, rows: Array) -> pl.Series:
-        """The ids that stand at ``rows``."""
-        return self.values[rows]
+        """The ids that stand at ``rows``, which count from the first."""
+        return self.values[
+            pl.Series(rows.astype(np.uint32))
+        ]  # as polars numbers rows: not checked one by one
 
     def union(self, other: "IdMap") -> "IdMap":
         """These ids in their order, then those of ``other`` that are new; text where one side is text."""

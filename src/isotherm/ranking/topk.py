@@ -68,8 +68,8 @@ def top_k_each(
     for cap, candidates in zip(caps, candidate_sets, strict=True):
         if candidates is not None:
             cap[~candidates] = _NEVER
-    columns = np.full((len(candidate_sets), n_rows, k), -1, dtype=np.int32)
-    best = np.full((len(candidate_sets), n_rows, k), -np.inf, dtype=np.float32)
+    columns = np.empty((len(candidate_sets), n_rows, k), dtype=np.int32)
+    best = np.empty((len(candidate_sets), n_rows, k), dtype=np.float32)
     drawn = tie_seeds is not None
     seeds = np.zeros(n_rows, dtype=np.uint64) if tie_seeds is None else tie_seeds
     scores = np.ascontiguousarray(scores, dtype=np.float32)
@@ -120,6 +120,8 @@ def _top_k_rows(
             for rank in range(size):
                 columns[s, u, rank] = kept[rank]
                 best[s, u, rank] = scores[u, kept[rank]]
+            for rank in range(size, k):
+                columns[s, u, rank], best[s, u, rank] = -1, -np.inf
     return not_numbers
 
 

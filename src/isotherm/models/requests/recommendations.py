@@ -51,9 +51,9 @@ def answers(
     columns, best = lists
     rows, ranks = np.nonzero(columns >= 0)
     chosen = columns[rows, ranks]
-    frame = pl.DataFrame(
+    user_ids = _repeated(requested.ids, rows).rename("user_id").to_frame()
+    frame = user_ids.hstack(  # pl.DataFrame takes twice as long to see that these are columns
         [
-            _repeated(requested.ids, rows).rename("user_id"),
             model.items_.take(chosen).rename("item_id"),
             pl.Series("score", best[rows, ranks]),
             pl.Series("rank", (ranks + 1).astype(np.int32)),

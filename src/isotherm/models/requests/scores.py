@@ -29,9 +29,8 @@ def scores_or_popularity(model: Scorer, histories: UserItems) -> tuple[Scores, B
 def _all_zero(scores: Scores) -> Bools:
     """(n_users,) which rows hold nothing but 0; most show another score among the first."""
     zero = np.asarray(~scores[:, :_FIRST].any(axis=1), dtype=bool)
-    left = np.flatnonzero(zero)
-    if len(left):
-        zero[left] = ~scores[left].any(axis=1)
+    if zero.any():
+        zero[zero] = ~scores[zero].any(axis=1)
     return zero
 
 
