@@ -174,3 +174,11 @@ def test_few_ids_are_looked_up_as_a_join_finds_them(known, asked, expected):
     ids = IdMap(known)
     found = ids.rows_of_few(asked)
     assert found is expected if expected is None else found.tolist() == ids.rows(asked).tolist() == expected
+
+
+def test_rows_count_from_the_first():
+    ids = IdMap(["tea", "cup", "pot"])
+    assert ids.take(np.array([2, 0, 2])).to_list() == ["pot", "tea", "pot"]
+    assert ids.take(np.empty(0, dtype=np.int64)).to_list() == []
+    with pytest.raises(pl.exceptions.OutOfBoundsError):
+        ids.take(np.array([-1]))  # no item, as where a list is shorter: not the last one

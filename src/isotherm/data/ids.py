@@ -110,9 +110,7 @@ class IdMap:
 
     def take(self, rows: Array) -> pl.Series:
         """The ids that stand at ``rows``, which count from the first."""
-        return self.values[
-            pl.Series(rows.astype(np.uint32))
-        ]  # as polars numbers rows: not checked one by one
+        return self.values[pl.Series(rows.astype(np.uint32))]  # polars checks and converts signed ones
 
     def union(self, other: "IdMap") -> "IdMap":
         """These ids in their order, then those of ``other`` that are new; text where one side is text."""
