@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items, top_items_by
+from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items, top_items_by, user_ndcgs
 from isotherm.ranking.topk import TopK
 
 
@@ -36,6 +36,20 @@ def test_ndcg_takes_scores_as_they_are():
     warm, cold = lists([[0, 3]], [[2, 1.5]]), lists([[1, 2]], [[1, 0.5]])
     assert WarmAndCold(warm, cold).ndcg(targets) == pytest.approx(1 / np.log2(4))
     assert WarmAndCold(warm, lists([[1, 2]], [[5, 1]])).ndcg(targets) == pytest.approx(1)
+
+
+def test_ndcg_is_that_of_the_merged_lists():
+    """Ties, too, and lists of different lengths that end early."""
+    rng, n_users = np.random.default_rng(0), 60
+    scores = np.sort(rng.integers(-2, 6, (n_users, 13)).astype(np.float32), axis=1)[:, ::-1]
+    columns = rng.permuted(np.arange(26).reshape(1, -1).repeat(n_users, axis=0), axis=1).astype(np.int32)
+    warm = TopK(columns[:, :10].copy(), scores[:, :10].copy())
+    cold = TopK(columns[:, 10:16].copy(), scores[:, 3:9].copy())
+    warm.scores[:9, 4:], warm.columns[:9, 4:] = -np.inf, -1
+    targets = csr_array((rng.random((n_users, 26)) < 0.2).astype(np.float32))
+    both = WarmAndCold(warm, cold)
+    by_user = user_ndcgs(both.merged_columns(), targets)
+    assert both.ndcg(targets) == pytest.approx(by_user.sum() / n_users)
 
 
 def test_best_scale_lifts_cold_items_that_are_clicked_and_lowers_those_that_are_not():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isotherm.features.metadata_kernel import MetadataKernel
+from isotherm.models.kernel_ridge import ridge as ridge_module
 from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkKernels, LandmarkRidge, RidgeFitter
 from tests.features.test_metadata_kernel import table
 from tests.reference import kernel_ridge as reference
@@ -125,7 +126,7 @@ def test_the_fitter_is_exact_up_to_its_bound_and_draws_landmarks_past_it(case):
     known, training_items = encoded.take(np.arange(30)), np.arange(0, 30, 2)
     few, many = (RidgeFitter(kernel, weights, weights / 2, exact, 6, seed=0) for exact in (15, 14))
     assert isinstance(few.taste(known, training_items, 0.7), ExactRidge)
-    assert isinstance(many.popularity(known, training_items), LandmarkRidge)
+    assert isinstance(many.taste(known, training_items, 0.7), LandmarkRidge)
     assert few.landmark_items(training_items).tolist() == training_items.tolist()
     drawn = many.landmark_items(training_items)
     assert len(drawn) == 6
@@ -134,6 +135,23 @@ def test_the_fitter_is_exact_up_to_its_bound_and_draws_landmarks_past_it(case):
     np.testing.assert_array_equal(
         few.taste(known, training_items, 0.7).columns(queries).weights,
         exact(case, training_items).columns(queries).weights,
+    )
+
+
+def test_popularity_is_learned_on_some_of_the_landmarks(case, monkeypatch):
+    monkeypatch.setattr(ridge_module, "_POPULARITY_ITEMS", 4)
+    kernel, encoded, weights, _ = case
+    known, landmarks = encoded.take(np.arange(30)), np.arange(0, 30, 2)
+    popularity = RidgeFitter(kernel, weights, weights, 15, 6, seed=0).popularity(known, landmarks)
+    assert len(popularity.training_items_) == 5  # a third of fifteen is more than four
+    assert np.isin(popularity.training_items_, landmarks).all()
+    y = np.random.default_rng(1).standard_normal(30).astype(np.float32)
+    queries = encoded.take(np.arange(30, 40))
+    compared = kernel.index(encoded.take(landmarks)).weighted(weights)
+    np.testing.assert_allclose(
+        compared.rows(queries) @ popularity.coefficients_of(y, landmarks),
+        popularity.kernel_rows(queries) @ popularity.dual_coefficients(y),
+        rtol=1e-4,
     )
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isotherm.kernels import kernel
 from isotherm.linalg.csr import row_blocks
 from isotherm.linalg.products import products
 from isotherm.memory import users_per_block
 from isotherm.progress import stage
 from isotherm.ranking.metrics import ndcg, rank_hits
 from isotherm.ranking.topk import TopK, hide, top_k
-from isotherm.types import Bools, Float32, Float64, Int32, Int64, ItemIndex, Scores, UserItems
+from isotherm.threads import run_bands
+from isotherm.types import Array, Float32, Float64, Int32, Int64, ItemIndex, Scores, UserItems
 
 K = 10
 _GRID_POINTS = 161
@@ -128,24 +130,58 @@ class WarmAndCold:
 
     def ndcg(self, targets: UserItems) -> float:
         """ndcg@10 over all candidates, scores taken as they are; targets: hidden clicks of the users."""
-        return self._scaled_ndcg(self._hits(targets), np.diff(targets.indptr), 1.0)
+        return float(self._ndcgs(targets, np.ones(1))[0])
 
     def best_scale(self, targets: UserItems) -> ColdScale:
         """The factor of cold scores with the best ndcg@10 over all candidates."""
         grid, unit = np.logspace(-_DECADES, _DECADES, _GRID_POINTS), self.level_ratio()
-        hits, n_targets = self._hits(targets), np.diff(targets.indptr)
-        ndcgs = np.array([self._scaled_ndcg(hits, n_targets, relative * unit) for relative in grid])
+        ndcgs = self._ndcgs(targets, grid * unit)
         plateau = np.flatnonzero(ndcgs >= ndcgs.max() * (1 - 1e-3))
         middle = plateau[len(plateau) // 2]  # the middle of the plateau, not its luckiest point
         return ColdScale(float(grid[middle]), float(ndcgs[middle]))
 
-    def _hits(self, targets: UserItems) -> Bools:
-        return rank_hits(np.concatenate([self.warm.columns, self.cold.columns], axis=1), targets)
+    def _ndcgs(self, targets: UserItems, factors: Float64) -> Float64:
+        """ndcg@10 of both lists merged, cold scores taken each of ``factors`` times, (n_factors,)."""
+        n_targets = np.diff(targets.indptr)
+        hits = [rank_hits(top.columns, targets) for top in (self.warm, self.cold)]
+        gains = 1 / np.log2(np.arange(2, K + 2))
+        ideals = np.cumsum(gains)[np.minimum(K, n_targets) - 1]
+        by_user = np.empty((len(n_targets), len(factors)))
+        run_bands(
+            _merged_ndcgs, len(by_user), self.warm.scores, self.cold.scores, *hits,
+            factors.astype(np.float32), gains, ideals, by_user, smallest=64,
+        )  # fmt: skip
+        return np.asarray(by_user.mean(axis=0))
 
-    def _scaled_ndcg(self, hits: Bools, n_targets: Int64, cold_scale: float) -> float:
-        """ndcg@10 of both lists merged, cold scores taken ``cold_scale`` times."""
-        order = self.scaled(np.float32(cold_scale))._order()
-        return float(ndcg(np.take_along_axis(hits, order, axis=1), n_targets, K).mean())
+
+@kernel
+def _merged_ndcgs(
+    first: int,
+    last: int,
+    warm: Array,
+    cold: Array,
+    warm_hits: Array,
+    cold_hits: Array,
+    factors: Array,
+    gains: Array,
+    ideals: Array,
+    out: Array,
+) -> None:
+    """Both lists are sorted; a warm item comes before a cold one of the same score."""
+    n_warm, n_cold = warm.shape[1], cold.shape[1]
+    for u in range(first, last):
+        for f in range(len(factors)):
+            i, j, gained = 0, 0, 0.0
+            for rank in range(min(len(gains), n_warm + n_cold)):
+                if j == n_cold or (i < n_warm and warm[u, i] >= factors[f] * cold[u, j]):
+                    if warm_hits[u, i]:
+                        gained += gains[rank]
+                    i += 1
+                else:
+                    if cold_hits[u, j]:
+                        gained += gains[rank]
+                    j += 1
+            out[u, f] = gained / ideals[u]
 
 
 def mean_ndcg(scores: Scores, targets: UserItems) -> float:

@@ -108,6 +108,10 @@ class Users:
     histories: UserItems
     smoothed: Scores
 
+    def every(self, stride: int) -> "Users":
+        """Every so-manyth of them."""
+        return Users(self.histories[::stride], self.smoothed[::stride])
+
     @property
     def lengths(self) -> Float32:
         """Clicks of each, (n_users, 1)."""

@@ -338,11 +338,12 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         ridges, training = self._ridges, log.training
         self.mean_length_ = training.mean_length
         self.exact_ = ridges.is_exact(training.items)
-        self.landmarks_ = log.encoded.take(ridges.landmark_items(training.items))
+        landmarks = ridges.landmark_items(training.items)
+        self.landmarks_ = log.encoded.take(landmarks)
         self._index_landmarks()
         self.taste_ = ridges.taste(log.encoded, training.items, self.scales_.ridge)
         popularity = ridges.popularity(log.encoded, training.items)
-        self.popularity_coefficients_ = popularity.dual_coefficients(training.log_clicks)
+        self.popularity_coefficients_ = popularity.coefficients_of(training.log_clicks, landmarks)
         self.weights_ = DenseWeights.among(log.n_items, log.warm, ease_weights)
         left_out = LeftOutPredictor(log.encoded, self.taste_, popularity, training.log_clicks)
         self._blend_rare_items(log, left_out)

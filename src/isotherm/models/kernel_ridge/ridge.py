@@ -30,6 +30,7 @@ from isotherm.untrusted import Number
 _BAND = 512
 _JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on landmarks
 _POPULARITY_RIDGE = 1.0  # the kernel's weights alone set its scale
+_POPULARITY_ITEMS, _POPULARITY_PART = 1_000, 3  # popularity is learned on so many or a third of the landmarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +139,12 @@ class ExactRidge(Ridge):
     def dual_coefficients(self, y: Float32) -> Float32:
         """(K + r·I)⁻¹·y."""
         return np.asarray(cho_solve((self.factor_.T, False), y[self.training_items_]), dtype=np.float32)
+
+    def coefficients_of(self, y: Float32, items: ItemIndex) -> Float32:
+        """``dual_coefficients`` in the order of ``items``, 0 where one is no training item; (len(items),)."""
+        coefficients = np.zeros(self.n_items, dtype=np.float32)
+        coefficients[self.training_items_] = self.dual_coefficients(y)
+        return coefficients[items]
 
     def left_out(self) -> "ExactLeftOut":
         """By the inverse of K + r·I, 2/3·n³ flops."""
@@ -375,21 +382,28 @@ class RidgeFitter:
 
     def taste_path(self, items: EncodedItems, training_items: ItemIndex) -> "RidgePath":
         """The same for several r."""
-        return self._path(items, training_items, self.taste_weights)
-
-    def popularity(self, items: EncodedItems, training_items: ItemIndex) -> Ridge:
-        """The ridge of what everybody would click."""
-        return self._path(items, training_items, self.popularity_weights).at(_POPULARITY_RIDGE, last=True)
-
-    def _path(self, items: EncodedItems, training_items: ItemIndex, weights: Float64) -> "RidgePath":
         landmarks = items.take(self.landmark_items(training_items))
-        kernel = self.kernel.index(landmarks).weighted(weights)
+        kernel = self.kernel.index(landmarks).weighted(self.taste_weights)
         among: Float32 | LandmarkKernels
         if self.is_exact(training_items):
             among = _kernel_rows(kernel, landmarks, len(landmarks))
         else:
             among = LandmarkKernels.of(kernel, items.take(training_items), landmarks)
         return RidgePath(kernel, among, len(items), training_items)
+
+    def popularity(self, items: EncodedItems, training_items: ItemIndex) -> "ExactRidge":
+        """The ridge of what everybody would click, by some of the landmarks.
+
+        It has one target instead of hundreds, for which fewer items are enough.
+        """
+        some = self.landmark_items(training_items)
+        most = max(_POPULARITY_ITEMS, len(some) // _POPULARITY_PART)
+        if len(some) > most:
+            some = some[random_rows(len(some), most, stream(self.seed, "items of popularity"))]
+        landmarks = items.take(some)
+        kernel = self.kernel.index(landmarks).weighted(self.popularity_weights)
+        among = _kernel_rows(kernel, landmarks, len(landmarks))
+        return ExactRidge.fitted(kernel, among, _POPULARITY_RIDGE, len(items), some)
 
 
 class RidgePath:

@@ -34,6 +34,7 @@ from isotherm.types import Array, Float32, Float64, ItemIndex, ItemWeights, Scor
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
 POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
 VARIANCE_EXPONENTS = (0.0, 0.5, 1.0, 2.0)  # γ
+_SCALE_USERS = 400  # or a few more, by whose scores slope, intercept and level are measured
 _DENSE = 0.05  # share of cells from which a dense product is quicker
 
 
@@ -187,9 +188,14 @@ class Tuner:
                 )
         return best
 
+    @property
+    def _stride(self) -> int:
+        """Of the test users by whose scores slope, intercept and level are measured."""
+        return max(len(self._split.test_users) // _SCALE_USERS, 1)
+
     def _full_users(self) -> Users:
-        """The test users with all their clicks, by EASE of all clicks."""
-        histories = self._full.user_items[self._split.test_users]
+        """Some of the test users with all their clicks, by EASE of all clicks."""
+        histories = self._full.user_items[self._split.test_users[:: self._stride]]
         return Users(histories, products(histories, self._full.ease_weights))
 
     def _full_ranking(self, scales: Scales, fit: KeptFit, users: Users) -> ColdAmongWarm:
@@ -250,8 +256,9 @@ class Tuner:
     def _regressed_on_ease(self, scales: Scales, fit: KeptFit, full_users: Users) -> Scales:
         """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
         ease = full_users.smoothed[:, self._split.hidden_items] / full_users.lengths
-        predicted = fit.raw_scores(scales, self._training.mean_length, self._users)
-        predicted /= self._users.lengths
+        users = self._users.every(self._stride)
+        predicted = fit.raw_scores(scales, self._training.mean_length, users)
+        predicted /= users.lengths
         centred = predicted - predicted.mean()
         slope = float(np.vdot(centred, ease) / max(float(np.vdot(centred, centred)), 1e-30))
         if slope <= 0:
