@@ -146,7 +146,7 @@ def test_popularity_is_learned_on_some_of_the_landmarks(case, monkeypatch):
     assert len(popularity.training_items_) == 5  # a third of fifteen is more than four
     assert np.isin(popularity.training_items_, landmarks).all()
     y = np.random.default_rng(1).standard_normal(30).astype(np.float32)
-    queries = encoded.take(np.arange(30, 40))
+    queries = encoded.take(popularity.training_items_)  # within the range of the numbers of both
     compared = kernel.index(encoded.take(landmarks)).weighted(weights)
     np.testing.assert_allclose(
         compared.rows(queries) @ popularity.coefficients_of(y, landmarks),
