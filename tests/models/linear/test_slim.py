@@ -1,15 +1,19 @@
 """Weighted SLIM against eq. 10-11 solved item by item."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from isotherm import SLIM, Interactions
+from isotherm import EASE, SLIM, Interactions
 from isotherm.errors import ParameterError
+from isotherm.models.linear.penalties import user_weights
 from isotherm.models.linear.slim import _ColumnSystems
 from tests.conftest import random_clicks
+from tests.models.linear.test_auto import log_of_topics
 from tests.reference.marec import eq10_weights
 
 
@@ -30,6 +34,49 @@ def test_weights_equal_the_literal_formula(seed, n_items, nonclick_weight, l2, s
     options = {"l2": l2, "nonclick_weight": nonclick_weight, "self_penalty": self_penalty}
     model = SLIM(**options, tolerance=1e-6).fit(Interactions.from_csr(x))
     np.testing.assert_allclose(weights_of(model), eq10_weights(x, 0 * x, **options), atol=1e-4)
+
+
+@pytest.mark.parametrize("nonclick_weight", [0.1, 1.0])
+@pytest.mark.parametrize("user_power", [0.0, 0.5])
+def test_denoising_and_user_weights_equal_the_literal_formula(nonclick_weight, user_power):
+    x, denoising = random_clicks(np.random.default_rng(3), 60, 14), 0.7
+    penalties = {"denoising": denoising, "user_power": user_power}
+    slim = SLIM(l2=5.0, nonclick_weight=nonclick_weight, self_penalty=30.0, tolerance=1e-6, **penalties)
+    users = user_weights(csr_array(x.astype(np.float32)), user_power)
+    expected = np.empty((14, 14))
+    for i in range(14):
+        gram = (x.T * users * np.where(x[:, i] > 0, 1.0, nonclick_weight)) @ x
+        left = gram + np.diag(5.0 + denoising * np.diag(gram))
+        left[i, i] += 30.0
+        expected[:, i] = np.linalg.solve(left, gram[:, i])
+    np.testing.assert_allclose(weights_of(slim.fit(Interactions.from_csr(x))), expected, atol=1e-4)
+
+
+def test_slim_learns_what_ease_learns_in_its_own_unit():
+    clicks = log_of_topics(200, 60, 8)
+    learned, ease = (
+        SLIM(l2="auto", nonclick_weight=0.25).fit(clicks),
+        EASE(l2="auto", relaxation=0).fit(clicks),
+    )
+    assert learned.penalties_ == replace(ease.penalties_, l2=0.5 * ease.penalties_.l2)
+    assert list(learned.learned_settings()) == [
+        "penalties_.l2",
+        "penalties_.denoising",
+        "penalties_.user_power",
+    ]
+    chosen = {name.split(".")[1]: value for name, value in learned.learned_settings().items()}
+    by_hand = SLIM(nonclick_weight=0.25, **chosen).fit(clicks)
+    np.testing.assert_array_equal(by_hand.weights_.warm, learned.weights_.warm)
+    partly = SLIM(l2=20.0, denoising="auto").fit(clicks)
+    assert list(partly.learned_settings()) == ["penalties_.denoising"]
+    assert SLIM(l2=20.0).fit(clicks).learned_settings() == {}
+
+
+@pytest.mark.parametrize("x", [np.ones((1, 5)), np.ones((4, 1)), np.ones((20, 6)), np.eye(6)])
+def test_slim_learns_from_little(x):
+    """One user, one item, all alike, one click a user."""
+    model = SLIM(l2="auto").fit(Interactions.from_csr(csr_array(x.astype(np.float32))))
+    assert np.isfinite(model.weights_.warm).all()
 
 
 def test_items_without_clicks_have_no_weights():

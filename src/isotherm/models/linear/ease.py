@@ -139,11 +139,7 @@ class EASE(ItemItem):
     @property
     def penalties(self) -> Penalties:
         """λ, a, p and ξ where none is to be learned."""
-        if self.asked.open:
-            raise ParameterError(
-                f"ease: {', '.join(self.asked.open)} to be learned: settled(user_items) gives numbers"
-            )
-        return self.asked.given(0)
+        return self.asked.numbers("ease")
 
     def settled(self, user_items: UserItems) -> "EASE":
         """The same model with numbers for what is to be learned, from the clicks (n_users, n_items)."""

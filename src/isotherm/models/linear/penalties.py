@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from isotherm.checks import above, at_least, between, is_text
+from isotherm.errors import ParameterError
 from isotherm.linalg.csr import scale_rows
 from isotherm.state import Plain
 from isotherm.types import Array, Float64, UserItems
@@ -74,6 +75,14 @@ class Asked:
     def open(self) -> tuple[str, ...]:
         """What is to be learned."""
         return tuple(name for name, value in asdict(self).items() if value is None)
+
+    def numbers(self, model: str) -> Penalties:
+        """What is asked, where nothing is to be learned; ParameterError for ``model`` otherwise."""
+        if self.open:
+            raise ParameterError(
+                f"{model}: {', '.join(self.open)} to be learned: settled(user_items) gives numbers"
+            )
+        return self.given(0)
 
     def given(self, l2: float) -> Penalties:
         """What is asked, 0 and ``l2`` for the rest."""

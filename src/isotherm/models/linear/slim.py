@@ -18,29 +18,34 @@ the matrix is I + (1 − w)X_UᵀX_U·TP, whose condition number (T = I) is at m
 X_UᵀX_U ≤ C. So a Krylov method meets any tolerance in about ½·ln(2/ε)/√w steps, and all items of a block
 take a step together: the cost of a step is one product with P and the clicks of each item's users.
 
+With denoising a (see ``penalties``) λI becomes Λ_i = λI + a·diag(XᵀW_iX), and P (wC + wa·diag(C) + λI)⁻¹, so
+that the bound on the condition number stands; in θ_i, λ becomes Λ_i's entry of i. User weights: X is W^½X.
+
 In all: items³ flops for P and 2·items³ + 4·Σ_u n_u² per step.
 """
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csc_array
 
-from isotherm.checks import above, at_least, between
+from isotherm.checks import above, at_least, between, seeded
 from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import groups_of, select_columns
 from isotherm.linalg.gmres import gmres
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
+from isotherm.models.linear.auto import learn_penalties
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.linear.penalties import Asked, Penalties
+from isotherm.models.linear.penalties import Asked, Penalties, l2_setting, penalty_setting
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
-from isotherm.types import Array, Float32, ItemIndex, ItemWeights, UserItems
+from isotherm.types import Array, Float32, Float64, ItemIndex, ItemWeights, UserItems
 
 _BLOCK_BYTES = 256 * 2**20  # of Krylov vectors
 _KRYLOV_VECTORS = 16  # of a column, for which a block has memory
@@ -69,64 +74,104 @@ class SLIM(ItemItem):
     ['cup', 'pot']
 
     Parameters:
-        l2 (> 0; default 500): λ₁, the ridge penalty of every weight (MARec, eq. 10).
+        l2 (> 0 or auto; default 500): λ₁, the ridge penalty of every weight (MARec, eq. 10); auto: what EASE
+            learns on hidden clicks, in the units of SLIM.
+        denoising (>= 0, auto or None; default None): a, the penalty of an item's weights in units of its
+            squared clicks (EDLAE; Steck 2020); auto: what EASE learns; None: as l2, auto with it and else 0.
+        user_power (in [0, 1], auto or None; default None): p, a user of n clicks weighs 1/nᵖ, scaled so that
+            a click weighs 1 in the mean; auto and None as above.
         nonclick_weight (in (0, 1]; default 0.5): w₁, the weight of the users who did not click the column's
             item; the others weigh 1 (eq. 10).
         self_penalty (>= 0; default 800): γ₁, added to λ₁ for an item's weight on itself (eq. 10).
         tolerance (in (0, 1); default 1e-4): of each column's residual, relative, with items in units of
             their click vectors' lengths.
+        seed (a whole number >= 0; default 0): of the hidden clicks.
     """
 
     name: ClassVar[str] = "slim"
 
     weights_: DenseWeights
+    penalties_: Penalties  #: in use
 
-    learned = (Inner("weights_", DenseWeights.empty),)
+    learned = (
+        Inner("weights_", DenseWeights.empty),
+        Penalties.declared("penalties_"),
+    )
 
     def __init__(
         self,
         *,
-        l2: float = 500.0,
+        l2: float | str = 500.0,
+        denoising: float | str | None = None,
+        user_power: float | str | None = None,
         nonclick_weight: float = 0.5,
         self_penalty: float = 800.0,
         tolerance: float = 1e-4,
+        seed: int = 0,
     ) -> None:
-        self.l2 = above("l2", l2, 0)
+        self.l2 = l2_setting("l2", l2)
+        self.denoising = penalty_setting("denoising", denoising)
+        self.user_power = penalty_setting("user_power", user_power)
         self.nonclick_weight = between("nonclick_weight", nonclick_weight, 0, 1, "(]")
         self.self_penalty = at_least("self_penalty", self_penalty, 0)
         self.tolerance = between("tolerance", tolerance, 0, 1, "()")
-        above("l2 / nonclick_weight", self.l2 / self.nonclick_weight, 0)
+        self.seed = seeded("seed", seed)
+        if not isinstance(self.l2, str):
+            above("l2 / nonclick_weight", self.l2 / self.nonclick_weight, 0)
 
     def fit_memory(self, clicks: Interactions) -> float:
         return 2 * 4 * float(np.count_nonzero(clicks.item_clicks())) ** 2
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
-        expect_stages(3)  # Gram matrix, inverse, columns
+        expect_stages(3 + bool(self.asked.open))  # Gram matrix, inverse, columns; penalties
         warm = np.flatnonzero(clicks.item_clicks())
         user_items = select_columns(clicks.matrix, warm)
-        weights = self.solve_columns(user_items, self.ridge_inverse(user_items))
+        slim = self.settled(user_items)
+        weights = slim.solve_columns(user_items, slim.ridge_inverse(user_items))
+        self.penalties_ = slim.penalties
         self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
+
+    def learned_settings(self) -> dict[str, float]:
+        """λ₁, a and p where they were learned."""
+        if not hasattr(self, "penalties_"):
+            return {}
+        return self.penalties_.learned_settings(self.asked, "penalties_")
 
     @property
     def asked(self) -> Asked:
-        """λ/w, of the inverse that all columns share."""
-        return Asked(self.l2 / self.nonclick_weight, 0, 0, 0)
+        """What is given of λ₁, a and p."""
+        return Asked.by_settings(self.l2, self.denoising, self.user_power, 0.0)
+
+    @property
+    def penalties(self) -> Penalties:
+        """λ₁, a and p where none is to be learned."""
+        return self.asked.numbers("slim")
 
     @property
     def inverse_penalties(self) -> Penalties:
-        """The same."""
-        return self.asked.given(0)
+        """Of the inverse that all columns share: λ₁/w for λ₁."""
+        return replace(self.penalties, l2=self.penalties.l2 / self.nonclick_weight)
 
     def settled(self, user_items: UserItems) -> "SLIM":
-        """Itself: all its settings are numbers."""
-        return self
+        """The same model with numbers for what is to be learned, from the clicks (n_users, n_items)."""
+        asked = self.asked
+        if not asked.open:
+            return self
+        unit = self.nonclick_weight**0.5  # users weigh 1 and w: between them EASE's λ is λ₁'s unit
+        if asked.l2 is not None:
+            asked = replace(asked, l2=asked.l2 / unit)
+        learned = learn_penalties(user_items, asked, self.seed)
+        settled = copy(self)
+        settled.denoising, settled.user_power = learned.denoising, learned.user_power
+        settled.l2 = unit * learned.l2 if asked.l2 is None else self.l2
+        return settled
 
     def ridge_inverse(self, user_items: UserItems, gram: Float32 | None = None) -> RidgeInverse:
         """w·P = (C + λ/w·I)⁻¹, which all columns share: EASE's for λ/w.
 
         gram: C where the caller has it; it is overwritten.
         """
-        return EASE(l2=self.l2 / self.nonclick_weight).solve(user_items, gram)
+        return EASE(**asdict(self.inverse_penalties)).solve(user_items, gram)
 
     def solve_columns(
         self, user_items: UserItems, inverse: RidgeInverse, aligned: AlignedColumns | None = None
@@ -136,7 +181,7 @@ class SLIM(ItemItem):
         inverse: of ``ridge_inverse``, updated for the aligned columns where there are some.
         """
         n_items = user_items.shape[1]
-        systems = _ColumnSystems.of(self, user_items, inverse, aligned)
+        systems = _ColumnSystems.of(self, self.penalties.weighted(user_items), inverse, aligned)
         weights = np.empty((n_items, n_items), dtype=np.float32)
         # columns of similar popularity meet the tolerance after a similar number of steps
         order = np.argsort(np.diff(systems.item_users.indptr), kind="stable")
@@ -144,17 +189,19 @@ class SLIM(ItemItem):
         with stage("solve the columns", n_items, "items") as advance:
             for first in range(0, n_items, size):
                 items = order[first : first + size]
-                weights[:, items] = self._weights_from(systems.solve(items, self.tolerance), items).T
+                weights[:, items] = self._weights_from(
+                    systems.solve(items, self.tolerance), items, systems.ridge[items]
+                ).T
                 advance(len(items))
         return weights
 
-    def _weights_from(self, solved: Float32, items: ItemIndex) -> Float32:
-        """θ_i = e_i − (λ + γ)·u/(1 + γu_i) of each row u = A_i⁻¹e_i, in place."""
+    def _weights_from(self, solved: Float32, items: ItemIndex, ridge: Float64) -> Float32:
+        """θ_i = e_i − (Λ_ii + γ)·u/(1 + γu_i) of each row u = A_i⁻¹e_i, in place.  ridge: Λ_ii."""
         diagonal = np.arange(len(items)), items
         itself = solved[diagonal].astype(np.float64)
         damping = 1 / (1 + self.self_penalty * itself)
-        solved *= (-(self.l2 + self.self_penalty) * damping).astype(np.float32)[:, None]
-        solved[diagonal] = (1 - self.l2 * itself) * damping
+        solved *= (-(ridge + self.self_penalty) * damping).astype(np.float32)[:, None]
+        solved[diagonal] = (1 - ridge * itself) * damping
         return solved
 
 
@@ -162,16 +209,19 @@ class SLIM(ItemItem):
 class _ColumnSystems:
     """The systems A_i·u = e_i of all columns i, preconditioned by P and in units; vectors are rows.
 
-    item_users: (n_users, n_items) CSC, the users of each item.  units: (n_items,) float32 √(C_ii + λ); what
-    is solved is D⁻¹AD⁻¹ with D = diag(units).  nonclick_weight: w.
+    item_users: (n_users, n_items) CSC, the users of each item.  ridge: Λ_ii of each item i, (n_items,).
+    units: (n_items,) float32 √(C_ii + Λ_ii); what is solved is D⁻¹AD⁻¹ with D = diag(units).
+    nonclick_weight: w.  denoising: a.
     """
 
     user_items: UserItems
     item_users: csc_array
     inverse: RidgeInverse
     aligned: AlignedColumns | None
+    ridge: Float64
     units: Float32
     nonclick_weight: np.float32
+    denoising: np.float32
 
     @classmethod
     def of(
@@ -181,9 +231,10 @@ class _ColumnSystems:
         item_users = csc_array(user_items)
         squares = np.square(item_users.data, dtype=np.float64)
         diagonal = np.bincount(groups_of(item_users.indptr), squares, minlength=item_users.shape[1])
-        units = np.sqrt(diagonal + slim.l2).astype(np.float32)
-        weight = np.float32(slim.nonclick_weight)
-        return cls(user_items, item_users, inverse, aligned, units, weight)
+        ridge = slim.penalties.ridge(diagonal)
+        units = np.sqrt(diagonal + ridge).astype(np.float32)
+        weights = np.float32(slim.nonclick_weight), np.float32(slim.penalties.denoising)
+        return cls(user_items, item_users, inverse, aligned, ridge, units, *weights)
 
     def solve(self, items: ItemIndex, tolerance: float) -> Float32:
         """A_i⁻¹e_i of each of ``items``, (len(items), n_items)."""
@@ -203,14 +254,19 @@ class _ColumnSystems:
         return self.inverse.times(scaled, out=scaled)
 
     def times(self, rows: Float32, items: ItemIndex) -> Float32:
-        """(I + (1 − w)D⁻¹X_UᵀX_U·TPD)·y of each row y of (m, n_items), in the system of its item, (m,)."""
+        """(I + (1 − w)D⁻¹(X_UᵀX_U·T + a·diag(X_UᵀX_U))PD)·y of each row y of (m, n_items).
+
+        items: (m,) whose systems they are.
+        """
         solved, out = self.preconditioned(rows), np.zeros_like(rows)
+        mixed = solved
         if self.aligned is not None:
-            solved += solved[:, self.aligned.columns] @ self.aligned.similarities
+            mixed = solved + solved[:, self.aligned.columns] @ self.aligned.similarities
         clicks, users = self.user_items, self.item_users
         run_bands(
             _add_users_of_item, len(items), items, users.indptr, users.indices,
-            clicks.indptr, clicks.indices, clicks.data, 1 - self.nonclick_weight, solved, out,
+            clicks.indptr, clicks.indices, clicks.data,
+            1 - self.nonclick_weight, self.denoising, mixed, solved, out,
         )  # fmt: skip
         out /= self.units
         out += rows
@@ -228,12 +284,14 @@ def _add_users_of_item(
     columns: Array,
     values: Array,
     weight: float,
-    rows: Array,
+    denoising: float,
+    mixed: Array,
+    solved: Array,
     out: Array,
 ) -> None:
-    """out += weight·X_UᵀX_U·v for each row v, U the users of its item."""
+    """out += weight·(X_UᵀX_U·m + a·diag(X_UᵀX_U)·v) for each row m and v, U the users of its item."""
     for r in range(first, last):
-        row, total = rows[r], out[r]
+        row, own, total = mixed[r], solved[r], out[r]
         for c in range(item_starts[items[r]], item_starts[items[r] + 1]):
             user = item_users[c]
             product = np.float32(0)
@@ -242,3 +300,6 @@ def _add_users_of_item(
             product *= weight
             for p in range(starts[user], starts[user + 1]):
                 total[columns[p]] += product * values[p]
+            if denoising > 0:
+                for p in range(starts[user], starts[user + 1]):
+                    total[columns[p]] += weight * denoising * values[p] * values[p] * own[columns[p]]

@@ -40,7 +40,7 @@ def hidden_items(seed):
     return HiddenItems(split, to_kept, np.zeros((len(split.hidden_items), 30), np.float32))
 
 
-def test_the_smoothing_is_the_one_that_ranks_hidden_items_best_among_each_other():
+def test_the_smoothing_is_the_middle_of_those_that_rank_hidden_items_best_among_each_other():
     chosen = set()
     for seed in range(8):
         hidden = hidden_items(seed)
@@ -56,7 +56,8 @@ def test_the_smoothing_is_the_one_that_ranks_hidden_items_best_among_each_other(
             return mean_ndcg((hidden.split.histories @ columns.T).astype(np.float32), csr_array(targets))
 
         ndcgs = {t: at(t) for t in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
-        assert ndcgs[found] == pytest.approx(max(ndcgs.values()), abs=1e-6)
+        alike = [t for t, ndcg in ndcgs.items() if ndcg >= 0.98 * max(ndcgs.values())]
+        assert found == pytest.approx(np.mean(alike), abs=1e-3)
         chosen.add(found)
     assert len(chosen) > 1
 
