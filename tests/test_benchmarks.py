@@ -26,6 +26,7 @@ BENCHMARKS = {
     "ramp_up": "--data {data}/ml-1m",
     "accuracy": "--data {data}/ml-1m",
     "gpu": "--data {data}/ml-1m",
+    "metadata_kinds": "--data {data}/ml-1m",
     "auto": "--data {data} --graph {graph}",
     "gowalla": "--data {data}/gowalla",
     "vae_step": "",
@@ -57,6 +58,7 @@ def folders(tmp_path_factory):
     (root / "data" / "ml-1m").mkdir(parents=True)
     log.write_parquet(root / "data" / "ml-1m" / "interactions.parquet")
     movies(rng).write_parquet(root / "data" / "ml-1m" / "items.parquet")
+    people_wrote(rng).write_parquet(root / "data" / "ml-1m" / "items_hetrec.parquet")
     (root / "data" / "ml-latest-small").mkdir()
     timed = log.with_columns(timestamp=pl.Series(rng.permutation(log.height)))
     timed.write_parquet(root / "data" / "ml-latest-small" / "ratings.parquet")
@@ -79,6 +81,13 @@ def movies(rng):
         | {"year": rng.integers(1950, 2020, ITEMS).astype(float)}
         | fields
     )
+
+
+def people_wrote(rng):
+    """The same items with weighted tags."""
+    tags = [[{"value": f"{v}", "weight": 1.0 + v} for v in rng.choice(5, 2)] for _ in range(ITEMS)]
+    table = movies(rng).drop("description", "actors", "keywords")
+    return table.with_columns(pl.col("genres").alias("countries"), pl.Series("tags", tags))
 
 
 def write_graph(folder, log, rng):
