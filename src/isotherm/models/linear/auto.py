@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
-from isotherm.linalg.csr import column_counts, scale_rows, select_columns, take_rows
+from isotherm.linalg.csr import column_counts, scale_rows, select_columns
 from isotherm.linalg.gram import gram
 from isotherm.models.linear.left_out import HiddenClicks
 from isotherm.models.linear.penalties import Asked, Penalties, user_weights
@@ -33,9 +33,6 @@ _log = logging.getLogger(__name__)
 START = 500.0  #: λ where nothing can be learned, in units of the mean squared click
 _SHARE = 1 / 3  # of the items
 _LEAST_ITEMS = 500
-_USERS = (500, 5_000)  # at least and at most, where there are so many
-_CLICKS = 50_000  # of these users, about
-_HIDDEN = 0.2  # of a user's clicks
 _POWERS = (0.5, 1.0)  # p
 _DENOISINGS = (0.5, 1.0, 2.0)  # a
 _RELAXATIONS = (0.0, 0.15, 0.3)  # ξ
@@ -58,11 +55,10 @@ def learn_penalties(user_items: UserItems, asked: Asked, seed: int) -> Penalties
 class _Sample:
     """The most clicked items, and users with hidden clicks among them.
 
-    user_items: (n_users, n).  users: (m,) the users of ``hidden``.  clicks: of all items, for user weights.
+    user_items: (n_users, n).  clicks: of all items, for user weights.
     """
 
     user_items: UserItems
-    users: Array
     hidden: HiddenClicks
     clicks: UserItems
 
@@ -73,14 +69,8 @@ class _Sample:
         n = max(min(n_items, _LEAST_ITEMS), round(_SHARE * n_items))
         top = np.sort(np.argsort(-column_counts(clicks), kind="stable")[:n])
         user_items = select_columns(clicks, top)
-        users = np.flatnonzero(np.diff(user_items.indptr) > 1)
-        if not len(users):
-            return None
-        most = int(np.clip(_CLICKS * len(users) / user_items.nnz, *_USERS))
-        if len(users) > most:
-            users = np.sort(rng.choice(users, most, replace=False))
-        hidden = HiddenClicks.draw(take_rows(user_items, users)[0], _HIDDEN, rng)
-        return cls(user_items, users, hidden, clicks)
+        hidden = HiddenClicks.of_some_users(user_items, rng)
+        return None if hidden is None else cls(user_items, hidden, clicks)
 
 
 class _Search:
@@ -159,7 +149,7 @@ class _Search:
         except NotPositiveDefiniteError as cause:
             _log.info("ease: l2=%g cannot be tried in float32 (%s)", penalties.l2, cause)
             return np.zeros(len(relaxations))
-        ndcgs = sample.hidden.ndcgs(inverse, ridge, weights[sample.users], relaxations)
+        ndcgs = sample.hidden.ndcgs(inverse, ridge, weights[sample.hidden.users], relaxations)
         return np.asarray(ndcgs.mean(axis=0))
 
     def _gram(self, power: float, weights: Float64) -> Array:

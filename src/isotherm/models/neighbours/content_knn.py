@@ -1,36 +1,50 @@
 """Nearest neighbours on metadata: the plain baseline for brand-new items."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.checks import at_least, whole
+from isotherm.checks import seeded
 from isotherm.data import Interactions, Items
 from isotherm.data.kinds import FieldType
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.metadata_similarity import MetadataIndex, MetadataSimilarity
+from isotherm.linalg.csr import select_columns
+from isotherm.models.cold_start.calibration import mean_ndcg
+from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
+from isotherm.models.neighbours.auto import (
+    Neighbourhood,
+    learn_neighbourhood,
+    neighbours_setting,
+    shrinkage_setting,
+)
 from isotherm.models.neighbours.top_neighbours import k_nearest, neighbour_weights
 from isotherm.models.scorer import AddsItems, Contributions
 from isotherm.parameters import part_of
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner, Plain
 from isotherm.types import Array, UserItems
+from isotherm.untrusted import Whole
 
 _BAND = 512  # items whose similarities are dense at one time
+_MOST_USERS = 2_000  # for whom hidden items are ranked
 
 
 class ContentKNN(ItemItem, AddsItems):
     """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
 
     Parameters:
-        neighbours (>= 1; default 100): the most similar items that an item keeps; the others count as 0.
+        neighbours (>= 1 or auto; default 100): the most similar items that an item keeps; the others count
+            as 0; auto: what ranks clicked items best that are hidden and treated as new.
         encoding (Encoding; default Encoding()): which metadata fields are read, and how.
-        shrinkage (>= 0; default 20.0): δ of the cosines (eq. 3).
+        shrinkage (>= 0 or auto; default 20.0): δ of the cosines (eq. 3); auto: chosen in the same way.
+        seed (a whole number >= 0; default 0): of the items that are hidden.
     """
 
     name: ClassVar[str] = "content-knn"
@@ -40,32 +54,35 @@ class ContentKNN(ItemItem, AddsItems):
     weights_: SparseWeights
     similarity_: MetadataSimilarity
     encoded_: EncodedItems
+    neighbours_: int  #: in use
 
     learned = (
         Plain("similarity_", dict, MetadataSimilarity.state, MetadataSimilarity.from_state),
         Inner("weights_", SparseWeights.empty),
         Inner("encoded_", lambda model, _: EncodedItems.empty(model.similarity_.forms), {"n": "n_items"}),
+        Plain("neighbours_", Whole(1)),
     )
 
     def __init__(
         self,
         *,
-        neighbours: int = 100,
+        neighbours: int | str = 100,
         encoding: Encoding | None = None,
-        shrinkage: float = 20.0,
+        shrinkage: float | str = 20.0,
+        seed: int = 0,
     ) -> None:
-        self.neighbours = whole("neighbours", neighbours, 1)
+        self.neighbours = neighbours_setting(neighbours)
         self.encoding = part_of(self, "encoding", encoding, Encoding)
-        self.shrinkage = at_least("shrinkage", shrinkage, 0)
+        self.shrinkage = shrinkage_setting(shrinkage)
+        self.seed = seeded("seed", seed)
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         expect_stages(2)
         with stage("read the metadata"):
-            self.similarity_ = MetadataSimilarity.fitted(
-                items, self.encoding, shrinkage=self.shrinkage, second_order=False
-            )
+            self.similarity_ = MetadataSimilarity.fitted(items, self.encoding, second_order=False)
             self.encoded_ = self.similarity_.encode(items)
+        self._choose(clicks)
         index, bands = self.similarity_.plain_index(self.encoded_), []
         with stage("compare items", len(items), "items") as advance:
             for rows in np.array_split(np.arange(len(items)), -(-len(items) // _BAND)):
@@ -77,7 +94,25 @@ class ContentKNN(ItemItem, AddsItems):
         self, index: MetadataIndex, queries: EncodedItems, catalogue_rows: Array | None
     ) -> csr_array:
         """The neighbours of each query item, (n_queries, n_catalogue).  catalogue_rows: of the queries."""
-        return k_nearest(index.by_field(queries, catalogue_rows).sum(axis=0), self.neighbours)
+        return k_nearest(index.by_field(queries, catalogue_rows).sum(axis=0), self.neighbours_)
+
+    def _choose(self, clicks: Interactions) -> None:
+        """Neighbours and shrinkage, on clicked items that play new ones."""
+        ndcg, columns = None, np.flatnonzero(clicks.item_clicks())
+        if "auto" in (self.neighbours, self.shrinkage):
+            split = PseudoColdSplit.draw(select_columns(clicks.matrix, columns), self.seed, _MOST_USERS)
+            if split is not None:
+                ndcg = _HiddenRanking(self.similarity_, self.encoded_.take(columns), split).ndcg
+        chosen = learn_neighbourhood(self.neighbours, self.shrinkage, ndcg)
+        self.neighbours_ = chosen.neighbours
+        self.similarity_ = replace(self.similarity_, shrinkage=chosen.shrinkage)
+
+    def learned_settings(self) -> dict[str, float]:
+        """Neighbours and shrinkage where they were learned."""
+        if not hasattr(self, "neighbours_"):
+            return {}
+        chosen = Neighbourhood(self.neighbours_, self.similarity_.shrinkage)
+        return chosen.settings_learned(self.neighbours, self.shrinkage)
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight, and its sum over fields."""
@@ -98,3 +133,23 @@ class ContentKNN(ItemItem, AddsItems):
         neighbours = self._nearest(self.similarity_.plain_index(self.encoded_), queries, None)
         self.weights_ = self.weights_.appended(neighbours.T)
         self.encoded_ = EncodedItems.stacked([self.encoded_, queries])
+
+
+@dataclass(frozen=True, eq=False)
+class _HiddenRanking:
+    """Ranks hidden items by metadata.  encoded: of the clicked items, (n,), which the split is over."""
+
+    similarity: MetadataSimilarity
+    encoded: EncodedItems
+    split: PseudoColdSplit
+
+    def ndcg(self, tried: Neighbourhood) -> float:
+        """ndcg@10 of the hidden items among each other."""
+        index = replace(self.similarity, shrinkage=tried.shrinkage).plain_index(self.encoded)
+        hidden, rows = self.split.hidden_items, []
+        for band in np.array_split(hidden, -(-len(hidden) // _BAND)):
+            similarities = index.by_field(self.encoded.take(band), band).sum(axis=0)
+            rows.append(k_nearest(similarities, tried.neighbours))
+        scores = self.split.known @ csr_array(neighbour_weights(rows).matrix)
+        targets = select_columns(self.split.targets, hidden)
+        return mean_ndcg(np.asarray(scores.toarray(), dtype=np.float32), targets)
