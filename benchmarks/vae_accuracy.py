@@ -1,15 +1,23 @@
 """Strong generalization on MovieLens-1M: what masking, anchors and an EASE term give; five seeds, intervals.
 
 600 users are held out for early stopping and 600 for the test; four fifths of their clicks are the history.
-Needs --data: a folder with interactions.parquet. Takes half an hour on two cores.
+With --others: Multi-DAE and RecVAE with and without anchors, beside EASE with its penalties learned.
+Needs --data: a folder with interactions.parquet. Takes half an hour on two cores, with --others two hours.
+What is done is kept by seed and model in results/NAME.done.jsonl, from which a run that was cut off goes on;
+the file is deleted when the result is written. Delete it, too, after a change of the models' code.
 """
 
 import argparse
+import json
+import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from common import report, size
+from common import RESULTS, report, size
 
 from isotherm import (
     EASE,
@@ -46,11 +54,25 @@ MODELS = {
     ),
 }
 OTHERS = {
-    "multdae": lambda seed: MultDAE(seed=seed, **NETWORK),
-    "multdae + anchors": lambda seed: MultDAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
+    "ease": MODELS["ease"],
+    "ease, learned penalties": lambda seed: EASE(l2="auto", seed=seed),
     "recvae": lambda seed: RecVAE(seed=seed, **NETWORK),
     "recvae + anchors": lambda seed: RecVAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
+    "multdae": lambda seed: MultDAE(seed=seed, **NETWORK),
+    "multdae + anchors": lambda seed: MultDAE(anchors=ItemAnchors(weight=WEIGHT), seed=seed, **NETWORK),
 }
+#: rows of the result: what, the two models whose means are divided, target
+GAINS = [
+    ("masking / clean input", "masking", "clean", "> 1"),
+    ("anchors / masking", "masking + anchors", "masking", ">= 1.03"),
+    ("best VAE / EASE", "masking + anchors + EASE term", "ease", ">= 1"),
+]
+GAINS_OF_OTHERS = [
+    ("RecVAE: anchors / none", "recvae + anchors", "recvae", "> 1"),
+    ("Multi-DAE: anchors / none", "multdae + anchors", "multdae", "> 1"),
+    ("RecVAE + anchors / EASE", "recvae + anchors", "ease", ">= 1"),
+    ("RecVAE + anchors / EASE, learned penalties", "recvae + anchors", "ease, learned penalties", ">= 1"),
+]
 
 
 def strong_split(clicks: Interactions, seed: int) -> Split:
@@ -80,62 +102,93 @@ def fitted(make, split: Split, seed: int):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--others", action="store_true", help="Multi-DAE and RecVAE, too (an hour more)")
+    parser.add_argument("--others", action="store_true", help="Multi-DAE and RecVAE instead (two hours)")
     arguments = parser.parse_args()
     progress.watch_with("silent")
     clicks = Interactions.read(Path(arguments.data) / "interactions.parquet")
-    models = MODELS | (OTHERS if arguments.others else {})
-    values = {name: {"ndcg@100": [], "recall@20": []} for name in models}
-    lengths, scales, epochs = [], [], {}
+    models, gains = (OTHERS, GAINS_OF_OTHERS) if arguments.others else (MODELS, GAINS)
+    name = "vae_accuracy_others_ml1m" if arguments.others else "vae_accuracy_ml1m"
+    done = Done(RESULTS / f"{name}.done.jsonl")
+    runs: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
     for seed in SEEDS:
         split = strong_split(clicks, seed)
-        for name, make in models.items():
-            model = fitted(make, split, seed)
-            found, n_clicks = measured(model, split)
-            for metric, each in found.items():
-                values[name][metric].append(each)
-            if getattr(model, "ease_term_", None):
-                scales.append(model.ease_term_.scale)
-            if model.trains_in_steps:
-                epochs.setdefault(name, []).append(model.progress_.best_epoch)
-            print(seed, name, f"{found['ndcg@100'].mean():.4f}", flush=True)
-        lengths.append(n_clicks)
-    all_lengths = np.concatenate(lengths)
-    table, by_clicks = {}, {}
-    for name, metrics in values.items():
-        users = {metric: np.concatenate(each) for metric, each in metrics.items()}
-        table[name] = {
-            metric: asdict(intervals(each[:, None], 0)[0])
-            | {"seeds": [round(float(seed.mean()), 4) for seed in metrics[metric]]}
-            for metric, each in users.items()
-        }
-        by_clicks[name] = {
-            label: {
-                "users": int(chosen.sum()),
-                "ndcg@100": float(users["ndcg@100"][chosen].mean()) if chosen.any() else None,
-            }
-            for label, (low, high) in BINS.items()
-            for chosen in [(all_lengths >= low) & (all_lengths <= high)]
-        }
-    ours = {name: np.concatenate(metrics["ndcg@100"]) for name, metrics in values.items()}
-    means = {name: float(each.mean()) for name, each in ours.items()}
-    best = max((name for name in means if name != "ease"), key=means.get)
-    rows = [
-        gain("masking / clean input", ours["masking"], ours["clean"], "> 1"),
-        gain("anchors / masking", ours["masking + anchors"], ours["masking"], ">= 1.03"),
-        gain(f"best VAE ({best}) / EASE", ours[best], ours["ease"], ">= 1"),
-    ]
+        for model, make in models.items():
+            run = done.get(seed, model, make(seed), partial(one_run, make, split, seed))
+            runs[model].append(run)
+            print(seed, model, f"{np.mean(run['ndcg@100']):.4f}", f"{run['seconds']:.0f} s", flush=True)
+    values = {model: np.concatenate([run["ndcg@100"] for run in each]) for model, each in runs.items()}
+    trained = {model: each for model, each in runs.items() if "best_epoch" in each[0]}
     report(
-        "vae_accuracy_ml1m",
-        rows,
+        name,
+        [gain(what, values[ours], values[theirs], target) for what, ours, theirs, target in gains],
         held_out=[HELD_OUT, HELD_OUT],
         seeds=list(SEEDS),
         anchors_weight=WEIGHT,
-        ease_term_scales=scales,
-        best_epochs=epochs,
-        table=table,
-        by_clicks=by_clicks,
+        ease_term_scales=[run["scale"] for each in runs.values() for run in each if "scale" in run],
+        best_epochs={model: [run["best_epoch"] for run in each] for model, each in trained.items()},
+        cpu_seconds={model: [round(run["cpu"], 1) for run in each] for model, each in runs.items()},
+        learned={model: each[0]["learned"] for model, each in runs.items() if each[0]["learned"]},
+        table={model: of_seeds(each) for model, each in runs.items()},
+        by_clicks={model: by_clicks(each) for model, each in runs.items()},
     )
+    done.path.unlink(missing_ok=True)
+
+
+class Done:
+    """Runs by seed and model, a line each, which outlast a benchmark that is cut off."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.runs: dict[tuple[int, str, str], dict[str, Any]] = {}
+        for line in path.read_text().split("\n")[:-1] if path.exists() else []:  # the last one may be cut off
+            run = json.loads(line)
+            self.runs[run["seed"], run["name"], run["model"]] = run
+
+    def get(self, seed: int, name: str, model: object, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The run that is there, or a new one. A model with other settings is another model."""
+        key = (seed, name, repr(model))
+        if key not in self.runs:
+            self.runs[key] = {"seed": seed, "name": name, "model": repr(model), **make()}
+            with self.path.open("a") as file:
+                file.write(json.dumps(self.runs[key]) + "\n")
+        return self.runs[key]
+
+
+def one_run(make: Callable[[int], Any], split: Split, seed: int) -> dict[str, Any]:
+    """A model fitted and measured: metrics of each test user, the user's clicks, seconds, how it went."""
+    started, cpu = time.perf_counter(), time.process_time()
+    model = fitted(make, split, seed)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    found, n_clicks = measured(model, split)
+    run = {metric: each.tolist() for metric, each in found.items()}
+    run |= {"clicks": n_clicks.tolist(), "seconds": seconds, "cpu": cpu, "learned": model.learned_settings()}
+    if getattr(model, "ease_term_", None):
+        run["scale"] = model.ease_term_.scale
+    if model.trains_in_steps:
+        run["best_epoch"] = model.progress_.best_epoch
+    return run
+
+
+def of_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each metric's mean over users of all seeds with its interval, and the mean of each seed."""
+    table = {}
+    for metric in ("ndcg@100", "recall@20"):
+        each = np.concatenate([run[metric] for run in runs])
+        seeds = [round(float(np.mean(run[metric])), 4) for run in runs]
+        table[metric] = asdict(intervals(each[:, None], 0)[0]) | {"seeds": seeds}
+    return table
+
+
+def by_clicks(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """nDCG@100 of users by how many clicks they have."""
+    values = np.concatenate([run["ndcg@100"] for run in runs])
+    lengths = np.concatenate([run["clicks"] for run in runs])
+    table = {}
+    for label, (low, high) in BINS.items():
+        chosen = (lengths >= low) & (lengths <= high)
+        mean = float(values[chosen].mean()) if chosen.any() else None
+        table[label] = {"users": int(chosen.sum()), "ndcg@100": mean}
+    return table
 
 
 def gain(what: str, ours: np.ndarray, theirs: np.ndarray, target: str) -> dict:
