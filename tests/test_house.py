@@ -38,7 +38,7 @@ MODEL_FLOORS = [
     {"marec"},
 ]
 #: The same within models/vae/.
-VAE_FLOORS = ["network", "objective", "training", "base", "multvae", "multdae", "recvae"]
+VAE_FLOORS = ["network", "objective", "auto", "training", "base", "multvae", "multdae", "recvae"]
 #: The same within serving/.
 SERVING_FLOORS = [{"database", "page"}, {"live", "refit"}, {"app"}, {"workers"}, {"__init__"}]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

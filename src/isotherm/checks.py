@@ -5,7 +5,7 @@ A float fits into float32, in which models compute, and a whole number into 32 b
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -56,6 +56,18 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 def is_text(value: Any, word: str) -> bool:
     """Whether ``value`` is that word; an array is none."""
     return isinstance(value, str) and value == word
+
+
+def number_or_auto(name: str, value: Any, check: Callable[[str, Any], float]) -> float | str:
+    """``value`` as a number that ``check`` passes, or "auto"; or ParameterError."""
+    return "auto" if is_text(value, "auto") else check(name, value)
+
+
+def settled(name: str, value: float | str) -> float:
+    """``value`` where it is a number; ParameterError where a fit is still to choose it."""
+    if isinstance(value, str):
+        raise ParameterError(f'{name}="auto" is chosen when a model is fitted; give a number here')
+    return value
 
 
 def truth(name: str, value: Any) -> bool:

@@ -65,12 +65,12 @@ def measure_anchor_shrinkage(
     z, x = torch.from_numpy(posteriors.mean[rows]), torch.from_numpy(drawn.toarray())
     with torch.no_grad():
         eigenvalues = g.hessian_eigenvalues(g.decoder_layers(model.network_), z, x).double().numpy()
-    return AnchorShrinkage(model.anchors.weight, eigenvalues + _beta(model, drawn)[:, None])
+    return AnchorShrinkage(float(model.settled.anchors.weight), eigenvalues + _beta(model, drawn)[:, None])
 
 
 def _beta(model: VAERecommender, histories: UserItems) -> Float64:
     """β of each user when training ended: the Hessian of the KL term in μ is β I."""
-    beta = getattr(model, "beta", None)
+    beta = getattr(model.settled, "beta", None)
     if beta is None:
         return np.zeros(histories.shape[0])
     values = beta.of(Batch.of(histories), model.progress_.best_epoch)

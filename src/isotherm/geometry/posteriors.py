@@ -131,6 +131,6 @@ def keep_probabilities(model: VAERecommender, mask: Mask | None = None) -> Float
     mask: None for the model's mask. Masks that change over the epochs are taken at the model's best epoch.
     """
     clicks = torch.from_numpy(np.bincount(model.clicks_.indices, minlength=model.n_items))
-    mask = model.mask if mask is None else mask
+    mask = model.settled.mask if mask is None else mask
     probabilities: Float32 = mask.keep_probability(clicks, model.progress_.best_epoch).numpy()
     return probabilities

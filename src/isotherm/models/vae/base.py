@@ -1,5 +1,7 @@
 """What the three VAEs share: the model contract around a network, its training, and early stopping."""
 
+import logging
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -11,7 +13,7 @@ from scipy.sparse import csr_array
 
 from isotherm.checks import seeded, whole
 from isotherm.data import Interactions, Items
-from isotherm.errors import TrainingError
+from isotherm.errors import ParameterError, TrainingError
 from isotherm.folders import RUN, check_folder
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import filter_entries, rows_of
@@ -20,12 +22,14 @@ from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.fitting import learn
 from isotherm.models.linear.item_weights import DenseWeights
 from isotherm.models.scorer import ComparesItems
+from isotherm.models.vae.auto import Chosen, climb, ladders_of, with_settings
 from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.network.scoring import logits, posteriors, scores_of_rows
 from isotherm.models.vae.objective.anchor_term import AnchorTerm
 from isotherm.models.vae.objective.anchors import ItemAnchors, cold_anchors
 from isotherm.models.vae.objective.ease_term import EASE_TERMS, FittedEASETerm, LogitTerm, NoEASETerm
+from isotherm.models.vae.objective.ladder import Ladder
 from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
 from isotherm.models.vae.objective.terms import Reconstruction, SoftTargetTerm, Term
 from isotherm.models.vae.training.fingerprint import described, digest, digest_of_rows
@@ -38,11 +42,15 @@ from isotherm.parameters import part_of
 from isotherm.progress import stage
 from isotherm.state import Dense, Field, Inner, Plain
 from isotherm.state.torch_modules import without_weights
-from isotherm.types import Bools, Float32, Scores, UserItems
+from isotherm.types import Bools, Float32, Float64, Scores, UserItems
 from isotherm.untrusted import Number, Whole
+
+_log = logging.getLogger(__name__)
 
 #: schema of what a saved model says of its training
 _PROGRESS = {"epoch": Whole(), "best_epoch": Whole(), "best": Number()}
+_TRIAL_EPOCHS, _TRIAL_STEPS = 20, 20  # of a short training, and steps an epoch at least
+_TRIAL_SHARE = 0.2  # of the users, held out to choose settings by where fit is given no clicks for it
 _CHECKED_USERS = 256  # whose scores must be finite when training is done
 
 
@@ -63,6 +71,7 @@ class VAERecommender(Recommender, ComparesItems):
     anchors_: Float32 | None  #: (n_items, latent) e_i, or None where anchors are off
     ease_term_: FittedEASETerm | None  #: what is added to the network's logits, or None
     progress_: Progress  #: how the training went: epochs, best metric
+    chosen_: Chosen  #: settings that are "auto", by their dotted names
 
     def __init__(
         self,
@@ -85,12 +94,15 @@ class VAERecommender(Recommender, ComparesItems):
 
     @property
     def learned(self) -> Iterator[Field]:
-        """How the training went, the network, the anchors and the EASE term."""
+        """The settings chosen, how the training went, the network, the anchors and the EASE term."""
+        ladders = ladders_of(self)
+        if ladders:
+            yield Plain("chosen_", {name: _on(ladder) for name, ladder in ladders.items()}, dict)
         yield Plain("progress_", _PROGRESS, _saved_progress, lambda saved: Progress(**saved))
         yield Inner(
             "network_", lambda model, sizes: without_weights(lambda: model.new_network(sizes["n_fitted"]))
         )
-        if self.anchors.is_used:
+        if self.settled.anchors.is_used:
             yield Dense("anchors_", np.float32, ("n_fitted", "latent"))
         if self.ease_term.is_used:
             yield Inner(
@@ -99,8 +111,27 @@ class VAERecommender(Recommender, ComparesItems):
 
     def restored(self) -> None:
         """What is switched off is None."""
-        self.anchors_ = self.anchors_ if self.anchors.is_used else None
+        self.anchors_ = self.anchors_ if self.settled.anchors.is_used else None
         self.ease_term_ = self.ease_term_ if self.ease_term.is_used else None
+
+    @property
+    def settled(self) -> Self:
+        """The model with numbers for settings that are "auto": itself, or an unfitted one like it.
+
+        Raises ParameterError where nothing was chosen yet.
+        """
+        names = list(ladders_of(self))
+        if not names:
+            return self
+        if not hasattr(self, "chosen_"):
+            raise ParameterError(
+                f"{self.name}: {', '.join(names)} of auto are chosen by fit, which is to come"
+            )
+        return with_settings(self, self.chosen_)
+
+    def learned_settings(self) -> dict[str, float]:
+        """What was chosen of λ_A, β and the mask's keep probability."""
+        return dict(getattr(self, "chosen_", {}))
 
     @property
     def trains_in_steps(self) -> bool:
@@ -141,9 +172,31 @@ class VAERecommender(Recommender, ComparesItems):
     ) -> None:
         if options.run_dir is not None:
             check_folder(options.run_dir, RUN)
+        if ladders := ladders_of(self):
+            self.chosen_ = self._choose(ladders, clicks, items, options, soft_targets)
+            settled = self.settled
+            settled._learn(clicks, items, options, soft_targets)
+            for name in ("progress_", "network_", "ease_term_", "anchors_"):
+                setattr(self, name, getattr(settled, name))
+            return
+        stays, validation = self._validation(clicks, options)
+        anchors = self._train(clicks, items, stays, validation, soft_targets, options.run_dir)
+        self.ease_term_ = self._fitted_ease_term(clicks.matrix, stays, validation)
+        self.anchors_ = _final_anchors(anchors, clicks, items) if anchors else None
+        self._check_scores(clicks.matrix)
+
+    def _train(
+        self,
+        clicks: Interactions,
+        items: Items | None,
+        stays: Bools,
+        validation: Validation | None,
+        soft_targets: Sequence[Term],
+        run_dir: str | os.PathLike[str] | None = None,
+    ) -> AnchorTerm | None:
+        """Train a network on the users who stay. Returns the anchors that were trained with it."""
         features = self.anchors.features(items) if self.anchors.is_used else None
         anchors = [self._anchor_term(clicks, features)] if self.anchors.is_used else []
-        stays, validation = self._validation(clicks, options)
         network = self.new_network(clicks.n_items)
         setup = RunSetup(
             model_name=self.name,
@@ -155,12 +208,46 @@ class VAERecommender(Recommender, ComparesItems):
             seed=self.seed,
             validate=None if validation is None else self._metric_of(network, validation),
         )
-        reads = {} if options.run_dir is None else self._reads(clicks, features, validation)
-        self.progress_ = Trainer(setup).run(options.run_dir, reads)
+        reads = {} if run_dir is None else self._reads(clicks, features, validation)
+        self.progress_ = Trainer(setup).run(run_dir, reads)
         self.network_ = network.to("cpu").eval().requires_grad_(False)
-        self.ease_term_ = self._fitted_ease_term(clicks.matrix, stays, validation)
-        self.anchors_ = _final_anchors(anchors[0], clicks, items) if anchors else None
-        self._check_scores(clicks.matrix)
+        return anchors[0] if anchors else None
+
+    def _choose(
+        self,
+        ladders: Mapping[str, Ladder],
+        clicks: Interactions,
+        items: Items | None,
+        options: FitOptions,
+        soft_targets: Sequence[Term],
+    ) -> Chosen:
+        """A value for each setting that is "auto", by short trainings without an EASE term."""
+        if options.valid is None:
+            share = max(self.training.valid_share, _TRIAL_SHARE)
+            stays, validation = held_out(clicks.matrix, share, self.seed)
+        else:
+            stays, validation = self._validation(clicks, options)
+        if validation is None:
+            _log.info("%s: too few users to choose %s on", self.name, ", ".join(ladders))
+            return {name: ladder.start for name, ladder in ladders.items()}
+        users, metric = validation, self.training.measured_by()
+        short = self._short_training(int(np.count_nonzero(stays)))
+
+        def rank(chosen: Chosen) -> Float64:
+            trial = with_settings(self, {**short, **chosen})
+            trial._train(clicks, items, stays, None, soft_targets)
+            metrics = users.of_users(partial(logits, trial.network_), *metric)
+            _log.info("%s: %s: %s %.4f", self.name, dict(chosen), self.training.metric, metrics.mean())
+            return metrics
+
+        with stage(f"choose {', '.join(ladders)}"):
+            return climb(ladders, rank)
+
+    def _short_training(self, n_users: int) -> dict[str, Any]:
+        """Settings of a training that tells settings apart: few epochs, small batches where users are few."""
+        size = min(self.training.batch_size, max(n_users // _TRIAL_STEPS, 1))
+        epochs = min(_TRIAL_EPOCHS, self.training.epochs)
+        return {"training.epochs": epochs, "training.batch_size": size, "ease_term": NoEASETerm()}
 
     def _validation(self, clicks: Interactions, options: FitOptions) -> tuple[Bools, Validation | None]:
         """(n_users,) who stays in training, and what early stopping is measured on."""
@@ -230,7 +317,7 @@ class VAERecommender(Recommender, ComparesItems):
 
     def fit_memory(self, clicks: Interactions) -> float:
         weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
-        weights += clicks.n_items * self.latent * self.anchors.is_used
+        weights += clicks.n_items * self.latent * (self.anchors.weight != 0)
         return 2 * 4 * weights  # with the optimizer's moments
 
     def memory_settings(self) -> dict[str, int]:
@@ -262,6 +349,11 @@ class VAERecommender(Recommender, ComparesItems):
         ((2, 2), (2, 2))
         """
         return posteriors(self._fitted().network_, user_items)
+
+
+def _on(ladder: Ladder) -> Number:
+    """Schema of a value of it."""
+    return Number(least=ladder.values[0], most=ladder.values[-1])
 
 
 def _saved_progress(progress: Progress) -> dict[str, Any]:

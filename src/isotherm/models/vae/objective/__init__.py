@@ -1,5 +1,6 @@
 """The objective: a sum of named terms.
 
+ladder          the values that auto tries
 terms           reconstruction, KL, and what a new term must give
 beta            β of the KL term: constant, annealed, by clicks
 masking         which clicks the encoder sees

@@ -3,6 +3,8 @@
 Anchors exist in training only: inference is the network's, with the same weights and at the same speed.
 """
 
+from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -10,11 +12,12 @@ import polars as pl
 from scipy.sparse import csr_array
 from sklearn.utils.extmath import randomized_svd
 
-from isotherm.checks import above, at_least, one_of, whole
+from isotherm.checks import above, at_least, number_or_auto, one_of, settled, whole
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.features.feature_stack import all_features
 from isotherm.features.metadata_similarity import MetadataSimilarity
+from isotherm.models.vae.objective.ladder import Ladder
 from isotherm.parameters import Part
 from isotherm.streams import stream, stream_seed
 from isotherm.types import Float32, Float64, Int64, UserItems
@@ -35,7 +38,8 @@ class ItemAnchors(Part):
     array([0.25, 0.75, 0.25, 0.75, 1.  ], dtype=float32)
 
     Parameters:
-        weight (>= 0; default 0): λ_A, the weight of the term (PIA, §3); 0 switches anchors off.
+        weight (>= 0 or auto; default 0): λ_A, the weight of the term (PIA, §3); 0 switches anchors off;
+            auto: chosen by short trainings.
         warmup (>= 0; default 0): epochs over which λ_A grows linearly from 0.
         weighting (uniform, inverse-popularity or recency; default uniform): w, how a user's clicks share the
             centroid: all alike (the paper's), ∝ 1 / clicks of the item, or halved every half_life before the
@@ -53,11 +57,12 @@ class ItemAnchors(Part):
     """
 
     name: ClassVar[str] = "anchors"
+    ladders: ClassVar[Mapping[str, Ladder]] = {"weight": Ladder((0.0, 0.1, 0.3, 1.0, 3.0, 10.0), start=1.0)}
 
     def __init__(
         self,
         *,
-        weight: float = 0.0,
+        weight: float | str = 0.0,
         warmup: float = 0.0,
         weighting: str = "uniform",
         half_life: float = 30.0,
@@ -68,7 +73,7 @@ class ItemAnchors(Part):
         scale: float = 0.1,
         l2: float = 500.0,
     ) -> None:
-        self.weight = at_least("anchors.weight", weight, 0)
+        self.weight = number_or_auto("anchors.weight", weight, partial(at_least, least=0))
         self.warmup = at_least("anchors.warmup", warmup, 0)
         self.weighting = one_of("anchors.weighting", weighting, ("uniform", "inverse-popularity", "recency"))
         self.half_life = above("anchors.half_life", half_life, 0)
@@ -95,7 +100,7 @@ class ItemAnchors(Part):
     @property
     def is_used(self) -> bool:
         """Whether there are anchors."""
-        return self.weight > 0
+        return settled("anchors.weight", self.weight) > 0
 
     @property
     def reads_times(self) -> bool:
@@ -127,7 +132,9 @@ class ItemAnchors(Part):
 
     def weight_at(self, epoch: float) -> float:
         """λ_A after so many epochs."""
-        return self.weight * (min(epoch / self.warmup, 1.0) if self.warmup else 1.0)
+        return settled("anchors.weight", self.weight) * (
+            min(epoch / self.warmup, 1.0) if self.warmup else 1.0
+        )
 
 
 def cold_anchors(anchors: Float32, item_clicks: Int64, items: Items) -> Float32:

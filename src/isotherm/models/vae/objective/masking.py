@@ -2,17 +2,23 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from isotherm.checks import above, at_least, between
+from isotherm.checks import above, at_least, between, number_or_auto, settled
+from isotherm.models.vae.objective.ladder import Ladder
 from isotherm.parameters import Part
+
+_KEEP = Ladder((0.2, 0.35, 0.5, 0.65, 0.8), start=0.5)
 
 
 class Mask(Part, ABC):
     """A mask is the probability with which each item's click is kept, by epoch."""
+
+    ladders: ClassVar[Mapping[str, Ladder]] = {}
 
     @abstractmethod
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
@@ -38,17 +44,19 @@ class Bernoulli(Mask):
     tensor([0.5000, 0.5000])
 
     Parameters:
-        keep (in (0, 1]; default 0.5): ρ; 0.5 is the dropout of Liang et al. 2018.
+        keep (in (0, 1] or auto; default 0.5): ρ; 0.5 is the dropout of Liang et al. 2018; auto: chosen by
+            short trainings.
     """
 
     name: ClassVar[str] = "bernoulli"
+    ladders: ClassVar[Mapping[str, Ladder]] = {"keep": _KEEP}
 
-    def __init__(self, *, keep: float = 0.5) -> None:
-        self.keep = _probability("mask.keep", keep)
+    def __init__(self, *, keep: float | str = 0.5) -> None:
+        self.keep = number_or_auto("mask.keep", keep, _probability)
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """ρ."""
-        return torch.full((len(item_clicks),), self.keep)
+        return torch.full((len(item_clicks),), settled("mask.keep", self.keep))
 
 
 class PopularityAware(Mask):
@@ -60,26 +68,29 @@ class PopularityAware(Mask):
     tensor([1.0000, 0.7917, 0.3958])
 
     Parameters:
-        keep (in (0, 1]; default 0.5): the mean probability over all clicks.
+        keep (in (0, 1] or auto; default 0.5): the mean probability over all clicks; auto: chosen by short
+            trainings.
         power (>= 0; default 0.25): 0 is Bernoulli; the larger, the less popular items are seen.
     """
 
     name: ClassVar[str] = "popularity"
+    ladders: ClassVar[Mapping[str, Ladder]] = {"keep": _KEEP}
 
-    def __init__(self, *, keep: float = 0.5, power: float = 0.25) -> None:
-        self.keep = _probability("mask.keep", keep)
+    def __init__(self, *, keep: float | str = 0.5, power: float = 0.25) -> None:
+        self.keep = number_or_auto("mask.keep", keep, _probability)
         self.power = at_least("mask.power", power, 0)
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """c · clicks^−power, at most 1, with c such that ``keep`` of all clicks are kept."""
+        keep = settled("mask.keep", self.keep)
         counts, which, n_items = item_clicks.unique(return_inverse=True, return_counts=True)
         shares = counts * n_items / item_clicks.sum()
         log_ratio = -self.power * counts.double().clamp(min=1).log()  # a power itself may be out of range
-        low, high = math.log(self.keep) - float(log_ratio.max()), -float(log_ratio.min())
+        low, high = math.log(keep) - float(log_ratio.max()), -float(log_ratio.min())
         for _ in range(60):
             log_c = (low + high) / 2
             kept = (shares * (log_c + log_ratio).clamp(max=0).exp()).sum()
-            low, high = (log_c, high) if kept < self.keep else (low, log_c)
+            low, high = (log_c, high) if kept < keep else (low, log_c)
         probability: Tensor = (high + log_ratio).clamp(max=0).exp().float()[which]
         return probability
 

@@ -16,7 +16,7 @@ from isotherm.memory import users_per_block
 from isotherm.ranking.metrics import USER_METRICS, rank_hits
 from isotherm.ranking.topk import hide, top_k
 from isotherm.streams import stream
-from isotherm.types import Bools, Scores, UserItems
+from isotherm.types import Bools, Float64, Scores, UserItems
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +97,15 @@ class Validation:
         self, score_each: Callable[[UserItems], Iterable[Scores]], metric: str, k: int
     ) -> list[float]:
         """The same of several models in one pass.  score_each: a block's scores by each of them, in order."""
+        return [float(each.mean()) for each in self._of_users(score_each, metric, k)]
+
+    def of_users(self, score: Callable[[UserItems], Scores], metric: str, k: int) -> Float64:
+        """The metric of each user, (n_users,)."""
+        return self._of_users(lambda block: [score(block)], metric, k)[0]
+
+    def _of_users(
+        self, score_each: Callable[[UserItems], Iterable[Scores]], metric: str, k: int
+    ) -> list[Float64]:
         k = min(k, self.targets.shape[1])
         blocks = []
         for block in row_blocks(self.histories, users_per_block(self.targets.shape[1])):
@@ -107,7 +116,7 @@ class Validation:
             blocks.append(lists)
         n_targets = np.diff(self.targets.indptr)
         hits = (rank_hits(np.concatenate(lists), self.targets) for lists in zip(*blocks, strict=True))
-        return [float(USER_METRICS[metric](each, n_targets, k).mean()) for each in hits]
+        return [USER_METRICS[metric](each, n_targets, k) for each in hits]
 
 
 def held_out(user_items: UserItems, share: float, seed: int) -> tuple[Bools, Validation | None]:

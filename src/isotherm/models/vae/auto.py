@@ -1,0 +1,58 @@
+"""Chooses λ_A, β and the mask's keep probability by short trainings, ranked on users held out from them.
+
+The settings are climbed a ladder of values at a time: both neighbours of where it stands are tried, and it
+goes on where a step ranks the validation users better by more than the standard error of the difference.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from isotherm.models.vae.objective.ladder import Ladder
+from isotherm.parameters import build, hyperparameters
+from isotherm.types import Float64
+
+_log = logging.getLogger(__name__)
+
+Model = TypeVar("Model")
+#: dotted names of settings -> their values
+Chosen: TypeAlias = Mapping[str, float]
+
+
+def ladders_of(model: Any) -> dict[str, Ladder]:
+    """Dotted name -> ladder of each setting of the model's parts that is "auto"."""
+    return {
+        f"{name}.{setting}": ladder
+        for name, part in hyperparameters(model).items()
+        for setting, ladder in getattr(part, "ladders", {}).items()
+        if getattr(part, setting) == "auto"
+    }
+
+
+def with_settings(model: Model, settings: Mapping[str, Any]) -> Model:
+    """An unfitted model with other settings."""
+    return build(type(model), {**hyperparameters(model), **settings})
+
+
+def climb(ladders: Mapping[str, Ladder], rank: Callable[[Chosen], Float64]) -> dict[str, float]:
+    """The value of each setting.  rank: metrics (n_users,) of settings, of the same users each time."""
+    chosen = {name: ladder.start for name, ladder in ladders.items()}
+    best = rank(chosen)
+    for name, ladder in ladders.items():
+        start = ladder.values.index(ladder.start)
+        for values in (ladder.values[start + 1 :], ladder.values[:start][::-1]):
+            for value in values:
+                tried = rank({**chosen, name: value})
+                if not _is_better(tried, best):
+                    break
+                chosen[name], best = value, tried
+            if chosen[name] != ladder.start:
+                break
+    return chosen
+
+
+def _is_better(metrics: Float64, others: Float64) -> bool:
+    """By more than the standard error of the mean difference."""
+    apart = metrics - others
+    return bool(apart.mean() > apart.std() / math.sqrt(len(apart)))
