@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from isotherm.features.metadata_similarity import MetadataSimilarity
-from isotherm.models.marec.field_weights import NormalEquations, normal_equations
+from isotherm.models.marec.field_weights import CellSample, NormalEquations, normal_equations
 from tests.conftest import random_clicks
 from tests.models.marec.small import random_items
 from tests.reference import marec as reference
@@ -35,6 +35,27 @@ def test_equations_are_those_of_the_cells(columns, nonclick_weight):
     matrix = (predictors * weights[:, None]).T @ predictors
     np.testing.assert_allclose(equations.matrix, matrix, rtol=1e-3, atol=1e-3 * np.abs(matrix).max())
     np.testing.assert_allclose(equations.target, (predictors * weights[:, None]).T @ target, rtol=1e-3)
+
+
+def test_a_sample_of_cells_tells_the_weights_nearly_as_all_cells_do():
+    """What a click weighs is the same: the sums stand for those over all cells."""
+    rng = np.random.default_rng(4)
+    items, _ = random_items(rng, 60)
+    x = random_clicks(rng, 400, 60, 0.2)
+    similarity = MetadataSimilarity.fitted(items, shrinkage=2.0, second_order=False)
+    encoded, x32, columns = similarity.encode(items), x.astype(np.float32), np.arange(60)
+    given = csr_array(x32), x32.T @ x32, similarity.index(encoded), encoded, columns, 0.1
+    exactly = normal_equations(*given)
+    sampled = [normal_equations(*given, CellSample(columns=30, users=200, seed=seed)) for seed in range(6)]
+    assert len({float(each.target[0]) for each in sampled}) == 6
+    for each in sampled:
+        assert each.matrix[-1, -1] == pytest.approx(exactly.matrix[-1, -1])
+        assert each.target[-1] == pytest.approx(exactly.target[-1])
+    matrix = np.mean([each.matrix for each in sampled], axis=0)
+    scale = np.sqrt(np.diag(exactly.matrix))
+    assert np.abs((matrix - exactly.matrix) / np.outer(scale, scale)).max() < 0.1
+    target = np.mean([each.target for each in sampled], axis=0)
+    assert np.abs((target - exactly.target) / scale).max() < 0.05 * np.abs(exactly.target / scale).max()
 
 
 def test_a_term_that_does_not_vary_gets_no_weight():

@@ -9,6 +9,9 @@ the normal equations are w₀ times sums over all cells and 1 − w₀ times sum
 each s_a is users × items. Here the sums over all cells are Σ s_a·s_b = ⟨S_a, C·S_b⟩ = ⟨S_a·L, S_b·L⟩ with the
 Gram matrix C = L·Lᵀ; and only the clicked cells are visited: n_u² additions for a user of n_u clicks.
 Everything runs over bands of columns.
+
+Of large logs the sums over all cells are those of some columns, and the sums over clicked cells those of some
+users: popular columns and all kinds of metadata are met in both.
 """
 
 from collections.abc import Iterator
@@ -22,8 +25,9 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.metadata_similarity import MetadataIndex
 from isotherm.kernels import inlined, kernel
 from isotherm.linalg.cholesky import factorize_in_place
-from isotherm.linalg.csr import entries_by_column
+from isotherm.linalg.csr import column_counts, entries_by_column, take_rows
 from isotherm.progress import stage
+from isotherm.streams import stream
 from isotherm.threads import run_bands
 from isotherm.types import Array, Float32, Float64, Int64, UserItems
 
@@ -72,6 +76,19 @@ class NormalEquations:
         return np.asarray(weights * scale)
 
 
+@dataclass(frozen=True)
+class CellSample:
+    """The cells that are added up: of large logs a sample tells some dozens of weights as well.
+
+    columns: the most columns of the sums over all cells.  users: the most users of those over clicked cells.
+    seed: of the draw.
+    """
+
+    columns: int = 700
+    users: int = 1_000
+    seed: int = 0
+
+
 def normal_equations(
     user_items: UserItems,
     gram: Float32,
@@ -79,27 +96,35 @@ def normal_equations(
     columns: EncodedItems,
     warm_rows: Int64,
     nonclick_weight: float,
+    sample: CellSample = CellSample(),
 ) -> NormalEquations:
     """The equations over the cells of all users and some items' columns.
 
     user_items: X, (n_users, n_warm).  gram: C, (n_warm, n_warm).  index: over the n_warm items.
     columns: the items j whose cells count.  warm_rows: (len(columns),) which of the n_warm items each is, -1
-    for a never-clicked one.  nonclick_weight: w₀.
+    for a never-clicked one.  nonclick_weight: w₀.  sample: sums over fewer cells stand for those over all.
     """
-    n_terms = len(index.term_fields)
-    with stage("learn what the metadata is worth", len(columns), "items") as advance:
-        all_cells = _AllCells(user_items, gram, n_terms)
-        clicked_cells = _ClickedCells(user_items, index)
-        for band in _bands(index, columns, warm_rows):
+    n_terms, n_columns = len(index.term_fields), len(columns)
+    rng = stream(sample.seed, "cells by which fields' weights are learned")
+    some_columns = np.sort(rng.permutation(n_columns)[: sample.columns])
+    some_users = np.sort(rng.permutation(user_items.shape[0])[: sample.users])
+    with stage("learn what the metadata is worth", n_columns + len(some_columns), "items") as advance:
+        clicked_cells = _ClickedCells(user_items, some_users, index)
+        for band in _bands(index, columns, warm_rows, len(index.indexes)):
             clicked_cells.add(band)
-            all_cells.add(band)
             advance(len(band.warm_rows))
-    extra = 1 - nonclick_weight
+        all_cells = _AllCells(user_items, gram, n_terms)
+        for band in _bands(index, columns.take(some_columns), warm_rows[some_columns], n_terms):
+            all_cells.add(band, index)
+            advance(len(band.warm_rows))
+    extra = (1 - nonclick_weight) * clicked_cells.part
+    of_all = nonclick_weight * n_columns / max(len(some_columns), 1)
     matrix, target = np.empty((n_terms + 1, n_terms + 1)), np.empty(n_terms + 1)
-    matrix[:-1, :-1] = nonclick_weight * all_cells.symmetric_products() + extra * clicked_cells.products
-    matrix[:-1, -1] = matrix[-1, :-1] = nonclick_weight * all_cells.totals + extra * clicked_cells.totals
-    matrix[-1, -1] = nonclick_weight * user_items.shape[0] * len(columns) + extra * clicked_cells.n
-    target[:-1], target[-1] = clicked_cells.click_products, clicked_cells.click_total
+    matrix[:-1, :-1] = of_all * all_cells.symmetric_products() + extra * clicked_cells.products
+    matrix[:-1, -1] = matrix[-1, :-1] = of_all * all_cells.totals + extra * clicked_cells.totals
+    matrix[-1, -1] = nonclick_weight * user_items.shape[0] * n_columns
+    matrix[-1, -1] += (1 - nonclick_weight) * clicked_cells.n
+    target[:-1], target[-1] = clicked_cells.part * clicked_cells.click_products, clicked_cells.click_total
     return NormalEquations(matrix, target)
 
 
@@ -107,24 +132,20 @@ def normal_equations(
 class _Band:
     """Some columns.  warm_rows: (n_columns,) which of the n_warm items each is, -1 for a never-clicked one.
 
-    by_field, by_term: their similarities to the warm items, (n_fields or n_terms, n_columns, n_warm).
+    by_field: their similarities to the warm items, (n_fields, n_columns, n_warm).
     """
 
     warm_rows: Int64
     by_field: Float32
-    by_term: Float32
 
 
-def _bands(index: MetadataIndex, columns: EncodedItems, warm_rows: Int64) -> Iterator[_Band]:
-    """All columns, some at a time; the terms are overwritten by the next band's."""
-    n_terms, n_warm = len(index.term_fields), len(index.catalogue)
-    size = min(len(columns), max(16, _BAND_BYTES // (4 * n_terms * max(n_warm, 1))))
-    buffer = np.empty(n_terms * size * n_warm, dtype=np.float32)
-    for start in range(0, len(columns), size):
+def _bands(index: MetadataIndex, columns: EncodedItems, warm_rows: Int64, n_layers: int) -> Iterator[_Band]:
+    """All columns, some at a time.  n_layers: (n_columns, n_warm) arrays that a band needs."""
+    n_warm = len(index.catalogue)
+    size = min(len(columns), max(16, _BAND_BYTES // (4 * n_layers * max(n_warm, 1))))
+    for start in range(0, len(columns), max(size, 1)):
         rows = warm_rows[start : start + size]
-        by_field = index.by_field(columns.take(np.arange(start, start + len(rows))), rows)
-        out = buffer[: by_field[0].size * n_terms].reshape(n_terms, *by_field.shape[1:])
-        yield _Band(rows, by_field, index.by_term(by_field, out))
+        yield _Band(rows, index.by_field(columns.take(np.arange(start, start + len(rows))), rows))
 
 
 class _AllCells:
@@ -141,9 +162,9 @@ class _AllCells:
         self._factor.flat[:: len(gram) + 1] += self._jitter
         factorize_in_place(self._factor)
 
-    def add(self, band: _Band) -> None:
-        """More columns, whose terms are overwritten."""
-        terms = band.by_term
+    def add(self, band: _Band, index: MetadataIndex) -> None:
+        """More columns."""
+        terms = index.by_term(band.by_field)
         self.totals += (terms @ self._item_totals).sum(axis=1, dtype=np.float64)
         flat = terms.reshape(len(terms), -1)
         self.products -= self._jitter * (flat @ flat.T)
@@ -156,20 +177,23 @@ class _AllCells:
 
 
 class _ClickedCells:
-    """Sums over the clicked cells of the columns that are added.
+    """Sums over the clicked cells of the columns that are added and of some users.
 
     products: Σ s_a·s_b, (n_terms, n_terms).  totals, click_products: Σ s_a and Σ s_a·x_uj, (n_terms,).
-    n, click_total: how many cells, and Σ x_uj.
+    n, click_total: how many cells, and Σ x_uj, of all users.  part: what the sums are to be multiplied by.
     """
 
-    def __init__(self, user_items: UserItems, index: MetadataIndex) -> None:
-        self._user_items = user_items
+    def __init__(self, user_items: UserItems, some_users: Int64, index: MetadataIndex) -> None:
+        every = len(some_users) == user_items.shape[0]
+        self._user_items = user_items if every else take_rows(user_items, some_users)[0]
         self._first, self._second = index.term_fields.first, index.term_fields.second
-        self._by_item = entries_by_column(user_items)
+        self._by_item = entries_by_column(self._user_items)
+        self._counts = column_counts(user_items)
+        self._click_totals = np.bincount(user_items.indices, user_items.data, user_items.shape[1])
         # a lane behind the terms holds what belongs to the intercept
         self._groups = -(-(len(self._first) + 1) // _LANES)
         self._sums = np.zeros((self._groups * _LANES, self._groups * _LANES))
-        self.n, self.click_total = 0, 0.0
+        self.n, self.click_total, self._n_added = 0, 0.0, 0
 
     def add(self, band: _Band) -> None:
         """More columns; of never-clicked ones there is no cell."""
@@ -180,9 +204,14 @@ class _ClickedCells:
                 by_item.indptr, by_item.indices, by_item.data, x.indptr, x.indices, x.data,
             )
         )  # fmt: skip
-        clicked = by_item[:, rows[rows >= 0]]
-        self.n += clicked.nnz
-        self.click_total += float(x.data[clicked.data].sum(dtype=np.float64))
+        clicked = rows[rows >= 0]
+        self._n_added += int(np.diff(by_item.indptr)[clicked].sum())
+        self.n += int(self._counts[clicked].sum())
+        self.click_total += float(self._click_totals[clicked].sum())
+
+    @property
+    def part(self) -> float:
+        return self.n / max(self._n_added, 1)
 
     @property
     def products(self) -> Float64:

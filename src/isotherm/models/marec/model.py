@@ -66,7 +66,7 @@ from isotherm.models.marec.backbones.base import (
 )
 from isotherm.models.marec.beta import BetaChoice, GivenBeta, HeldBeta, LearnedBeta
 from isotherm.models.marec.embedding import EMBEDDINGS, EmbeddingModel, Identity, LearnedEmbedding
-from isotherm.models.marec.field_weights import normal_equations
+from isotherm.models.marec.field_weights import CellSample, normal_equations
 from isotherm.models.marec.in_time import cut_in_time
 from isotherm.models.marec.pseudo_cold import PseudoColdItems
 from isotherm.models.marec.similarity import ItemMetadata, WeightedSimilarity
@@ -332,8 +332,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
             if self.evidence == "all" and len(warm.cold):
                 columns = EncodedItems.stacked([columns, encoded.take(warm.cold)])
                 warm_rows = np.concatenate([warm_rows, np.full(len(warm.cold), -1)])
+        sample = CellSample(seed=self.seed)
         equations = normal_equations(
-            warm.user_items, warm.gram, index, columns, warm_rows, self.nonclick_weight
+            warm.user_items, warm.gram, index, columns, warm_rows, self.nonclick_weight, sample
         )
         fits = candidates(equations, self.non_negative)
         if not cuts or len(fits) == 1:

@@ -14,6 +14,8 @@ from isotherm.models.marec.similarity import WeightedSimilarity
 from isotherm.models.marec.warm_clicks import WarmClicks
 from isotherm.types import Float64
 
+_MOST_USERS = 1_500  # by whose lists β is chosen
+
 
 @dataclass(frozen=True, eq=False)
 class PseudoColdItems:
@@ -43,7 +45,7 @@ class PseudoColdItems:
 
         encoded: all items, by ``similarity``, which has no embedding yet.
         """
-        split = PseudoColdSplit.draw(warm.user_items, seed)
+        split = PseudoColdSplit.draw(warm.user_items, seed, _MOST_USERS)
         if split is None:
             return None
         encoded = encoded.take(warm.columns)
