@@ -29,7 +29,7 @@ FLOORS = [
 ]
 #: The same within models/.
 MODEL_FLOORS = [
-    {"catalogue", "fit_inputs", "registry"},
+    {"catalogue", "choice", "fit_inputs", "registry"},
     {"new_items", "parameter_docs", "persistence", "scorer"},
     {"bulk", "fitting", "requests"},
     {"base"},

@@ -53,6 +53,11 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def auto_or_above(name: str, value: Any, bound: float) -> float | str:
+    """``value`` as a number > bound, or "auto", or ParameterError."""
+    return "auto" if is_text(value, "auto") else above(name, value, bound)
+
+
 def is_text(value: Any, word: str) -> bool:
     """Whether ``value`` is that word; an array is none."""
     return isinstance(value, str) and value == word

@@ -8,6 +8,7 @@ requests/      ids and histories become rows, scores become lists
 registry       every model by its name
 persistence    saves and loads any model
 catalogue      the items that a model knows
+choice/        settings that a model learns, on clicks that are hidden
 parameter_docs what a class says of its hyper-parameters
 popularity     the most clicked items: the floor
 mmr            any model with lists that are more varied

@@ -9,18 +9,21 @@ round moves every row by two steps of conjugate gradients; a user who asks is fo
 ``SoftTargets`` add columns whose clicks are only predicted from metadata: MARec's alignment on iALS.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from copy import copy
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.checks import above, at_least, seeded, whole
+from isotherm.checks import at_least, auto_or_above, seeded, whole
 from isotherm.data import Interactions, Items
+from isotherm.errors import ParameterError
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
-from isotherm.linalg.products import fill_table_products
+from isotherm.linalg.products import fill_table_products, table_products
 from isotherm.models.base import Recommender
+from isotherm.models.factorization.auto import Regularization, learn_regularization
 from isotherm.models.factorization.conjugate_gradient import improve_rows
 from isotherm.models.factorization.least_squares import HeldFactors, solve_rows
 from isotherm.models.fit_inputs import FitOptions
@@ -71,39 +74,42 @@ class IALS(Recommender, ComparesItems, Explains):
 
     Parameters:
         factors (>= 1; default 128): d, the length of the vectors of users and items.
-        l2 (> 0; default 0.01): λ, the ridge penalty of the factors.
-        unobserved_weight (> 0; default 0.1): w, the weight of every cell with target 0 (Rendle et al. 2022,
-            eq. 2).
+        l2 (> 0 or auto; default 0.01): λ, the ridge penalty of the factors; auto: what ranks clicks best that
+            are hidden from some users.
+        unobserved_weight (> 0 or auto; default 0.1): w, the weight of every cell with target 0 (Rendle et al.
+            2022, eq. 2); auto: chosen in the same way.
         exponent (>= 0; default 1.0): ν, how the penalty grows with the clicks of a user or an item (Rendle
             et al. 2022, §3.2).
         iterations (>= 1; default 16): passes over users and items.
-        seed (>= 0; default 0): of the start.
+        seed (>= 0; default 0): of the start, and of the hidden clicks.
     """
 
     name: ClassVar[str] = "ials"
 
     item_factors_: Float32  #: (n_clicked, factors), of the items with clicks
     columns_: ItemIndex  #: (n_clicked,) their columns
+    regularization_: Regularization  #: λ and w in use
     _held: HeldFactors  #: the same factors, as users are folded in by; follows from the rest
 
     learned = (
         Dense("item_factors_", np.float32, ("n_clicked", "factors")),
         Dense("columns_", np.int64, ("n_clicked",), below="n_items", ascending=True),
+        Regularization.declared("regularization_"),
     )
 
     def __init__(
         self,
         *,
         factors: int = 128,
-        l2: float = 0.01,
-        unobserved_weight: float = 0.1,
+        l2: float | str = 0.01,
+        unobserved_weight: float | str = 0.1,
         exponent: float = 1.0,
         iterations: int = 16,
         seed: int = 0,
     ) -> None:
         self.factors = whole("factors", factors, 1)
-        self.l2 = above("l2", l2, 0)
-        self.unobserved_weight = above("unobserved_weight", unobserved_weight, 0)
+        self.l2 = auto_or_above("l2", l2, 0)
+        self.unobserved_weight = auto_or_above("unobserved_weight", unobserved_weight, 0)
         self.exponent = at_least("exponent", exponent, 0)
         self.iterations = whole("iterations", iterations, 1)
         self.seed = seeded("seed", seed)
@@ -116,16 +122,52 @@ class IALS(Recommender, ComparesItems, Explains):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         self.columns_ = np.flatnonzero(clicks.item_clicks())
-        self.item_factors_ = self.train(select_columns(clicks.matrix, self.columns_)).items
+        user_items = select_columns(clicks.matrix, self.columns_)
+        settled = self.settled(user_items)
+        self.regularization_ = settled.regularization
+        self.item_factors_ = settled.train(user_items).items
         self.restored()
 
     def restored(self) -> None:
         """What all users share is computed once."""
-        self._held = self.held(self.item_factors_)
+        self._held = self.by(self.regularization_).held(self.item_factors_)
+
+    def learned_settings(self) -> dict[str, float]:
+        """λ and w where they were learned."""
+        if not hasattr(self, "regularization_"):
+            return {}
+        return self.regularization_.learned_settings(self, "regularization_")
+
+    @property
+    def regularization(self) -> Regularization:
+        """λ and w where none is to be learned."""
+        if isinstance(self.l2, str) or isinstance(self.unobserved_weight, str):
+            raise ParameterError(
+                "ials: l2 or unobserved_weight to be learned: settled(user_items) has numbers"
+            )
+        return Regularization(self.l2, self.unobserved_weight)
+
+    def by(self, regularization: Regularization) -> Self:
+        """The same model with these numbers."""
+        model = copy(self)
+        vars(model).update(asdict(regularization))
+        return model
+
+    def settled(self, user_items: UserItems) -> Self:
+        """The same with numbers for what is to be learned, from clicks (n_users, n_clicked)."""
+        if "auto" not in (self.l2, self.unobserved_weight):
+            return self
+
+        def scores(tried: Regularization, left: UserItems, histories: UserItems) -> Scores:
+            model = self.by(tried)
+            items = model.train(left).items
+            return table_products(model.fold_in(histories, model.held(items)), items)
+
+        return self.by(learn_regularization(user_items, self.l2, self.unobserved_weight, scores, self.seed))
 
     def held(self, factors: Float32) -> HeldFactors:
         """Factors (n, d) of one side, as rows of the other are solved for by."""
-        return HeldFactors.of(factors, self.unobserved_weight)
+        return HeldFactors.of(factors, self.regularization.unobserved_weight)
 
     def train(self, user_items: UserItems, soft: SoftTargets | None = None, n_unclicked: int = 0) -> Factors:
         """Factors of n_clicked + n_unclicked items and of the users.
@@ -177,7 +219,9 @@ class IALS(Recommender, ComparesItems, Explains):
         if soft is None:
             return improve_rows(user_items, held, ridge, users, shares, advance=advance)
         of_targets = items[soft.columns]
-        weighted = (self.unobserved_weight * soft.weight * soft.confidence)[:, None] * of_targets
+        weighted = (self.regularization.unobserved_weight * soft.weight * soft.confidence)[
+            :, None
+        ] * of_targets
         held = held.with_gram(held.gram + weighted.T @ of_targets)
         targets = clicked + soft.coefficients.T @ weighted.astype(np.float32)
         return improve_rows(user_items, held, ridge, users, shares, targets, advance=advance)
@@ -205,7 +249,7 @@ class IALS(Recommender, ComparesItems, Explains):
         gram_scales[rare.columns] += weights
         right = np.zeros((n_clicked, self.factors), dtype=np.float32)
         sums = rare.coefficients @ _sums_of_users(item_users, users)
-        right[rare.columns] = (np.float32(self.unobserved_weight) * weights)[:, None] * sums
+        right[rare.columns] = (np.float32(self.regularization.unobserved_weight) * weights)[:, None] * sums
         return improve_rows(item_users, held, ridge, items, shares, None, gram_scales, right, advance)
 
     def _new_item_step(self, item_users: csr_array, users: Float32, soft: SoftTargets) -> Float32:
@@ -225,7 +269,9 @@ class IALS(Recommender, ComparesItems, Explains):
         users: p, (n_users, d).  sums: Σ_u b_uj p_u, (m, d).  confidence: c_j.  weight: α.
         """
         values, vectors = np.linalg.eigh((users.T @ users).astype(np.float64))
-        weights = self.unobserved_weight * weight * np.broadcast_to(confidence, len(sums))[:, None]
+        weights = (
+            self.regularization.unobserved_weight * weight * np.broadcast_to(confidence, len(sums))[:, None]
+        )
         ridge = self._ridge(np.zeros(1), len(users))
         solved = (sums @ vectors) * (weights / (weights * np.maximum(values, 0) + ridge))
         return np.asarray(solved @ vectors.T, dtype=np.float32)
@@ -243,8 +289,8 @@ class IALS(Recommender, ComparesItems, Explains):
 
     def _ridge(self, n_clicks: Array, n_cells: int) -> Float32:
         """λ of rows with so many clicks in so many cells."""
-        scale = (n_clicks + self.unobserved_weight * n_cells) ** self.exponent
-        return np.asarray(self.l2 * scale, dtype=np.float32)
+        scale = (n_clicks + self.regularization.unobserved_weight * n_cells) ** self.exponent
+        return np.asarray(self.regularization.l2 * scale, dtype=np.float32)
 
     def _score(self, user_items: UserItems) -> Scores:
         """p·q of each item, (n_users, n_items) float32; 0 for an item nobody clicked."""
@@ -262,12 +308,14 @@ class IALS(Recommender, ComparesItems, Explains):
 
     def user_vectors(self, user_items: UserItems) -> Float32:
         """Folded-in factors, (n_users, d)."""
-        return self.fold_in(select_columns(user_items, self.columns_), self._held)
+        model = self.by(self.regularization_)
+        return model.fold_in(select_columns(user_items, self.columns_), self._held)
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """q_j·(wQᵀQ + Σ x q qᵀ + λI)⁻¹·x q_i of each clicked i (Hu et al., §5)."""
         factors = self.item_factors_[self.columns_ == column].sum(axis=0)  # zeros for an unclicked item
-        return Contributions(self.click_shares(history, self.columns_, self.item_factors_, factors))
+        model = self.by(self.regularization_)
+        return Contributions(model.click_shares(history, self.columns_, self.item_factors_, factors))
 
     def click_shares(
         self,
@@ -283,7 +331,7 @@ class IALS(Recommender, ComparesItems, Explains):
         """
         known = select_columns(history, columns)
         clicked = item_factors[known.indices]
-        matrix = self.unobserved_weight * (item_factors.T @ item_factors)
+        matrix = self.regularization.unobserved_weight * (item_factors.T @ item_factors)
         matrix += (clicked.T * known.data) @ clicked
         matrix.flat[:: len(matrix) + 1] += self._ridge_of_rows(known)[0]
         shares = np.zeros(history.nnz, dtype=np.float32)

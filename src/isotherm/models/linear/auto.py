@@ -22,7 +22,8 @@ import numpy as np
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import column_counts, scale_rows, select_columns
 from isotherm.linalg.gram import gram
-from isotherm.models.linear.left_out import HiddenClicks
+from isotherm.models.choice.hidden_clicks import HiddenClicks
+from isotherm.models.linear.left_out import left_out_ndcgs
 from isotherm.models.linear.penalties import Asked, Penalties, user_weights
 from isotherm.progress import stage
 from isotherm.streams import stream
@@ -149,7 +150,7 @@ class _Search:
         except NotPositiveDefiniteError as cause:
             _log.info("ease: l2=%g cannot be tried in float32 (%s)", penalties.l2, cause)
             return np.zeros(len(relaxations))
-        ndcgs = sample.hidden.ndcgs(inverse, ridge, weights[sample.hidden.users], relaxations)
+        ndcgs = left_out_ndcgs(sample.hidden, inverse, ridge, weights[sample.hidden.users], relaxations)
         return np.asarray(ndcgs.mean(axis=0))
 
     def _gram(self, power: float, weights: Float64) -> Array:

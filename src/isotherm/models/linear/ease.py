@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from isotherm.checks import at_least, one_of, seeded
+from isotherm.checks import at_least, auto_or_above, one_of, seeded
 from isotherm.data import Interactions, Items
 from isotherm.errors import ParameterError
 from isotherm.features.feature_stack import all_features
@@ -27,7 +27,7 @@ from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.auto import learn_penalties
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.linear.penalties import Asked, Penalties, l2_setting, penalty_setting
+from isotherm.models.linear.penalties import Asked, Penalties, penalty_setting
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.types import Array, Float32, UserItems
@@ -90,7 +90,7 @@ class EASE(ItemItem):
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
-        self.l2 = l2_setting("l2", l2)
+        self.l2 = auto_or_above("l2", l2, 0)
         self.denoising = penalty_setting("denoising", denoising)
         self.user_power = penalty_setting("user_power", user_power)
         self.relaxation = penalty_setting("relaxation", relaxation)

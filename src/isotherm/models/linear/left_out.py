@@ -11,91 +11,38 @@ are new to it, and all users train it meanwhile. Clicks hidden from a user who d
 rank the same to 0.6% (docs/penalties.md), so one figure serves both.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
-from isotherm.data.click_ranks import user_click_ranks
 from isotherm.kernels import reordering_kernel
-from isotherm.linalg.csr import filter_entries, rows_of, take_rows
-from isotherm.ranking.metrics import ndcg, rank_hits
-from isotherm.ranking.topk import hide, top_k
+from isotherm.models.choice.hidden_clicks import CUTS, HiddenClicks
 from isotherm.threads import run_bands
-from isotherm.types import Array, Float64, Int64, Scores, UserItems
+from isotherm.types import Array, Float64
 
-_CUTS = (10, 100)  # of the nDCG: the mean of both
-_USERS = (500, 5_000)  # at least and at most, where there are so many
-_CLICKS = 50_000  # of these users, about
-_HIDDEN = 0.2  # of a user's clicks
 _LEAST_LEFT = 1e-6  # of 1 − w·xᵀPx, which is above 0
 
 
-@dataclass(frozen=True, eq=False)
-class HiddenClicks:
-    """Clicks of some users, parted into kept and hidden ones.
+def left_out_ndcgs(
+    clicks: HiddenClicks, inverse: Array, ridge: Array, weights: Float64, relaxations: Float64
+) -> Float64:
+    """The mean of nDCG@10 and nDCG@100 of the hidden clicks of each user, who is left out.
 
-    users: (n,) their rows.  kept, hidden: (n, n_items), in this order.
+    inverse: P, (n_items, n_items) float32.  ridge: Λ, (n_items,).  weights: w of the users, (n,).
+    relaxations: values of ξ, (r,).  Returns (n, r). Ties count against the hidden click.
     """
-
-    users: Int64
-    kept: UserItems
-    hidden: UserItems
-
-    @classmethod
-    def of_some_users(cls, user_items: UserItems, rng: np.random.Generator) -> "HiddenClicks | None":
-        """A fifth of the clicks of 500 to 5,000 users, who hold about 50,000; None where nobody has two."""
-        users = np.flatnonzero(np.diff(user_items.indptr) > 1)
-        if not len(users):
-            return None
-        most = int(np.clip(_CLICKS * len(users) / user_items.nnz, *_USERS))
-        if len(users) > most:
-            users = np.sort(rng.choice(users, most, replace=False))
-        drawn = cls.draw(take_rows(user_items, users)[0], _HIDDEN, rng)
-        return replace(drawn, users=users)
-
-    @classmethod
-    def draw(cls, clicks: UserItems, share: float, rng: np.random.Generator) -> "HiddenClicks":
-        """Hide a share of each user's clicks, at least one and never all.  clicks: two a user at least."""
-        n_clicks = np.diff(clicks.indptr)
-        n_hidden = np.clip(np.rint(share * n_clicks), 1, n_clicks - 1)
-        hidden = user_click_ranks(clicks, rng) < n_hidden[rows_of(clicks)]
-        users = np.arange(len(n_clicks))
-        return cls(users, filter_entries(clicks, ~hidden), filter_entries(clicks, hidden))
-
-    def ndcgs(self, inverse: Array, ridge: Array, weights: Float64, relaxations: Float64) -> Float64:
-        """The mean of nDCG@10 and nDCG@100 of the hidden clicks of each user, who is left out.
-
-        inverse: P, (n_items, n_items) float32.  ridge: Λ, (n_items,).  weights: w of the users, (n,).
-        relaxations: values of ξ, (r,).  Returns (n, r). Ties count against the hidden click.
-        """
-        out = np.zeros((self.kept.shape[0], len(relaxations)))
-        kept, hidden = self.kept, self.hidden
-        run_bands(
-            _rank_hidden, len(out), inverse, np.diag(inverse).copy(), ridge, weights, relaxations,
-            kept.indptr, kept.indices, kept.data, hidden.indptr, hidden.indices, hidden.data, *_gains(), out,
-            smallest=16,
-        )  # fmt: skip
-        return out
-
-    def ndcg_of(self, scores: Scores) -> float:
-        """The mean over users of the same two, by scores (n, n_items) of the kept clicks; overwritten."""
-        hide(scores, self.kept)
-        hits = rank_hits(top_k(scores, min(_CUTS[-1], scores.shape[1])).columns, self.hidden)
-        n_hidden = np.diff(self.hidden.indptr)
-        return float(np.mean([ndcg(hits, n_hidden, cut).mean() for cut in _CUTS]))
-
-    def without(self, user_items: UserItems) -> UserItems:
-        """The clicks (n_users, n_items) that these were drawn from, less the hidden ones."""
-        users = self.users[rows_of(self.hidden)]
-        cells = users * np.int64(user_items.shape[1]) + self.hidden.indices
-        all_cells = rows_of(user_items) * np.int64(user_items.shape[1]) + user_items.indices
-        return filter_entries(user_items, ~np.isin(all_cells, cells, assume_unique=True))
+    out = np.zeros((clicks.kept.shape[0], len(relaxations)))
+    kept, hidden = clicks.kept, clicks.hidden
+    run_bands(
+        _rank_hidden, len(out), inverse, np.diag(inverse).copy(), ridge, weights, relaxations,
+        kept.indptr, kept.indices, kept.data, hidden.indptr, hidden.indices, hidden.data, *_gains(), out,
+        smallest=16,
+    )  # fmt: skip
+    return out
 
 
 def _gains() -> tuple[Float64, Float64]:
     """(2, 100) each: what a click at a rank adds to a cut's DCG, and the DCG of the best list by clicks."""
-    discounts = 1 / np.log2(np.arange(2, _CUTS[-1] + 2))
-    gains = np.array([np.where(np.arange(_CUTS[-1]) < cut, discounts, 0) for cut in _CUTS])
+    discounts = 1 / np.log2(np.arange(2, CUTS[-1] + 2))
+    gains = np.array([np.where(np.arange(CUTS[-1]) < cut, discounts, 0) for cut in CUTS])
     return gains, np.cumsum(gains, axis=1)
 
 

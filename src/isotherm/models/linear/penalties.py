@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from isotherm.checks import above, at_least, between, is_text
+from isotherm.checks import at_least, between, is_text
 from isotherm.errors import ParameterError
 from isotherm.linalg.csr import scale_rows
 from isotherm.state import Plain
@@ -92,11 +92,6 @@ class Asked:
             self.user_power or 0.0,
             self.relaxation or 0.0,
         )
-
-
-def l2_setting(name: str, value: Any) -> float | str:
-    """``value`` as a number > 0 or "auto", or ParameterError."""
-    return "auto" if is_text(value, "auto") else above(name, value, 0)
 
 
 def penalty_setting(name: str, value: Any) -> float | str | None:

@@ -31,7 +31,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csc_array
 
-from isotherm.checks import above, at_least, between, seeded
+from isotherm.checks import above, at_least, auto_or_above, between, seeded
 from isotherm.data import Interactions, Items
 from isotherm.kernels import kernel
 from isotherm.linalg.csr import groups_of, select_columns
@@ -41,7 +41,7 @@ from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.auto import learn_penalties
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.linear.penalties import Asked, Penalties, l2_setting, penalty_setting
+from isotherm.models.linear.penalties import Asked, Penalties, penalty_setting
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
@@ -109,7 +109,7 @@ class SLIM(ItemItem):
         tolerance: float = 1e-4,
         seed: int = 0,
     ) -> None:
-        self.l2 = l2_setting("l2", l2)
+        self.l2 = auto_or_above("l2", l2, 0)
         self.denoising = penalty_setting("denoising", denoising)
         self.user_power = penalty_setting("user_power", user_power)
         self.nonclick_weight = between("nonclick_weight", nonclick_weight, 0, 1, "(]")

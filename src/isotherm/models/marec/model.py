@@ -50,6 +50,7 @@ from isotherm.models.cold_start.pseudo_cold import (
     cuts_of_log,
 )
 from isotherm.models.cold_start.user_scaling import LEAST_NEW_ITEMS, UserScaling, own_share, scale_columns
+from isotherm.models.factorization.auto import Regularization
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
@@ -568,6 +569,8 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         learned = {"beta_": float(self.beta_)} if self.beta == "auto" else {}
         if self.smoothing == "auto" and hasattr(self.aligned_, "smoothing"):  # of EASE and SLIM
             learned["aligned_.smoothing"] = float(self.aligned_.smoothing)
+        if isinstance(regularization := getattr(self.aligned_, "regularization", None), Regularization):
+            learned |= regularization.learned_settings(self.backbone, "aligned_.regularization")
         if isinstance(self.aligned_, WeightsBackbone):
             learned |= self.aligned_.penalties.learned_settings(self.backbone.asked, "aligned_.penalties")
         if self.new_item_share == "auto" and len(self.cold_):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from isotherm.checks import at_least, is_text, whole
+from isotherm.models.choice.climb import climbed
 from isotherm.progress import stage
 
 SHRINKAGE, NEIGHBOURS = 20.0, 100  #: where nothing can be learned
@@ -64,19 +65,7 @@ def learn_neighbourhood(
         with stage("choose neighbours and shrinkage on hidden clicks"):
             for _ in range(2):
                 if shrinkage == "auto":
-                    shrunk = _climbed(shrunk, _SHRINKAGES, partial(value, many))
+                    shrunk = climbed(shrunk, _SHRINKAGES, partial(value, many))
                 if neighbours == "auto":
-                    many = _climbed(many, _NEIGHBOURS, partial(value, shrunk=shrunk))
+                    many = climbed(many, _NEIGHBOURS, partial(value, shrunk=shrunk))
     return Neighbourhood(int(many), float(unit * shrunk) if isinstance(shrinkage, str) else shrinkage)
-
-
-def _climbed(start: float, values: tuple[float, ...], ndcg: Callable[[float], float]) -> float:
-    """From ``start``, one of the values, to one beside which none ranks better."""
-    place = values.index(start)
-    for direction in (1, -1):
-        begun = place
-        while 0 <= place + direction < len(values) and ndcg(values[place + direction]) > ndcg(values[place]):
-            place += direction
-        if place != begun:
-            break
-    return values[place]

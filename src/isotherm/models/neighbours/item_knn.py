@@ -9,9 +9,9 @@ from isotherm.checks import seeded
 from isotherm.data import Interactions, Items
 from isotherm.features.similarity import SparseCosines
 from isotherm.linalg.csr import column_counts, select_columns
+from isotherm.models.choice.hidden_clicks import HiddenClicks
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.item_weights import ItemItem, SparseWeights
-from isotherm.models.linear.left_out import HiddenClicks
 from isotherm.models.neighbours.auto import (
     Neighbourhood,
     learn_neighbourhood,

@@ -20,6 +20,7 @@ import numpy as np
 from isotherm.linalg.cosine import cosines
 from isotherm.linalg.csr import select_columns
 from isotherm.linalg.products import fill_table_products, table_products
+from isotherm.models.factorization.auto import Regularization
 from isotherm.models.factorization.ials import IALS, SoftTargets
 from isotherm.models.factorization.least_squares import HeldFactors
 from isotherm.models.marec.backbones.base import (
@@ -40,15 +41,18 @@ from isotherm.types import Float32, ItemIndex, Scores, Similarities, UserItems
 class TrainedFactors(Stateful):
     """Factors before β is chosen.
 
-    backbone: whose settings fold users in.  items: q of the warm items, (n_warm, d).
+    model: whose settings, with λ and w of ``regularization``, fold users in.  items: q of the warm items,
+    (n_warm, d).
     of_similarities: M (n_warm, d), with which the factors of a new item are β·g·M.
     """
 
-    backbone: IALS
+    model: IALS
+    regularization: Regularization
     items: Float32
     of_similarities: Float32
 
     learned: ClassVar[Iterable[Field]] = (
+        Regularization.declared("regularization"),
         Dense("items", np.float32, ("n_warm", "factors")),
         Dense("of_similarities", np.float32, ("n_warm", "factors")),
     )
@@ -56,7 +60,12 @@ class TrainedFactors(Stateful):
     @property
     def factors(self) -> int:
         """d."""
-        return self.backbone.factors
+        return self.model.factors
+
+    @cached_property
+    def backbone(self) -> IALS:
+        """With numbers."""
+        return self.model.by(self.regularization)
 
     def new_factors(self, similarities: Similarities, beta: float = 1.0) -> Float32:
         """β·g·M of each row g of G, (n_new, d)."""
@@ -101,6 +110,11 @@ class FactorsBackbone(AlignedBackbone, ExplainsFields):
     def factors(self) -> int:
         """d."""
         return self.trained.factors
+
+    @property
+    def regularization(self) -> Regularization:
+        """Of iALS."""
+        return self.trained.regularization
 
     def extended(self, n_items: int, columns: ItemIndex, new: ItemMetadata) -> Self:
         """With the factors of new items."""
@@ -148,6 +162,10 @@ class FactorsAligner(Aligner):
     def __init__(self, backbone: IALS, alpha: float) -> None:
         self.backbone, self.alpha = backbone, alpha
 
+    def settled(self, user_items: UserItems) -> "FactorsAligner":
+        """With iALS's λ and w."""
+        return FactorsAligner(self.backbone.settled(user_items), self.alpha)
+
     def fit(self, data: BackboneData, choice: BetaChoice) -> FactorsBackbone:
         """Train with β as given, or with its natural scale and then choose it for new items."""
         alignment = data.alignment
@@ -166,7 +184,7 @@ class FactorsAligner(Aligner):
     def empty(self, sizes: Mapping[str, int]) -> FactorsBackbone:
         """To be filled with what a saved model holds."""
         nothing = np.empty((0, self.backbone.factors), dtype=np.float32)
-        trained = TrainedFactors(self.backbone, nothing, nothing)
+        trained = TrainedFactors(self.backbone, Regularization(), nothing, nothing)
         return FactorsBackbone(0.0, trained, CatalogueColumns.empty(sizes["n_items"]), nothing)
 
     def _train(self, alignment: Alignment, beta: float) -> TrainedFactors:
@@ -180,4 +198,5 @@ class FactorsAligner(Aligner):
         factors = self.backbone.train(user_items, soft if len(soft.columns) else None, len(cold))
         sums = np.asarray(user_items.T @ factors.users, dtype=np.float32)
         of_similarities = self.backbone.factors_from_targets(factors.users, sums, weight=self.alpha)
-        return TrainedFactors(self.backbone, factors.items[: alignment.n_warm].copy(), of_similarities)
+        warm = factors.items[: alignment.n_warm].copy()
+        return TrainedFactors(self.backbone, self.backbone.regularization, warm, of_similarities)

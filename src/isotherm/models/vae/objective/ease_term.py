@@ -10,11 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from isotherm.checks import at_least, is_text
+from isotherm.checks import at_least, auto_or_above, is_text
 from isotherm.linalg.csr import column_counts, select_columns
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights
-from isotherm.models.linear.penalties import l2_setting
 from isotherm.parameters import Part
 from isotherm.state import Inner, Plain, Stateful
 from isotherm.types import Scores, UserItems
@@ -76,7 +75,7 @@ class EASETerm(LogitTerm):
     is_used = True
 
     def __init__(self, *, l2: float | str = 1000.0, weight: float | str = "auto") -> None:
-        self.l2 = l2_setting("ease_term.l2", l2)
+        self.l2 = auto_or_above("ease_term.l2", l2, 0)
         self.weight = "auto" if is_text(weight, "auto") else at_least("ease_term.weight", weight, 0)
 
     def fitted(self, user_items: UserItems) -> DenseWeights:

@@ -1,0 +1,92 @@
+"""Chooses iALS's penalty and the weight of cells without a click by how well they rank hidden clicks.
+
+From 0.01 and 0.1, the weight by steps of 2 and then the penalty, each until both values beside it rank worse,
+and both once more. A pair of values is a training on what is left of the clicks; users are folded in by it.
+What ranks no better changes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import numpy as np
+
+from isotherm.linalg.csr import column_counts, select_columns, take_rows
+from isotherm.models.choice.climb import climbed
+from isotherm.models.choice.hidden_clicks import HiddenClicks
+from isotherm.progress import stage
+from isotherm.state import Plain
+from isotherm.streams import stream
+from isotherm.types import Scores, UserItems
+from isotherm.untrusted import Number, numbers
+
+_STEPS = range(-6, 7)
+_MOST_CLICKS = 1_000_000  # that are trained on to learn: those of a sample of users
+
+
+@dataclass(frozen=True)
+class Regularization:
+    """l2: λ.  unobserved_weight: w."""
+
+    l2: float = 0.01
+    unobserved_weight: float = 0.1
+
+    @classmethod
+    def declared(cls, name: str) -> Plain:
+        """What a saved model holds of it."""
+        return Plain(name, numbers(cls, Number(above=0)), asdict, lambda given: cls(**given))
+
+    def learned_settings(self, model: object, name: str) -> dict[str, float]:
+        """What is "auto" among a model's settings.  name: of the attribute that holds this."""
+        learned = [field for field in asdict(self) if getattr(model, field, None) == "auto"]
+        return {f"{name}.{field}": float(getattr(self, field)) for field in learned}
+
+
+#: from what is left of the clicks, and the kept clicks of some users, to scores of these
+Trained = Callable[[Regularization, UserItems, UserItems], Scores]
+
+
+def learn_regularization(
+    user_items: UserItems, l2: float | str, unobserved_weight: float | str, scores: Trained, seed: int
+) -> Regularization:
+    """What the settings say, and for "auto" what ranks best.
+
+    user_items: (n_users, n_items).  scores: trains, and folds users in.
+    """
+    usual, tried = Regularization(), dict[tuple[float, float], float]()
+    penalty = usual.l2 if isinstance(l2, str) else l2
+    weight = usual.unobserved_weight if isinstance(unobserved_weight, str) else unobserved_weight
+    rng = stream(seed, "hidden clicks")
+    sample = _some_users(user_items, rng)
+    hidden = HiddenClicks.of_some_users(sample, rng)
+    if hidden is None:
+        return Regularization(penalty, weight)
+    left = hidden.without(sample)
+
+    def ndcg(penalty: float, weight: float) -> float:
+        if (penalty, weight) not in tried:
+            found = scores(Regularization(penalty, weight), left, hidden.kept)
+            tried[penalty, weight] = hidden.ndcg_of(found) if np.isfinite(found).all() else 0.0
+        return tried[penalty, weight]
+
+    with stage("choose the penalty and the weight of cells without a click on hidden clicks"):
+        for _ in range(2):
+            if isinstance(unobserved_weight, str):
+                weight = climbed(weight, _around(usual.unobserved_weight), partial(ndcg, penalty))
+            if isinstance(l2, str):
+                penalty = climbed(penalty, _around(usual.l2), partial(ndcg, weight=weight))
+    return Regularization(penalty, weight)
+
+
+def _around(usual: float) -> list[float]:
+    return [usual * 2.0**step for step in _STEPS]
+
+
+def _some_users(user_items: UserItems, rng: np.random.Generator) -> UserItems:
+    """All, or so many that their clicks are quickly trained on; and the items that they have."""
+    if user_items.nnz <= _MOST_CLICKS:
+        return user_items
+    n_users = user_items.shape[0]
+    users = np.sort(rng.permutation(n_users)[: max(1, n_users * _MOST_CLICKS // user_items.nnz)])
+    sample, _ = take_rows(user_items, users)
+    return select_columns(sample, np.flatnonzero(column_counts(sample)))
