@@ -83,7 +83,7 @@ def isotherm_app() -> Any:
     from isotherm.serving.app.factory import create_app
     from isotherm.serving.database import Database
     from isotherm.serving.live.requests import Answer, Shown
-    from isotherm.serving.live.shared import SharedModel
+    from isotherm.serving.shared.shared import SharedModel
 
     folder = Path(os.environ["SHELL_FOLDER"])
     database = Database.open(f"sqlite:///{folder / 'shell.db'}")

@@ -28,7 +28,7 @@ from isotherm import Interactions, Items, KernelRidge
 from isotherm.serving.app.factory import create_app
 from isotherm.serving.database import Database
 from isotherm.serving.live.model import LiveModel
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 
 FILMS, NEW, USERS = 640, 60, 900
 #: genre -> words of its titles

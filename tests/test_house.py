@@ -40,7 +40,14 @@ MODEL_FLOORS = [
 #: The same within models/vae/.
 VAE_FLOORS = ["network", "objective", "auto", "training", "base", "multvae", "multdae", "recvae"]
 #: The same within serving/.
-SERVING_FLOORS = [{"database", "page"}, {"live", "refit"}, {"app"}, {"workers"}, {"__init__"}]
+SERVING_FLOORS = [
+    {"catalogue", "database", "page"},
+    {"browsing", "live", "refit"},
+    {"shared"},
+    {"app"},
+    {"workers"},
+    {"__init__"},
+]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 #: What linalg/ stands on: nothing that knows an id, an item or a model.
 GROUND_OF_NUMERICS = {"devices", "errors", "kernels", "memory", "progress", "threads", "types"}

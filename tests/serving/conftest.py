@@ -12,7 +12,7 @@ pytest.importorskip("sqlalchemy", reason="the extra serve is not installed")
 from isotherm import ContentKNN, Interactions, Items, KernelRidge
 from isotherm.serving.database import Database
 from isotherm.serving.live.model import LiveModel
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 from tests.conftest import random_clicks
 from tests.serving.postgresql import POSTGRES, Server
 

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
 from isotherm.serving.app.factory import create_app  # noqa: E402
 from isotherm.serving.database import Database  # noqa: E402
 from isotherm.serving.live.model import LiveModel  # noqa: E402
-from isotherm.serving.live.shared import SharedModel  # noqa: E402
+from isotherm.serving.shared.shared import SharedModel  # noqa: E402
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ROUTES = [

@@ -14,7 +14,7 @@ SERVE = """
 import sys, uvicorn
 from isotherm.serving.app.factory import create_app
 from isotherm.serving.database import Database
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 with Database.open(sys.argv[2]) as database:
     shared = SharedModel.open(sys.argv[1], database)
     uvicorn.run(create_app(shared), port=int(sys.argv[3]), log_level="warning")

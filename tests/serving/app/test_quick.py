@@ -13,7 +13,7 @@ from isotherm.serving.app import quick
 from isotherm.serving.app.factory import create_app
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.quick import Pace
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.items import LiveItem
 
 QUICK, LONG = "application/json", "application/json; charset=utf-8"  # the second goes to the route
 

@@ -13,7 +13,7 @@ from isotherm.serving.app.factory import create_app
 from isotherm.serving.database import Database
 from isotherm.serving.database.waiting import Answering, SilentDatabaseError
 from isotherm.serving.live.model import LiveModel
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 
 SECONDS = 0.3
 CLICK = {"id": 1, "type": "click", "user": "u1", "item": "f01"}

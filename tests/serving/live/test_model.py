@@ -17,10 +17,10 @@ from isotherm.errors import (
     UnknownIdError,
     UnsupportedError,
 )
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.items import LiveItem
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Asker, Rules
-from isotherm.serving.live.snapshot import Snapshot
 from tests.serving.conftest import GENRES, N_ITEMS
 
 IDS = [f"f{n:02}" for n in range(N_ITEMS)]

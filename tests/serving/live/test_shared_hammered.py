@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.database import Database
-from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Asker, Rules
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 
 N_WRITERS, N_READERS, N_ROUNDS = 3, 3, 14
 GENRE = {"genres": ["space"]}

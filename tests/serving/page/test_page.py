@@ -4,7 +4,7 @@ import pytest
 
 from isotherm import EASE
 from isotherm.serving.app.limits import Limits
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from tests.serving.page.conftest import Page
 

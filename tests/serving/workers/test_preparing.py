@@ -7,7 +7,7 @@ from isotherm import EASE
 from isotherm.errors import ModelFolderError
 from isotherm.serving.database import Database, StoredItem
 from isotherm.serving.live.requests import Asker
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 from isotherm.serving.workers.preparing import prepare, verify
 from isotherm.serving.workers.settings import ServerSettings
 

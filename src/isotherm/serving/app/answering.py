@@ -9,7 +9,7 @@ from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.live.requests import Answer, Asker, Rules
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 
 K = Annotated[int, Query(ge=1, description="length of the list")]
 

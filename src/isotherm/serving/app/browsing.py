@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from isotherm.data.kinds import Kind
 from isotherm.errors import ParameterError
 from isotherm.serving.app.limits import Limits
-from isotherm.serving.live.browsing import Browser, ItemMap, SeenField, SeenItem
+from isotherm.serving.browsing.browsing import Browser, ItemMap, SeenField, SeenItem
 
 _ALL = "also items that are hidden or out of their time; needs the token where writes do"
 K = Annotated[int, Query(ge=1, description="length of the list")]

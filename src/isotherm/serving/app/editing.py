@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
-from isotherm.serving.live.items import LiveItem
-from isotherm.serving.live.shared import SharedModel, typed_id
+from isotherm.serving.catalogue.items import LiveItem
+from isotherm.serving.shared.shared import SharedModel, typed_id
 
 
 def editing_routes(

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from isotherm.serving.app import schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 
 
 def event_routes(shared: SharedModel, limits: Limits, metrics: Metrics, writes: Sequence[Any]) -> APIRouter:

@@ -21,9 +21,9 @@ from isotherm.serving.app.operating import metrics_routes, model_routes
 from isotherm.serving.app.passage import Passage
 from isotherm.serving.app.quick import QuickLists
 from isotherm.serving.app.rates import RateLimit
-from isotherm.serving.live.browsing import Browser
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.browsing.browsing import Browser
 from isotherm.serving.page.routes import page_routes
+from isotherm.serving.shared.shared import SharedModel
 from isotherm.version import __version__
 
 _UNAVAILABLE = (

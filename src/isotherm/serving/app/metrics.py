@@ -21,7 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from isotherm.serving.app.errors import REASON
 from isotherm.serving.database import EventCounts
 from isotherm.serving.live.requests import Answer
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "ISOTHERM_WORKER"  #: variables of the environment
 #: seconds, finest where answers of 1 to 50 ms lie

@@ -10,8 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from isotherm.serving.app import schemas
 from isotherm.serving.app.metrics import Metrics
-from isotherm.serving.live.readable import left_out
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.catalogue.readable import left_out
+from isotherm.serving.shared.shared import SharedModel
 
 
 def model_routes(

@@ -23,11 +23,11 @@ from pydantic import (
 from isotherm.errors import one_line
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.app.limits import Limits
+from isotherm.serving.catalogue.filter_fields import Condition, Range
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.database import EventCounts
-from isotherm.serving.live.filter_fields import Condition, Range
-from isotherm.serving.live.following import FailedSwap
-from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.requests import Answer, Asker, Rules
+from isotherm.serving.shared.following import FailedSwap
 
 _MOST_TOLD = 100  # refused events
 _FIRST = 10  # of items that the model cannot read

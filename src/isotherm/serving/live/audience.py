@@ -9,10 +9,10 @@ from scipy.sparse import csr_array
 from isotherm.memory import users_per_block
 from isotherm.models.scorer import evenly
 from isotherm.ranking.topk import hide
+from isotherm.serving.catalogue.items import Id
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.serving.live.filters import entries_of
 from isotherm.serving.live.lists import scores_of
-from isotherm.serving.live.requests import Id
-from isotherm.serving.live.snapshot import Snapshot
 from isotherm.types import Float32, Int32, UserItems
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from isotherm.data.wording import counted, listed
 from isotherm.errors import InteractionsError, UnknownIdError, brief
 from isotherm.linalg.csr import one_row
-from isotherm.serving.live.filter_fields import FilterField, items_having
-from isotherm.serving.live.requests import Asker, Id, Rules
-from isotherm.serving.live.snapshot import Snapshot
-from isotherm.serving.live.visible import secret_items
+from isotherm.serving.catalogue.filter_fields import FilterField, items_having
+from isotherm.serving.catalogue.items import Id
+from isotherm.serving.catalogue.snapshot import Snapshot
+from isotherm.serving.catalogue.visible import secret_items
+from isotherm.serving.live.requests import Asker, Rules
 from isotherm.types import Bools, Float32, Int32, Int64, UserItems
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)

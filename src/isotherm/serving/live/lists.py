@@ -7,8 +7,8 @@ from isotherm.models.mmr import POOL
 from isotherm.models.requests.scores import scores_or_popularity
 from isotherm.ranking.mmr import rerank
 from isotherm.ranking.topk import TopK, top_k_each
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.serving.live.requests import Rules
-from isotherm.serving.live.snapshot import Snapshot
 from isotherm.types import Bools, Int32, Scores, UserItems
 
 

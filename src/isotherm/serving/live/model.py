@@ -15,14 +15,14 @@ from isotherm.models.requests.explanation import Explanation, explanation_of, po
 from isotherm.models.requests.scores import says_nothing
 from isotherm.models.scorer import Explains
 from isotherm.ranking.topk import TopK
+from isotherm.serving.catalogue.items import Id, LiveItem, id_like
+from isotherm.serving.catalogue.snapshot import FittedModel, Snapshot
+from isotherm.serving.catalogue.visible import secret_items, visible_column, visible_items, without_unseen
 from isotherm.serving.live.audience import Audience, Sayings, audience_of
 from isotherm.serving.live.filters import columns_of, history_of, shown_items
-from isotherm.serving.live.items import LiveItem, id_like
 from isotherm.serving.live.lists import best_items, scores_of
 from isotherm.serving.live.probes import check_answers, probe_histories
-from isotherm.serving.live.requests import Answer, AnsweredBy, Asker, Id, Rules, Shown
-from isotherm.serving.live.snapshot import FittedModel, Snapshot
-from isotherm.serving.live.visible import secret_items, visible_column, visible_items, without_unseen
+from isotherm.serving.live.requests import Answer, AnsweredBy, Asker, Rules, Shown
 from isotherm.types import UserItems
 
 
@@ -37,7 +37,7 @@ class LiveModel:
 
     >>> from isotherm import EASE, Interactions
     >>> from scipy.sparse import csr_array
-    >>> from isotherm.serving.live.items import LiveItem
+    >>> from isotherm.serving.catalogue.items import LiveItem
     >>> from isotherm.serving.live.model import LiveModel
     >>> from isotherm.serving.live.requests import Asker
     >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])

@@ -7,10 +7,11 @@ import numpy as np
 
 from isotherm.errors import ModelFolderError
 from isotherm.models.scorer import evenly
+from isotherm.serving.catalogue.items import Id
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.serving.live.filters import history_of, shown_items
 from isotherm.serving.live.lists import best_items, scores_of
-from isotherm.serving.live.requests import Asker, Id, Rules
-from isotherm.serving.live.snapshot import Snapshot
+from isotherm.serving.live.requests import Asker, Rules
 
 _N, _K = 20, 20
 

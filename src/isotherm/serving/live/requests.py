@@ -6,9 +6,9 @@ from typing import Literal
 
 from isotherm.checks import between, one_of, whole
 from isotherm.errors import ParameterError
-from isotherm.serving.live.filter_fields import Condition
+from isotherm.serving.catalogue.filter_fields import Condition
+from isotherm.serving.catalogue.items import Id
 
-Id = int | str
 AnsweredBy = Literal["model", "popularity"]
 
 

@@ -9,9 +9,9 @@ from isotherm.models.persistence import load
 from isotherm.serving.app.factory import create_app
 from isotherm.serving.app.rates import RateLimit
 from isotherm.serving.database import Database
-from isotherm.serving.live.following import content_of
 from isotherm.serving.live.requests import Asker
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.following import content_of
+from isotherm.serving.shared.shared import SharedModel
 from isotherm.serving.workers.settings import ServerSettings
 
 

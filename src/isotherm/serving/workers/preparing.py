@@ -7,7 +7,7 @@ from isotherm.data import Items
 from isotherm.models.base import Recommender
 from isotherm.models.persistence import load
 from isotherm.serving.database import Database, StoredItem
-from isotherm.serving.live.following import content_of
+from isotherm.serving.shared.following import content_of
 from isotherm.serving.workers.settings import ServerSettings
 
 _BATCH = 5_000  # items of one change

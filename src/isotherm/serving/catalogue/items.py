@@ -7,6 +7,8 @@ from typing import Any
 from isotherm.data import IdMap
 from isotherm.errors import ItemsError, ParameterError, brief
 
+Id = int | str
+
 _MOST = 2**63  # ids that are numbers fit 64 bits
 
 
@@ -22,7 +24,7 @@ class LiveItem:
     unread: why the model on the air cannot read it: it is left out. Empty where it can.
     """
 
-    item_id: int | str
+    item_id: Id
     metadata: Mapping[str, Any] | None = None
     available_from: float | None = None
     available_until: float | None = None

@@ -17,12 +17,12 @@ from isotherm.errors import (
     UnknownIdError,
     UnsupportedError,
 )
+from isotherm.serving.catalogue.items import LiveItem
+from isotherm.serving.catalogue.readable import left_out
 from isotherm.serving.database import Database, StoredItem
-from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.model import LiveModel
-from isotherm.serving.live.readable import left_out
 from isotherm.serving.live.requests import Asker, Rules
-from isotherm.serving.live.shared import SharedModel
+from isotherm.serving.shared.shared import SharedModel
 from tests.serving.conftest import N_ITEMS
 
 NEW = {"title": "New", "genres": ["space"]}
@@ -140,7 +140,7 @@ def test_items_of_one_worker_are_those_of_all(workers):
 
 
 def test_columns_that_items_left_go_in_the_background(workers, monkeypatch):
-    monkeypatch.setattr("isotherm.serving.live.following.MOST_LEFT", 3)
+    monkeypatch.setattr("isotherm.serving.shared.following.MOST_LEFT", 3)
     for genre in ("space", "love", "war"):
         workers.one.put_items([LiveItem("new", {"genres": [genre]}), LiveItem("f01", hidden=True)])
     before = workers.one.snapshot
@@ -399,7 +399,7 @@ def test_a_link_to_a_folder_may_lead_elsewhere(url, model, neighbours, tmp_path)
 
 
 def test_the_keeper_follows_writes_and_ends(workers, monkeypatch, caplog):
-    monkeypatch.setattr("isotherm.serving.live.shared._TICK_SECONDS", 0.01)
+    monkeypatch.setattr("isotherm.serving.shared.shared._TICK_SECONDS", 0.01)
     workers.two.start()
     workers.two.recommend(Asker(user="u3"), 5)
     version = workers.one.put_items([LiveItem("new", NEW)])

@@ -15,13 +15,12 @@ import polars as pl
 from isotherm.data.kinds import FieldType
 from isotherm.errors import ParameterError, brief
 from isotherm.models.scorer import AddsItems, evenly
-from isotherm.serving.live.filter_fields import ValueIndex
-from isotherm.serving.live.item_map import click_embedding, coordinates
-from isotherm.serving.live.items import LiveItem
-from isotherm.serving.live.requests import Id
-from isotherm.serving.live.snapshot import Snapshot
-from isotherm.serving.live.titles import TitleSearch
-from isotherm.serving.live.visible import visible_column, visible_items
+from isotherm.serving.browsing.item_map import click_embedding, coordinates
+from isotherm.serving.browsing.titles import TitleSearch
+from isotherm.serving.catalogue.filter_fields import ValueIndex
+from isotherm.serving.catalogue.items import Id, LiveItem
+from isotherm.serving.catalogue.snapshot import Snapshot
+from isotherm.serving.catalogue.visible import visible_column, visible_items
 from isotherm.types import Bools, Float64, Int64
 
 _MOST_VALUES = 100  # of a field, that are told

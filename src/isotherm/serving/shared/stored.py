@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from isotherm.errors import ItemsError, ParameterError, brief
+from isotherm.serving.catalogue.items import LiveItem, id_like
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.serving.database import StoredItem
 from isotherm.serving.database.moments import microseconds, moment
-from isotherm.serving.live.items import LiveItem, id_like
-from isotherm.serving.live.snapshot import Snapshot
 
 
 def stored_items(snapshot: Snapshot, items: Iterable[LiveItem]) -> list[StoredItem]:

@@ -22,7 +22,7 @@ _LETTERS = str.maketrans({
 def folded(text: str) -> str:
     """Words in small letters without accents, one space before each: « alien », or « the matrix ».
 
-    >>> from isotherm.serving.live.titles import folded
+    >>> from isotherm.serving.browsing.titles import folded
     >>> folded("Amélie: L’Été!")
     ' amelie lete'
     """
@@ -59,7 +59,7 @@ class TitleSearch:
         """Of the titles in the order of the items.
 
         >>> import numpy as np
-        >>> from isotherm.serving.live.titles import TitleSearch
+        >>> from isotherm.serving.browsing.titles import TitleSearch
         >>> search = TitleSearch.of(["Alien", "The Lion King", "Lilies"], np.array([9, 5, 2]))
         >>> search.rows("li", np.ones(3, dtype=bool)).tolist()
         [2, 1]

@@ -8,10 +8,11 @@ from itertools import count
 from threading import Lock
 
 from isotherm.errors import ParameterError
+from isotherm.serving.catalogue.items import Id
 from isotherm.serving.database import Database, Exposure
 from isotherm.serving.database.exposures import exposure_row
 from isotherm.serving.database.moments import now
-from isotherm.serving.live.requests import Answer, Id
+from isotherm.serving.live.requests import Answer
 
 _log = logging.getLogger(__name__)
 _MOST = 100_000  # lists that wait; what comes beyond is dropped and counted

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isotherm.serving.live.titles import TitleSearch, folded
+from isotherm.serving.browsing.titles import TitleSearch, folded
 
 TITLES = [
     "Amélie",

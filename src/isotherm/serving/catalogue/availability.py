@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.types import Bools, Float64
 
 

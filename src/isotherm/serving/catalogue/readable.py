@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from isotherm.errors import IsothermError, ItemsError, UnsupportedError, one_line
-from isotherm.serving.live.items import LiveItem, id_like
-from isotherm.serving.live.snapshot import FittedModel, Snapshot
+from isotherm.serving.catalogue.items import LiveItem, id_like
+from isotherm.serving.catalogue.snapshot import FittedModel, Snapshot
 
 _log = logging.getLogger(__name__)
 _NAMED = 5  # items that the log names

@@ -12,8 +12,8 @@ import numpy as np
 from isotherm.data import Items
 from isotherm.data.item_labels import ItemLabels
 from isotherm.models.base import Recommender
-from isotherm.serving.live.filter_fields import FilterField, filter_fields, overlaid
-from isotherm.serving.live.requests import Id
+from isotherm.serving.catalogue.filter_fields import FilterField, filter_fields, overlaid
+from isotherm.serving.catalogue.items import Id
 from isotherm.types import Int64
 
 

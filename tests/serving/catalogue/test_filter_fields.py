@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from isotherm import ContentKNN, Items, load
 from isotherm.data.item_labels import ItemLabels
 from isotherm.errors import ParameterError
-from isotherm.serving.live.filter_fields import Range, filter_fields, items_having
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.filter_fields import Range, filter_fields, items_having
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Asker, Rules
 from tests.serving.conftest import N_ITEMS

@@ -16,12 +16,12 @@ from isotherm.models.base import Recommender
 from isotherm.models.catalogue import extended_catalogue
 from isotherm.models.mmr import mean_cosine
 from isotherm.models.requests.catalogue import Catalogue
-from isotherm.serving.live.availability import Availability
-from isotherm.serving.live.catalogue import LiveCatalogue
-from isotherm.serving.live.filter_fields import FilterField, ValueIndex
-from isotherm.serving.live.items import LiveItem
-from isotherm.serving.live.reading import read_items
-from isotherm.serving.live.told_fields import told_fields
+from isotherm.serving.catalogue.availability import Availability
+from isotherm.serving.catalogue.catalogue import LiveCatalogue
+from isotherm.serving.catalogue.filter_fields import FilterField, ValueIndex
+from isotherm.serving.catalogue.items import LiveItem
+from isotherm.serving.catalogue.reading import read_items
+from isotherm.serving.catalogue.told_fields import told_fields
 from isotherm.types import Bools, Float64, Int64, ItemFeatures
 
 _FAR = 2**61  # ids from here on are given to columns that items left

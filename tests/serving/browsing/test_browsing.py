@@ -8,9 +8,9 @@ import pytest
 
 from isotherm import EASE, Interactions
 from isotherm.errors import ParameterError, UnknownIdError
-from isotherm.serving.live import browsing
-from isotherm.serving.live.browsing import Browser
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.browsing import browsing
+from isotherm.serving.browsing.browsing import Browser
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 
 

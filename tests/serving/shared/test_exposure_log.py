@@ -7,8 +7,8 @@ import pytest
 from isotherm.errors import DatabaseError
 from isotherm.serving.database import Database, Exposure
 from isotherm.serving.database.moments import now
-from isotherm.serving.live.exposure_log import ExposureLog
 from isotherm.serving.live.requests import Answer, Shown
+from isotherm.serving.shared.exposure_log import ExposureLog
 
 
 @pytest.fixture

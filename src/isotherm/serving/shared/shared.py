@@ -13,16 +13,16 @@ import polars as pl
 from isotherm.data import IdMap
 from isotherm.errors import DatabaseError, IsothermError, ItemsError, UnknownIdError, brief
 from isotherm.models.requests.explanation import Explanation
+from isotherm.serving.catalogue.items import Id, LiveItem, id_like
+from isotherm.serving.catalogue.readable import left_out
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.serving.database import Database, Event, EventCounts, OnAir
 from isotherm.serving.live.audience import Audience, Sayings
-from isotherm.serving.live.exposure_log import ExposureLog
-from isotherm.serving.live.following import FailedSwap, Follower, Load, load_mapped, real_folder
-from isotherm.serving.live.items import LiveItem, id_like
 from isotherm.serving.live.model import LiveModel
-from isotherm.serving.live.readable import left_out
-from isotherm.serving.live.requests import Answer, Asker, Id, Rules
-from isotherm.serving.live.snapshot import Snapshot
-from isotherm.serving.live.stored import live_item, stored_items
+from isotherm.serving.live.requests import Answer, Asker, Rules
+from isotherm.serving.shared.exposure_log import ExposureLog
+from isotherm.serving.shared.following import FailedSwap, Follower, Load, load_mapped, real_folder
+from isotherm.serving.shared.stored import live_item, stored_items
 
 _log = logging.getLogger(__name__)
 _MOST_CLICKS = 100_000  # of a user, newest first: all of them are seen
@@ -49,7 +49,7 @@ class SharedModel:
     >>> from isotherm.serving.database import Database
     >>> from isotherm.serving.live.model import LiveModel
     >>> from isotherm.serving.live.requests import Asker
-    >>> from isotherm.serving.live.shared import SharedModel
+    >>> from isotherm.serving.shared.shared import SharedModel
     >>> x = csr_array([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
     >>> clicks = Interactions.from_csr(x, ["ann", "bob", "cat"], ["tea", "cup", "pot"])
     >>> database = Database.open("sqlite:///shared.db")

@@ -7,7 +7,7 @@ import polars as pl
 from isotherm.data import IdMap, Items
 from isotherm.models.base import Recommender
 from isotherm.models.new_items import NewItems
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.items import LiveItem
 
 
 def read_items(model: Recommender, items: Sequence[LiveItem]) -> Items:

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from isotherm import EASE, ContentKNN, Interactions, Items
-from isotherm.serving.live.item_map import click_embedding, coordinates
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.browsing.item_map import click_embedding, coordinates
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from isotherm.serving.live.filter_fields import FilterField, NumberField, ValuesField, as_text
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.filter_fields import FilterField, NumberField, ValuesField, as_text
+from isotherm.serving.catalogue.items import LiveItem
 
 _LONGEST = 200  # letters of a value; a plot is none
 

@@ -5,8 +5,8 @@ import pytest
 
 from isotherm import EASE, Interactions
 from isotherm.errors import ParameterError
-from isotherm.serving.live.filter_fields import Range
-from isotherm.serving.live.items import LiveItem
+from isotherm.serving.catalogue.filter_fields import Range
+from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.requests import Asker, Rules
 

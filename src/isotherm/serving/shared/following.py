@@ -19,13 +19,13 @@ from pathlib import Path
 from isotherm.errors import IsothermError, ModelFolderError, ParameterError, one_line
 from isotherm.models.base import Recommender
 from isotherm.models.persistence import MANIFEST, load
+from isotherm.serving.catalogue.items import LiveItem
+from isotherm.serving.catalogue.readable import followed, of_readable, with_readable
+from isotherm.serving.catalogue.snapshot import FittedModel, Snapshot
 from isotherm.serving.database import Database, ModelSwap, OnAir
-from isotherm.serving.live.items import LiveItem
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.probes import check_answers, probe_histories
-from isotherm.serving.live.readable import followed, of_readable, with_readable
-from isotherm.serving.live.snapshot import FittedModel, Snapshot
-from isotherm.serving.live.stored import live_item
+from isotherm.serving.shared.stored import live_item
 
 _log = logging.getLogger(__name__)
 MOST_LEFT = 32  #: columns that items left, before a snapshot is made anew
@@ -257,7 +257,7 @@ def _by_name(folder: str, name: str) -> Iterator[None]:
 def without_folders(words: str, folder: str, name: str) -> str:
     """What is said of a model's folder, with its name in place of its path, and of other paths their ends.
 
-    >>> from isotherm.serving.live.following import without_folders
+    >>> from isotherm.serving.shared.following import without_folders
     >>> without_folders("/srv/x/model.json: is missing; copy /mnt/y again", "/srv/x", "x")
     'x/model.json: is missing; copy y again'
     """

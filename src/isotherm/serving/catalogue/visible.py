@@ -12,8 +12,8 @@ import polars as pl
 
 from isotherm.errors import UnknownIdError, brief
 from isotherm.models.requests.explanation import Explanation
-from isotherm.serving.live.requests import Id
-from isotherm.serving.live.snapshot import Snapshot
+from isotherm.serving.catalogue.items import Id
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.types import Bools
 
 

@@ -11,7 +11,7 @@ from isotherm.linalg.cosine import unit_rows
 from isotherm.linalg.csr import binary
 from isotherm.models.base import Recommender
 from isotherm.models.scorer import evenly
-from isotherm.serving.live.snapshot import Snapshot
+from isotherm.serving.catalogue.snapshot import Snapshot
 from isotherm.types import Array, Float64, ItemFeatures, UserItems
 
 _WIDTH = 16  # dimensions of the embedding before it is laid on a plane

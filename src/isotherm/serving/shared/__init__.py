@@ -1,0 +1,7 @@
+"""A model that several workers answer with, and what they have in common in a database.
+
+shared         SharedModel: a LiveModel that reads what every worker wrote
+following      takes what other workers changed: items, and the model itself
+stored         an item between the database and the model
+exposure_log   what was shown, on its way to the database
+"""
