@@ -1,7 +1,8 @@
 """The HTTP interface to a shared model (FastAPI).
 
 factory    create_app: the routes, and what every request passes
-schemas    what requests and answers hold
+schemas    what requests hold
+answers    what answers hold, and refusals
 limits     how much one request may ask for
 quick      the list of one user from bytes to bytes, without what a framework does for a route
 answering  routes that answer: recommend, similar, explain, score

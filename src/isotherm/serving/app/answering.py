@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from isotherm.serving.app import schemas
+from isotherm.serving.app import answers, schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.live.requests import Answer, Asker, Rules
@@ -46,19 +46,19 @@ def list_routes(lists: Lists, limits: Limits) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/v1/recommend", summary="A list for a user or a history")
-    def recommend(body: schemas.RecommendBody) -> schemas.Recommended:
-        return schemas.Recommended.of(lists.answer(body))
+    def recommend(body: schemas.RecommendBody) -> answers.Recommended:
+        return answers.Recommended.of(lists.answer(body))
 
     @routes.post("/v1/recommend/batch", summary="Several lists, all or none")
-    def recommend_batch(body: schemas.BatchBody) -> schemas.BatchRecommended:
+    def recommend_batch(body: schemas.BatchBody) -> answers.BatchRecommended:
         limits.check("requests", body.requests, "batch")
         asked = [(each.asker(limits), each.k, each.rules(limits)) for each in body.requests]
-        return schemas.BatchRecommended(answers=[schemas.Recommended.of(lists.of(*each)) for each in asked])
+        return answers.BatchRecommended(answers=[answers.Recommended.of(lists.of(*each)) for each in asked])
 
     @routes.get("/v1/users/{user_id:id}/recommendations", summary="A list for a user")
-    def user_recommendations(user_id: str, k: K = 10) -> schemas.Recommended:
+    def user_recommendations(user_id: str, k: K = 10) -> answers.Recommended:
         limits.check("k", k, "k")
-        return schemas.Recommended.of(lists.of(Asker(user=user_id), k, Rules()))
+        return answers.Recommended.of(lists.of(Asker(user=user_id), k, Rules()))
 
     return routes
 
@@ -68,31 +68,31 @@ def item_routes(shared: SharedModel, limits: Limits, sight: Callable[..., bool])
     routes = APIRouter()
     sees = Depends(sight)
 
-    def near(item_id: str, k: int, rules: Rules, unavailable: bool) -> schemas.SimilarItems:
+    def near(item_id: str, k: int, rules: Rules, unavailable: bool) -> answers.SimilarItems:
         found = shared.similar(item_id, k, rules, unavailable).rename({"new": "cold"})
-        return schemas.SimilarItems(items=[schemas.SimilarItem(**row) for row in found.to_dicts()])
+        return answers.SimilarItems(items=[answers.SimilarItem(**row) for row in found.to_dicts()])
 
     @routes.get("/v1/items/{item_id:id}/similar", summary="Items similar to one")
-    def similar(item_id: str, k: K = 10, unavailable: bool = sees) -> schemas.SimilarItems:
+    def similar(item_id: str, k: K = 10, unavailable: bool = sees) -> answers.SimilarItems:
         limits.check("k", k, "k")
         return near(item_id, k, Rules(), unavailable)
 
     @routes.post("/v1/items/{item_id:id}/similar", summary="Items similar to one, by filters")
     def similar_by_rules(
         item_id: str, body: schemas.SimilarBody, unavailable: bool = sees
-    ) -> schemas.SimilarItems:
+    ) -> answers.SimilarItems:
         return near(item_id, body.k, body.rules(limits), unavailable)
 
     @routes.post("/v1/explain", summary="Why an item is shown: exact shares of its score")
-    def explain(body: schemas.ExplainBody, unavailable: bool = sees) -> schemas.Explained:
+    def explain(body: schemas.ExplainBody, unavailable: bool = sees) -> answers.Explained:
         why = shared.explain(body.asker(limits), body.item, body.unknown, unavailable)
-        return schemas.Explained.of(why)
+        return answers.Explained.of(why)
 
     @routes.post("/v1/score", summary="The scores of given items")
-    def score(body: schemas.ScoreBody, unavailable: bool = sees) -> schemas.Scored:
+    def score(body: schemas.ScoreBody, unavailable: bool = sees) -> answers.Scored:
         limits.check("items", body.items, "ids")
         scores = shared.score(body.asker(limits), body.items, body.unknown, unavailable)
         pairs = zip(body.items, scores, strict=True)
-        return schemas.Scored(items=[schemas.ItemScore(item_id=i, score=value) for i, value in pairs])
+        return answers.Scored(items=[answers.ItemScore(item_id=i, score=value) for i, value in pairs])
 
     return routes

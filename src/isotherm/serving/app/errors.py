@@ -17,7 +17,7 @@ from isotherm.errors import (
     UnsupportedError,
     one_line,
 )
-from isotherm.serving.app.schemas import Refused
+from isotherm.serving.app.answers import Refused
 from isotherm.serving.database.waiting import SilentDatabaseError
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from isotherm.serving.app import schemas
+from isotherm.serving.app import answers, schemas
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.shared.shared import SharedModel
@@ -16,10 +16,10 @@ def event_routes(shared: SharedModel, limits: Limits, metrics: Metrics, writes: 
     routes = APIRouter()
 
     @routes.post("/v1/events", dependencies=writes, summary="Keep what users did; the next answers follow it")
-    def add_events(body: schemas.EventsBody) -> schemas.Counted:
+    def add_events(body: schemas.EventsBody) -> answers.Counted:
         limits.check("events", body.root, "events")
         counts = shared.add_events(body.root)
         metrics.count_events(counts)
-        return schemas.Counted.of(counts)
+        return answers.Counted.of(counts)
 
     return routes

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from isotherm.errors import IsothermError
-from isotherm.serving.app import schemas
+from isotherm.serving.app import answers
 from isotherm.serving.app.errors import refusal
 
 _DATABASE_SECONDS = 2.0
@@ -52,16 +52,16 @@ def health_routes(readiness: Readiness) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/livez", summary="Whether the process answers")
-    async def livez() -> schemas.Health:
-        return schemas.Health()
+    async def livez() -> answers.Health:
+        return answers.Health()
 
     @routes.get(
         "/readyz",
         summary="Whether requests may be sent here",
-        response_model=schemas.Health,
-        responses={503: {"model": schemas.Refused, "description": "The server ends, or has no database."}},
+        response_model=answers.Health,
+        responses={503: {"model": answers.Refused, "description": "The server ends, or has no database."}},
     )
-    async def readyz() -> Response | schemas.Health:
-        return await readiness.refusal() or schemas.Health()
+    async def readyz() -> Response | answers.Health:
+        return await readiness.refusal() or answers.Health()
 
     return routes

@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from isotherm.serving.app import schemas
+from isotherm.serving.app import answers, schemas
 from isotherm.serving.app.metrics import Metrics
 from isotherm.serving.catalogue.readable import left_out
 from isotherm.serving.shared.shared import SharedModel
@@ -22,19 +22,19 @@ def model_routes(
     routes = APIRouter()
 
     @routes.get("/v1/model", summary="The model on the air")
-    def model(names_items: bool = Depends(sight)) -> schemas.ModelInfo:
+    def model(names_items: bool = Depends(sight)) -> answers.ModelInfo:
         return _info(shared, names_items)
 
     @routes.post(
         "/v1/model/swap", dependencies=writes, summary="Put a saved model on the air once it answers"
     )
-    def swap(body: schemas.SwapBody) -> schemas.ModelInfo:
+    def swap(body: schemas.SwapBody) -> answers.ModelInfo:
         with metrics.counting_swap("done"):
             shared.swap(body.path)
         return _info(shared)
 
     @routes.post("/v1/model/rollback", dependencies=writes, summary="Put the model before on the air again")
-    def rollback() -> schemas.ModelInfo:
+    def rollback() -> answers.ModelInfo:
         with metrics.counting_swap("rolled_back"):
             shared.roll_back()
         return _info(shared)
@@ -42,9 +42,9 @@ def model_routes(
     return routes
 
 
-def _info(shared: SharedModel, names_items: bool = True) -> schemas.ModelInfo:
+def _info(shared: SharedModel, names_items: bool = True) -> answers.ModelInfo:
     snapshot = shared.snapshot
-    return schemas.ModelInfo(
+    return answers.ModelInfo(
         model=snapshot.fitted.name,
         kind=snapshot.model.name,
         version=shared.version,
@@ -54,8 +54,8 @@ def _info(shared: SharedModel, names_items: bool = True) -> schemas.ModelInfo:
         new_items=int(snapshot.cold.sum()),
         can_roll_back=shared.on_air.before is not None,
         loading=shared.is_loading,
-        failed=schemas.FailedModel.of(shared.failed),
-        left_out=schemas.LeftOutItems.of(left_out(snapshot), names_items),
+        failed=answers.FailedModel.of(shared.failed),
+        left_out=answers.LeftOutItems.of(left_out(snapshot), names_items),
     )
 
 
