@@ -25,6 +25,7 @@ BENCHMARKS = {
     "ials_speed": "--data {data}/ml-1m",
     "ramp_up": "--data {data}/ml-1m",
     "accuracy": "--data {data}/ml-1m",
+    "fit_speed": "--data {data}/ml-1m",
     "gpu": "--data {data}/ml-1m",
     "metadata_kinds": "--data {data}/ml-1m",
     "auto": "--data {data} --graph {graph}",
