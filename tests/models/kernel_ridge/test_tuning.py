@@ -132,3 +132,14 @@ def test_histories_are_solved_by_eases_inverse(full):
     inverse = model.inverse.times(np.eye(len(model.split.kept_items), dtype=np.float32))
     expected = model.users.histories @ inverse
     np.testing.assert_allclose(Tuner(full, model)._solved_histories(), expected, atol=1e-5)
+
+
+def test_the_fit_of_the_best_mixture_is_kept_and_the_same(full):
+    model = KeptModel.of(full.ease, PseudoColdSplit.draw(full.user_items, 0))
+    keeps, forgets = Tuner(full, model, keeps_best=True), Tuner(full, model)
+    ndcgs = [keeps.ndcg_by_mixture(Scales(), ridge).max() for ridge in RIDGES]
+    best = RIDGES[int(np.argmax(ndcgs))]
+    assert keeps.fit(best) is keeps.fit(best)
+    np.testing.assert_array_equal(keeps.fit(best).weights, forgets.fit(best).weights)
+    other = RIDGES[int(np.argmin(ndcgs))]
+    assert keeps.fit(other) is not keeps.fit(other)

@@ -129,10 +129,15 @@ class KeptModel:
 
 
 class Tuner:
-    """Hidden items of one split, before a model of the kept clicks and before the model of all clicks."""
+    """Hidden items of one split, before a model of the kept clicks and before the model of all clicks.
 
-    def __init__(self, full: FullFit, model: KeptModel) -> None:
+    keeps_best: whether the fit of the best mixture is kept, as it is likely to be asked for again.
+    """
+
+    def __init__(self, full: FullFit, model: KeptModel, keeps_best: bool = False) -> None:
         split = model.split
+        self._keeps_best, self._best_ndcg = keeps_best, -1.0
+        self._best: KeptFit | None = None
         self._full, self._split, self._users = full, split, model.users
         self._kept_clicks, self._inverse, self._training = model.kept_clicks, model.inverse, model.training
         self._targets = select_columns(split.targets, split.hidden_items)
@@ -147,6 +152,8 @@ class Tuner:
 
     def fit(self, ridge: float) -> KeptFit:
         """The hidden items as a ridge r predicts them."""
+        if self._best is not None and self._best.taste.ridge_ == ridge:
+            return self._best
         taste = self._path.at(ridge)
         columns = taste.columns_by(self._hidden_rows.copy(), self._prior_variance)
         return KeptFit(taste, columns.weights, self._hidden_popularity, columns.explained_variance)
@@ -168,7 +175,10 @@ class Tuner:
         blends = Blends(*map(_as_float32, (t * (1 - a) * ones, t * a * ones, b * self._hidden_popularity)))
         lengths = self._users.lengths.ravel()
         by_user = blend_ndcgs(plain, smoothed, blends, self._targets, self._split.known_hidden, lengths)
-        return np.asarray(by_user.mean(axis=1)).reshape(len(SMOOTHINGS), len(POPULARITY_SHARES))
+        ndcgs = np.asarray(by_user.mean(axis=1)).reshape(len(SMOOTHINGS), len(POPULARITY_SHARES))
+        if self._keeps_best and ndcgs.max() > self._best_ndcg:
+            self._best, self._best_ndcg = fit, float(ndcgs.max())
+        return ndcgs
 
     def calibrate(self, scales: Scales, fit: KeptFit) -> CalibratedScales:
         """Slope and intercept by regression, γ and β by the ranking of cold among warm items."""

@@ -30,7 +30,7 @@ from isotherm.progress import Advance, stage
 from isotherm.types import ItemIndex
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
-MOST_USERS = 1_000  #: of a draw
+MOST_USERS = 600  #: of a draw
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def tune(
     with stage(
         "choose scales on items treated as new", _steps(len(drawn_splits) + len(cuts)), "steps"
     ) as advance:
-        drawn = [_tuner(full, split, advance) for split in drawn_splits]
+        drawn = [_tuner(full, split, not number, advance) for number, split in enumerate(drawn_splits)]
         in_time = [Tuner(full, cut) for cut in cuts]
         advance(len(in_time))
         scales = _best_mixture(scales, drawn, in_time, advance)
@@ -114,9 +114,9 @@ def _steps(n_splits: int) -> int:
     return n_splits * (1 + len(RIDGES))
 
 
-def _tuner(full: FullFit, split: PseudoColdSplit, advance: Advance) -> Tuner:
-    """Of one split; a step."""
-    tuner = Tuner(full, KeptModel.of(full.ease, split))
+def _tuner(full: FullFit, split: PseudoColdSplit, is_first: bool, advance: Advance) -> Tuner:
+    """Of one split; a step.  is_first: whether scales are learned on it."""
+    tuner = Tuner(full, KeptModel.of(full.ease, split), keeps_best=is_first)
     advance(1)
     return tuner
 
