@@ -141,8 +141,9 @@ class TasteLoss:
         by_logit = ranking.probabilities * np.float32(1 / len(ranking.probabilities)) - self._targets
         by_prediction = by_logit * np.float32(np.exp(scale[0]))
         inverse, diagonal, solved = left_out.inverse, left_out.diagonal, left_out.solved
-        by_kernel = solved.T @ ((by_prediction / diagonal) @ inverse)
-        by_kernel -= (inverse * ((by_prediction * solved).sum(axis=0) / diagonal**2)) @ inverse
+        left = solved.T @ (by_prediction / diagonal)
+        left -= inverse * ((by_prediction * solved).sum(axis=0) / diagonal**2)
+        by_kernel = left @ inverse
         by_scale = [
             float(np.vdot(by_prediction, left_out.predictions)),
             float((by_logit @ self._expected).sum()),

@@ -122,9 +122,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         encoding (Encoding; default Encoding()): which metadata fields are read, and how.
         shrinkage (>= 0; default 0.3): δ of the kernels, in units of a field's median squared norm
             (docs/kernel-ridge.md, the kernel).
-        sample_items (>= 1; default 600): the most items that the kernels' weights are learned on.
-        sample_users (>= 1; default 400): the most users that they are learned on.
-        steps (>= 0; default 12): iterations of L-BFGS for the weights of either kernel.
+        sample_items (>= 1; default 1000): the most items that the kernels' weights are learned on.
+        sample_users (>= 1; default 600): the most users that they are learned on.
+        steps (>= 0; default 16): iterations of L-BFGS for the weights of either kernel.
         draws (>= 1; default 1): draws of items hidden and treated as new, on which scales are chosen.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
             auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
@@ -186,9 +186,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         backbone: EASE | None = None,
         encoding: Encoding | None = None,
         shrinkage: float = 0.3,
-        sample_items: int = 600,
-        sample_users: int = 400,
-        steps: int = 12,
+        sample_items: int = 1_000,
+        sample_users: int = 600,
+        steps: int = 16,
         draws: int = 1,
         new_item_share: float | str = "auto",
         trend: float | str = "auto",
