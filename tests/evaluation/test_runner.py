@@ -104,11 +104,18 @@ def test_cold_and_warm_are_absent_where_nothing_is_cold(clicks):
 
 def test_settings_are_those_given_and_what_was_learned_stands_beside_them(clicks, items):
     penalties = [f"penalties_.{name}" for name in ("l2", "denoising", "user_power", "relaxation")]
-    models = {"ease": EASE(l2="auto"), "marec": MARec(backbone=EASE(l2="auto")), "plain": EASE(l2=500.0)}
+    marec = MARec(backbone=EASE(l2="auto"), smoothing="auto")
+    models = {"ease": EASE(l2="auto"), "marec": marec, "plain": EASE(l2=500.0)}
     found = evaluate(splits.mixed(clicks, seed=0), models, items).to_dict()["models"]
-    assert found["marec"]["parameters"] == repr(MARec(backbone=EASE(l2="auto")))
+    assert found["marec"]["parameters"] == repr(MARec(backbone=EASE(l2="auto"), smoothing="auto"))
     of_backbone = [name.replace("penalties_", "aligned_.penalties") for name in penalties]
-    assert list(found["marec"]["learned"]) == ["beta_", *of_backbone, "new_item_share_", "trend_.power"]
+    assert list(found["marec"]["learned"]) == [
+        "beta_",
+        "aligned_.smoothing",
+        *of_backbone,
+        "new_item_share_",
+        "trend_.power",
+    ]
     assert found["marec"]["learned"]["beta_"] > 0
     assert list(found["ease"]["learned"]) == penalties
     assert "learned" not in found["plain"]

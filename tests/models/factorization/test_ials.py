@@ -36,7 +36,7 @@ def loss(model, x, users, items):
 def test_each_pass_lowers_the_loss(x):
     found = []
     for iterations in range(1, 8):
-        model = IALS(factors=6, iterations=iterations, l2=0.02)
+        model = IALS(factors=6, iterations=iterations, l2=0.02, unobserved_weight=0.1)
         factors = model.train(csr_array(x.astype(np.float32)))
         found.append(loss(model, x, factors.users, factors.items))
     assert all(later < earlier for earlier, later in itertools.pairwise(found))
@@ -56,7 +56,7 @@ def test_factors_do_not_depend_on_the_number_of_threads(x, monkeypatch):
     trained = []
     for n in (1, 2, 5):
         monkeypatch.setattr(threads, "thread_count", lambda n=n: n)
-        trained.append(IALS(factors=7, iterations=3).train(matrix))
+        trained.append(IALS(factors=7, iterations=3, l2=0.01, unobserved_weight=0.1).train(matrix))
     for other in trained[1:]:
         np.testing.assert_array_equal(other.items, trained[0].items)
         np.testing.assert_array_equal(other.users, trained[0].users)

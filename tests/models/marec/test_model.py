@@ -42,7 +42,7 @@ def cases(draw):
 @given(cases())
 def test_whole_fit_equals_the_literal_dense_formulas(case):
     x, items, (hot, year, vectors), options, l2 = case
-    model = MARec(backbone=EASE(l2=l2), **options).fit(Interactions.from_csr(x), items)
+    model = MARec(backbone=EASE(l2=l2), smoothing=1.0, **options).fit(Interactions.from_csr(x), items)
 
     delta, counts = options["shrinkage"], x.sum(axis=0)
     by_field = [
@@ -196,7 +196,7 @@ def test_learned_beta_lifts_predictable_cold_items():
         pl.DataFrame({"item_id": np.arange(40), "genre": [[str(g)] for g in genre]}),
         kinds={"genre": "categories"},
     )
-    model = MARec(backbone=EASE(l2=10.0)).fit(Interactions.from_csr(x[:, :32]), items)
+    model = MARec(backbone=EASE(l2=10.0), smoothing=1.0).fit(Interactions.from_csr(x[:, :32]), items)
     learned = f"[beta_={model.beta_:.4g}, new_item_share_={model.new_item_share_:.4g}, trend_.power=0]"
     assert repr(model).endswith(learned)
     shown = model.recommend([0], k=8, candidates=list(range(32, 40)))

@@ -45,7 +45,12 @@ def test_what_item_knn_learns_ranks_better_than_its_default_and_is_shown_and_sav
     clicks = log_of_topics(400, 150, 12)
     split = strong(clicks, holdout=0.4, seed=0)
     result = evaluate(
-        split, {"auto": ItemKNN(neighbours="auto", shrinkage="auto"), "knn": ItemKNN()}, ks=[10]
+        split,
+        {
+            "auto": ItemKNN(neighbours="auto", shrinkage="auto"),
+            "knn": ItemKNN(neighbours=100, shrinkage=20.0),
+        },
+        ks=[10],
     )
     auto, default = (result.models[name].per_user["all"]["ndcg@10"] for name in ("auto", "knn"))
     assert (auto - default).mean() > -(auto - default).std() / np.sqrt(len(auto))
@@ -69,7 +74,7 @@ def test_content_knn_learns_how_to_rank_new_items(tmp_path):
     assert by_hand.fit(clicks, items).recommend(k=5).equals(model.recommend(k=5))
     model.save(tmp_path / "model")
     assert repr(isotherm.load(tmp_path / "model")) == repr(model)
-    assert ContentKNN().fit(clicks, items).learned_settings() == {}
+    assert ContentKNN(neighbours=9, shrinkage=2.0).fit(clicks, items).learned_settings() == {}
 
 
 @pytest.mark.parametrize("x", [np.ones((1, 5)), np.ones((4, 1)), np.eye(6), np.ones((30, 8))])

@@ -11,7 +11,7 @@ X = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 1], [0, 0, 1]], dtype=float)
 
 
 def test_item_knn_weights_are_shrunk_cosines():
-    model = ItemKNN(shrinkage=2.0).fit(Interactions.from_csr(X))
+    model = ItemKNN(neighbours=100, shrinkage=2.0).fit(Interactions.from_csr(X))
     weights = model.score(csr_array(np.eye(3, dtype=np.float32)))
     a, b, c = np.sqrt([3, 2, 3])
     expected = [
@@ -35,7 +35,7 @@ def test_content_knn_adds_up_the_fields():
             {"item_id": [0, 1, 2], "genre": [["a"], ["a", "b"], ["b"]], "year": [2000.0, 2010.0, 2020.0]}
         )
     )
-    model = ContentKNN(shrinkage=1.0).fit(Interactions.from_csr(X), items)
+    model = ContentKNN(neighbours=100, shrinkage=1.0).fit(Interactions.from_csr(X), items)
     weights = model.score(csr_array(np.eye(3, dtype=np.float32)))
     expected = 1 / (np.sqrt(2) + 1) + 0.5
     np.testing.assert_allclose(
@@ -56,5 +56,5 @@ def test_item_knn_equals_dense_computation(seed):
     norms = np.linalg.norm(x, axis=0)
     similarity = x.T @ x / (np.outer(norms, norms) + 20)
     np.fill_diagonal(similarity, 0)
-    model = ItemKNN(neighbours=17).fit(Interactions.from_csr(x))
+    model = ItemKNN(neighbours=17, shrinkage=20.0).fit(Interactions.from_csr(x))
     np.testing.assert_allclose(model.score(csr_array(x)), x @ similarity, rtol=1e-4, atol=1e-6)

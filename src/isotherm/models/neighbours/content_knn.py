@@ -78,7 +78,7 @@ class ContentKNN(ItemItem, AddsItems):
 
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
-        expect_stages(2)
+        expect_stages(2 + ("auto" in (self.neighbours, self.shrinkage)))
         with stage("read the metadata"):
             self.similarity_ = MetadataSimilarity.fitted(items, self.encoding, second_order=False)
             self.encoded_ = self.similarity_.encode(items)

@@ -23,7 +23,7 @@ from tests.reference import marec as reference
 def test_slim_equals_eq_10(case, nonclick_weight, self_penalty):
     x, items, encoded, options = case
     slim = SLIM(l2=20.0, nonclick_weight=nonclick_weight, self_penalty=self_penalty, tolerance=1e-6)
-    model = MARec(backbone=slim, **options).fit(Interactions.from_csr(x), items)
+    model = MARec(backbone=slim, smoothing=1.0, **options).fit(Interactions.from_csr(x), items)
     g, counts = mixed_similarity(model, *encoded), x.sum(axis=0)
     d = reference.eq6_strengths(counts, model.click_threshold_, options["beta"])
     mixing = np.eye(len(g)) + options["alpha"] * g * d
