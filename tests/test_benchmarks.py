@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 #: benchmark -> its command line; {data}, {graph} and {out} are folders
 BENCHMARKS = {
     "vae_accuracy": "--data {data}/ml-1m",
+    "vae_objective": "--data {data}/ml-1m",
     "collaboration": "--data {data}/ml-1m",
     "sweep": "--data {data}/ml-1m --out {out}",
     "geometry": "--data {data}/ml-1m",
