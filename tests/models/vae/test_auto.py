@@ -17,6 +17,7 @@ from isotherm.models.vae.objective.ladder import Ladder
 from isotherm.models.vae.objective.masking import Bernoulli, PopularityAware, Scheduled
 from isotherm.models.vae.recvae import RecVAE
 from isotherm.models.vae.training.settings import Training
+from isotherm.untrusted import DamagedError
 from tests.models.vae.small import SMALL, tastes
 
 LADDERS = {"a": Ladder((0.0, 1.0, 2.0, 3.0), start=1.0), "b": Ladder((5.0, 6.0), start=6.0)}
@@ -118,3 +119,19 @@ def test_what_is_not_chosen_yet_says_so():
         Annealed(cap="automatic")
     with pytest.raises(ParameterError, match=r"mask\.start must be"):
         Scheduled(start="auto")
+
+
+def test_a_run_folder_goes_on_after_the_same_choice(tmp_path):
+    settings = {**SMALL, **AUTO, "training": SHORT}
+    options = FitOptions(run_dir=tmp_path / "run")
+    first = MultVAE(**settings).fit(tastes(), options=options)
+    again = MultVAE(**settings).fit(tastes(), options=options)
+    assert again.chosen_ == first.chosen_
+    np.testing.assert_array_equal(again.score(first.clicks_), first.score(first.clicks_))
+
+
+def test_a_saved_value_off_the_ladder_is_damage():
+    model = MultVAE(**SMALL, mask=Bernoulli(keep="auto"), training=SHORT).fit(tastes(30))
+    model.chosen_ = {"mask.keep": 7.0}
+    with pytest.raises(DamagedError, match=r"mask\.keep is 7.0 and must be a number from 0.2 to 0.8"):
+        model.restore(*model.state())
