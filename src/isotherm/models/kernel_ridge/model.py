@@ -57,7 +57,7 @@ from isotherm.models.kernel_ridge.kernel_weights import (
     learn_kernel_weights,
 )
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
-from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter
+from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter, bands
 from isotherm.models.kernel_ridge.term_shares import TermShares
 from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.models.kernel_ridge.training_log import TrainingLog
@@ -424,14 +424,17 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             for band, band_columns in self._left_out_columns(left_out, rare):
                 columns[:, band] = band_columns
                 advance(len(band))
-        ease = self.weights_.warm[:, rare]
-        n_users = log.user_items.shape[0]
+        ease, n_users = self.weights_.warm, log.user_items.shape[0]
         users = log.user_items[random_rows(n_users, _RMS_USERS, stream(self.seed, "listeners"))]
-        metadata_rms, ease_rms = (score_rms(products(users, each)) for each in (columns, ease))
-        evidence = Evidence(metadata_rms, ease_rms, clicks[rare], new_scores[rare])
-        factors = self.warm_up_.factors(evidence)
-        columns *= factors.metadata
-        columns += ease * factors.ease
+        metadata_rms, ease_rms = (
+            score_rms(products(users, columns)),
+            score_rms(products(users, ease)[:, rare]),
+        )
+        factors = self.warm_up_.factors(Evidence(metadata_rms, ease_rms, clicks[rare], new_scores[rare]))
+        for band in bands(len(columns)):  # no second matrix of all rare columns
+            rows = slice(band[0], band[-1] + 1)
+            columns[rows] *= factors.metadata
+            columns[rows] += ease[rows][:, rare] * factors.ease
         self.weights_ = self.weights_.replaced(log.warm[rare], columns)
 
     def _score(self, user_items: UserItems) -> Scores:
