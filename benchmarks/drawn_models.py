@@ -96,7 +96,8 @@ def drawn_vae(clicks: Interactions, items: Items | None, widths: Mapping[str, in
 
 def drawn_factors(clicks: Interactions, n_factors: int) -> Recommender:
     """iALS."""
-    ials: Any = IALS(factors=n_factors)
+    ials: Any = IALS(factors=n_factors, l2=0.01, unobserved_weight=0.1)
+    ials.regularization_ = ials.regularization
     ials.item_factors_ = 0.1 * drawn(clicks.n_items, n_factors, seed=1)
     ials.columns_ = np.arange(clicks.n_items)
     ials.restored()

@@ -20,7 +20,8 @@ class DropoutNet(ContentBaseline):
 
     def learn(self, clicks: csr_array, warm: NDArray[np.int64], features: csr_array) -> None:
         """Squared error on the scores of clicked and sampled pairs."""
-        factors = IALS(factors=self.width, seed=self.seed).train(clicks[:, warm])
+        ials = IALS(factors=self.width, l2=0.01, unobserved_weight=0.1, seed=self.seed)
+        factors = ials.train(clicks[:, warm])
         item_vectors = np.zeros((clicks.shape[1], self.width), dtype=np.float32)
         item_vectors[warm] = factors.items
         content = Tower(features.shape[1], [256, 128])
