@@ -65,7 +65,8 @@ def test_the_settings_that_may_be_chosen():
 
 
 def test_a_ladder_starts_at_the_settings_own_default():
-    for part, name in ((Bernoulli, "keep"), (Constant, "value"), (Annealed, "cap"), (PerClick, "gamma")):
+    parts = ((ItemAnchors, "weight"), (Bernoulli, "keep"), (Constant, "value"), (Annealed, "cap"))
+    for part, name in (*parts, (PerClick, "gamma")):
         assert part.ladders[name].start == getattr(part(), name)
 
 
@@ -99,7 +100,7 @@ def test_with_few_users_settings_stay_where_they_start(caplog):
     clicks = tastes(30)
     with caplog.at_level(logging.INFO, logger="isotherm"):
         model = MultVAE(**SMALL, **AUTO, training=SHORT).fit(clicks)
-    assert model.learned_settings() == {"mask.keep": 0.5, "anchors.weight": 1.0}
+    assert model.learned_settings() == {"mask.keep": 0.5, "anchors.weight": 0.0}
     assert "too few users to choose mask.keep, anchors.weight on" in caplog.text
 
 

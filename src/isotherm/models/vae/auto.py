@@ -1,7 +1,7 @@
 """Chooses λ_A, β and the mask's keep probability by short trainings, ranked on users held out from them.
 
-The settings are climbed a ladder of values at a time: both neighbours of where it stands are tried, and it
-goes on where a step ranks the validation users better by more than the standard error of the difference.
+The settings are climbed a ladder of values at a time, from their defaults: a step is taken where it ranks the
+validation users better by more than the standard error of the difference. Seven or eight short trainings.
 """
 
 import logging

@@ -57,7 +57,7 @@ class ItemAnchors(Part):
     """
 
     name: ClassVar[str] = "anchors"
-    ladders: ClassVar[Mapping[str, Ladder]] = {"weight": Ladder((0.0, 0.1, 0.3, 1.0, 3.0, 10.0), start=1.0)}
+    ladders: ClassVar[Mapping[str, Ladder]] = {"weight": Ladder((0.0, 0.3, 1.0, 3.0, 10.0), start=0.0)}
 
     def __init__(
         self,
