@@ -1,7 +1,7 @@
 """Chooses λ_A, β and the mask's keep probability by short trainings, ranked on users held out from them.
 
 The settings are climbed a ladder of values at a time, from their defaults: a step is taken where it ranks the
-validation users better by more than the standard error of the difference. Seven or eight short trainings.
+validation users better by more than two standard errors of the difference. Seven or eight short trainings.
 """
 
 import logging
@@ -53,6 +53,6 @@ def climb(ladders: Mapping[str, Ladder], rank: Callable[[Chosen], Float64]) -> d
 
 
 def _is_better(metrics: Float64, others: Float64) -> bool:
-    """By more than the standard error of the mean difference."""
+    """By more than noise, two standard errors of the mean difference."""
     apart = metrics - others
-    return bool(apart.mean() > apart.std() / math.sqrt(len(apart)))
+    return bool(apart.mean() > 2 * apart.std() / math.sqrt(len(apart)))
