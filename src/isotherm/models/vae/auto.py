@@ -1,7 +1,7 @@
 """Chooses λ_A, β and the mask's keep probability by short trainings, ranked on users held out from them.
 
 The settings are climbed a ladder of values at a time, from their defaults: a step is taken where it ranks the
-validation users better by more than two standard errors of the difference. Seven or eight short trainings.
+validation users better by more than two standard errors of the difference. Six to nine short trainings.
 """
 
 import logging

@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 #: schema of what a saved model says of its training
 _PROGRESS = {"epoch": Whole(), "best_epoch": Whole(), "best": Number()}
-_TRIAL_EPOCHS, _TRIAL_STEPS = 20, 10  # of a short training, and steps an epoch at least
+_TRIAL_EPOCHS, _TRIAL_STEPS = 20, 20  # of a short training, and steps an epoch at least
 _TRIAL_RATE = 3.0  # times the learning rate: at the usual one, large λ_A are far behind after 20 epochs
 _TRIAL_SHARE = 0.2  # of the users, held out to choose settings by where fit is given no clicks for it
 _CHECKED_USERS = 256  # whose scores must be finite when training is done
