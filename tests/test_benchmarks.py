@@ -42,6 +42,8 @@ BENCHMARKS = {
     "ease": "",
     "gram": "",
 }
+#: for want of a machine that has what they are about
+NOT_MEASURED = {"gpu"}
 LIBRARY = {"common", "drawn_models", "http_load", "servers", "shell"}  #: files there that are no benchmark
 USERS, ITEMS = 120, 60
 
@@ -153,4 +155,4 @@ def test_the_memory_of_a_job_that_needs_none_can_still_be_divided_by(at_tiny_siz
 
 def test_the_benchmarks_leave_their_measured_results_alone():
     names = {file.name for file in (FOLDER / "results").glob("*.json")}
-    assert len(names) == len(BENCHMARKS)
+    assert len(names) == len(set(BENCHMARKS) - NOT_MEASURED)

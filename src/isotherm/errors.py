@@ -15,6 +15,7 @@ IsothermError                   base of all that a user can mend
 ├── ModelFolderError            (OSError) a saved model, missing, damaged or newer
 ├── OutputError                 (OSError) a file or folder that cannot or must not be written
 ├── DatabaseError               (OSError) the database of serving: out of reach, damaged, newer
+│   └── SilentDatabaseError     (OSError) one that did not answer in time
 ├── DatasetError                (OSError) a public data set that no source could provide
 ├── TrainingError               (RuntimeError) training that cannot go on
 ├── ScoreError                  (ValueError) scores that cannot be ranked
@@ -87,6 +88,10 @@ class OutputError(IsothermError, OSError):
 
 class DatabaseError(IsothermError, OSError):
     """The database of serving: one that cannot be opened, is damaged or busy, or is of a newer isotherm."""
+
+
+class SilentDatabaseError(DatabaseError):
+    """A database that did not answer in time."""
 
 
 class DatasetError(IsothermError, OSError):

@@ -110,7 +110,9 @@ class IdMap:
 
     def take(self, rows: Array) -> pl.Series:
         """The ids that stand at ``rows``, which count from the first."""
-        return self.values[pl.Series(rows.astype(np.uint32))]  # polars checks and converts signed ones
+        return self.values[
+            pl.Series(np.asarray(rows).astype(np.uint32))
+        ]  # polars checks and converts signed ones
 
     def union(self, other: "IdMap") -> "IdMap":
         """These ids in their order, then those of ``other`` that are new; text where one side is text."""

@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 
-from isotherm.errors import DatabaseError
+from isotherm.errors import DatabaseError, SilentDatabaseError
 from isotherm.serving.app.factory import create_app
 from isotherm.serving.database import Database
-from isotherm.serving.database.waiting import Answering, SilentDatabaseError
+from isotherm.serving.database.waiting import Answering
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.shared.shared import SharedModel
 

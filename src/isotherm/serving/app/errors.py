@@ -13,12 +13,12 @@ from isotherm.errors import (
     DatabaseError,
     IsothermError,
     LimitError,
+    SilentDatabaseError,
     UnknownIdError,
     UnsupportedError,
     one_line,
 )
 from isotherm.serving.app.answers import Refused
-from isotherm.serving.database.waiting import SilentDatabaseError
 
 _log = logging.getLogger(__name__)
 _CURES = {

@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from isotherm.errors import DatabaseError, shown_path
+from isotherm.errors import DatabaseError, SilentDatabaseError, shown_path
 from isotherm.errors import one_line as shortened
 from isotherm.files import check_file
-from isotherm.serving.database.waiting import Answering, SilentDatabaseError, bounded_connection
+from isotherm.serving.database.waiting import Answering, bounded_connection
 
 _CACHE_KIB = 256  # of each connection of each thread; the system's cache of the file serves all
 BUSY_SECONDS = 60.0  #: how long a write waits for others

@@ -12,9 +12,9 @@ from sqlalchemy import BigInteger, Dialect, Engine, ScalarSelect, Text, bindpara
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ClauseElement
 
+from isotherm.errors import SilentDatabaseError
 from isotherm.serving.database import tables
 from isotherm.serving.database.connections import answering, check_place, place_of, refusal
-from isotherm.serving.database.waiting import SilentDatabaseError
 
 _CONNECTIONS = 8  # of one process; who comes when all are in use waits
 

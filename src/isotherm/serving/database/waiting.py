@@ -7,15 +7,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from isotherm.errors import DatabaseError
+from isotherm.errors import SilentDatabaseError
 
 _ASK_AGAIN = 1.0  # seconds after a wait in vain until the next one asks
 _MORE = 0.5  # seconds that the server has to say itself that it took too long
 _READ, _WRITE = 1, 2  # of psycopg: what a step waits for, and what came
-
-
-class SilentDatabaseError(DatabaseError):
-    """A database that did not answer in time."""
 
 
 class Answering:
