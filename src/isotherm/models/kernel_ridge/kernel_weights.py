@@ -35,7 +35,7 @@ _PENALTY = 1e-3  # on the distance from equal weights: decides where the data do
 _RIDGES = (0.01, 0.03, 0.1, 0.3)  # starts: ridge over mean row sum of Σ_f K_f
 _LOGIT_DEVIATIONS = (0.5, 1.0, 2.0, 4.0)  # starts: standard deviation of t·ŷ
 _LEAST_PROBABILITY = np.float32(1e-30)
-_POPULARITY_ITEMS = 400  # one target instead of hundreds: fewer items are enough
+_POPULARITY_ITEMS = 1_000  # one target instead of hundreds: fewer items are enough
 
 Loss: TypeAlias = Callable[[Float64], tuple[float, Float64]]  #: of x: the loss and its gradient
 

@@ -30,7 +30,7 @@ from isotherm.untrusted import Number
 _BAND = 512
 _JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on landmarks
 _POPULARITY_RIDGE = 1.0  # the kernel's weights alone set its scale
-_POPULARITY_ITEMS, _POPULARITY_PART = 1_000, 3  # popularity is learned on so many or a third of the landmarks
+_POPULARITY_ITEMS, _POPULARITY_PART = 8_000, 3  # popularity is learned on so many or a third of the landmarks
 
 
 @dataclass(frozen=True, eq=False)
