@@ -73,6 +73,16 @@ def test_gram_over_blocks_and_parts_of_them(device, used, monkeypatch, dtype, we
     assert used == ["add_gram", "add_gram"]
 
 
+def test_a_narrow_product_of_many_flops_is_sent(device, used, monkeypatch):
+    monkeypatch.setattr(accelerator, "_cuda", lambda: device)
+    monkeypatch.setattr(accelerator, "_SMALLEST", 40)
+    left, right = np.ones((100, 100), np.float32), np.ones((100, 6), np.float32)
+    np.testing.assert_array_equal(dense_product(left, right), 100)
+    assert not used
+    dense_product(left, np.ones((100, 7), np.float32))
+    assert used == ["product"]
+
+
 def test_a_product_and_no_blocks(device, used):
     rng = np.random.default_rng(1)
     left, right = rng.standard_normal((5, 7)), rng.standard_normal((7, 3))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.kernels import inlined, kernel
+from isotherm.linalg.accelerator import dense_product
 from isotherm.threads import run_bands
 from isotherm.types import Array, Float32, ItemFeatures, Similarities
 
@@ -93,8 +94,7 @@ class DenseProducts:
 
     def similarities(self, queries: Float32) -> Similarities:
         """(n_queries, n_catalogue)."""
-        products: Float32 = queries @ self._vectors.T
-        return products
+        return dense_product(queries, self._vectors.T)
 
     def self_similarities(self, queries: Float32) -> Float32:
         """Squared norms, (n_queries,)."""
@@ -118,7 +118,7 @@ class DenseCosines:
 
     def similarities(self, queries: Float32) -> Similarities:
         """(n_queries, n_catalogue); 0 for a zero vector."""
-        products: Float32 = queries @ self._vectors.T
+        products = dense_product(queries, self._vectors.T)
         scale = np.outer(_dense_norms(queries), self._norms) + self._shrinkage
         products[scale == 0] = 0
         np.divide(products, scale, out=products, where=scale > 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isotherm.features.encoded_items import EncodedItems
+from isotherm.linalg.accelerator import dense_product
 from isotherm.linalg.csr import rows_of, select_columns
 from isotherm.models.kernel_ridge.ridge import Ridge, bands
 from isotherm.models.kernel_ridge.training_data import history_lengths
@@ -182,5 +183,4 @@ class SmoothedColumns:
     def of(self, training_rows: Float32) -> ItemWeights:
         """(n, m) from (n_training, m)."""
         rows = training_rows if self._few else self._ridge.among_all_items(training_rows)
-        smoothed: Float32 = self._ease_weights @ rows
-        return smoothed
+        return dense_product(self._ease_weights, rows)

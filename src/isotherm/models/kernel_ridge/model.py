@@ -30,6 +30,7 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
+from isotherm.linalg.accelerator import dense_product
 from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.linalg.products import products
 from isotherm.models.cold_start.cold_items import ColdItems
@@ -399,7 +400,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """What metadata says of never-clicked items."""
         taste = self.taste_.columns(queries)
         popularity = self._popularity_kernel.rows(queries) @ self.popularity_coefficients_
-        smoothed = self.weights_.warm @ taste.weights
+        smoothed = dense_product(self.weights_.warm, taste.weights)
         return Predictions(taste.weights, smoothed, popularity, taste.explained_variance)
 
     def _columns(self, predictions: Predictions) -> ItemWeights:
