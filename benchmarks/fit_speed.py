@@ -49,7 +49,7 @@ def main() -> None:
     items = Items.read(folder / "items_hetrec.parquet")
     fits = ours(clicks, items) | theirs(clicks, items)
     lists = {name: recommending(fit(), clicks) for name, fit in fits.items()}
-    with implicit_jobs(options.implicit, csr_array(clicks.matrix.astype(np.float32))) as implicit:
+    with implicit_jobs(options.implicit, csr_array(clicks.matrix.astype(np.float32)), ROUNDS) as implicit:
         asked = {name: (lambda job=job: job()[0]) for name, job in implicit.items()}
         seconds = turns(
             {f"fit: {name}": timed(fit) for name, fit in fits.items()}

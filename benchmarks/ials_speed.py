@@ -131,14 +131,16 @@ def timed(job: Callable[[], Any]) -> Job:
 
 
 @contextmanager
-def implicit_jobs(python: str | None, matrix: csr_array) -> Iterator[dict[str, Job]]:
+def implicit_jobs(
+    python: str | None, matrix: csr_array, rounds: int = TIMED_ROUNDS
+) -> Iterator[dict[str, Job]]:
     """What asks implicit, in a process of its own, and gives the seconds that it tells."""
     if python is None:
         yield {}
         return
     with tempfile.TemporaryDirectory() as folder:
         save_npz(f"{folder}/clicks.npz", csr_matrix(matrix))
-        command = [python, str(PEER), f"{folder}/clicks.npz", str(FACTORS), str(TIMED_ROUNDS)]
+        command = [python, str(PEER), f"{folder}/clicks.npz", str(FACTORS), str(rounds)]
         one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as implicit's own warning asks for
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with subprocess.Popen(command, env=one_thread, **pipes) as process:
