@@ -22,6 +22,7 @@ import numpy as np
 from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
 from isotherm.linalg.csr import column_counts, scale_rows, select_columns
 from isotherm.linalg.gram import gram
+from isotherm.models.choice.climb import climbed
 from isotherm.models.choice.hidden_clicks import HiddenClicks
 from isotherm.models.linear.left_out import left_out_ndcgs
 from isotherm.models.linear.penalties import Asked, Penalties, user_weights
@@ -99,20 +100,14 @@ class _Search:
 
     def _walked(self, best: Penalties, steps: tuple[int, ...]) -> Penalties:
         """λ by steps of so many half octaves, until both neighbours rank worse."""
-        start, place = best.l2, 0
 
         def at(place: int) -> Penalties:
-            return replace(best, l2=start * 2 ** (place / 2))
+            return replace(best, l2=best.l2 * 2 ** (place / 2))
 
+        place = 0
         for step in steps:
-            for direction in (step, -step):
-                begun = place
-                while abs(place + direction) <= _MOST_STEPS and (
-                    self._value(at(place + direction)) > self._value(at(place))
-                ):
-                    place += direction
-                if place != begun:
-                    break
+            places = [n for n in range(-_MOST_STEPS, _MOST_STEPS + 1) if (n - place) % step == 0]
+            place = climbed(place, places, lambda n: self._value(at(n)))
         return at(place)
 
     def _peak(self, best: Penalties) -> Penalties:

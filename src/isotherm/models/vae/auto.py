@@ -7,8 +7,10 @@ validation users better by more than two standard errors of the difference. Six 
 import logging
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
+from isotherm.models.choice.climb import climbed
 from isotherm.models.vae.objective.ladder import Ladder
 from isotherm.parameters import build, hyperparameters
 from isotherm.types import Float64
@@ -38,17 +40,20 @@ def with_settings(model: Model, settings: Mapping[str, Any]) -> Model:
 def climb(ladders: Mapping[str, Ladder], rank: Callable[[Chosen], Float64]) -> dict[str, float]:
     """The value of each setting.  rank: metrics (n_users,) of settings, of the same users each time."""
     chosen = {name: ladder.start for name, ladder in ladders.items()}
-    best = rank(chosen)
+    ranked: dict[tuple[float, ...], Float64] = {}
+
+    def metrics(settings: Chosen) -> Float64:
+        key = tuple(settings[name] for name in ladders)
+        if key not in ranked:
+            ranked[key] = rank(settings)
+        return ranked[key]
+
+    def of_value(name: str, value: float) -> Float64:
+        return metrics({**chosen, name: value})
+
+    metrics(chosen)
     for name, ladder in ladders.items():
-        start = ladder.values.index(ladder.start)
-        for values in (ladder.values[start + 1 :], ladder.values[:start][::-1]):
-            for value in values:
-                tried = rank({**chosen, name: value})
-                if not _is_better(tried, best):
-                    break
-                chosen[name], best = value, tried
-            if chosen[name] != ladder.start:
-                break
+        chosen[name] = climbed(ladder.start, ladder.values, partial(of_value, name), _is_better)
     return chosen
 
 
