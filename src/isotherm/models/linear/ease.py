@@ -27,7 +27,7 @@ from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.auto import learn_penalties
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.linear.penalties import Asked, Penalties, penalty_setting
+from isotherm.models.linear.penalties import Asked, Penalized, Penalties, penalty_setting
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.types import Array, Float32, UserItems
@@ -37,7 +37,7 @@ _BAND = 1024  # item rows of FᵀF at a time
 _USERS = 1 << 17  # a pass over this many users at a time touches each Gram row once
 
 
-class EASE(ItemItem):
+class EASE(Penalized, ItemItem):
     """Linear item-item autoencoder without self-weights.
 
     Memory: one items × items matrix, worked on in place. Time: items³ flops.
@@ -72,7 +72,6 @@ class EASE(ItemItem):
     name: ClassVar[str] = "ease"
 
     weights_: DenseWeights
-    penalties_: Penalties  #: in use
 
     learned = (
         Inner("weights_", DenseWeights.empty),
@@ -124,22 +123,11 @@ class EASE(ItemItem):
         self.penalties_ = settled.penalties
         self.weights_ = DenseWeights.among(clicks.n_items, columns, inverse.weights)
 
-    def learned_settings(self) -> dict[str, float]:
-        """λ, a, p and ξ where they were learned."""
-        if not hasattr(self, "penalties_"):
-            return {}
-        return self.penalties_.learned_settings(self.asked, "penalties_")
-
     @property
     def asked(self) -> Asked:
         """What is given of λ, a, p and ξ."""
         others = (0.0,) * 3 if self.collective else (self.denoising, self.user_power, self.relaxation)
         return Asked.by_settings(self.l2, *others)
-
-    @property
-    def penalties(self) -> Penalties:
-        """λ, a, p and ξ where none is to be learned."""
-        return self.asked.numbers("ease")
 
     def settled(self, user_items: UserItems) -> "EASE":
         """The same model with numbers for what is to be learned, from the clicks (n_users, n_items)."""

@@ -12,8 +12,9 @@
 EASE is a = p = ξ = 0.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -92,6 +93,32 @@ class Asked:
             self.user_power or 0.0,
             self.relaxation or 0.0,
         )
+
+
+class Penalized(ABC):
+    """A model with penalties, numbers or to be learned.
+
+    penalties_: those in use, after a fit.
+    """
+
+    name: ClassVar[str]
+    penalties_: Penalties
+
+    @property
+    @abstractmethod
+    def asked(self) -> Asked:
+        """What is given of them."""
+
+    @property
+    def penalties(self) -> Penalties:
+        """Them where none is to be learned; ParameterError otherwise."""
+        return self.asked.numbers(self.name)
+
+    def learned_settings(self) -> dict[str, float]:
+        """Those that were learned; empty before a fit."""
+        if not hasattr(self, "penalties_"):
+            return {}
+        return self.penalties_.learned_settings(self.asked, "penalties_")
 
 
 def penalty_setting(name: str, value: Any) -> float | str | None:

@@ -41,7 +41,7 @@ from isotherm.models.fit_inputs import FitOptions
 from isotherm.models.linear.auto import learn_penalties
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
-from isotherm.models.linear.penalties import Asked, Penalties, penalty_setting
+from isotherm.models.linear.penalties import Asked, Penalized, Penalties, penalty_setting
 from isotherm.progress import expect_stages, stage
 from isotherm.state import Inner
 from isotherm.threads import run_bands
@@ -61,7 +61,7 @@ class AlignedColumns:
     similarities: Float32
 
 
-class SLIM(ItemItem):
+class SLIM(Penalized, ItemItem):
     """Weighted SLIM: a ridge regression per column, in which clicks weigh more than their absence.
 
     Memory: two items × items matrices in float32.
@@ -91,7 +91,6 @@ class SLIM(ItemItem):
     name: ClassVar[str] = "slim"
 
     weights_: DenseWeights
-    penalties_: Penalties  #: in use
 
     learned = (
         Inner("weights_", DenseWeights.empty),
@@ -131,21 +130,10 @@ class SLIM(ItemItem):
         self.penalties_ = slim.penalties
         self.weights_ = DenseWeights.among(clicks.n_items, warm, weights)
 
-    def learned_settings(self) -> dict[str, float]:
-        """λ₁, a and p where they were learned."""
-        if not hasattr(self, "penalties_"):
-            return {}
-        return self.penalties_.learned_settings(self.asked, "penalties_")
-
     @property
     def asked(self) -> Asked:
         """What is given of λ₁, a and p."""
         return Asked.by_settings(self.l2, self.denoising, self.user_power, 0.0)
-
-    @property
-    def penalties(self) -> Penalties:
-        """λ₁, a and p where none is to be learned."""
-        return self.asked.numbers("slim")
 
     @property
     def inverse_penalties(self) -> Penalties:
