@@ -18,7 +18,7 @@ from isotherm.types import Float32, Float64, ItemFeatures
 
 def all_features(items: Items) -> ItemFeatures:
     """Features of an item table by the default encoders, (n_items, n_features)."""
-    encoded = FieldEncoders.fitted(items).encode(items)
+    _, encoded = FieldEncoders.fit_encode(items)
     return FeatureStack(encoded).features(encoded)
 
 

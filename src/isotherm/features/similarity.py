@@ -102,7 +102,7 @@ class DenseProducts:
 
     def add_similarities(self, queries: Float32, weight: float, total: Similarities) -> None:
         """In place."""
-        total += (np.float32(weight) * queries) @ self._vectors.T
+        total += dense_product(np.float32(weight) * queries, self._vectors.T)
 
 
 class DenseCosines:

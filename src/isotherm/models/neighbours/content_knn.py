@@ -80,8 +80,9 @@ class ContentKNN(ItemItem, AddsItems):
         assert items is not None
         expect_stages(2 + ("auto" in (self.neighbours, self.shrinkage)))
         with stage("read the metadata"):
-            self.similarity_ = MetadataSimilarity.fitted(items, self.encoding, second_order=False)
-            self.encoded_ = self.similarity_.encode(items)
+            self.similarity_, self.encoded_ = MetadataSimilarity.fit_encode(
+                items, self.encoding, second_order=False
+            )
         self._choose(clicks)
         index, bands = self.similarity_.plain_index(self.encoded_), []
         with stage("compare items", len(items), "items") as advance:

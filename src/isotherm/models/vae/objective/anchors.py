@@ -146,8 +146,7 @@ def cold_anchors(anchors: Float32, item_clicks: Int64, items: Items) -> Float32:
     warm, cold = np.flatnonzero(item_clicks), np.flatnonzero(item_clicks == 0)
     if not len(cold) or all(missing == 1 for missing in items.missing().values()):
         return anchors
-    similarity = MetadataSimilarity.fitted(items, second_order=False)
-    encoded = similarity.encode(items)
+    similarity, encoded = MetadataSimilarity.fit_encode(items, second_order=False)
     index = similarity.index(encoded.take(warm))
     anchors = anchors.copy()
     for first in range(0, len(cold), _ITEMS):
