@@ -95,14 +95,22 @@ def synthetic_items(n_items: int, seed: int = 0) -> pl.DataFrame:
     )
 
 
-def movielens(description: str | None) -> tuple[Any, Any]:
-    """Clicks and items (the FIELDS) of the folder that --data names; progress is silent from here on."""
-    from isotherm import Interactions, Items, progress
+def data_folder(description: str | None) -> Path:
+    """The folder that --data names; progress is silent from here on."""
+    from isotherm import progress
 
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", required=True)
     folder = Path(parser.parse_args().data)
     progress.watch_with("silent")
+    return folder
+
+
+def movielens(description: str | None) -> tuple[Any, Any]:
+    """Clicks and items (the FIELDS) of the folder that --data names; progress is silent from here on."""
+    from isotherm import Interactions, Items
+
+    folder = data_folder(description)
     return (
         Interactions.read(folder / "interactions.parquet"),
         Items.read(folder / "items.parquet").only(FIELDS),

@@ -5,15 +5,13 @@ that knows which films are famous wrote the descriptions, so they come last, and
 Needs --data: a folder with interactions.parquet, items_hetrec.parquet and items.parquet.
 """
 
-import argparse
 import statistics
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-from common import report, size
+from common import data_folder, report, size
 
-from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, evaluate, progress
+from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, evaluate
 from isotherm.data.splits import SPLITS
 
 SEEDS = range(size(2, 1))
@@ -32,10 +30,7 @@ MEASURES = (("cold", "hr@10"), ("all", "hr@10"), ("cold", "ndcg@10"), ("all", "n
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    folder = Path(parser.parse_args().data)
-    progress.watch_with("silent")
+    folder = data_folder(__doc__)
     clicks = Interactions.read(folder / "interactions.parquet")
     written = pl.read_parquet(folder / "items.parquet", columns=["item_id", "description"])
     table = pl.read_parquet(folder / "items_hetrec.parquet").join(written, on="item_id", how="left")

@@ -6,19 +6,17 @@ or on the squared error of what its mask hides (EDLAE; Steck 2020). Weights are 
 Needs --data: a folder with interactions.parquet. Takes four minutes a seed on one core.
 """
 
-import argparse
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from common import report, size
+from common import data_folder, report, size
 from torch import Tensor, nn
 from torch.nn import functional
 from vae_accuracy import strong_split
 
-from isotherm import EASE, Interactions, progress
+from isotherm import EASE, Interactions
 from isotherm.data import Split
 from isotherm.evaluation.candidates import candidate_sets
 from isotherm.models.vae.training.validation import Validation
@@ -166,10 +164,7 @@ def dense(ease: EASE, data: Measured) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True)
-    folder = Path(parser.parse_args().data)
-    progress.watch_with("silent")
+    folder = data_folder(__doc__)
     clicks = Interactions.read(folder / "interactions.parquet")
     runs = [one_seed(clicks, seed) for seed in SEEDS]
 
