@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
@@ -49,28 +49,38 @@ class Server:
 
     def kill(self):
         """As a power cut would: nothing is finished, nothing written any more."""
-        processes = self._processes()
-        for process in processes:
-            os.kill(process, signal.SIGKILL)
+        with self._held() as processes:
+            for process in processes:
+                with suppress(ProcessLookupError):  # one that ended: with the parent its number is gone
+                    os.kill(process, signal.SIGKILL)
         while any(_runs(process) for process in processes):
             time.sleep(0.01)
 
     @contextmanager
     def hanging(self):
         """It takes connections, and answers nothing."""
-        processes = self._processes()
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for process in reversed(processes):
-                os.kill(process, signal.SIGCONT)
+        with self._held() as processes:
+            for process in processes[1:]:
+                os.kill(process, signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                for process in reversed(processes[1:]):
+                    os.kill(process, signal.SIGCONT)
 
-    def _processes(self):
+    @contextmanager
+    def _held(self):
+        """The parent, stopped, and its children: none begins meanwhile, one that ends keeps its number."""
         parent = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [parent, *map(int, children)]
+        os.kill(parent, signal.SIGSTOP)
+        try:
+            while _state(parent) not in "TtZX":
+                time.sleep(0.001)
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+            yield [parent, *map(int, children)]
+        finally:
+            with suppress(ProcessLookupError):  # it was killed
+                os.kill(parent, signal.SIGCONT)
 
     def stop(self):
         self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast")
@@ -95,6 +105,11 @@ class Server:
 
 def _runs(process):
     try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        return _state(process) not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def _state(process):
+    """The letter of what it does."""
+    return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -1,5 +1,7 @@
 """A PostgreSQL server that hangs, or whose tables are locked, holds nobody for long; who waits is bounded."""
 
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -58,6 +60,15 @@ def test_a_server_that_hangs_is_given_up_and_found_again(server, database):
             assert server.password not in str(told.value)
     assert answered_again(database.version) == 0
     assert answered_again(lambda: database.add_events([CLICK])).new == 1
+
+
+def test_warnings_of_the_driver_are_not_said_beside_the_error():
+    code = (
+        "import logging; from isotherm.serving.database.connections import opened\n"
+        "opened('postgresql://ann@127.0.0.1:1/none'); logging.getLogger('psycopg').warning('closed')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_server_that_hangs_opens_no_database(server, url):

@@ -1,5 +1,6 @@
 """Opening a database by its URL: SQLite as a file, PostgreSQL as a server; and what goes wrong, in words."""
 
+import logging
 import math
 import os
 import time
@@ -24,6 +25,7 @@ _BUSY = ("database is locked", "database table is locked", "lock timeout")
 _PATIENT_SECONDS = 30.0  # for a server of PostgreSQL that is gone, where nobody waits for an answer
 _SLOW = ("statement timeout", "no answer within", "timeout expired", "QueuePool limit")
 _FULL = ("disk is full", "no space left")
+_QUIET = logging.NullHandler()
 
 
 def opened(url: str, create: bool = True, seconds: float | None = None) -> Engine:
@@ -200,6 +202,8 @@ def _postgresql(url: URL, seconds: float | None) -> Engine:
         from isotherm.errors import MissingPackageError
 
         raise MissingPackageError("PostgreSQL needs psycopg: pip install 'isotherm[serve]'") from cause
+    # what psycopg warns of on the way out is raised, too: stderr gets it only where logging is set up
+    logging.getLogger("psycopg").addHandler(_QUIET)
     event.listen(engine, "connect", _prepare_postgresql)
     if seconds is not None:
         _bound(engine, seconds)
