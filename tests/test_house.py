@@ -22,6 +22,7 @@ FLOORS = [
     {"evaluation"},
     {"geometry"},
     {"tuning"},
+    {"experiment"},
     {"report"},
     {"serving"},
     {"cli"},

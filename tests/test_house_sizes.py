@@ -35,7 +35,7 @@ def length(file, function):
     docstring = ast.get_docstring(function) or ""
     if ">>> " in docstring:
         lines -= docstring[docstring.index(">>> ") :].count("\n") + 2
-    if file.parent.name == "cli" and function.name.rstrip("_") == file.stem:
+    if file.parent.name == "cli" and function.name.rstrip("_") == file.stem.removeprefix("experiment_"):
         lines -= function.body[0].lineno - function.lineno
     return lines
 

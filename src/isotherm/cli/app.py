@@ -10,6 +10,7 @@ from isotherm.cli.datasets import datasets
 from isotherm.cli.demo import demo
 from isotherm.cli.evaluate import evaluate
 from isotherm.cli.events import events
+from isotherm.cli.experiment import experiment
 from isotherm.cli.explain import explain
 from isotherm.cli.fit import fit
 from isotherm.cli.geometry import geometry
@@ -37,6 +38,7 @@ for command in (demo, fit, recommend, similar, explain, evaluate, geometry, swee
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 app.add_typer(events, name="events")
+app.add_typer(experiment, name="experiment")
 
 
 def _version(wanted: bool) -> None:

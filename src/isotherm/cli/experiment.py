@@ -1,0 +1,12 @@
+"""isotherm experiment: one file for each of its commands, experiment_NAME.py"""
+
+import typer
+
+experiment = typer.Typer(
+    help="Online experiments: plan one, and learn whether it helped and by how much.", no_args_is_help=True
+)
+
+
+@experiment.callback()
+def _experiment() -> None:
+    """Online experiments: plan one, and learn whether it helped and by how much."""
