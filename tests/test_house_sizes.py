@@ -11,6 +11,8 @@ MOST_ARGUMENTS = 8
 MANY_ARGUMENTS = {
     "data/datasets/catalogue.py:Dataset": "the facts of a data set, each shown by isotherm datasets info",
     "data/hidden_clicks.py:Split": "the parts of a split; all but five have a default",
+    "experiment/log/counts.py:Counts": "a count for each rule; all are zero at first",
+    "experiment/log/users.py:Users": "a row for each user, a column for each measurement",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
     "evaluation/results.py:ModelResult": "what one model did, a field each",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
