@@ -26,4 +26,4 @@ class ItemSums:
     @property
     def coverage(self) -> Int64:
         """(n_arms,) distinct items shown."""
-        return np.count_nonzero(self.impressions, axis=0).astype(np.int64)
+        return np.asarray(np.count_nonzero(self.impressions, axis=0), dtype=np.int64)
