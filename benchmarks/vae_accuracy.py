@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from common import RESULTS, report, size
 
 from isotherm import (
@@ -127,6 +128,7 @@ def main() -> None:
         ease_term_scales=[run["scale"] for each in runs.values() for run in each if "scale" in run],
         best_epochs={model: [run["best_epoch"] for run in each] for model, each in trained.items()},
         cpu_seconds={model: [round(run["cpu"], 1) for run in each] for model, each in runs.items()},
+        devices=sorted({run["device"] for each in runs.values() for run in each if "device" in run}),
         learned={model: each[0]["learned"] for model, each in runs.items() if each[0]["learned"]},
         table={model: of_seeds(each) for model, each in runs.items()},
         by_clicks={model: by_clicks(each) for model, each in runs.items()},
@@ -162,6 +164,8 @@ def one_run(make: Callable[[int], Any], split: Split, seed: int) -> dict[str, An
     found, n_clicks = measured(model, split)
     run = {metric: each.tolist() for metric, each in found.items()}
     run |= {"clicks": n_clicks.tolist(), "seconds": seconds, "cpu": cpu, "learned": model.learned_settings()}
+    if model.trains_in_steps and torch.cuda.is_available():
+        run["device"] = torch.cuda.get_device_name()
     if getattr(model, "ease_term_", None):
         run["scale"] = model.ease_term_.scale
     if model.trains_in_steps:

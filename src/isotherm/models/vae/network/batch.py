@@ -71,12 +71,17 @@ class Batch:
 
     def with_values(self, values: Tensor) -> "Batch":
         """The same clicks with other values."""
-        return replace(self, values=values)
+        batch = replace(self, values=values)
+        for name in ("lengths", "rows"):  # what follows from the places alone is not computed again
+            if name in self.__dict__:
+                batch.__dict__[name] = self.__dict__[name]
+        return batch
 
     def only(self, kept: Tensor) -> "Batch":
         """Only the clicks where ``kept`` (n_clicks,) bool is true; every user stays."""
         starts = torch.nn.functional.pad(kept.cumsum(0), (1, 0))[self.starts]
-        return Batch(starts, self.items[kept], self.values[kept], self.n_items)
+        places = kept.nonzero()[:, 0]  # once: a device is waited for until their number is known
+        return Batch(starts, self.items[places], self.values[places], self.n_items)
 
     def users(self, first: int, last: int) -> "Batch":
         """The users first … last - 1."""
@@ -85,5 +90,7 @@ class Batch:
         return Batch(starts, self.items[clicks], self.values[clicks], self.n_items)
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The batch on another device."""
+        """The batch on another device; itself where it is there."""
+        if self.values.device == torch.device(device):
+            return self
         return Batch(self.starts.to(device), self.items.to(device), self.values.to(device), self.n_items)

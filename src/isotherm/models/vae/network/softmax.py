@@ -16,7 +16,8 @@ from isotherm.models.vae.network.item_table import ItemTable
 from isotherm.types import Array
 
 _TILE = 2048  # rows of the last layer whose gradient exists at one time
-_USERS = 32  # rows of logits that are widened to float32 at one time
+_USERS = 32  # rows of logits that a CPU widens to float32 at one time: they stay in its cache
+_WIDE_BYTES = 1 << 28  # of them on another device, where each piece costs a launch
 
 
 class SampledItems:
@@ -97,7 +98,9 @@ class _LogLikelihoods(torch.autograd.Function):
             logits += sample.log_weights.to(dtype)
             for t, c, raw in zip(targets, columns, of_targets, strict=True):
                 logits[t.rows, c] = raw
-        normalizers = torch.cat([torch.logsumexp(some.float(), 1) for some in logits.split(_USERS)])
+        normalizers = torch.cat(
+            [torch.logsumexp(some.float(), 1) for some in logits.split(_rows_at_once(logits))]
+        )
         ctx.save_for_backward(narrow, logits, normalizers)
         ctx.rest = (table, targets, columns, sample)
         sums = [t.sums(t.values * raw.float()) for t, raw in zip(targets, of_targets, strict=True)]
@@ -126,6 +129,12 @@ class _LogLikelihoods(torch.autograd.Function):
         return grad_hidden, grad_weight, grad_bias, None, None, None, None
 
 
+def _rows_at_once(logits: Tensor) -> int:
+    """Rows that are widened to float32 at one time."""
+    on_cpu = logits.device.type == "cpu"
+    return _USERS if on_cpu else max(_WIDE_BYTES // (4 * logits.shape[1]), 1)
+
+
 def _replace_by_gradient(
     logits: Tensor,
     normalizers: Tensor,
@@ -135,9 +144,8 @@ def _replace_by_gradient(
 ) -> None:
     """Turn logits, in place, into the gradient in them: Σ_t g_t · (t_j − Σ_i t_i · π_j)."""
     scale = -torch.stack([t.totals * grad_output[:, k] for k, t in enumerate(targets)]).sum(0)
-    for some, normalizer, factor in zip(
-        logits.split(_USERS), normalizers.split(_USERS), scale.split(_USERS), strict=True
-    ):
+    n = _rows_at_once(logits)
+    for some, normalizer, factor in zip(logits.split(n), normalizers.split(n), scale.split(n), strict=True):
         some.copy_(some.float().sub_(normalizer[:, None]).exp_().mul_(factor[:, None]))
     for k, (t, c) in enumerate(zip(targets, columns, strict=True)):
         logits[t.rows, c] += (t.values * grad_output[t.rows, k]).to(logits.dtype)

@@ -40,13 +40,12 @@ class ForwardPass:
         matrix, entries = take_rows(setup.clicks, rows)
         batch = Batch.of(matrix)
         first, end = self.processes.share(len(rows))
-        clicks = batch.users(first, end)
+        clicks = batch.users(first, end).to(device)
         share = slice(int(batch.starts[first]), int(batch.starts[end]))
         inputs = normalised(clicks)
         if keep is not None:
             lots = stream(setup.seed, "mask", *position).random(len(batch.items), np.float32)[share]
-            inputs = masked(inputs, keep, torch.from_numpy(lots) < keep[clicks.items])
-        clicks, inputs = clicks.to(device), inputs.to(device)
+            inputs = masked(inputs, keep, torch.from_numpy(lots).to(device) < keep[clicks.items])
         posterior = setup.network.encode(inputs)
         noise = stream(setup.seed, "noise", *position).standard_normal(
             (len(rows), setup.network.latent), np.float32

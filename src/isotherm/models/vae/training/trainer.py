@@ -146,7 +146,7 @@ class Trainer:
             raise ParameterError(
                 f"mask {mask!r}: gives no chance in [0, 1] for each of {len(self.item_clicks)} items"
             )
-        return keep
+        return keep.to(self.processes.device)
 
     def step(self, phase: Phase, rows: Array, keep: Tensor | None, epoch: float) -> None:
         """One step on the users at ``rows``.
