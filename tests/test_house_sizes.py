@@ -14,6 +14,7 @@ MANY_ARGUMENTS = {
     "experiment/log/counts.py:Counts": "a count for each rule; all are zero at first",
     "experiment/log/users.py:Users": "a row for each user, a column for each measurement",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
+    "experiment/plan/experiment.py:Experiment": "the keys of a plan; all but two have a default",
     "evaluation/results.py:ModelResult": "what one model did, a field each",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
