@@ -41,9 +41,10 @@ def cold_column(scales, weights, taste, popularity, mean_length):
     kernel, row, prior_variance, training_items = taste
     z = np.zeros(len(weights))
     z[training_items] = solved(kernel, scales.ridge, row)
-    a = scales.smoothing
+    a, own = scales.smoothing, np.diag(weights)
+    unrelaxed = (weights - np.diag(own)) / (1 - own)
     expected = popularity[2] @ solved(popularity[0], 1.0, popularity[1])
-    raw = scales.inverse_temperature * mean_length * ((1 - a) * z + a * (weights @ z))
+    raw = scales.inverse_temperature * mean_length * ((1 - a) * z + a * (unrelaxed @ z))
     raw = raw + scales.popularity_weight * expected
     explained = 1 - posterior_variance(kernel, scales.ridge, row, prior_variance) / prior_variance
     factor = scales.cold_scale * explained**scales.variance_exponent

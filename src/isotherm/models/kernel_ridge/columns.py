@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isotherm.features.encoded_items import EncodedItems
-from isotherm.linalg.accelerator import dense_product
 from isotherm.linalg.csr import rows_of, select_columns
+from isotherm.linalg.products import products
 from isotherm.models.kernel_ridge.ridge import Ridge, bands
 from isotherm.models.kernel_ridge.training_data import history_lengths
+from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
 from isotherm.types import Float32, Int64, ItemIndex, ItemWeights, Scores, UserItems
 
 _FEW = 0.75  # of the items: so many rows of Z or more are multiplied with the zeros between them
@@ -17,7 +18,8 @@ _FEW = 0.75  # of the items: so many rows of Z or more are multiplied with the z
 
 @dataclass(frozen=True)
 class Scales:
-    """The numbers of c_j = β·(1 − v_j/k_jj)^γ·(slope·(t·n̄·M·Z_j + b·g_j) + intercept), M = (1 − a)·I + a·B.
+    """The numbers of c_j = β·(1 − v_j/k_jj)^γ·(slope·(t·n̄·M·Z_j + b·g_j) + intercept), M = (1 − a)·I + a·B°
+    (``unrelaxed``).
 
     inverse_temperature: t, times the mean history length n̄.  popularity_weight: b.  smoothing: a.
     ridge: r, of Z.  slope, intercept: the regression of EASE's scores on the raw ones, per click.
@@ -48,7 +50,7 @@ class Scales:
         mean_length: float,
         clicks: Float32 | float = 1.0,
     ) -> Float32:
-        """t·n̄·((1 − a)·Z + a·B·Z) + b·g, of weight columns or of sums over a history of so many ``clicks``.
+        """t·n̄·((1 − a)·Z + a·B°·Z) + b·g, of weight columns or of sums over a history of so many ``clicks``.
 
         mean_length: n̄, in which t is measured.
         """
@@ -82,7 +84,7 @@ class Scales:
 class Predictions:
     """What metadata says of m items beside n clicked ones.
 
-    taste, smoothed_taste: Z and B·Z, (n, m).  popularity: g, (m,).  explained_variance: (m,) in [0, 1].
+    taste, smoothed_taste: Z and B°·Z, (n, m).  popularity: g, (m,).  explained_variance: (m,) in [0, 1].
     """
 
     taste: ItemWeights
@@ -103,15 +105,26 @@ class Predictions:
 class Users:
     """Histories of some users, and what EASE makes of them.
 
-    histories: (n_users, n).  smoothed: (n_users, n) the histories times EASE's weights B.
+    histories: (n_users, n).  scores: (n_users, n) the histories times EASE's weights B.  unrelaxed: of B.
     """
 
     histories: UserItems
-    smoothed: Scores
+    scores: Scores
+    unrelaxed: Unrelaxed
+
+    @classmethod
+    def of(cls, histories: UserItems, weights: ItemWeights) -> "Users":
+        """weights: B, (n, n)."""
+        return cls(histories, products(histories, weights), Unrelaxed.of(weights))
 
     def every(self, stride: int) -> "Users":
         """Every so-manyth of them."""
-        return Users(self.histories[::stride], self.smoothed[::stride])
+        return replace(self, histories=self.histories[::stride], scores=self.scores[::stride])
+
+    def among(self, items: ItemIndex) -> "Users":
+        """Some of the n items alone."""
+        histories = select_columns(self.histories, items)
+        return Users(histories, self.scores[:, items], self.unrelaxed.take(items))
 
     @property
     def lengths(self) -> Float32:
@@ -119,13 +132,18 @@ class Users:
         return history_lengths(self.histories)
 
     def targets(self, smoothing: float, items: ItemIndex) -> Float32:
-        """y = x·((1 − a)·I + a·B) of some of the n items, (n_users, len(items)).  smoothing: a."""
+        """y = x·((1 − a)·I + a·B°) of some of the n items, (n_users, len(items)).  smoothing: a."""
         a = np.float32(smoothing)
-        targets = self.smoothed[:, items]
+        targets = self.smoothed(items)
         targets *= a
         known = select_columns(self.histories, items)
         targets[rows_of(known), known.indices] += (1 - a) * known.data
         return targets
+
+    def smoothed(self, items: ItemIndex) -> Float32:
+        """x·B° of some of the n items, (n_users, len(items))."""
+        some = self.among(items)
+        return some.unrelaxed.scores(some.scores, some.histories)
 
 
 class LeftOutPredictor:
@@ -169,7 +187,7 @@ class LeftOutPredictor:
 
 
 class SmoothedColumns:
-    """B·Z from the rows of the training items in Z; those of the other items are 0.
+    """B°·Z from the rows of the training items in Z; those of the other items are 0.
 
     ease_weights: B, (n, n).  Where few items are training items their columns of B are copied.
     """
@@ -179,8 +197,11 @@ class SmoothedColumns:
         self._few = len(training) < _FEW * ridge.n_items
         self._ridge = ridge
         self._ease_weights = np.ascontiguousarray(ease_weights[:, training]) if self._few else ease_weights
+        self._unrelaxed = Unrelaxed.of(ease_weights)
 
     def of(self, training_rows: Float32) -> ItemWeights:
         """(n, m) from (n_training, m)."""
-        rows = training_rows if self._few else self._ridge.among_all_items(training_rows)
-        return dense_product(self._ease_weights, rows)
+        if not self._few:
+            return self._unrelaxed.times(self._ease_weights, self._ridge.among_all_items(training_rows))
+        training = self._ridge.training_items_
+        return self._unrelaxed.take(training).times(self._ease_weights, training_rows, training)

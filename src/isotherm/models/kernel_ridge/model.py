@@ -4,7 +4,7 @@ Two predictions for an item j, from its metadata alone, with Z_j = (K + r·I)⁻
 docs/kernel-ridge.md):
 
 * taste: what each user would click, a ridge regression on the kernel K of clicks that EASE has smoothed,
-  ŷ_·j = X·M·Z_j with M = (1 − a)·I + a·B and B EASE's weights;
+  ŷ_·j = X·M·Z_j with M = (1 − a)·I + a·B° and B° EASE's weights, none of an item on itself;
 * popularity: what everybody would click, g_j, a ridge regression of log-clicks with a kernel of its own.
 
 A new item's weight column is c_j = t·n̄·M·Z_j + b·g_j·1: a score is a sum over the user's clicks, and is split
@@ -30,7 +30,6 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
-from isotherm.linalg.accelerator import dense_product
 from isotherm.linalg.csr import move_entries, select_columns
 from isotherm.linalg.products import products
 from isotherm.models.cold_start.cold_items import ColdItems
@@ -64,6 +63,7 @@ from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.models.kernel_ridge.training_log import TrainingLog
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel
 from isotherm.models.kernel_ridge.tuning import InTime, tune
+from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
 from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
 from isotherm.models.kernel_ridge.weights_in_time import candidates, choose_in_time
 from isotherm.models.linear.ease import EASE
@@ -400,7 +400,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """What metadata says of never-clicked items."""
         taste = self.taste_.columns(queries)
         popularity = self._popularity_kernel.rows(queries) @ self.popularity_coefficients_
-        smoothed = dense_product(self.weights_.warm, taste.weights)
+        smoothed = Unrelaxed.of(self.weights_.warm).times(self.weights_.warm, taste.weights)
         return Predictions(taste.weights, smoothed, popularity, taste.explained_variance)
 
     def _columns(self, predictions: Predictions) -> ItemWeights:

@@ -6,6 +6,7 @@ import numpy as np
 
 from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.ridge import Ridge
+from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
 from isotherm.types import Float32, Float64, ItemWeights, SimilarityStack, UserItems
 
 
@@ -34,7 +35,8 @@ class TermShares:
         """
         scales = self.scales
         a, n_clicks = np.float32(scales.smoothing), np.asarray(histories.sum(axis=1), np.float64)
-        smoothed = (1 - a) * histories.toarray() + a * (histories @ self.ease_weights)
+        smoothed = Unrelaxed.of(self.ease_weights).scores(histories @ self.ease_weights, histories)
+        smoothed = (1 - a) * histories.toarray() + a * smoothed
         t = scales.inverse_temperature * self.mean_length
         taste = t * self.taste.dual_coefficients(smoothed.T).T.astype(np.float64)  # (n_users, n_landmarks)
         popularity = scales.popularity_weight * np.outer(n_clicks, self.popularity_coefficients)

@@ -124,7 +124,7 @@ class KeptModel:
         """Solve EASE."""
         kept_clicks, histories = split.kept_clicks, split.histories
         inverse = ease.solve(kept_clicks)
-        users = Users(histories, products(histories, inverse.weights))
+        users = Users.of(histories, inverse.weights)
         return cls(split, kept_clicks, users, inverse, TrainingData.of(kept_clicks))
 
 
@@ -167,7 +167,7 @@ class Tuner:
             return np.zeros((len(SMOOTHINGS), len(POPULARITY_SHARES)))
         fit, training = self.fit(ridge), self._training.items
         plain = products(select_columns(self._users.histories, training), fit.weights)
-        smoothed = self._users.smoothed[:, training] @ fit.weights
+        smoothed = self._users.smoothed(training) @ fit.weights
         mixtures = [(a, b * scales.popularity_weight) for a in SMOOTHINGS for b in POPULARITY_SHARES]
         t = scales.inverse_temperature * self._training.mean_length
         ones = np.ones((1, plain.shape[1]), dtype=np.float32)
@@ -206,13 +206,12 @@ class Tuner:
     def _full_users(self) -> Users:
         """Some of the test users with all their clicks, by EASE of all clicks."""
         histories = self._full.user_items[self._split.test_users[:: self._stride]]
-        return Users(histories, products(histories, self._full.ease_weights))
+        return Users.of(histories, self._full.ease_weights)
 
     def _full_ranking(self, scales: Scales, fit: KeptFit, users: Users) -> ColdAmongWarm:
         """By the model of all clicks; items that were not kept count 0 in Z."""
         kept = self._split.kept_items
-        of_kept = Users(select_columns(users.histories, kept), users.smoothed[:, kept])
-        raw = fit.raw_scores(scales, self._full.training.mean_length, of_kept)
+        raw = fit.raw_scores(scales, self._full.training.mean_length, users.among(kept))
         n_items = self._full.user_items.shape[1]
         return self._among_warm(users, np.arange(n_items), raw, fit)
 
@@ -223,7 +222,7 @@ class Tuner:
 
     def _among_warm(self, users: Users, items: ItemIndex, raw: Scores, fit: KeptFit) -> ColdAmongWarm:
         """items: what the columns of the users' histories stand for."""
-        warm = users.smoothed.copy()
+        warm = users.scores.copy()
         hide(warm, users.histories)
         lengths = users.lengths
         return ColdAmongWarm(
@@ -240,10 +239,10 @@ class Tuner:
         self, scales: Scales, fit: KeptFit, histories: UserItems, powers: Sequence[float]
     ) -> list[UserLists]:
         """What the model of the kept clicks shows for histories (n_users, n_kept), by power of the trend."""
-        users = Users(histories, products(histories, self._inverse.weights))
+        users = Users.of(histories, self._inverse.weights)
         cold = best_of(fit.scores(scales, self._training.mean_length, users), self._split.hidden_items)
-        hide(users.smoothed, histories)
-        return self._lists(users.smoothed, cold, histories, powers)
+        hide(users.scores, histories)
+        return self._lists(users.scores, cold, histories, powers)
 
     def tested_lists(
         self, scales: Scales, fit: KeptFit, warm_scores: Scores, powers: Sequence[float]
@@ -265,7 +264,7 @@ class Tuner:
 
     def _regressed_on_ease(self, scales: Scales, fit: KeptFit, full_users: Users) -> Scales:
         """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
-        ease = full_users.smoothed[:, self._split.hidden_items] / full_users.lengths
+        ease = full_users.smoothed(self._split.hidden_items) / full_users.lengths
         users = self._users.every(self._stride)
         predicted = fit.raw_scores(scales, self._training.mean_length, users)
         predicted /= users.lengths
@@ -316,13 +315,13 @@ class Tuner:
     def _solved_histories(self) -> Float32:
         """P·x of each test user, (n_test_users, n_kept)."""
         solved = self._users.histories.toarray()
-        solved -= self._users.smoothed
+        solved -= self._users.scores
         solved *= self._inverse.scale
         return np.asarray(solved, dtype=np.float32)
 
     def warm_guard(self, scales: Scales, fit: KeptFit) -> WarmGuard:
         """The kept items, those of few clicks also as their metadata predicts them."""
-        ease_scores = self._users.smoothed.copy()
+        ease_scores = self._users.scores.copy()
         hide(ease_scores, self._users.histories)
         clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
         rare = np.flatnonzero(clicks < MANY_CLICKS)
