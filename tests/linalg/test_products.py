@@ -5,7 +5,13 @@ import pytest
 from scipy.sparse import csr_array
 
 import isotherm.linalg.products as linalg_products
-from isotherm.linalg.products import fill_products, fill_table_products, products, table_products
+from isotherm.linalg.products import (
+    fill_products,
+    fill_table_products,
+    products,
+    sparse_products,
+    table_products,
+)
 
 
 def histories(n_users, n_items, seed=0):
@@ -78,3 +84,13 @@ def test_products_with_a_table_can_fill_some_columns(n_users):
     fill_table_products(rows, table, columns, out)
     np.testing.assert_array_equal(out[:, columns], table_products(rows, table))
     assert (out[:, [2, 4]] == 7).all()
+
+
+@pytest.mark.parametrize("n_users", [1, 40])
+def test_products_with_sparse_weights_are_added_click_by_click(n_users):
+    rng = np.random.default_rng(3)
+    histories = csr_array((rng.random((n_users, 30)) < 0.3) * rng.random((n_users, 30)), dtype=np.float32)
+    weights = csr_array((rng.random((30, 50)) < 0.2) * rng.standard_normal((30, 50)), dtype=np.float32)
+    found = sparse_products(histories, weights)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, (histories @ weights).toarray())

@@ -1,4 +1,4 @@
-"""The two passes that score users: histories times dense weights, and vectors of users times an item table.
+"""The passes that score users: histories times dense or sparse weights, vectors of users times an item table.
 
 What a user gets never depends on who is asked for beside him, to the last bit: BLAS rounds by the shape of
 the whole product, these kernels take each user in one order of additions.
@@ -7,6 +7,7 @@ the whole product, these kernels take each user in one order of additions.
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from isotherm.kernels import kernel, reordering_kernel
 from isotherm.threads import run_bands, thread_count
@@ -51,6 +52,22 @@ def fill_products(
     n_bands = _worth_threads(4 * len(user_items.indices) * len(columns), len(columns))
     edges = np.arange(n_bands + 1) * len(columns) // n_bands  # few users: share out the columns
     run_bands(_product_columns, n_bands, edges, *arguments)
+
+
+def sparse_products(user_items: UserItems, weights: csr_array) -> Float32:
+    """user_items · weights of sparse weights, (n_users, n_columns) float32, dense.
+
+    user_items: (n_users, n_rows) CSR.  weights: (n_rows, n_columns) CSR, float32.
+
+    >>> from scipy.sparse import csr_array
+    >>> from isotherm.linalg.products import sparse_products
+    >>> sparse_products(csr_array([[1.0, 2.0]]), csr_array([[0, 3], [4, 5]], dtype="float32"))
+    array([[ 8., 13.]], dtype=float32)
+    """
+    out = np.zeros((user_items.shape[0], weights.shape[1]), dtype=np.float32)
+    clicks = (user_items.indptr, user_items.indices, user_items.data.astype(np.float32, copy=False))
+    run_bands(_sparse_rows, len(out), *clicks, weights.indptr, weights.indices, weights.data, out, smallest=8)
+    return out
 
 
 def table_products(rows: Float32, table: Float32) -> Float32:
@@ -113,6 +130,26 @@ def _product_rows(
                         total[c] += value * row[c]
             for c in range(width):
                 out[u, columns[start + c]] = total[c]
+
+
+@kernel
+def _sparse_rows(
+    first: int,
+    last: int,
+    starts: Array,
+    items: Array,
+    values: Array,
+    row_starts: Array,
+    columns: Array,
+    weights: Array,
+    out: Array,
+) -> None:
+    for u in range(first, last):
+        total = out[u]
+        for p in range(starts[u], starts[u + 1]):
+            value = values[p]
+            for q in range(row_starts[items[p]], row_starts[items[p] + 1]):
+                total[columns[q]] += value * weights[q]
 
 
 @kernel

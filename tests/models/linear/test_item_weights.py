@@ -54,14 +54,17 @@ def test_appended_columns_extend_the_catalogue_and_small_blocks_merge(histories)
     np.testing.assert_array_equal(grown[ROWS, N_ITEMS:], np.concatenate(added, axis=1))
 
 
-def test_replaced_columns_count_and_the_warm_block_keeps_the_old_ones(histories):
-    block, other = random((4, 4)), random((4, 2), 2)
-    weights = DenseWeights.among(N_ITEMS, ROWS, block).replaced(ROWS[[0, 2]], other)
+@pytest.mark.parametrize("replaced", [[0, 2], [0, 1, 2], [3, 2, 1, 0]])  # of those left, few are copied
+def test_replaced_columns_count_and_the_warm_block_keeps_the_old_ones(histories, replaced):
+    block, other = random((4, 4)), random((4, len(replaced)), 2)
+    weights = DenseWeights.among(N_ITEMS, ROWS, block).replaced(ROWS[replaced], other)
     assert weights.warm is block
     both = block.copy()
-    both[:, [0, 2]] = other
+    both[:, replaced] = other
     np.testing.assert_array_equal(whole(weights), expected(ROWS, both))
     np.testing.assert_allclose(weights.scores(histories), histories @ whole(weights), atol=1e-5)
+    longer = weights.appended(N_ITEMS, np.array([0]), random((4, 1), 3))
+    np.testing.assert_allclose(longer.scores(histories), histories @ whole(longer), atol=1e-5)
 
 
 def test_shares_of_a_history_add_up_to_the_score(histories):

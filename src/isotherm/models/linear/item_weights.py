@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.sparse import csr_array, hstack, sparray, vstack
 
-from isotherm.linalg.products import fill_products
+from isotherm.linalg.products import fill_products, sparse_products
 from isotherm.models.base import Recommender
 from isotherm.models.scorer import ComparesItems, Contributions, Explains
 from isotherm.state import Dense, Field, Inner, Plain, Sparse, Stateful
-from isotherm.types import Float32, ItemIndex, ItemWeights, Scores, UserItems
+from isotherm.types import Bools, Float32, ItemIndex, ItemWeights, Scores, UserItems
 from isotherm.untrusted import Whole
 
 _MOST_BLOCKS = 10_000  # of dense weights: blocks that do not merge get smaller and smaller
+_COPIED = 1 / 4  # of a block's columns: where no more count, they are copied, and the others never read
 
 
 class Weights(Stateful, ABC):
@@ -57,7 +58,7 @@ class SparseWeights(Weights):
 
     def scores(self, user_items: UserItems) -> Scores:
         """user_items · weights, (n_users, n_items) float32."""
-        return np.asarray((user_items @ self.matrix).toarray(), dtype=np.float32)
+        return sparse_products(user_items, self.matrix)
 
     def column(self, item: int) -> Float32:
         """What each clicked item gives to the score of ``item``, (n_items,) float32."""
@@ -84,6 +85,10 @@ class WeightBlock(Stateful):
         """To be filled with what a saved model holds."""
         return cls(np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.float32))
 
+    def only(self, counts: Bools) -> "WeightBlock":
+        """Some of the columns, (n_columns,) flags."""
+        return WeightBlock(self.columns[counts], np.ascontiguousarray(self.weights[:, counts]))
+
     def merged(self, other: "WeightBlock") -> "WeightBlock":
         """The columns of both, these first."""
         return WeightBlock(
@@ -108,6 +113,7 @@ class DenseWeights(Weights):
         self.blocks = blocks
         self._row_of = np.full(n_items, -1, dtype=np.int32)
         self._row_of[rows] = np.arange(len(rows), dtype=np.int32)
+        self._blocks_scored: list[WeightBlock] = []
 
     @classmethod
     def among(cls, n_items: int, items: ItemIndex, weights: ItemWeights) -> "DenseWeights":
@@ -150,6 +156,7 @@ class DenseWeights(Weights):
 
     def restored(self) -> None:
         """The row of each item follows from the rows."""
+        self._blocks_scored = []
         self._row_of[self.rows] = np.arange(len(self.rows), dtype=np.int32)
 
     def appended(self, n_items: int, columns: ItemIndex, weights: ItemWeights) -> "DenseWeights":
@@ -161,7 +168,9 @@ class DenseWeights(Weights):
         blocks, last = list(self.blocks), WeightBlock(columns, weights)
         while len(blocks) > 2 and len(blocks[-1].columns) <= len(last.columns):
             last = blocks.pop().merged(last)
-        return DenseWeights(n_items, self.rows, [*blocks, last])
+        longer = DenseWeights(n_items, self.rows, [*blocks, last])
+        longer._blocks_scored = [*self._scored()[: len(blocks)], last]
+        return longer
 
     def replaced(self, columns: ItemIndex, weights: ItemWeights) -> "DenseWeights":
         """The same with other weights to ``columns``, (n_rows, len(columns)); ``warm`` keeps the old ones."""
@@ -170,9 +179,21 @@ class DenseWeights(Weights):
     def scores(self, user_items: UserItems) -> Scores:
         """user_items · weights, (n_users, n_items) float32."""
         out = np.zeros((user_items.shape[0], self.n_items), dtype=np.float32)
-        for block in self.blocks:
+        for block in self._scored():
             fill_products(user_items, self._row_of, block.weights, block.columns, out)
         return out
+
+    def _scored(self) -> list[WeightBlock]:
+        """The blocks, of one with few columns that no later one has these alone."""
+        if len(self._blocks_scored) != len(self.blocks):
+            replaced, scored = np.zeros(self.n_items, dtype=bool), []
+            for block in reversed(self.blocks):
+                counts = ~replaced[block.columns]
+                is_copied = counts.sum() <= _COPIED * len(counts)
+                scored.append(block.only(counts) if is_copied else block)
+                replaced[block.columns] = True
+            self._blocks_scored = scored[::-1]
+        return self._blocks_scored
 
     def column(self, item: int) -> Float32:
         """What each clicked item gives to the score of ``item``, (n_items,) float32."""
