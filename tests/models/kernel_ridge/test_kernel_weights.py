@@ -87,6 +87,32 @@ def test_the_field_that_clicks_follow_weighs_most(kinds):
     assert learned.taste[1] > 20 * learned.taste[0]
 
 
+def test_of_a_large_sample_most_steps_are_taken_on_a_part(monkeypatch):
+    rng = np.random.default_rng(2)
+    kinds = rng.integers(3, size=1_100)
+    clicks = (kinds == rng.integers(3, size=80)[:, None]) & (rng.random((80, 1_100)) < 0.1)
+    same_kind = np.equal.outer(kinds, kinds).astype(np.float32)
+    sample = LearningSample(
+        np.stack([terms(rng, 1_100)[0] / 3, same_kind]),
+        csr_array(clicks.astype(np.float32)),
+        rng.standard_normal(1_100).astype(np.float32),
+    )
+    part, whole = sample.coarse_to_fine()
+    assert whole is sample
+    np.testing.assert_array_equal(part.terms, sample.terms[:, ::3, ::3])
+    np.testing.assert_array_equal(part.log_clicks, sample.log_clicks[::3])
+    some = sample.user_items.toarray()[:, ::3]
+    np.testing.assert_array_equal(part.user_items.toarray(), some[some.sum(axis=1) > 1])
+    sizes = []
+    inverse = SampledKernel.inverse
+    monkeypatch.setattr(
+        SampledKernel, "inverse", lambda kernel, x: sizes.append(kernel.n) or inverse(kernel, x)
+    )
+    learned = learn_kernel_weights(sample, 12)
+    assert learned.taste[1] > 20 * learned.taste[0]
+    assert sizes.count(367) > 1.5 * sizes.count(1_100) > 0
+
+
 def test_without_users_all_weigh_alike(case):
     kernels, _, expected = case
     sample = LearningSample(kernels, csr_array((0, 12), dtype=np.float32), expected)

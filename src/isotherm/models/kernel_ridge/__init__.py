@@ -2,6 +2,7 @@
 
 model           the model: fit, new items, explanations
 kernel_weights  what each field is worth, from leave-one-out rankings of pseudo-cold items
+descent         least loss: steps on a part of the sample, then some on all of it
 weights_in_time how far these weights are trusted where items come last, chosen at cuts in time
 training_log    clicks and metadata of a fit
 learning_sample the items and users on which weights are learned

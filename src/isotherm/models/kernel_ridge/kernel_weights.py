@@ -12,16 +12,17 @@ with V = Y·P, p = diag(P) and Γ = ∂loss/∂ŷ,
     ∂loss/∂P = Yᵀ(−Γ/p) + diag(Σ_u Γ∘V/p²)   and   ∂loss/∂K = −P·∂loss/∂P·P,
 
 which needs only products with V. A sample of items and users is enough: there are some dozens of weights.
+Most steps are taken on a part of it (``descent``).
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from scipy.optimize import minimize
 
-from isotherm.linalg.cholesky import NotPositiveDefiniteError, invert_in_place
+from isotherm.linalg.cholesky import invert_in_place
+from isotherm.models.kernel_ridge.descent import Box, Loss, descend, refine
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.progress import Advance
 from isotherm.types import Float32, Float64, Scores, UserItems
@@ -31,13 +32,10 @@ _TEMPERATURE_BOUNDS = (-6.0, 20.0)  # of log t
 _POPULARITY_BOUNDS = (0.0, 3.0)  # of b
 _SCALE_BOUNDS = (_TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
 _EQUAL_VARIANCE = 4.0  # the ridges that are tried are a sixteenth to a half of it
-_PENALTY = 1e-3  # on the distance from equal weights: decides where the data does not
 _RIDGES = (0.01, 0.03, 0.1, 0.3)  # starts: ridge over mean row sum of Σ_f K_f
 _LOGIT_DEVIATIONS = (0.5, 1.0, 2.0, 4.0)  # starts: standard deviation of t·ŷ
 _LEAST_PROBABILITY = np.float32(1e-30)
-_POPULARITY_ITEMS = 1_000  # one target instead of hundreds: fewer items are enough
-
-Loss: TypeAlias = Callable[[Float64], tuple[float, Float64]]  #: of x: the loss and its gradient
+_FINE_STEPS = 4  # on all of a sample, after those on a part
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,15 +195,24 @@ def learn_kernel_weights(
 ) -> KernelWeights:
     """Kernels for taste and for popularity; equal weights where there are no users.
 
-    steps: of the optimizer, for either kernel.  advance: told of each.
+    Of a large sample the steps are taken on a part, where they cost a fourth to an eighth, and a few more on
+    all of it.
+    steps: of L-BFGS, for either kernel.  advance: told of each.
     """
-    kernel = SampledKernel(sample.terms)
+    samples = sample.coarse_to_fine()
+    kernels = [SampledKernel(each.terms) for each in samples]
     if not sample.user_items.shape[0]:
-        equal = np.exp(kernel.equal_weights[_RIDGES[-1]])
+        equal = np.exp(kernels[-1].equal_weights[_RIDGES[-1]])
         return KernelWeights(equal, equal, 1.0, 1.0)
-    popularity = _learn_popularity_weights(sample.terms, sample.log_clicks, steps, advance)
-    loss = TasteLoss(kernel, sample.user_items, _leave_one_out(kernel, popularity, sample.log_clicks))
-    x = _minimize(loss, loss.start(), steps, advance, _TEMPERATURE_BOUNDS, _POPULARITY_BOUNDS)
+    both = list(zip(kernels, samples, strict=True))
+    errors = [popularity_loss(kernel, each.log_clicks) for kernel, each in both]
+    start = min(kernels[0].equal_weights.values(), key=lambda log_weights: errors[0](log_weights)[0])
+    popularity = np.exp(_least(errors, _box(start), steps, advance))
+    losses = [
+        TasteLoss(kernel, each.user_items, _leave_one_out(kernel, popularity, each.log_clicks))
+        for kernel, each in both
+    ]
+    x = _least(losses, _box(losses[0].start(), *_SCALE_BOUNDS), steps, advance)
     return KernelWeights(np.exp(x[:-2]), popularity, float(np.exp(x[-2])), float(x[-1]))
 
 
@@ -223,49 +230,19 @@ def towards_equal(learned: KernelWeights, sample: LearningSample, share: float) 
     return KernelWeights(np.exp(moved), learned.popularity, float(np.exp(scale[0])), float(scale[1]))
 
 
-def _learn_popularity_weights(terms: Float32, log_clicks: Float32, steps: int, advance: Advance) -> Float64:
-    """ν, from some of the items."""
-    items = slice(None, None, -(-terms.shape[1] // _POPULARITY_ITEMS))
-    kernel = SampledKernel(terms[:, items, items])
-    loss = popularity_loss(kernel, log_clicks[items])
-    start = min(kernel.equal_weights.values(), key=lambda log_weights: loss(log_weights)[0])
-    return np.asarray(np.exp(_minimize(loss, start, steps, advance)))
-
-
 def _leave_one_out(kernel: SampledKernel, weights: Float64, y: Float32) -> Float32:
     """Kernel ridge prediction of each y_j (n,) without y_j."""
     inverse = kernel.inverse(np.log(weights))
     return np.asarray(y - (inverse @ y) / np.diag(inverse), dtype=np.float32)
 
 
-def _minimize(
-    loss: Loss, start: Float64, steps: int, advance: Advance, *more_bounds: tuple[float, float]
-) -> Float64:
-    """The x of least loss and of a small penalty on how far log μ is from its start.
+def _least(losses: Sequence[Loss], box: Box, steps: int, advance: Advance) -> Float64:
+    """The x of least loss; the losses are of a part of the sample and of all of it, or of this alone."""
+    found = descend(losses[0], box, steps, advance)
+    return refine(losses[1], box, found, min(_FINE_STEPS, steps)) if len(losses) > 1 else found.x
 
-    advance: told of each step.  more_bounds: of what follows log μ in x.
-    """
+
+def _box(start: Float64, *more_bounds: tuple[float, float]) -> Box:
+    """more_bounds: of what follows log μ in x."""
     n_weights = len(start) - len(more_bounds)
-    bounds = [*([_LOG_BOUNDS] * n_weights), *more_bounds]
-    start = np.clip(start, *np.transpose(bounds))
-
-    def penalized(x: Float64) -> tuple[float, Float64]:
-        try:
-            value, gradient = loss(x)
-        except NotPositiveDefiniteError:
-            return np.inf, np.zeros_like(x)
-        distance = x - start
-        distance[n_weights:] = 0
-        gradient += (2 * _PENALTY / n_weights) * distance
-        return value + _PENALTY / n_weights * float(distance @ distance), gradient
-
-    solution = minimize(
-        penalized,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": steps},
-        callback=lambda x: advance(1),
-    )
-    return np.asarray(solution.x)
+    return Box.around(start, np.array([*([_LOG_BOUNDS] * n_weights), *more_bounds]), n_weights)

@@ -12,6 +12,7 @@ from isotherm.streams import stream
 from isotherm.types import Float32, UserItems
 
 _MOST_BYTES = 2**30  # of the kernels among the items
+_PART_ITEMS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,3 +43,15 @@ class LearningSample:
         sample = log.encoded.take(items)
         terms = kernel.index(sample).by_term(sample)
         return cls(terms, clicks[users], log.training.log_clicks[items])
+
+    def coarse_to_fine(self) -> list["LearningSample"]:
+        """A part of the items, every so-manyth, and of their users before the whole; this alone if small."""
+        stride = -(-self.terms.shape[1] // _PART_ITEMS)
+        if stride < 2:
+            return [self]
+        clicks = self.user_items[:, ::stride]
+        users = np.flatnonzero(np.diff(clicks.indptr) > 1)
+        if not len(users):
+            return [self]
+        terms = np.ascontiguousarray(self.terms[:, ::stride, ::stride])
+        return [LearningSample(terms, clicks[users], self.log_clicks[::stride]), self]

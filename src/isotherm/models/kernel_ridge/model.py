@@ -125,7 +125,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             (docs/kernel-ridge.md, the kernel).
         sample_items (>= 1; default 1000): the most items that the kernels' weights are learned on.
         sample_users (>= 1; default 600): the most users that they are learned on.
-        steps (>= 0; default 16): iterations of L-BFGS for the weights of either kernel.
+        steps (>= 0; default 20): iterations of L-BFGS for the weights of either kernel.
         draws (>= 1; default 1): draws of items hidden and treated as new, on which scales are chosen.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
             auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
@@ -189,7 +189,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         shrinkage: float = 0.3,
         sample_items: int = 1_000,
         sample_users: int = 600,
-        steps: int = 16,
+        steps: int = 20,
         draws: int = 1,
         new_item_share: float | str = "auto",
         trend: float | str = "auto",
