@@ -16,6 +16,8 @@ MANY_ARGUMENTS = {
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
     "experiment/plan/experiment.py:Experiment": "the keys of a plan; all but two have a default",
     "evaluation/results.py:ModelResult": "what one model did, a field each",
+    "experiment/analysis/effects.py:Effect": "the figures of an effect, one per field",
+    "experiment/analysis/result.py:Result": "the parts of an analysis, each under its name in result.json",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
     "models/requests/explanation.py:Explanation": "what is told of one score, each under its name",

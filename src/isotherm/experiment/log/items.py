@@ -17,6 +17,8 @@ class ItemSums:
     clicks: Float64  #: (n_items, n_arms) on impressions
     cold_impressions: Float64  #: (n_items, n_arms) while the item was cold
     cold_clicks: Float64  #: (n_items, n_arms) on impressions while the item was cold
+    #: for each arm, distinct items shown to each of its random groups of users, all of one size
+    covered: tuple[Int64, ...] = ()
 
     @property
     def cold(self) -> Bools:

@@ -1,0 +1,122 @@
+"""Intervals that stay valid however often one looks: confidence sequences of the relative effect, day by day.
+
+A look at day d has L = log(treatment / control) of all that users did to the end of that day, with a standard
+error s over users, and information V = 1/s². The asymptotic confidence sequence of Waudby-Smith, Arbour,
+Sinha, Kennedy and Ramdas (2024, theorem 2.2; Robbins' normal mixture, as in the mixture sequential ratio test
+of Johari et al. 2017) is
+
+    L ± √((V + ρ⁻²) log((ρ²V + 1) / α²)) / V
+
+with ρ, the scale of effects expected, chosen before the data (``prior_scale``).
+
+What holds. The bound is one for Brownian motion in V: cov(L_s, L_t) = var(L_t) for looks s < t. That is so,
+for many users, where each brings all that counts at once, and where a user's rate stays while days add
+independent noise. A user who comes back brings correlated increments. What is the user's own and stays (a
+taste, a rate) moves all looks alike, and users who came first weigh more in early looks, so cov(L_s, L_t) >=
+var(L_t): looks are tied more closely than those of Brownian motion, and wander less (Slepian's inequality,
+for each side). So the error over all looks is at most α, in the limit of many users. It is not exact for few:
+looks begin with ``fewest`` users in each arm. Nor does it hold for days so correlated with their neighbours,
+and so little with the others, that the first days of the log tell nearly nothing yet. What does not matter is
+how often one looks.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from isotherm.experiment.analysis.cuped import Pair, pair
+from isotherm.experiment.analysis.effects import Interval, relative_difference
+from isotherm.experiment.analysis.options import AnalysisOptions
+from isotherm.experiment.analysis.samples import CAPPED, ArmMoments, columns_of, sample
+from isotherm.experiment.log import Moments
+from isotherm.experiment.metrics import Metric
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was known at the end of one day, of relative differences."""
+
+    day: int  #: of the experiment, counted from 1
+    users: int  #: of both arms, exposed by then
+    estimate: float
+    error: float  #: standard error of log(treatment / control)
+    fixed: Interval  #: for this one look alone
+    sequence: Interval  #: valid over all looks
+    p: float  #: always valid: the least so far
+
+
+def reach(error: float, scale: float, level: float) -> float:
+    """Half the width of a confidence sequence around an estimate with a standard error > 0."""
+    information, width = error**-2, scale**-2
+    alpha = 1 - level
+    return math.sqrt((information + width) * math.log((information / width + 1) / alpha**2)) / information
+
+
+def always_valid_p(log_ratio: float, error: float, scale: float) -> float:
+    """1 / Bayes factor of N(0, scale²) against no effect, at most 1."""
+    share = scale**2 / (scale**2 + error**2)
+    bayes = 0.5 * share * (log_ratio / error) ** 2 + 0.5 * math.log1p(-share)
+    return math.exp(-max(bayes, 0.0))
+
+
+def sequence(arms: Pair, options: AnalysisOptions) -> tuple[float, float, Interval] | None:
+    """Estimate, error of its logarithm, confidence sequence; None where there is no relative difference."""
+    if not arms.variance > 0:
+        return None
+    estimate, error = relative_difference(arms)
+    if not (estimate > -1 and math.isfinite(error) and error > 0):
+        return None
+    log_error, middle = error / (1 + estimate), math.log1p(estimate)
+    half = reach(log_error, options.prior_scale, options.level)
+    return estimate, log_error, Interval(_back(middle - half), _back(middle + half))
+
+
+def looks(
+    metric: Metric, to_date: Moments, arm: int, options: AnalysisOptions, control: int = 0
+) -> list[Look]:
+    """A look for each day that has ``fewest`` users in both arms; none for metrics that daily sums do not
+    tell.
+
+    to_date: moments by day and arm of all that users did to its end.  arm: place of the treatment.
+    """
+    if not readable(metric, to_date.columns):
+        return []
+    found: list[Look] = []
+    least = 1.0
+    for day in range(len(to_date.n)):
+        users = [int(to_date.n[day, place]) for place in (control, arm)]
+        if min(users) < options.fewest:
+            continue
+        arms = pair(
+            *(sample(metric, ArmMoments.at(to_date, day, each), options.cuped) for each in (control, arm))
+        )
+        told = sequence(arms, options)
+        if told is None:
+            continue
+        estimate, error, interval = told
+        least = min(least, always_valid_p(math.log1p(estimate), error, options.prior_scale))
+        found.append(
+            Look(
+                day + 1, sum(users), estimate, error, _fixed(estimate, error, options.level), interval, least
+            )
+        )
+    return found
+
+
+def readable(metric: Metric, columns: Sequence[str]) -> bool:
+    """Whether moments of these columns tell a metric."""
+    needed = columns_of([metric])
+    return bool(needed) and all(name in columns and not name.endswith(CAPPED) for name in needed)
+
+
+def _fixed(estimate: float, error: float, level: float) -> Interval:
+    half, middle = float(stats.norm.ppf((1 + level) / 2)) * error, math.log1p(estimate)
+    return Interval(_back(middle - half), _back(middle + half))
+
+
+def _back(log_ratio: float) -> float:
+    """The relative difference of log(treatment / control)."""
+    return float(np.expm1(min(log_ratio, 700.0)))
