@@ -1,6 +1,6 @@
 """What an experiment says: is it sound, is the treatment better, by how much, and what follows.
 
-analyze       the whole analysis, from one row a user: start here
+whole         analyze, the whole analysis, from one row a user: start here
 result        what it gives, as objects and as JSON
 options       its settings
 sample_ratio  whether the arms have the users that the plan gives them
@@ -17,7 +17,7 @@ coverage      distinct items that groups of users are shown
 verdict       ship, stop or wait
 """
 
-from isotherm.experiment.analysis.analyze import Schedule, analyze
+from isotherm.experiment.analysis.whole import Schedule, analyze
 from isotherm.experiment.analysis.options import AnalysisOptions
 from isotherm.experiment.analysis.result import ArmResult, MetricResult, Result
 
