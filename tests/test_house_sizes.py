@@ -18,6 +18,7 @@ MANY_ARGUMENTS = {
     "evaluation/results.py:ModelResult": "what one model did, a field each",
     "experiment/analysis/effects.py:Effect": "the figures of an effect, one per field",
     "experiment/analysis/result.py:Result": "the parts of an analysis, each under its name in result.json",
+    "experiment/interleaving/comparison.py:Preference": "the figures of a comparison, one per field",
     "models/kernel_ridge/columns.py:Scales": "the symbols of one formula, one each",
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
     "models/requests/explanation.py:Explanation": "what is told of one score, each under its name",
