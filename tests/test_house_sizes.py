@@ -12,6 +12,8 @@ MANY_ARGUMENTS = {
     "data/datasets/catalogue.py:Dataset": "the facts of a data set, each shown by isotherm datasets info",
     "data/hidden_clicks.py:Split": "the parts of a split; all but five have a default",
     "experiment/log/counts.py:Counts": "a count for each rule; all are zero at first",
+    "experiment/log/rules.py:Rules": "the rules of reading a log, told in the report; all have a default",
+    "experiment/log/user_days.py:Block": "columns of a table, one each",
     "experiment/log/users.py:Users": "a row for each user, a column for each measurement",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
     "experiment/plan/experiment.py:Experiment": "the keys of a plan; all but two have a default",

@@ -6,6 +6,7 @@ built-in error that it also is:
 IsothermError                   base of all that a user can mend
 ├── InteractionsError           (ValueError) a click log
 ├── ItemsError                  (ValueError) an item table
+├── EventLogError               (ValueError) the event log of an experiment
 ├── SplitError                  (ValueError) a split that leaves nothing to train on or to test
 ├── ParameterError              (ValueError) a hyper-parameter or an option
 ├── LimitError                  (ValueError) more than a server allows in one request
@@ -45,6 +46,10 @@ class InteractionsError(IsothermError, ValueError):
 
 class ItemsError(IsothermError, ValueError):
     """An item table that cannot be used."""
+
+
+class EventLogError(IsothermError, ValueError):
+    """The event log of an experiment, of which a file, a column or a row cannot be used."""
 
 
 class SplitError(IsothermError, ValueError):

@@ -1,0 +1,56 @@
+"""The users of an experiment: arm and time of their first exposure, numbered in the order of ids."""
+
+from isotherm.data.wording import listed
+from isotherm.experiment.log.columns import Reader, quoted
+from isotherm.experiment.log.window import Window
+
+CHOSEN = "override"  #: reason of an assignment by hand
+
+
+def make_assigned(reader: Reader, window: Window) -> dict[str, int]:
+    """Make the table assigned (u, user_id, arm, first, several). Returns counts of assignments and users.
+
+    u: 0, 1, … in the order of ids.  arm: that of the first exposure (of two at one time, the earlier in
+    ``window.arms``).  several: whether there are exposures by more than one arm. Assignments outside the
+    window count for nothing. Users put into an arm by hand (reason ``override``) were not drawn, and are left
+    out. Raises EventLogError for arms that are not the experiment's, and for missing values.
+    """
+    table = reader.log.assignments
+    ours, arms = f"experiment = {quoted(window.name)}", arm_names(window)
+    _check(reader, window, ours)
+    reason = f"coalesce(reason = '{CHOSEN}', false)" if table.kinds.get("reason") == "text" else "false"
+    time, (start, end) = reader.time(table), window.span
+    given = (
+        f"CREATE TABLE given AS SELECT {reader.id('user', table, 'user_id')} AS user_id, "
+        f"(list_position({arms}, arm) - 1)::INTEGER AS arm, {time} AS time, {reason} AS chosen, "
+        f"{time} >= {start} AND {time} < {end} AS inside FROM {{table}} WHERE {ours}"
+    )
+    reader.run(reader.of_files(table, given))
+    reader.run(
+        "CREATE TABLE assigned AS SELECT (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS u, * FROM ("
+        "SELECT user_id, arg_min(arm, (time, arm)) FILTER (inside) AS arm, "
+        "min(time) FILTER (inside) AS first, "
+        "min(arm) FILTER (inside) <> max(arm) FILTER (inside) AS several "
+        "FROM given GROUP BY user_id HAVING bool_or(inside) AND NOT bool_or(chosen))"
+    )
+    counted = reader.row(
+        "SELECT count(*), count(*) FILTER (NOT inside), count(DISTINCT user_id) FILTER (chosen) FROM given"
+    )
+    return dict(zip(("assignments", "assignments_outside", "overridden"), counted, strict=True))
+
+
+def arm_names(window: Window) -> str:
+    """The names of the arms as a list in SQL."""
+    return "[" + ", ".join(quoted(arm) for arm in window.arms) + "]"
+
+
+def _check(reader: Reader, window: Window, ours: str) -> None:
+    """Raise EventLogError where a row of the experiment lacks a value, or names an arm that it has not."""
+    null = " where there must be one; drop or fill such rows"
+    no_arm = f" is no arm of {window.name}; its arms are {listed(window.arms)}"
+    faults = {
+        f"{ours} AND user_id IS NULL": ("user_id", null),
+        f"{ours} AND timestamp IS NULL": ("timestamp", null),
+        f"{ours} AND (arm IS NULL OR NOT list_contains({arm_names(window)}, arm))": ("arm", no_arm),
+    }
+    reader.refuse_rows(reader.log.assignments, faults)

@@ -1,0 +1,49 @@
+"""Which experiment is measured: its name, its arms, and when it runs."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isotherm.errors import ParameterError, brief
+
+if TYPE_CHECKING:
+    from isotherm.experiment.plan import Experiment
+
+SECOND = 1_000_000  #: microseconds, in which all times here are
+DAY = 86_400 * SECOND
+_LAST = 4e11  # seconds; of the year 14,000
+
+
+@dataclass(frozen=True)
+class Window:
+    """An experiment as a log knows it.
+
+    name, arms: as in the table of assignments; the control first.  start, end: seconds since 1970; who was
+    first served from ``start`` on and before ``end`` counts, with all done before ``end``. None: no bound.
+    Raises ParameterError.
+    """
+
+    name: str
+    arms: tuple[str, ...]
+    start: float | None = None
+    end: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.arms or len(set(self.arms)) < len(self.arms):
+            raise ParameterError(f"arms must be different names, not {brief(self.arms)}")
+        for which, time in (("start", self.start), ("end", self.end)):
+            if time is not None and not (math.isfinite(time) and abs(time) < _LAST):
+                raise ParameterError(f"{which} must be seconds since 1970, not {brief(time)}")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ParameterError("the end of the experiment is not after its start; exchange them")
+
+    @classmethod
+    def of(cls, plan: "Experiment") -> "Window":
+        """Of an experiment that was declared."""
+        return cls(plan.name, tuple(arm.name for arm in plan.arms), plan.start, plan.end)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Microseconds since 1970: the first that is in it, and the first that no longer is."""
+        bounds = (-_LAST if self.start is None else self.start, _LAST if self.end is None else self.end)
+        return round(bounds[0] * SECOND), round(bounds[1] * SECOND)
