@@ -32,4 +32,5 @@ def item_sums(reader: Reader, n_arms: int, kept: Array) -> ItemSums:
     for column in table.columns[2:]:
         sums.append(np.zeros((len(items), n_arms)))
         sums[-1][place, table["arm"].to_numpy()] = table[column].to_numpy()
-    return ItemSums(items, *sums)
+    impressions, clicks, cold_impressions, cold_clicks = sums
+    return ItemSums(items, impressions, clicks, cold_impressions, cold_clicks)
