@@ -60,6 +60,14 @@ def test_best_scale_lifts_cold_items_that_are_clicked_and_lowers_those_that_are_
     assert (lowered.ndcg, lowered.relative < 0.75) == (pytest.approx(1), True)
 
 
+def test_best_scale_keeps_off_a_steep_side():
+    """Eight users lose below a factor of 1, one above 1.05 and three above 3: 1.02 is best, more is safe."""
+    warm = lists([[0, 3]] * 12, [[1, 0.1]] * 8 + [[1.05, 0.1]] + [[3, 0.1]] * 3)
+    targets = csr_array(np.eye(4, dtype=np.float32)[[1] * 8 + [0] * 4])
+    scale = WarmAndCold(warm, lists([[1, 2]] * 12, [[1, 0.1]] * 12)).best_scale(targets)
+    assert 1.3 < scale.relative < 2.5
+
+
 def test_mean_ndcg_counts_users_with_targets_only():
     scores = np.array([[3, 2, 1], [3, 2, 1], [1, 2, 3]], dtype=np.float32)
     targets = csr_array(np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0]], dtype=np.float32))

@@ -23,6 +23,10 @@ from isotherm.types import Array, Float32, Float64, Int32, Int64, ItemIndex, Sco
 K = 10
 _GRID_POINTS = 161
 _DECADES = 2.0  # to either side of 1
+# standard deviation of the log of what is best for other items over what is best for hidden ones: a factor
+# that is too low costs more than one that is too high
+_MISSES = 0.25
+_PLACES = _MISSES * (_GRID_POINTS - 1) / (2 * _DECADES * np.log(10))  # the same in points of the grid
 
 
 def top_items(
@@ -79,7 +83,8 @@ def best_of(scores: Scores, items: ItemIndex) -> TopK:
 class ColdScale:
     """A factor of cold scores.
 
-    relative: in units of ``WarmAndCold.level_ratio``.  ndcg: ndcg@10 over all candidates under it.
+    relative: in units of ``WarmAndCold.level_ratio``.  ndcg: ndcg@10 over all candidates under it, and under
+    those that it may turn out to be.
     """
 
     relative: float
@@ -133,11 +138,11 @@ class WarmAndCold:
         return float(self._ndcgs(targets, np.ones(1))[0])
 
     def best_scale(self, targets: UserItems) -> ColdScale:
-        """The factor of cold scores with the best ndcg@10 over all candidates."""
+        """The factor of cold scores with the best ndcg@10 over all candidates, ``_MISSES`` counted in."""
         grid, unit = np.logspace(-_DECADES, _DECADES, _GRID_POINTS), self.level_ratio()
-        ndcgs = self._ndcgs(targets, grid * unit)
-        plateau = np.flatnonzero(ndcgs >= ndcgs.max() * (1 - 1e-3))
-        middle = plateau[len(plateau) // 2]  # the middle of the plateau, not its luckiest point
+        ndcgs = _blurred(self._ndcgs(targets, grid * unit), _PLACES)
+        best = np.flatnonzero(ndcgs >= ndcgs.max() * (1 - 1e-6))
+        middle = best[len(best) // 2]
         return ColdScale(float(grid[middle]), float(ndcgs[middle]))
 
     def _ndcgs(self, targets: UserItems, factors: Float64) -> Float64:
@@ -152,6 +157,13 @@ class WarmAndCold:
             factors.astype(np.float32), gains, ideals, by_user, smallest=64,
         )  # fmt: skip
         return np.asarray(by_user.mean(axis=0))
+
+
+def _blurred(values: Float64, width: float) -> Float64:
+    """Means of (n,) values by normal weights of that standard deviation, in places; the ends go on."""
+    reach = int(4 * width) + 1
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    return np.convolve(np.pad(values, reach, mode="edge"), weights / weights.sum(), mode="valid")
 
 
 @kernel
