@@ -29,9 +29,10 @@ LEARNING = SETTINGS | dict.fromkeys(NETWORKS, SMALL | {"training": Training(epoc
 #: marec on its default backbone is in the registry already
 MAREC = [f"marec on {backbone}" for backbone in BACKBONES if backbone != "ease"] + ["marec with siamese"]
 MMR = "mmr on content-knn"
-MODELS = [*REGISTRY, *MAREC, MMR]
+KERNEL_RIDGE = ["kernel-ridge on ials", "kernel-ridge on multvae"]
+MODELS = [*REGISTRY, *MAREC, *KERNEL_RIDGE, MMR]
 PERSONAL = [name for name in MODELS if name != "popularity"]
-ADDING = ["content-knn", "marec", "kernel-ridge", *MAREC, MMR]
+ADDING = ["content-knn", "marec", "kernel-ridge", *MAREC, *KERNEL_RIDGE, MMR]
 RERANKED = ["mmr", MMR]  # whose order is not that of the scores
 EXPLAINING = [
     "item-knn",
@@ -43,9 +44,10 @@ EXPLAINING = [
     "kernel-ridge",
     *MAREC[:2],
     MAREC[-1],
+    KERNEL_RIDGE[0],
     *RERANKED,
 ]
-COMPARING = [*EXPLAINING, *NETWORKS, *MAREC]
+COMPARING = [*EXPLAINING, *NETWORKS, *MAREC, *KERNEL_RIDGE]
 
 
 def made(name, settings=SETTINGS):

@@ -121,11 +121,16 @@ class ExpectedState(_Declared):
                     field.name, field.read(expect(document[name], field.schema, prefix + name))
                 )
                 continue
-            inner = field.empty(owner, self._known)
+            inner = field.empty(owner, self._in_words_of(renamed))
             owner.set_learned_value(field.name, inner)
             self._read(inner, document[name], f"{prefix}{name}/", _inner_sizes(field, owner, prefix, renamed))
         same_names(document, declared, f"state {prefix}".strip())
         self._owners.append(owner)
+
+    def _in_words_of(self, renamed: Mapping[str, Size]) -> dict[str, int]:
+        """The sizes known so far, by the words of an object within."""
+        own = {word: self._known[str(size)] for word, size in renamed.items() if str(size) in self._known}
+        return self._known | own
 
     def fill(self, arrays: Mapping[str, Array], verify: bool = True) -> None:
         """Let the objects hold the arrays. Raises DamagedError where a content is not as declared.
@@ -172,8 +177,10 @@ def _declared_array(
 
 
 def _inner_sizes(field: Inner, owner: Stateful, prefix: str, renamed: Mapping[str, Size]) -> dict[str, Size]:
-    """What the words of an object within mean in the whole model."""
-    return {word: _in_model(size, owner, prefix, renamed) for word, size in field.sizes.items()}
+    """What the words of an object within mean in the whole model; sizes of the model hold for all within."""
+    of_the_model = {word: renamed[word] for word in _OF_THE_MODEL if word in renamed}
+    own = {word: _in_model(size, owner, prefix, renamed) for word, size in field.sizes.items()}
+    return of_the_model | own
 
 
 def _in_model(size: Size, owner: Stateful, prefix: str, renamed: Mapping[str, Size]) -> Size:

@@ -177,6 +177,15 @@ def test_importance_is_how_far_fields_move_the_scores_of_new_items(data, monkeyp
         assert share == pytest.approx(moved[field] / sum(moved.values()), rel=1e-2, abs=1e-4)
 
 
-def test_only_ease_can_be_the_backbone():
-    with pytest.raises(ParameterError, match="backbone must be an EASE model"):
-        KernelRidge(backbone=isotherm.ItemKNN())
+@pytest.mark.parametrize(
+    ("backbone", "message"),
+    [
+        (isotherm.ItemKNN(), "backbone must be one of ease, slim, ials, multvae, multdae, recvae"),
+        ("popularity", "backbone must be one of ease"),
+        (EASE(collective=1.0), "backbone.collective must be 0"),
+    ],
+    ids=["model", "name", "collective"],
+)
+def test_what_is_no_backbone_is_refused(backbone, message):
+    with pytest.raises(ParameterError, match=message):
+        KernelRidge(backbone=backbone)

@@ -11,11 +11,12 @@ A new item's weight column is c_j = t·n̄·M·Z_j + b·g_j·1: a score is a sum
 exactly over them and over fields. The kernels are learned from leave-one-out rankings (``kernel_weights``).
 What ranks pseudo-cold items best is chosen (``tuning``): r, a and b, the scale of cold scores beside warm
 ones, how much it depends on the explained variance, and how fast an item that gets clicks moves from its
-metadata to its own clicks (``warm_up``).
+metadata to its own clicks (``warm_up``). All of this is chosen beside EASE; another backbone, fitted once,
+then scores the clicked items in its place (``backbones``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,14 +25,13 @@ import polars as pl
 from isotherm.checks import at_least, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.data.kinds import FieldType
-from isotherm.errors import ParameterError
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
 from isotherm.linalg.csr import move_entries, select_columns
-from isotherm.linalg.products import products
+from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.item_trend import ItemTrend, check_times, trend_setting
 from isotherm.models.cold_start.new_item_share import (
@@ -51,20 +51,27 @@ from isotherm.models.cold_start.pseudo_cold import (
 )
 from isotherm.models.cold_start.user_scaling import UserScaling
 from isotherm.models.fit_inputs import FitOptions
+from isotherm.models.kernel_ridge.backbones import (
+    BACKBONES,
+    AtEaseLevel,
+    OtherBackbone,
+    checked_backbone,
+)
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
+from isotherm.models.kernel_ridge.declared import LEARNED, OTHER
 from isotherm.models.kernel_ridge.kernel_weights import (
     KernelWeights,
     learn_kernel_weights,
 )
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
-from isotherm.models.kernel_ridge.ridge import ExactRidge, LandmarkRidge, Ridge, RidgeFitter, bands
+from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.term_shares import TermShares
 from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.models.kernel_ridge.training_log import TrainingLog
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel
 from isotherm.models.kernel_ridge.tuning import InTime, tune
 from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
-from isotherm.models.kernel_ridge.warm_up import Evidence, WarmUp, new_item_scores, score_rms
+from isotherm.models.kernel_ridge.warm_up import FewClicks, WarmUp, new_item_scores
 from isotherm.models.kernel_ridge.weights_in_time import candidates, choose_in_time
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
@@ -80,27 +87,14 @@ from isotherm.models.scorer import (
 )
 from isotherm.parameters import part_of
 from isotherm.progress import expect_stages, note, stage
-from isotherm.state import Dense, Inner, Plain
+from isotherm.state import Field
 from isotherm.streams import stream
 from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights, Scores, UserItems
-from isotherm.untrusted import Number, numbers
 
 _RMS_USERS = 400  # by whose scores the root mean square of a column is measured
 _READS = "read the metadata"  # stages of a fit
 _FITS_BACKBONE = "fit the backbone"
 _REGRESSES = "regress on the metadata"
-
-
-def _empty_landmarks(model: "KernelRidge", sizes: Mapping[str, int]) -> EncodedItems:
-    return EncodedItems.empty(model.kernel_.forms)
-
-
-def _empty_taste(model: "KernelRidge", sizes: Mapping[str, int]) -> Ridge:
-    return ExactRidge.empty() if model.exact_ else LandmarkRidge.empty()
-
-
-def _empty_cold(model: "KernelRidge", sizes: Mapping[str, int]) -> ColdItems:
-    return ColdItems.empty(model.kernel_.forms, certainty=True)
 
 
 class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
@@ -119,7 +113,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     [7]
 
     Parameters:
-        backbone (an EASE model; default EASE()): the model of warm items, without ``collective``.
+        backbone (ease, slim, ials, multvae, multdae or recvae; default EASE()): the model of warm items, or
+            its name; EASE without ``collective``. Of the others, which are fitted once, warm items have the
+            scores, and cold ones get scores at their level; what is learned of cold items is learned beside
+            EASE().
         encoding (Encoding; default Encoding()): which metadata fields are read, and how.
         shrinkage (>= 0; default 0.3): δ of the kernels, in units of a field's median squared norm
             (docs/kernel-ridge.md, the kernel).
@@ -141,10 +138,11 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     name: ClassVar[str] = "kernel-ridge"
     needs_items: ClassVar[bool] = True
-    parts: ClassVar[Mapping[str, Any]] = {"encoding": {"encoding": Encoding}}
+    parts: ClassVar[Mapping[str, Any]] = {"backbone": BACKBONES, "encoding": {"encoding": Encoding}}
 
     weights_: DenseWeights  #: EASE's, then the columns of rare items, then those of cold ones
-    penalties_: Penalties  #: of the backbone
+    penalties_: Penalties  #: of EASE
+    other_: OtherBackbone | None  #: the backbone where it is not EASE
     kernel_: MetadataKernel
     taste_weights_: Float64  #: μ, one per term of kernel_.terms, and the constant's
     popularity_weights_: Float64  #: ν, the same for popularity
@@ -162,29 +160,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     _landmark_index: KernelIndex  #: follows from the landmarks
     _popularity_kernel: WeightedKernel  #: with the landmarks, by ν
 
-    learned = (
-        Inner("kernel_", lambda *_: MetadataKernel.empty()),
-        Plain("scales_", numbers(Scales, Number()), asdict, lambda given: Scales(**given)),
-        Plain("warm_up_", numbers(WarmUp, Number(above=0)), asdict, lambda given: WarmUp(**given)),
-        Plain("new_item_share_", Number(least=0, most=1)),
-        UserScaling.state("user_scaling_"),
-        Inner("trend_", lambda *_: ItemTrend.empty()),
-        Plain("mean_length_", Number(above=0)),
-        Plain("exact_", bool),
-        Dense("taste_weights_", np.float64, ("n_weights",), least=0),
-        Dense("popularity_weights_", np.float64, ("n_weights",), least=0),
-        Inner("landmarks_", _empty_landmarks, {"n": "n_landmarks"}),
-        Dense("popularity_coefficients_", np.float32, ("n_landmarks",)),
-        Inner("weights_", DenseWeights.empty, {"n_rows": "n_warm"}),
-        Penalties.declared("penalties_"),
-        Inner("taste_", _empty_taste, {"n_warm": "n_warm", "n_landmarks": "n_landmarks"}),
-        Inner("cold_", _empty_cold),
-    )
-
     def __init__(
         self,
         *,
-        backbone: EASE | None = None,
+        backbone: Recommender | str | None = None,
         encoding: Encoding | None = None,
         shrinkage: float = 0.3,
         sample_items: int = 1_000,
@@ -197,11 +176,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         landmarks: int = 4_000,
         seed: int = 0,
     ) -> None:
-        self.backbone = EASE() if backbone is None else backbone
-        if not isinstance(self.backbone, EASE):
-            raise ParameterError(f"kernel-ridge: backbone must be an EASE model, not {backbone!r}")
-        if self.backbone.collective:
-            raise ParameterError("kernel-ridge reads metadata its own way: backbone.collective must be 0")
+        self.backbone = checked_backbone(backbone)
         self.encoding = part_of(self, "encoding", encoding, Encoding)
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
         self.sample_items = whole("sample_items", sample_items, 1)
@@ -214,8 +189,29 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.landmarks = whole("landmarks", landmarks, 1)
         self.seed = seeded("seed", seed)
 
+    @property
+    def learned(self) -> Iterator[Field]:
+        """What is learned on any backbone; last the backbone, where it is not EASE."""
+        yield from LEARNED
+        if not isinstance(self.backbone, EASE):
+            yield OTHER
+
+    @property
+    def trains_in_steps(self) -> bool:
+        """Whether the backbone does."""
+        return self.backbone.trains_in_steps
+
     def fit_memory(self, clicks: Interactions) -> float:
-        return self.backbone.fit_memory(clicks)
+        memory = self._ease.fit_memory(clicks)
+        return memory if self.backbone is self._ease else memory + self.backbone.fit_memory(clicks)
+
+    def memory_settings(self) -> dict[str, int]:
+        return {f"backbone.{name}": value for name, value in self.backbone.memory_settings().items()}
+
+    @property
+    def _ease(self) -> EASE:
+        """The backbone, or what stands for it where new items are learned."""
+        return self.backbone if isinstance(self.backbone, EASE) else EASE(seed=self.seed)
 
     @property
     def n_weights(self) -> int:
@@ -224,6 +220,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def restored(self) -> None:
         """Compare with the landmarks again."""
+        self.other_ = None if isinstance(self.backbone, EASE) else self.other_
         self._index_landmarks()
         self.taste_.attach(self._landmark_index.weighted(self.taste_weights_), len(self.weights_.rows))
 
@@ -243,7 +240,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             del sample  # up to a gigabyte
             self._take_weights(learned)
         with stage(_FITS_BACKBONE):
-            ease, ease_weights = self._backbone_weights(log)
+            ease, ease_weights = self._ease_weights(log)
+            self.other_ = self._fitted_other(clicks, items, options)
             kept = [KeptModel.of(ease, cut) for cut in cuts]
         full = self._full_fit(log, clicks, ease, ease_weights)
         if len(tried) > 1:
@@ -271,7 +269,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         with stage(_READS):
             log = TrainingLog.of(clicks, self.kernel_.encode(items))
         with stage(_FITS_BACKBONE):
-            _, ease_weights = self._backbone_weights(log)
+            _, ease_weights = self._ease_weights(log)
+            self.other_ = self._fitted_other(clicks, items, options)
         with stage(_REGRESSES):
             self._solve(log, ease_weights)
             self._append_cold(log, self._cold_predictions(log))
@@ -285,7 +284,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         learned = {"scales_.ridge": float(self.scales_.ridge)}
         if self.new_item_share == "auto" and len(self.cold_):
             learned["new_item_share_"] = self.new_item_share_
-        learned |= self.penalties_.learned_settings(self.backbone.asked, "penalties_")
+        learned |= self.penalties_.learned_settings(self._ease.asked, "penalties_")
+        if self.other_ is not None:
+            of_other = self.other_.model.learned_settings()
+            learned |= {f"other_.model.{name}": value for name, value in of_other.items()}
         return learned | self.trend_.learned_settings(self.trend)
 
     def _take_weights(self, learned: KernelWeights) -> None:
@@ -308,11 +310,19 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             self.seed,
         )
 
-    def _backbone_weights(self, log: TrainingLog) -> tuple[EASE, ItemWeights]:
-        """The backbone with numbers for what it learns of its settings, and B."""
-        ease = self.backbone.settled(log.user_items)
+    def _ease_weights(self, log: TrainingLog) -> tuple[EASE, ItemWeights]:
+        """EASE with numbers for what it learns of its settings, and B."""
+        ease = self._ease.settled(log.user_items)
         self.penalties_ = ease.penalties
         return ease, ease.solve(log.user_items).weights
+
+    def _fitted_other(
+        self, clicks: Interactions, items: Items | None, options: FitOptions
+    ) -> OtherBackbone | None:
+        """The backbone where it is not EASE."""
+        if isinstance(self.backbone, EASE):
+            return None
+        return OtherBackbone.fitted(self.backbone, clicks, items, options)
 
     def _full_fit(
         self, log: TrainingLog, clicks: Interactions, ease: EASE, ease_weights: ItemWeights
@@ -389,7 +399,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         weights = self.weights_.appended(log.n_items + len(new), new, np.ascontiguousarray(columns))
         histories = move_entries(users, log.warm[users.indices], log.n_items + len(new))
         trend = self.trend_.appended(len(new))
-        return lists_by(lambda block: trend.scaled(weights.scores(block)), histories, log.warm, new)
+        return lists_by(
+            lambda block: trend.scaled(self._at_ease_level(block, weights).scores), histories, log.warm, new
+        )
 
     def _index_landmarks(self) -> None:
         """Be ready to compare items with the landmarks."""
@@ -417,6 +429,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
         clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
         new_scores = new_item_scores(clicks)
+        if self.other_ is not None:
+            self.other_.own_shares = self.warm_up_.own_shares(clicks, new_scores)
         rare = np.flatnonzero(~self.warm_up_.settled(clicks, new_scores))
         if not len(rare):
             return
@@ -425,26 +439,35 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             for band, band_columns in self._left_out_columns(left_out, rare):
                 columns[:, band] = band_columns
                 advance(len(band))
-        ease, n_users = self.weights_.warm, log.user_items.shape[0]
-        users = log.user_items[random_rows(n_users, _RMS_USERS, stream(self.seed, "listeners"))]
-        metadata_rms, ease_rms = (
-            score_rms(products(users, columns)),
-            score_rms(products(users, ease)[:, rare]),
-        )
-        factors = self.warm_up_.factors(Evidence(metadata_rms, ease_rms, clicks[rare], new_scores[rare]))
-        for band in bands(len(columns)):  # no second matrix of all rare columns
-            rows = slice(band[0], band[-1] + 1)
-            columns[rows] *= factors.metadata
-            columns[rows] += ease[rows][:, rare] * factors.ease
+        users = random_rows(log.user_items.shape[0], _RMS_USERS, stream(self.seed, "listeners"))
+        few = FewClicks(rare, clicks[rare], new_scores[rare])
+        self.warm_up_.blend(columns, self.weights_.warm, few, log.user_items[users])
         self.weights_ = self.weights_.replaced(log.warm[rare], columns)
 
     def _score(self, user_items: UserItems) -> Scores:
-        """user_items · weights_, by the items' trend, those of never-clicked items scaled for each user."""
-        return self.user_scaling_.scale(self._trending_scores(user_items), user_items, self.cold_.columns)
+        """user_items · weights_, by the items' trend, those of never-clicked items scaled for each user.
+
+        Of another backbone than EASE, at its level.
+        """
+        at_ease = self._at_ease_level(user_items, self.weights_)
+        scores = self.trend_.scaled(at_ease.scores)
+        return at_ease.at_own_level(self.user_scaling_.scale(scores, user_items, self.cold_.columns))
 
     def _trending_scores(self, user_items: UserItems) -> Scores:
-        """Before they are scaled for each user."""
-        return self.trend_.scaled(super()._score(user_items))
+        """Before they are scaled for each user, and at EASE's level."""
+        return self.trend_.scaled(self._at_ease_level(user_items, self.weights_).scores)
+
+    def _at_ease_level(self, user_items: UserItems, weights: DenseWeights) -> AtEaseLevel:
+        """Scores of all items.  weights: EASE's, and the columns of items that it says too little of."""
+        if self.other_ is None:
+            return AtEaseLevel(weights.scores(user_items))
+        return self.other_.at_ease_level(weights, user_items)
+
+    def user_vectors(self, user_items: UserItems) -> Float32 | UserItems:
+        """As the backbone has it."""
+        if self.other_ is None:
+            return super().user_vectors(user_items)
+        return self.other_.user_vectors(user_items)
 
     @property
     def item_schema(self) -> dict[str, FieldType]:
@@ -495,15 +518,20 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight, and what metadata gives to a never-clicked item."""
-        by_click = super().contributions(history, column).by_click * self.trend_.factors[column]
+        at_ease, factor = self._at_ease_level(history, self.weights_), self.trend_.factors[column]
         position, certainty = self.cold_.position(column), self.cold_.certainty
         if position is None or certainty is None:
-            return Contributions(by_click)
-        scores = self._trending_scores(history)
+            if self.other_ is None:
+                return Contributions(super().contributions(history, column).by_click * factor)
+            return Contributions(
+                self.other_.shares_of_clicked(at_ease, self.weights_, history, column, float(factor))
+            )
+        scores = self.trend_.scaled(at_ease.scores)
         of_user = self.user_scaling_.of(scores, history, self.cold_.columns)[0]
-        by_click = by_click * of_user
+        by_click = super().contributions(history, column).by_click * factor * of_user
         cold_factor = float(self.scales_.of_new_items.cold_factor(certainty)[position] * of_user)
         by_term = cold_factor * self._by_term(history, self.cold_.encoded.take(np.array([position])))[:, 0, 0]
+        by_click, by_term = at_ease.shares_at_own_level(by_click, by_term)
         return Contributions(by_click, self.metadata_terms(), by_term, float(certainty[position]))
 
     def _by_term(

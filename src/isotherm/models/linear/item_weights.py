@@ -195,6 +195,18 @@ class DenseWeights(Weights):
             self._blocks_scored = scored[::-1]
         return self._blocks_scored
 
+    def warm_scores(self, user_items: UserItems) -> Scores:
+        """user_items · ``warm``, (n_users, n_rows) float32."""
+        out = np.zeros((user_items.shape[0], len(self.rows)), dtype=np.float32)
+        fill_products(user_items, self._row_of, self.warm, np.arange(len(self.rows)), out)
+        return out
+
+    def warm_shares(self, history: UserItems, item: int) -> Float32:
+        """What each click of one user gives to the score of one of the rows' items by ``warm``."""
+        rows = self._row_of[history.indices]
+        weights = np.where(rows >= 0, self.warm[rows, self._row_of[item]], 0)
+        return np.asarray(history.data * weights, dtype=np.float32)
+
     def column(self, item: int) -> Float32:
         """What each clicked item gives to the score of ``item``, (n_items,) float32."""
         column = np.zeros(self.n_items, dtype=np.float32)

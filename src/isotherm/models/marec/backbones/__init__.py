@@ -7,13 +7,12 @@ factors      iALS, by confidence-weighted soft targets
 vae          the VAEs, by soft targets (eq. 7); vae_network fits decoder rows of new items
 """
 
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from isotherm.errors import ParameterError, UnsupportedError
+from isotherm.errors import UnsupportedError
 from isotherm.models.marec.backbones.base import Aligner
-from isotherm.models.registry import model_class
+from isotherm.models.registry import ModelChoices
 
 _LINEAR = "isotherm.models.marec.backbones.linear"
 _VAE = "isotherm.models.marec.backbones.vae:VAEAligner"
@@ -27,23 +26,7 @@ _FAMILIES = {
     "recvae": _VAE,
 }
 
-
-class _Backbones(Mapping[str, type[Any]]):
-    """Registry name -> class; a class is imported when it is asked for."""
-
-    def __getitem__(self, name: str) -> type[Any]:
-        if name not in _FAMILIES:
-            raise KeyError(name)
-        return model_class(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_FAMILIES)
-
-    def __len__(self) -> int:
-        return len(_FAMILIES)
-
-
-BACKBONES = _Backbones()
+BACKBONES = ModelChoices(*_FAMILIES)
 
 
 def aligner_of(backbone: Any, alpha: float, smoothing: float | str) -> Aligner:
@@ -64,8 +47,4 @@ def aligner_of(backbone: Any, alpha: float, smoothing: float | str) -> Aligner:
 
 def checked_backbone(backbone: Any) -> Any:
     """``backbone`` itself, or the default model of that name. Raises ParameterError for another model."""
-    if isinstance(backbone, str) and backbone in _FAMILIES:
-        return BACKBONES[backbone]()
-    if getattr(type(backbone), "name", None) not in _FAMILIES:
-        raise ParameterError(f"marec: backbone must be one of {', '.join(_FAMILIES)}, not {backbone!r}")
-    return backbone
+    return BACKBONES.chosen("marec: backbone", backbone)
