@@ -12,8 +12,9 @@ from common import interleaved, report, size, uniform_clicks
 
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.item_table import ItemTable
+from isotherm.models.vae.network.last_layer import LastLayer, SampledItems
 from isotherm.models.vae.network.layers import MultiVAE
-from isotherm.models.vae.network.softmax import SampledItems, log_likelihoods
+from isotherm.models.vae.network.softmax import log_likelihoods
 from isotherm.models.vae.objective.beta import Constant
 from isotherm.models.vae.objective.masking import Bernoulli
 from isotherm.models.vae.objective.terms import GaussianKL, Reconstruction
@@ -50,11 +51,11 @@ def errors(n: int, deviation: float = 2.0, repeats: int = size(20, 2)) -> dict[s
     hidden = torch.randn(users, HIDDEN, generator=generator) * deviation / math.sqrt(HIDDEN)
     clicks = Batch.of(uniform_clicks(users, N_ITEMS, PER_USER))
     bias = torch.zeros(N_ITEMS)
-    full = log_likelihoods(hidden, table, bias, [clicks], torch.float32)[:, 0]
+    full = log_likelihoods(hidden, LastLayer(table, bias, torch.float32), [clicks])[:, 0]
     apart = []
     for seed in range(repeats):
         sample = SampledItems([clicks], n, np.random.default_rng(seed))
-        found = log_likelihoods(hidden, table, bias, [clicks], torch.float32, sample)[:, 0]
+        found = log_likelihoods(hidden, LastLayer(table, bias, torch.float32, sample), [clicks])[:, 0]
         apart.append(((full - found) / clicks.totals).detach())
     values = torch.stack(apart)
     return {"bias": float(values.mean()), "deviation": float(values.std())}

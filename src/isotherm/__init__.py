@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from isotherm.models.vae.objective.masking import Clean as Clean
     from isotherm.models.vae.objective.masking import PopularityAware as PopularityAware
     from isotherm.models.vae.objective.masking import Scheduled as Scheduled
+    from isotherm.models.vae.objective.reconstruction import Multinomial as Multinomial
+    from isotherm.models.vae.objective.reconstruction import SquaredError as SquaredError
     from isotherm.models.vae.recvae import RecVAE as RecVAE
     from isotherm.models.vae.training.settings import Training as Training
 
@@ -67,6 +69,8 @@ _EXPORTS = {
     "Clean": "isotherm.models.vae.objective.masking",
     "PopularityAware": "isotherm.models.vae.objective.masking",
     "Scheduled": "isotherm.models.vae.objective.masking",
+    "Multinomial": "isotherm.models.vae.objective.reconstruction",
+    "SquaredError": "isotherm.models.vae.objective.reconstruction",
     "RecVAE": "isotherm.models.vae.recvae",
     "Training": "isotherm.models.vae.training.settings",
 }

@@ -1,6 +1,7 @@
 """The VAE objectives, slow and literal, on dense arrays: one formula a function, gradients by autograd."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -9,6 +10,23 @@ from torch import Tensor
 def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     """Σ_j x_j log π_j (Liang et al. 2018, eq. 2), (n_users,)."""
     return (torch.log_softmax(logits, dim=1) * x).sum(1)
+
+
+def hidden_squared_error(logits: Tensor, x: Tensor, shown: Tensor, keep: Tensor, unclicked: float) -> Tensor:
+    """Σ_j c_j (x_j − y_j)², c_j 0 on a shown click, 1/(1 − ρ_j) on a hidden one (Steck 2020), (n_users,)."""
+    out = []
+    for u in range(len(x)):
+        total = torch.zeros(())
+        for j in range(x.shape[1]):
+            weight = unclicked if x[u, j] == 0 else 0.0 if shown[u, j] else 1 / (1 - keep[j])
+            total = total + weight * (x[u, j] - logits[u, j]) ** 2
+        out.append(total)
+    return torch.stack(out)
+
+
+def gelu(values: Tensor) -> Tensor:
+    """x · Φ(x) (Hendrycks & Gimpel 2016, §2)."""
+    return values * torch.distributions.Normal(0.0, 1.0).cdf(values)
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
@@ -52,13 +70,24 @@ def adam(weight: Tensor, gradients: list[Tensor], rate: float, decay: float = 0.
     return w
 
 
-def multvae_logits(x: Tensor, weights: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def multvae_logits(
+    x: Tensor, weights: dict[str, Tensor], activation: Callable[[Tensor], Tensor] = torch.tanh
+) -> tuple[Tensor, Tensor, Tensor]:
     """Liang et al. 2018, §2: mean, logvar and logits at the mean, from clean dense clicks."""
     inputs = x / x.norm(dim=1, keepdim=True)
-    hidden = torch.tanh(inputs @ weights["first.weight"] + weights["first_bias"])
+    hidden = activation(inputs @ weights["first.weight"] + weights["first_bias"])
     mean, logvar = (hidden @ weights["head.weight"].T + weights["head.bias"]).chunk(2, dim=1)
-    last = torch.tanh(mean @ weights["middle.weight"].T + weights["middle.bias"])
+    last = activation(mean @ weights["middle.weight"].T + weights["middle.bias"])
     return mean, logvar, last @ weights["last.weight"].T + weights["last_bias"]
+
+
+def one_layer_logits(
+    x: Tensor, weights: dict[str, Tensor], activation: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Liang et al. 2018, §4.3, the Multi-DAE without hidden layers: z and logits, from clean dense clicks."""
+    inputs = x / x.norm(dim=1, keepdim=True)
+    z = activation(inputs @ weights["first.weight"] + weights["first_bias"])
+    return z, z @ weights["last.weight"].T + weights["last_bias"]
 
 
 def recvae_logits(x: Tensor, weights: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:

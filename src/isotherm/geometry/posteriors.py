@@ -117,11 +117,17 @@ def histories_of(model: Any, clicks: Interactions) -> Histories:
 
 
 def check_is_vae(model: Any) -> None:
-    """Raises UnsupportedError where the model is no VAE."""
+    """Raises UnsupportedError where the model is no VAE, or not of the loss that the gradients are of."""
     if not isinstance(model, VAERecommender):
         raise UnsupportedError(
             "geometry is about multvae, multdae and recvae; "
             f"{getattr(model, 'name', model)!s} has no latent space"
+        )
+    activation = getattr(model, "activation", "tanh")
+    if model.reconstruction.of_hidden or (model.hidden and activation != "tanh"):
+        raise UnsupportedError(
+            f"geometry: gradients are of a multinomial likelihood and of tanh; this {model.name} has "
+            f"reconstruction={model.reconstruction.name}, activation={activation}"
         )
 
 

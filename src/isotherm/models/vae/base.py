@@ -31,6 +31,7 @@ from isotherm.models.vae.objective.anchors import ItemAnchors, cold_anchors
 from isotherm.models.vae.objective.ease_term import EASE_TERMS, FittedEASETerm, LogitTerm, NoEASETerm
 from isotherm.models.vae.objective.ladder import Ladder
 from isotherm.models.vae.objective.masking import MASKS, Bernoulli, Mask
+from isotherm.models.vae.objective.reconstruction import RECONSTRUCTIONS, Multinomial, ReconstructionLoss
 from isotherm.models.vae.objective.terms import Reconstruction, SoftTargetTerm, Term
 from isotherm.models.vae.training.fingerprint import described, digest, digest_of_rows
 from isotherm.models.vae.training.progress import Progress
@@ -63,10 +64,13 @@ class VAERecommender(Recommender, ComparesItems):
 
     parts: ClassVar[Mapping[str, Mapping[str, type[Any]]]] = {
         "mask": MASKS,
+        "reconstruction": RECONSTRUCTIONS,
         "ease_term": EASE_TERMS,
         "anchors": {"anchors": ItemAnchors},
         "training": {"training": Training},
     }
+
+    least_hidden: ClassVar[int] = 1  #: 0 where there is a network without hidden layers
 
     network_: Network
     anchors_: Float32 | None  #: (n_items, latent) e_i, or None where anchors are off
@@ -80,14 +84,21 @@ class VAERecommender(Recommender, ComparesItems):
         hidden: int,
         latent: int,
         mask: Mask | None,
+        reconstruction: ReconstructionLoss | None,
         anchors: ItemAnchors | None,
         ease_term: LogitTerm | None,
         training: Training | None,
         seed: int,
     ) -> None:
-        self.hidden = whole("hidden", hidden, 1)
+        self.hidden = whole("hidden", hidden, self.least_hidden)
         self.latent = whole("latent", latent, 1)
         self.mask: Mask = part_of(self, "mask", mask, Bernoulli)
+        self.reconstruction: ReconstructionLoss = part_of(self, "reconstruction", reconstruction, Multinomial)
+        if self.reconstruction.of_hidden and not self.mask.hides:
+            raise ParameterError(
+                f"{self.name}: reconstruction={self.reconstruction.name} is of the clicks that the mask "
+                f"hides, and {self.mask!r} hides none; choose mask=bernoulli with mask.keep below 1"
+            )
         self.anchors: ItemAnchors = part_of(self, "anchors", anchors, ItemAnchors)
         self.ease_term: LogitTerm = part_of(self, "ease_term", ease_term, NoEASETerm)
         self.training: Training = part_of(self, "training", training, Training)
@@ -154,7 +165,15 @@ class VAERecommender(Recommender, ComparesItems):
         """
 
     def fit_with_soft_targets(self, clicks: Interactions, term: SoftTargetTerm) -> Self:
-        """Fit on clicks, and on soft targets beside them (MARec, eq. 7). Returns self."""
+        """Fit on clicks, and on soft targets beside them (MARec, eq. 7). Returns self.
+
+        Raises ParameterError where the loss takes none.
+        """
+        if self.reconstruction.of_hidden:
+            raise ParameterError(
+                f"{self.name}: reconstruction={self.reconstruction.name} takes no soft targets; "
+                "set reconstruction=multinomial"
+            )
 
         def method(model: Self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
             model._learn(clicks, items, options, [term])
@@ -208,6 +227,7 @@ class VAERecommender(Recommender, ComparesItems):
             users=np.flatnonzero(stays),
             seed=self.seed,
             validate=None if validation is None else self._metric_of(network, validation),
+            reconstruction=self.reconstruction,
         )
         reads = {} if run_dir is None else self._reads(clicks, features, validation)
         self.progress_ = Trainer(setup).run(run_dir, reads)
@@ -323,7 +343,7 @@ class VAERecommender(Recommender, ComparesItems):
             )
 
     def fit_memory(self, clicks: Interactions) -> float:
-        weights = 2.0 * clicks.n_items * self.hidden + 3.0 * self.hidden * self.latent
+        weights = 2.0 * clicks.n_items * (self.hidden or self.latent) + 3.0 * self.hidden * self.latent
         weights += clicks.n_items * self.latent * (self.anchors.weight != 0)
         return 2 * 4 * weights  # with the optimizer's moments
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from isotherm.checks import one_of
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network import layers
-from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.network.layers import ACTIVATIONS, Network
 from isotherm.models.vae.objective.anchors import ItemAnchors
 from isotherm.models.vae.objective.ease_term import LogitTerm
 from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.reconstruction import ReconstructionLoss
 from isotherm.models.vae.objective.terms import Term
 from isotherm.models.vae.training.run_setup import Phase
 from isotherm.models.vae.training.settings import Training
@@ -18,7 +20,8 @@ class MultDAE(VAERecommender):
     """Denoising autoencoder with a multinomial likelihood (Liang et al. 2018, §2.3; anchors: PIA).
 
     As multvae without a KL term: z is the mean, and the loss of a user −Σ_j x_j log π_j + λ_A · L_A, where
-    L_A is ‖z − ē‖² and the variance of the anchors.
+    L_A is ‖z − ē‖² and the variance of the anchors. The squared error of what the mask hides ranks better
+    where items have many clicks: with one layer and averaged weights as well as EASE with learned penalties.
 
     >>> from scipy.sparse import csr_array
     >>> from isotherm import Interactions, MultDAE, Training
@@ -28,10 +31,15 @@ class MultDAE(VAERecommender):
     [2, 3]
 
     Parameters:
-        hidden (>= 1; default 600): width of the hidden layers, items → hidden → latent → hidden → items.
+        hidden (>= 0; default 600): width of the hidden layers, items → hidden → latent → hidden → items; 0:
+            none, items → latent → items (both: Liang et al. 2018, §4.3).
         latent (>= 1; default 200): width of z.
+        activation (tanh or gelu; default tanh): of the hidden layers, and of z where there are none (tanh:
+            Liang et al. 2018; gelu: Hendrycks & Gimpel 2016).
         mask (none, bernoulli, popularity or scheduled; default Bernoulli()): which clicks the encoder sees in
             training.
+        reconstruction (multinomial or squared-error; default Multinomial()): the loss between a user's clicks
+            and the logits.
         anchors (anchors; default ItemAnchors()): the anchor regularizer of PIA; its weight 0 is the plain
             Multi-DAE.
         ease_term (none or ease; default NoEASETerm()): an EASE score that is added to the network's logits.
@@ -40,13 +48,16 @@ class MultDAE(VAERecommender):
     """
 
     name: ClassVar[str] = "multdae"
+    least_hidden: ClassVar[int] = 0
 
     def __init__(
         self,
         *,
         hidden: int = 600,
         latent: int = 200,
+        activation: str = "tanh",
         mask: Mask | None = None,
+        reconstruction: ReconstructionLoss | None = None,
         anchors: ItemAnchors | None = None,
         ease_term: LogitTerm | None = None,
         training: Training | None = None,
@@ -56,14 +67,18 @@ class MultDAE(VAERecommender):
             hidden=hidden,
             latent=latent,
             mask=mask,
+            reconstruction=reconstruction,
             anchors=anchors,
             ease_term=ease_term,
             training=training,
             seed=seed,
         )
+        self.activation = one_of("activation", activation, tuple(ACTIVATIONS))
 
     def new_network(self, n_items: int) -> Network:
-        return layers.MultiVAE(n_items, self.hidden, self.latent, False, self.seed)
+        if not self.hidden:
+            return layers.OneLayerDAE(n_items, self.latent, self.seed, self.activation)
+        return layers.MultiVAE(n_items, self.hidden, self.latent, False, self.seed, self.activation)
 
     def _phases(
         self, network: Network, likelihood: Sequence[Term], anchors: Sequence[Term]

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from isotherm.checks import at_least
+from isotherm.checks import at_least, one_of
 from isotherm.models.vae.base import VAERecommender
 from isotherm.models.vae.network import layers
-from isotherm.models.vae.network.layers import Network
+from isotherm.models.vae.network.layers import ACTIVATIONS, Network
 from isotherm.models.vae.objective.anchors import ItemAnchors
 from isotherm.models.vae.objective.beta import BETAS, Annealed, Beta
 from isotherm.models.vae.objective.ease_term import LogitTerm
 from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.reconstruction import ReconstructionLoss
 from isotherm.models.vae.objective.terms import GaussianKL, Term
 from isotherm.models.vae.training.run_setup import Phase
 from isotherm.models.vae.training.settings import Training
@@ -34,8 +35,12 @@ class MultVAE(VAERecommender):
         hidden (>= 1; default 600): width of the hidden layers, items → hidden → latent → hidden → items
             (Liang et al. 2018, §4.3).
         latent (>= 1; default 200): width of z.
+        activation (tanh or gelu; default tanh): of the hidden layers (tanh: Liang et al. 2018; gelu:
+            Hendrycks & Gimpel 2016).
         mask (none, bernoulli, popularity or scheduled; default Bernoulli()): which clicks the encoder sees in
             training.
+        reconstruction (multinomial or squared-error; default Multinomial()): the loss between a user's clicks
+            and the logits.
         beta (constant, annealed or per-click; default Annealed()): β, the weight of the KL term.
         free_bits (>= 0; default 0): nats per latent dimension below which KL is not paid for
             (Kingma et al. 2016).
@@ -54,7 +59,9 @@ class MultVAE(VAERecommender):
         *,
         hidden: int = 600,
         latent: int = 200,
+        activation: str = "tanh",
         mask: Mask | None = None,
+        reconstruction: ReconstructionLoss | None = None,
         beta: Beta | None = None,
         free_bits: float = 0.0,
         anchors: ItemAnchors | None = None,
@@ -66,16 +73,18 @@ class MultVAE(VAERecommender):
             hidden=hidden,
             latent=latent,
             mask=mask,
+            reconstruction=reconstruction,
             anchors=anchors,
             ease_term=ease_term,
             training=training,
             seed=seed,
         )
+        self.activation = one_of("activation", activation, tuple(ACTIVATIONS))
         self.beta: Beta = part_of(self, "beta", beta, Annealed)
         self.free_bits = at_least("free_bits", free_bits, 0)
 
     def new_network(self, n_items: int) -> Network:
-        return layers.MultiVAE(n_items, self.hidden, self.latent, True, self.seed)
+        return layers.MultiVAE(n_items, self.hidden, self.latent, True, self.seed, self.activation)
 
     def _phases(
         self, network: Network, likelihood: Sequence[Term], anchors: Sequence[Term]

@@ -12,6 +12,7 @@ from isotherm.models.vae.objective.anchors import ItemAnchors
 from isotherm.models.vae.objective.beta import BETAS, Beta, PerClick
 from isotherm.models.vae.objective.ease_term import LogitTerm
 from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.reconstruction import ReconstructionLoss
 from isotherm.models.vae.objective.terms import CompositeKL, Term
 from isotherm.models.vae.training.run_setup import Phase
 from isotherm.models.vae.training.settings import Training
@@ -22,8 +23,8 @@ class RecVAE(VAERecommender):
     """Multi-VAE with a deep encoder, a composite prior, and alternating training (Shenbin et al. 2020).
 
     An epoch is ``encoder_passes`` passes that train the encoder on masked clicks, held close to the encoder
-    of the epoch before (eq. 8), then one that trains the decoder on clean ones (§3.4). Anchors are part of
-    the encoder's passes.
+    of the epoch before (eq. 8), then one that trains the decoder on clean ones (§3.4), or on masked ones too
+    where the loss is of what a mask hides. Anchors are part of the encoder's passes.
 
     >>> from scipy.sparse import csr_array
     >>> from isotherm import Interactions, RecVAE, Training
@@ -37,6 +38,8 @@ class RecVAE(VAERecommender):
         latent (>= 1; default 200): width of z; logits are linear in it.
         mask (none, bernoulli, popularity or scheduled; default Bernoulli()): which clicks the encoder sees in
             training.
+        reconstruction (multinomial or squared-error; default Multinomial()): the loss between a user's clicks
+            and the logits.
         beta (constant, annealed or per-click; default PerClick()): β, the weight of the KL term (eq. 10).
         encoder_passes (>= 1; default 3): passes over the users for the encoder per pass for the decoder.
         anchors (anchors; default ItemAnchors()): the anchor regularizer of PIA; its weight 0 is the plain
@@ -55,6 +58,7 @@ class RecVAE(VAERecommender):
         hidden: int = 600,
         latent: int = 200,
         mask: Mask | None = None,
+        reconstruction: ReconstructionLoss | None = None,
         beta: Beta | None = None,
         encoder_passes: int = 3,
         anchors: ItemAnchors | None = None,
@@ -66,6 +70,7 @@ class RecVAE(VAERecommender):
             hidden=hidden,
             latent=latent,
             mask=mask,
+            reconstruction=reconstruction,
             anchors=anchors,
             ease_term=ease_term,
             training=training,
@@ -88,4 +93,5 @@ class RecVAE(VAERecommender):
         terms = [*likelihood, CompositeKL(self.beta, old), *anchors]
         encoder = [Phase(terms, self.mask, learns="encoder")] * (self.encoder_passes - 1)
         last_encoder = Phase(terms, self.mask, learns="encoder", after=keep_as_old)
-        return [*encoder, last_encoder, Phase(likelihood, learns="decoder")]
+        hiding = self.mask if self.reconstruction.of_hidden else None
+        return [*encoder, last_encoder, Phase(likelihood, hiding, learns="decoder")]

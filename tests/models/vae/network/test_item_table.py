@@ -3,6 +3,7 @@
 import torch
 
 from isotherm.models.vae.network.item_table import embedding_bag, embedding_bag_with_squares
+from isotherm.models.vae.network.last_layer import LastLayer
 from isotherm.models.vae.network.softmax import log_likelihoods
 from tests.models.vae.network.tables import N_ITEMS, N_USERS, WIDTH, gradient_taken, table
 
@@ -34,7 +35,9 @@ def test_a_held_table_passes_gradients_on_and_rests(batch):
             made.weight.requires_grad_(False)
         before = made.weight.detach().clone()
         hidden = torch.ones(N_USERS, WIDTH, requires_grad=True)
-        log_likelihoods(hidden, made, torch.zeros(N_ITEMS), [batch], torch.float32).sum().backward()
+        log_likelihoods(
+            hidden, LastLayer(made, torch.zeros(N_ITEMS), torch.float32), [batch]
+        ).sum().backward()
         assert hidden.grad.abs().sum() > 0
         assert made.weight.grad is None
         assert torch.equal(made.weight, before)

@@ -1,12 +1,14 @@
 """The networks against their literal versions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
 
 from isotherm.models.vae.network.batch import Batch
-from isotherm.models.vae.network.layers import MultiVAE, RecVAE, normalised
+from isotherm.models.vae.network.layers import MultiVAE, OneLayerDAE, RecVAE, normalised
 from isotherm.models.vae.network.scoring import logits, scores_of_rows
 from tests.models.vae.network.tables import N_ITEMS
 from tests.reference import vae as reference
@@ -29,10 +31,20 @@ def test_networks_are_seeded():
         assert not torch.equal(one["first.weight"], other["first.weight"])
 
 
-@pytest.mark.parametrize("name", ["multvae", "recvae"])
+@pytest.mark.parametrize("name", ["multvae", "multvae, gelu", "one layer", "one layer, gelu", "recvae"])
 def test_networks_are_the_literal_ones(name, x):
+    name, _, activation = name.partition(", ")
+    function = reference.gelu if activation else torch.tanh
     if name == "multvae":
-        network, literal = MultiVAE(N_ITEMS, 8, LATENT, True, 1), reference.multvae_logits
+        network = MultiVAE(N_ITEMS, 8, LATENT, True, 1, activation or "tanh")
+        literal = partial(reference.multvae_logits, activation=function)
+    elif name == "one layer":
+        network = OneLayerDAE(N_ITEMS, LATENT, 1, activation or "tanh")
+
+        def literal(x, weights):
+            z, logits = reference.one_layer_logits(x, weights, function)
+            return z, None, logits
+
     else:
         network, literal = RecVAE(N_ITEMS, 8, LATENT, 1), reference.recvae_logits
     with torch.no_grad():
@@ -41,7 +53,10 @@ def test_networks_are_the_literal_ones(name, x):
         mean, logvar, expected = literal(x, dict(network.named_parameters()))
         found = network.encode(normalised(Batch.of(csr_array(x.numpy()))))
     torch.testing.assert_close(found.mean, mean, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found.logvar, logvar, rtol=1e-4, atol=1e-4)
+    if logvar is None:
+        assert found.logvar is None
+    else:
+        torch.testing.assert_close(found.logvar, logvar, rtol=1e-4, atol=1e-4)
     for scored in (logits, scores_of_rows):
         scores = scored(network.requires_grad_(False), csr_array(x.numpy()))
         torch.testing.assert_close(torch.from_numpy(scores), expected, rtol=1e-4, atol=1e-4)

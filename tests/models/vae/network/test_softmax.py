@@ -6,7 +6,8 @@ import torch
 from scipy.sparse import csr_array
 
 from isotherm.models.vae.network.batch import Batch
-from isotherm.models.vae.network.softmax import SampledItems, log_likelihoods
+from isotherm.models.vae.network.last_layer import LastLayer, SampledItems
+from isotherm.models.vae.network.softmax import log_likelihoods
 from tests.models.vae.network.tables import N_ITEMS, N_USERS, WIDTH, gradient_taken, table
 from tests.reference import vae as reference
 
@@ -25,7 +26,7 @@ def test_log_likelihoods_and_gradients_are_the_dense_ones(x, batch, in_place, dt
     wanted = torch.autograd.grad((literal * grad_output).sum(), [hidden, weight, bias])
     if in_place:
         made.in_place.steps = 1
-    found = log_likelihoods(hidden, made, bias, [batch, Batch.of(csr_array(soft.numpy()))], dtype)
+    found = log_likelihoods(hidden, LastLayer(made, bias, dtype), [batch, Batch.of(csr_array(soft.numpy()))])
     close = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 0.02, "atol": 0.3}
     torch.testing.assert_close(found, literal, **close)
     (found * grad_output).sum().backward()
@@ -45,7 +46,7 @@ def test_sampled_sum_of_exponentials_is_unbiased(x, batch):
     sums = []
     for seed in range(800):
         sample = SampledItems([ones], 10, np.random.default_rng(seed))
-        found = log_likelihoods(hidden, made, bias, [ones], torch.float32, sample)[:, 0].detach()
+        found = log_likelihoods(hidden, LastLayer(made, bias, torch.float32, sample), [ones])[:, 0].detach()
         sums.append(torch.exp((linear - found) / ones.totals - full))
     ratio = torch.stack(sums)
     error = ratio.std(0) / len(sums) ** 0.5
@@ -62,7 +63,7 @@ def test_a_sample_of_all_items_is_the_full_softmax(batch, in_place):
         bias = torch.zeros(N_ITEMS, requires_grad=True)
         if in_place:
             made.in_place.steps = 1
-        found = log_likelihoods(h, made, bias, [batch], torch.float32, sample)
+        found = log_likelihoods(h, LastLayer(made, bias, torch.float32, sample), [batch])
         found.sum().backward()
         results.append(
             (found.detach(), h.grad, bias.grad, made.weight.detach() if in_place else made.weight.grad)
@@ -78,7 +79,7 @@ def test_sampling_touches_only_sampled_rows(batch):
     before = made.weight.clone()
     sample = SampledItems([few], 6, np.random.default_rng(0))
     hidden, bias = torch.ones(N_USERS, WIDTH), torch.zeros(N_ITEMS, requires_grad=True)
-    log_likelihoods(hidden, made, bias, [few], torch.float32, sample).sum().backward()
+    log_likelihoods(hidden, LastLayer(made, bias, torch.float32, sample), [few]).sum().backward()
     touched = torch.zeros(N_ITEMS, dtype=torch.bool)
     touched[sample.items] = True
     assert set(few.items.tolist()) <= set(sample.items.tolist())

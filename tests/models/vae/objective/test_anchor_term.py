@@ -76,7 +76,7 @@ def test_no_user_is_pulled_where_the_posterior_has_no_variance(x):
     mean = forward.posterior.mean
     bare = Forward(
         forward.clicks, forward.inputs, forward.entries, forward.posterior._replace(logvar=None), mean,
-        forward.log_likelihood, 0.0,
+        forward.reconstruction, 0.0,
     )  # fmt: skip
     anchor = term(ItemAnchors(), csr_array(x.numpy()))
     zero = torch.full_like(mean, -torch.inf)

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.item_table import ItemTable
+from isotherm.models.vae.network.last_layer import LastLayer
 from isotherm.models.vae.network.layers import MultiVAE, normalised
 from isotherm.models.vae.network.softmax import log_likelihoods
 from isotherm.models.vae.training.optimizer import Optimizer
@@ -28,7 +29,7 @@ def setting(clip=None, sparse_updates=False):
 
     def loss():
         hidden = network.decode(network.encode(normalised(batch)).mean)
-        found = log_likelihoods(hidden, network.last, network.last_bias, [batch], torch.float32)
+        found = log_likelihoods(hidden, LastLayer(network.last, network.last_bias, torch.float32), [batch])
         return -found.sum() / batch.n_users
 
     return SimpleNamespace(network=network, optimizer=optimizer, loss=loss)

@@ -32,12 +32,14 @@ killable(sys.argv[1], checkpoint_minutes=0).fit(tastes(), options=FitOptions(run
 
 def killable(kind, **training):
     """One long enough fit, the same in every process."""
-    made, epochs = {"multvae": (MultVAE, 24), "recvae": (RecVAE, 9)}[kind]
-    training = Training(epochs=epochs, batch_size=60, valid_share=0.3, **training)
-    return made(**SMALL, anchors=ItemAnchors(weight=0.1), seed=3, training=training)
+    made, epochs = {"multvae": (MultVAE, 24), "recvae": (RecVAE, 9), "multdae": (MultDAE, 24)}[kind]
+    others = {"average": 0.9} if kind == "multdae" else {}
+    training = Training(epochs=epochs, batch_size=60, valid_share=0.3, **training, **others)
+    loss = "squared-error" if kind == "multdae" else "multinomial"
+    return made(**SMALL, reconstruction=loss, anchors=ItemAnchors(weight=0.1), seed=3, training=training)
 
 
-@pytest.mark.parametrize("kind", ["multvae", "recvae"])
+@pytest.mark.parametrize("kind", ["multvae", "multdae", "recvae"])
 def test_a_killed_run_ends_as_the_one_that_was_not(kind, tmp_path, forks):
     """And while it runs, no other run may write to its folder; what the kill left behind is cleared."""
     whole, resumed = killable(kind).fit(tastes()), killable(kind)

@@ -98,6 +98,11 @@ class VAEAligner(Aligner):
                 "marec: a backbone with ease_term=ease speaks of clicked items only; "
                 "set backbone.ease_term=none"
             )
+        if backbone.reconstruction.of_hidden:
+            raise ParameterError(
+                "marec: soft targets and new items have a multinomial likelihood (eq. 7); "
+                "set backbone.reconstruction=multinomial"
+            )
         anchors = backbone.anchors
         if anchors.weight and (anchors.weighting == "recency" or anchors.init == "metadata"):
             raise ParameterError(

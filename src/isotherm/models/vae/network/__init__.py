@@ -2,7 +2,9 @@
 
 layers          encoder and decoder of Multi-VAE, Multi-DAE and RecVAE
 item_table      weights with one row per item, and sums of them over a user's clicks
-softmax         log-likelihoods over all items, or over a sample of them
+last_layer      the items-wide array of a step, over all items or over a sample of them
+softmax         multinomial log-likelihoods of its logits
+squared_error   squared errors of its logits
 in_place_adam   Adam on a table within the backward pass
 kernels         its compiled loops
 batch           a batch of users as CSR tensors

@@ -1,16 +1,18 @@
 """The networks: an encoder from clicks to a Gaussian posterior, a decoder from a latent point to item logits.
 
-Multi-VAE and Multi-DAE (Liang et al. 2018): items → hidden → latent → hidden → items, tanh, l2-normalised
-input. RecVAE (Shenbin et al. 2020): five dense layers with swish and layer normalisation; a linear decoder.
+Multi-VAE and Multi-DAE (Liang et al. 2018): items → hidden → latent → hidden → items, tanh or GELU,
+l2-normalised input; Multi-DAE without hidden layers, too. RecVAE (Shenbin et al. 2020): five dense layers
+with swish and layer normalisation; a linear decoder.
 """
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import expit
+from scipy.special import erf, expit
 from torch import Tensor, nn
 
 from isotherm.linalg.products import table_products
@@ -33,6 +35,21 @@ class Posterior(NamedTuple):
     def sample(self, noise: Tensor) -> Tensor:
         """A point of it, from standard normal noise of the same shape."""
         return self.mean if self.logvar is None else self.mean + noise * torch.exp(0.5 * self.logvar)
+
+
+class Activation(NamedTuple):
+    """A nonlinearity, in torch and in NumPy."""
+
+    of_tensor: Callable[[Tensor], Tensor]
+    of_array: Callable[[Float32], Float32]
+
+
+def _gelu(rows: Float32) -> Float32:
+    return np.asarray(rows * (0.5 * (1 + erf(rows * np.float32(math.sqrt(0.5))))))
+
+
+#: by name; GELU: Hendrycks & Gimpel 2016, x · Φ(x)
+ACTIVATIONS = {"tanh": Activation(torch.tanh, np.tanh), "gelu": Activation(nn.functional.gelu, _gelu)}
 
 
 class Network(StatefulModule, ABC):
@@ -63,7 +80,7 @@ class Network(StatefulModule, ABC):
 
     @abstractmethod
     def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weight and bias of each dense layer from z to the logits, tanh between two of them."""
+        """Weight and bias of each dense layer from z to the logits."""
 
     @abstractmethod
     def decoder_parameters(self) -> list[nn.Parameter]:
@@ -76,10 +93,16 @@ class Network(StatefulModule, ABC):
 
 
 class MultiVAE(Network):
-    """items → hidden → latent (mean and log-variance, or the mean alone) → hidden → items, tanh."""
+    """items → hidden → latent (mean and log-variance, or the mean alone) → hidden → items.
 
-    def __init__(self, n_items: int, hidden: int, latent: int, variational: bool, seed: int) -> None:
+    activation: of the hidden layers, tanh or gelu.
+    """
+
+    def __init__(
+        self, n_items: int, hidden: int, latent: int, variational: bool, seed: int, activation: str = "tanh"
+    ) -> None:
         super().__init__()
+        self.activation = ACTIVATIONS[activation]
         self.latent, self.variational = latent, variational
         self.first = ItemTable(n_items, hidden)
         self.first_bias = nn.Parameter(torch.empty(hidden))
@@ -87,17 +110,15 @@ class MultiVAE(Network):
         self.middle = nn.Linear(latent, hidden)
         self.last = ItemTable(n_items, hidden)
         self.last_bias = nn.Parameter(torch.empty(n_items))
-        generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
-        with torch.no_grad():
-            for weight in (self.first.weight, self.head.weight, self.middle.weight, self.last.weight):
-                bound = math.sqrt(6 / sum(weight.shape))  # Xavier
-                weight.uniform_(-bound, bound, generator=generator)
-            for bias in (self.first_bias, self.head.bias, self.middle.bias, self.last_bias):
-                bias.normal_(0, 0.001, generator=generator)
+        _initialise(
+            [self.first.weight, self.head.weight, self.middle.weight, self.last.weight],
+            [self.first_bias, self.head.bias, self.middle.bias, self.last_bias],
+            seed,
+        )
 
     def encode(self, inputs: Batch) -> Posterior:
         """Posterior of each user (Liang et al. 2018, eq. 4)."""
-        hidden = torch.tanh(embedding_bag(self.first, inputs) + self.first_bias)
+        hidden = self.activation.of_tensor(embedding_bag(self.first, inputs) + self.first_bias)
         if not self.variational:
             return Posterior(self.head(hidden), None)
         mean, logvar = self.head(hidden).chunk(2, dim=1)
@@ -105,13 +126,13 @@ class MultiVAE(Network):
 
     def decode(self, z: Tensor) -> Tensor:
         """The last hidden layer."""
-        return torch.tanh(self.middle(z))
+        return self.activation.of_tensor(self.middle(z))
 
     def hidden_of_sums(self, sums: Float32) -> Float32:
         """The same in NumPy."""
-        hidden = np.tanh(sums + array_of(self.first_bias))
+        hidden = self.activation.of_array(sums + array_of(self.first_bias))
         mean = _dense(hidden, self.head, self.latent)
-        return np.asarray(np.tanh(_dense(mean, self.middle)))
+        return self.activation.of_array(_dense(mean, self.middle))
 
     def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
         """latent → hidden → items."""
@@ -120,6 +141,39 @@ class MultiVAE(Network):
     def decoder_parameters(self) -> list[nn.Parameter]:
         """The decoder's."""
         return [*self.middle.parameters(), self.last.weight, self.last_bias]
+
+
+class OneLayerDAE(Network):
+    """items → latent → items, Multi-DAE without hidden layers (Liang et al. 2018, §4.3); z is activated."""
+
+    def __init__(self, n_items: int, latent: int, seed: int, activation: str = "tanh") -> None:
+        super().__init__()
+        self.latent, self.activation = latent, ACTIVATIONS[activation]
+        self.first = ItemTable(n_items, latent)
+        self.first_bias = nn.Parameter(torch.empty(latent))
+        self.last = ItemTable(n_items, latent)
+        self.last_bias = nn.Parameter(torch.empty(n_items))
+        _initialise([self.first.weight, self.last.weight], [self.first_bias, self.last_bias], seed)
+
+    def encode(self, inputs: Batch) -> Posterior:
+        """A point for each user."""
+        return Posterior(self.activation.of_tensor(embedding_bag(self.first, inputs) + self.first_bias), None)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z itself: the logits are linear in it."""
+        return z
+
+    def hidden_of_sums(self, sums: Float32) -> Float32:
+        """The same in NumPy."""
+        return self.activation.of_array(sums + array_of(self.first_bias))
+
+    def decoder_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """latent → items."""
+        return [(self.last.weight, self.last_bias)]
+
+    def decoder_parameters(self) -> list[nn.Parameter]:
+        """The last layer's."""
+        return [self.last.weight, self.last_bias]
 
 
 class RecVAE(Network):
@@ -175,6 +229,17 @@ class RecVAE(Network):
     def decoder_parameters(self) -> list[nn.Parameter]:
         """The last layer's."""
         return [self.last.weight, self.last_bias]
+
+
+@torch.no_grad()
+def _initialise(weights: list[Tensor], biases: list[Tensor], seed: int) -> None:
+    """Weights by Xavier's rule (Glorot & Bengio 2010), small biases (Liang et al. 2018)."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, "weights"))
+    for weight in weights:
+        bound = math.sqrt(6 / sum(weight.shape))
+        weight.uniform_(-bound, bound, generator=generator)
+    for bias in biases:
+        bias.normal_(0, 0.001, generator=generator)
 
 
 def array_of(parameter: Tensor) -> Float32:

@@ -20,6 +20,11 @@ class Mask(Part, ABC):
 
     ladders: ClassVar[Mapping[str, Ladder]] = {}
 
+    @property
+    def hides(self) -> bool:
+        """Whether it ever hides a click."""
+        return True
+
     @abstractmethod
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """(n_items,) float32 in [0, 1].  item_clicks: (n_items,) clicks in training.  epoch: from 0."""
@@ -29,6 +34,7 @@ class Clean(Mask):
     """No masking: the encoder sees every click."""
 
     name: ClassVar[str] = "none"
+    hides = False
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """One."""
@@ -53,6 +59,11 @@ class Bernoulli(Mask):
 
     def __init__(self, *, keep: float | str = 0.5) -> None:
         self.keep = number_or_auto("mask.keep", keep, _probability)
+
+    @property
+    def hides(self) -> bool:
+        """Where ρ is below 1."""
+        return self.keep != 1
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """ρ."""
@@ -79,6 +90,11 @@ class PopularityAware(Mask):
     def __init__(self, *, keep: float | str = 0.5, power: float = 0.25) -> None:
         self.keep = number_or_auto("mask.keep", keep, _probability)
         self.power = at_least("mask.power", power, 0)
+
+    @property
+    def hides(self) -> bool:
+        """Where not all are kept."""
+        return self.keep != 1
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """c · clicks^−power, at most 1, with c such that ``keep`` of all clicks are kept."""
@@ -115,6 +131,11 @@ class Scheduled(Mask):
     def __init__(self, *, start: float = 1.0, end: float = 0.5, epochs: float = 20) -> None:
         self.start, self.end = _probability("mask.start", start), _probability("mask.end", end)
         self.epochs = above("mask.epochs", epochs, 0)
+
+    @property
+    def hides(self) -> bool:
+        """Where ρ is below 1 at its start or its end."""
+        return min(self.start, self.end) < 1
 
     def keep_probability(self, item_clicks: Tensor, epoch: int) -> Tensor:
         """ρ of this epoch."""

@@ -30,8 +30,8 @@ class Forward:
 
     clicks: clean.  inputs: what the encoder saw.  entries: of each click its index among those of the
     training matrix, on the CPU, as all that is kept for each click of the log.
-    z: (n_users, latent).  log_likelihood, soft_log_likelihood: (n_users,) of the clean clicks and of the soft
-    targets, where there are some.
+    z: (n_users, latent).  reconstruction: (n_users,) the loss between clicks and logits.
+    soft_log_likelihood: (n_users,) of the soft targets, where there are some.
     epoch: epochs done, with the fraction of the running one.
     """
 
@@ -40,7 +40,7 @@ class Forward:
     entries: Tensor
     posterior: Posterior
     z: Tensor
-    log_likelihood: Tensor
+    reconstruction: Tensor
     epoch: float
     soft_log_likelihood: Tensor | None = None
 
@@ -66,13 +66,13 @@ class Term(ABC):
 
 
 class Reconstruction(Term):
-    """−log p(x | z) = −Σ_j x_j log π_j(z) of the clean clicks (Liang et al. 2018, eq. 2)."""
+    """The loss between a user's clicks and the logits, as the model's ``reconstruction`` has it."""
 
     name = "reconstruction"
 
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""
-        return -forward.log_likelihood
+        return forward.reconstruction
 
 
 class SoftTargetTerm(Term):

@@ -5,6 +5,7 @@ run_setup       what a training reads
 settings        epochs, batches, optimizer, early stopping, precision
 forward         the forward pass of a step
 optimizer       Adam: dense weights by torch, item tables within the backward pass
+averaging       the average of the weights over the steps
 processes       the processes that share a training: sums, the first one's word
 devices         device, precision of the products
 validation      early stopping's own ranking

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from isotherm.linalg.csr import take_rows
 from isotherm.models.vae.network.batch import Batch
+from isotherm.models.vae.network.last_layer import LastLayer, SampledItems
 from isotherm.models.vae.network.layers import masked, normalised
-from isotherm.models.vae.network.softmax import SampledItems, log_likelihoods
+from isotherm.models.vae.objective.reconstruction import Shown
 from isotherm.models.vae.objective.terms import Forward
 from isotherm.models.vae.training.processes import Processes
 from isotherm.models.vae.training.run_setup import RunSetup
@@ -42,29 +43,31 @@ class ForwardPass:
         first, end = self.processes.share(len(rows))
         clicks = batch.users(first, end).to(device)
         share = slice(int(batch.starts[first]), int(batch.starts[end]))
-        inputs = normalised(clicks)
+        inputs, shown = normalised(clicks), None
         if keep is not None:
             lots = stream(setup.seed, "mask", *position).random(len(batch.items), np.float32)[share]
-            inputs = masked(inputs, keep, torch.from_numpy(lots).to(device) < keep[clicks.items])
+            shown = Shown(keep, torch.from_numpy(lots).to(device) < keep[clicks.items])
+            inputs = masked(inputs, keep, shown.kept)
         posterior = setup.network.encode(inputs)
         noise = stream(setup.seed, "noise", *position).standard_normal(
             (len(rows), setup.network.latent), np.float32
         )
         z = posterior.sample(torch.from_numpy(noise[first:end]).to(device))
-        targets = [clicks]
+        soft = None
         if setup.soft_targets is not None:
-            targets.append(Batch.of(setup.soft_targets(rows[first:end]), device))
-        likelihoods = self._log_likelihoods(z, targets, position)
-        soft = likelihoods[:, 1] if len(targets) > 1 else None
+            soft = Batch.of(setup.soft_targets(rows[first:end]), device)
+        last = self._last_layer(clicks, soft, position)
+        losses = setup.reconstruction.of(setup.network.decode(z), last, clicks, shown, soft)
         indices = torch.from_numpy(entries[share])
-        return Forward(clicks, inputs, indices, posterior, z, likelihoods[:, 0], epoch, soft)
+        return Forward(
+            clicks, inputs, indices, posterior, z, losses.reconstruction, epoch, losses.soft_log_likelihood
+        )
 
-    def _log_likelihoods(self, z: Tensor, targets: list[Batch], position: tuple[int, int, int]) -> Tensor:
-        """Of each target under each user's z, (n_users, n_targets)."""
+    def _last_layer(self, clicks: Batch, soft: Batch | None, position: tuple[int, int, int]) -> LastLayer:
+        """Over all items, or over a sample with those of the batch."""
         network, sample = self.setup.network, None
         if self.setup.n_sampled:
+            targets = [clicks] if soft is None else [clicks, soft]
             rng = stream(self.setup.seed, "sampled softmax", *position)
             sample = SampledItems(targets, self.setup.n_sampled, rng)
-        return log_likelihoods(
-            network.decode(z), network.last, network.last_bias, targets, self.dtype, sample
-        )
+        return LastLayer(network.last, network.last_bias, self.dtype, sample)

@@ -1,13 +1,14 @@
 """What a training reads: the network, the passes of an epoch, the clicks, the settings."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import nn
 
 from isotherm.models.vae.network.layers import Network
 from isotherm.models.vae.objective.masking import Mask
+from isotherm.models.vae.objective.reconstruction import Multinomial, ReconstructionLoss
 from isotherm.models.vae.objective.terms import SoftTargets, Term
 from isotherm.models.vae.training.settings import Training
 from isotherm.types import Array, UserItems
@@ -38,7 +39,7 @@ class RunSetup:
     """All that a training reads.
 
     phases: the passes of one epoch.  clicks: the training matrix.  users: its rows to train on.
-    validate: the metric of the network as it is, or None.
+    validate: the metric of the network as it is, or None.  reconstruction: between clicks and logits.
     """
 
     model_name: str
@@ -49,6 +50,7 @@ class RunSetup:
     users: Array
     seed: int
     validate: Callable[[], float] | None = None
+    reconstruction: ReconstructionLoss = field(default_factory=Multinomial)
 
     @property
     def modules(self) -> dict[str, nn.Module]:

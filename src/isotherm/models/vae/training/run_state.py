@@ -6,6 +6,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor, nn
 
+from isotherm.models.vae.training.averaging import WeightAverage
 from isotherm.models.vae.training.optimizer import Optimizer
 from isotherm.models.vae.training.progress import SCHEMA, Progress
 from isotherm.models.vae.training.run_folder import RunFolder
@@ -14,13 +15,19 @@ from isotherm.untrusted import Whole
 
 
 class RunState:
-    """The weights of the modules, the best of them so far, the optimizer's state, and the progress.
+    """The weights of the modules, their average and the best so far, the optimizer's state, and the progress.
 
-    A checkpoint's arrays are ``now/``, ``best/`` and ``adam/``, each followed by a weight's name.
+    A checkpoint's arrays are ``now/``, ``average/``, ``best/`` and ``adam/``, and then a weight's name.
     """
 
-    def __init__(self, modules: Mapping[str, nn.Module], optimizer: Optimizer, device: torch.device) -> None:
-        self.modules, self.optimizer, self.device = modules, optimizer, device
+    def __init__(
+        self,
+        modules: Mapping[str, nn.Module],
+        average: WeightAverage,
+        optimizer: Optimizer,
+        device: torch.device,
+    ) -> None:
+        self.modules, self.average, self.optimizer, self.device = modules, average, optimizer, device
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
 
@@ -44,7 +51,8 @@ class RunState:
 
     def arrays(self) -> dict[str, Tensor]:
         """All that the next step reads and is no part of the progress."""
-        return _under("now", self.weights()) | _under("adam", self.optimizer.state())
+        averages = _under("average", self.average.arrays)
+        return _under("now", self.weights()) | averages | _under("adam", self.optimizer.state())
 
     def save(self, folder: RunFolder) -> None:
         """Replace the checkpoint."""
@@ -60,14 +68,17 @@ class RunState:
         arrays, document = checkpoint
         self.progress = Progress(**document["progress"])
         self.load_weights(arrays_under(arrays, "now/"))
+        for name, array in arrays_under(arrays, "average/").items():
+            self.average.arrays[name].copy_(array)
         self.best = {name: array.to(self.device) for name, array in arrays_under(arrays, "best/").items()}
         self.optimizer.restore(arrays_under(arrays, "adam/"), document["table_steps"])
         return True
 
     def _groups(self) -> Iterator[dict[str, Tensor]]:
-        """What a checkpoint holds: weights and item tables; the best weights; what Adam has of each other."""
+        """What a checkpoint holds: weights, averages, item tables; the best; what Adam has of each other."""
         weights = self.weights()
-        yield _under("now", weights) | _under("adam", self.optimizer.table_state())
+        averages = _under("average", self.average.arrays)
+        yield _under("now", weights) | averages | _under("adam", self.optimizer.table_state())
         yield _under("best", weights)
         for arrays in self.optimizer.possible_states():
             yield _under("adam", arrays)

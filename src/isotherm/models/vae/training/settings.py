@@ -22,6 +22,9 @@ class Training(Part):
         batch_size (>= 1; default 500): users per step (Liang et al. 2018, §4.3).
         learning_rate (> 0; default 1e-3): of Adam (Kingma & Ba 2015, algorithm 1).
         weight_decay (>= 0; default 0): decoupled from the gradient (Loshchilov & Hutter 2019).
+        average (in [0, 1); default 0): of the network's weights over the steps: the share of the average that
+            a step leaves, less in the first steps (Polyak & Juditsky 1992); validated and kept is the
+            average; 0: the weights as they are.
         clip (> 0 or none; default none): the largest norm of the gradient, which then is in memory whole.
         patience (>= 1; default 20): validations without a better metric after which training stops.
         validate_every (>= 1; default 1): epochs from one validation to the next.
@@ -46,6 +49,7 @@ class Training(Part):
         batch_size: int = 500,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
+        average: float = 0.0,
         clip: float | None = None,
         patience: int = 20,
         validate_every: int = 1,
@@ -61,6 +65,7 @@ class Training(Part):
         self.batch_size = whole("training.batch_size", batch_size, 1)
         self.learning_rate = above("training.learning_rate", learning_rate, 0)
         self.weight_decay = at_least("training.weight_decay", weight_decay, 0)
+        self.average = between("training.average", average, 0, 1, "[)")
         self.clip = None if clip is None else above("training.clip", clip, 0)
         self.patience = whole("training.patience", patience, 1)
         self.validate_every = whole("training.validate_every", validate_every, 1)

@@ -19,6 +19,7 @@ from isotherm.errors import ParameterError
 from isotherm.linalg.csr import column_counts
 from isotherm.models.vae.objective.masking import Mask
 from isotherm.models.vae.objective.terms import Forward, largest_weights, total
+from isotherm.models.vae.training.averaging import WeightAverage
 from isotherm.models.vae.training.devices import chosen_precision
 from isotherm.models.vae.training.divergence import check_arrays, check_losses
 from isotherm.models.vae.training.forward import ForwardPass
@@ -56,7 +57,8 @@ class Trainer:
         optimizer = Optimizer(
             setup.modules, setup.settings, self.processes, sparse_updates=setup.n_sampled > 0
         )
-        self.state = RunState(setup.modules, optimizer, self.processes.device)
+        average = WeightAverage(setup.network, setup.settings.average)
+        self.state = RunState(setup.modules, average, optimizer, self.processes.device)
 
     def run(
         self, path: str | os.PathLike[str] | None = None, reads: Mapping[str, str] | None = None
@@ -113,12 +115,19 @@ class Trainer:
         )
         if state.best:
             state.load_weights(state.best)
+        else:
+            state.average.put()
         state.optimizer.release()
 
     def _epochs_done(self) -> float:
         """By an earlier run of the folder, with the share of the one that was cut off."""
-        p, n_batches = self.state.progress, -(-len(self.users) // self.setup.settings.batch_size)
-        return p.epoch + (p.phase + p.batch / max(n_batches, 1)) / len(self.setup.phases)
+        p = self.state.progress
+        return p.epoch + (p.phase + p.batch / self._n_batches) / len(self.setup.phases)
+
+    @property
+    def _n_batches(self) -> int:
+        """Of a pass over the users."""
+        return -(-len(self.users) // self.setup.settings.batch_size)
 
     def _epoch(self, recorder: Recorder, advance: Advance) -> None:
         p, phases, size = self.state.progress, self.setup.phases, self.setup.settings.batch_size
@@ -127,7 +136,7 @@ class Trainer:
             self.state.optimizer.hold(phase.held(self.setup.network))
             order = stream(self.setup.seed, "order of users", p.epoch, p.phase).permutation(self.users)
             keep = None if phase.mask is None else self._keep_probability(phase.mask)
-            n_batches = -(-len(order) // size)
+            n_batches = self._n_batches
             while p.batch < n_batches:
                 epoch = p.epoch + (p.phase + p.batch / n_batches) / len(phases)
                 self.step(phase, order[p.batch * size :][:size], keep, epoch)
@@ -161,6 +170,7 @@ class Trainer:
         losses, values = total(phase.terms, forward)
         sums = self._checked_sums(phase, forward, rows, {"loss": losses, **values})
         self.state.optimizer.step(losses.sum() / len(rows))
+        self.state.average.update(round(epoch * len(self.setup.phases) * self._n_batches))
         progress.add(sums, len(rows), time.perf_counter() - started)
 
     def _checked_sums(
@@ -192,9 +202,10 @@ class Trainer:
             "seconds": round(p.seconds, 3),
         }
         if self.setup.validate and p.epoch % settings.validate_every == 0:
-            facts[settings.metric] = metric = self._validation_metric(self.setup.validate)
-            if p.measured(metric, settings.patience):
-                self.state.keep_as_best()
+            with self.state.average.in_place():
+                facts[settings.metric] = metric = self._validation_metric(self.setup.validate)
+                if p.measured(metric, settings.patience):
+                    self.state.keep_as_best()
         recorder.log_epoch(facts)
         p.begin_epoch()
 
