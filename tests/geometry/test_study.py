@@ -158,6 +158,10 @@ def test_what_cannot_be_looked_at_is_said(models, clicks):
         study_models({"ease": EASE().fit(clicks)}, clicks)
     with pytest.raises(UnsupportedError, match="ease has no latent space"):
         study_models({"plain": models["plain"], "ease": EASE().fit(clicks)}, clicks)
+    for settings in ({"reconstruction": "squared-error"}, {"activation": "gelu"}):
+        other = MultDAE(**SMALL, **settings, training=Training(epochs=1)).fit(clicks)
+        with pytest.raises(UnsupportedError, match=r"gradients are of a multinomial likelihood and of tanh"):
+            study_models({"plain": models["plain"], "other": other}, clicks)
     some = Interactions.from_csr(clicks.matrix[:, :50])
     other = MultVAE(**SMALL, training=Training(epochs=1)).fit(some)
     with pytest.raises(ParameterError, match="other and plain were fitted on different items"):

@@ -23,14 +23,17 @@ from isotherm.models.vae.training.settings import Training
 
 SMALL = {"hidden": 64, "latent": 16, "training": Training(epochs=8)}
 NETWORKS = ["multvae", "multdae", "recvae"]
-SETTINGS = dict.fromkeys(NETWORKS, SMALL) | {"ials": {"factors": 8}}
+SQUARED = "multdae of squared errors"
+OF_HIDDEN = SMALL | {"reconstruction": "squared-error", "hidden": 0, "activation": "gelu"}
+SETTINGS = dict.fromkeys(NETWORKS, SMALL) | {SQUARED: OF_HIDDEN, "ials": {"factors": 8}}
 #: what it takes to learn the checkerboard; all else that is promised holds of any fit
 LEARNING = SETTINGS | dict.fromkeys(NETWORKS, SMALL | {"training": Training(epochs=60)})
+LEARNING[SQUARED] = OF_HIDDEN | {"training": Training(epochs=60, learning_rate=0.01)}
 #: marec on its default backbone is in the registry already
 MAREC = [f"marec on {backbone}" for backbone in BACKBONES if backbone != "ease"] + ["marec with siamese"]
 MMR = "mmr on content-knn"
 KERNEL_RIDGE = ["kernel-ridge on ials", "kernel-ridge on multvae"]
-MODELS = [*REGISTRY, *MAREC, *KERNEL_RIDGE, MMR]
+MODELS = [*REGISTRY, *MAREC, *KERNEL_RIDGE, MMR, SQUARED]
 PERSONAL = [name for name in MODELS if name != "popularity"]
 ADDING = ["content-knn", "marec", "kernel-ridge", *MAREC, *KERNEL_RIDGE, MMR]
 RERANKED = ["mmr", MMR]  # whose order is not that of the scores
@@ -47,7 +50,7 @@ EXPLAINING = [
     KERNEL_RIDGE[0],
     *RERANKED,
 ]
-COMPARING = [*EXPLAINING, *NETWORKS, *MAREC, *KERNEL_RIDGE]
+COMPARING = [*EXPLAINING, *NETWORKS, SQUARED, *MAREC, *KERNEL_RIDGE]
 
 
 def made(name, settings=SETTINGS):
@@ -58,7 +61,7 @@ def made(name, settings=SETTINGS):
     outer, _, inner = name.partition(" with ")
     if inner:
         return model_class(outer)(embedding=EMBEDDINGS[inner](width=8, heads=2))
-    return model_class(name)(**settings.get(name, {}))
+    return model_class(name.partition(" of ")[0])(**settings.get(name, {}))
 
 
 @pytest.fixture(params=MODELS)

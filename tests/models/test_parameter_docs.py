@@ -212,9 +212,10 @@ def test_an_entry_of_another_form_is_refused():
 
 def test_settings_are_named_as_the_command_line_takes_them():
     names = [name for name, _ in settings_of(model_class("multvae"))]
-    assert names[:6] == [
+    assert names[:7] == [
         "hidden",
         "latent",
+        "activation",
         "mask",
         "mask.keep",
         "mask=popularity mask.keep",

@@ -222,12 +222,11 @@ class VAERecommender(Recommender, ComparesItems):
             model_name=self.name,
             settings=self.training,
             network=network,
-            phases=self._phases(network, [Reconstruction(), *soft_targets], anchors),
+            phases=self._phases(network, [Reconstruction(self.reconstruction), *soft_targets], anchors),
             clicks=clicks.matrix,
             users=np.flatnonzero(stays),
             seed=self.seed,
             validate=None if validation is None else self._metric_of(network, validation),
-            reconstruction=self.reconstruction,
         )
         reads = {} if run_dir is None else self._reads(clicks, features, validation)
         self.progress_ = Trainer(setup).run(run_dir, reads)

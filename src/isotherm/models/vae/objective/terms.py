@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isotherm.models.vae.network.batch import Batch
 from isotherm.models.vae.network.layers import Network, Posterior, normalised
 from isotherm.models.vae.objective.beta import Beta
+from isotherm.models.vae.objective.reconstruction import ReconstructionLoss
 from isotherm.types import Array, UserItems
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -48,12 +49,14 @@ class Forward:
 class Term(ABC):
     """A named term of the objective: weight · value, added up over the users of a batch.
 
-    modules: what the term learns or keeps, by name.  soft_targets: what the network is to explain beside the
-    clicks, for a term that reads their log-likelihood.
+    modules: what the term learns or keeps, by name.  loss: what is between clicks and logits, for the term
+    that reads it.  soft_targets: what the network is to explain beside the clicks, for a term that reads
+    their log-likelihood.
     """
 
     name: ClassVar[str]
     modules: Mapping[str, nn.Module] = {}
+    loss: ReconstructionLoss | None = None
     soft_targets: SoftTargets | None = None
 
     def weight(self, forward: Forward) -> float | Tensor:
@@ -66,9 +69,12 @@ class Term(ABC):
 
 
 class Reconstruction(Term):
-    """The loss between a user's clicks and the logits, as the model's ``reconstruction`` has it."""
+    """The loss between a user's clicks and the logits; None: −Σ_j x_j log π_j (Liang et al. 2018, eq. 2)."""
 
     name = "reconstruction"
+
+    def __init__(self, loss: ReconstructionLoss | None = None) -> None:
+        self.loss = loss
 
     def __call__(self, forward: Forward) -> Tensor:
         """(n_users,)."""

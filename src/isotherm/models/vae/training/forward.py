@@ -57,7 +57,7 @@ class ForwardPass:
         if setup.soft_targets is not None:
             soft = Batch.of(setup.soft_targets(rows[first:end]), device)
         last = self._last_layer(clicks, soft, position)
-        losses = setup.reconstruction.of(setup.network.decode(z), last, clicks, shown, soft)
+        losses = setup.loss.of(setup.network.decode(z), last, clicks, shown, soft)
         indices = torch.from_numpy(entries[share])
         return Forward(
             clicks, inputs, indices, posterior, z, losses.reconstruction, epoch, losses.soft_log_likelihood

@@ -1,7 +1,7 @@
 """What a training reads: the network, the passes of an epoch, the clicks, the settings."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import nn
@@ -39,7 +39,7 @@ class RunSetup:
     """All that a training reads.
 
     phases: the passes of one epoch.  clicks: the training matrix.  users: its rows to train on.
-    validate: the metric of the network as it is, or None.  reconstruction: between clicks and logits.
+    validate: the metric of the network as it is, or None.
     """
 
     model_name: str
@@ -50,7 +50,6 @@ class RunSetup:
     users: Array
     seed: int
     validate: Callable[[], float] | None = None
-    reconstruction: ReconstructionLoss = field(default_factory=Multinomial)
 
     @property
     def modules(self) -> dict[str, nn.Module]:
@@ -64,6 +63,11 @@ class RunSetup:
     def soft_targets(self) -> SoftTargets | None:
         """What the network is to explain beside the clicks, by rows of the training matrix."""
         return next((t.soft_targets for t in self._terms() if t.soft_targets is not None), None)
+
+    @property
+    def loss(self) -> ReconstructionLoss:
+        """Between clicks and logits; multinomial where no term says."""
+        return next((t.loss for t in self._terms() if t.loss is not None), Multinomial())
 
     @property
     def n_sampled(self) -> int:
