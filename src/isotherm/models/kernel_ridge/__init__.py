@@ -13,5 +13,6 @@ term_shares     how a score is split over metadata fields
 tuning          what is chosen on pseudo-cold items rather than learned with the kernels
 tuner           the pseudo-cold items of one split, as the model of the kept clicks ranks them
 warm_up         how an item moves from its metadata to its own clicks
+rare_items      the columns of items that are on that way
 warm_up_tuning  how fast, chosen on hidden items that are given clicks
 """

@@ -84,7 +84,8 @@ class Scales:
 class Predictions:
     """What metadata says of m items beside n clicked ones.
 
-    taste, smoothed_taste: Z and B°·Z, (n, m).  popularity: g, (m,).  explained_variance: (m,) in [0, 1].
+    taste, smoothed_taste: Z and B°·Z, (n, m); the latter is not read where a = 0.  popularity: g, (m,).
+    explained_variance: (m,) in [0, 1].
     """
 
     taste: ItemWeights
@@ -175,9 +176,10 @@ class LeftOutPredictor:
         for band in bands(len(items)):
             left_out = items[band]
             taste = self._taste.columns(self._items.take(left_out), left_out)
+            weights = self._ridge.among_all_items(taste.weights)
             predictions = Predictions(
-                self._ridge.among_all_items(taste.weights),
-                smoothed.of(taste.weights),
+                weights,
+                smoothed.of(taste.weights) if scales.smoothing > 0 else weights,
                 self._popularity[left_out],
                 taste.explained_variance,
             )

@@ -57,13 +57,14 @@ from isotherm.models.kernel_ridge.backbones import (
     OtherBackbone,
     checked_backbone,
 )
-from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales
+from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales, Users
 from isotherm.models.kernel_ridge.declared import LEARNED, OTHER
 from isotherm.models.kernel_ridge.kernel_weights import (
     KernelWeights,
     learn_kernel_weights,
 )
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
+from isotherm.models.kernel_ridge.rare_items import blended
 from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
 from isotherm.models.kernel_ridge.term_shares import TermShares
 from isotherm.models.kernel_ridge.training_data import random_rows
@@ -71,7 +72,7 @@ from isotherm.models.kernel_ridge.training_log import TrainingLog
 from isotherm.models.kernel_ridge.tuner import FullFit, KeptModel
 from isotherm.models.kernel_ridge.tuning import InTime, tune
 from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
-from isotherm.models.kernel_ridge.warm_up import FewClicks, WarmUp, new_item_scores
+from isotherm.models.kernel_ridge.warm_up import WarmUp, new_item_scores
 from isotherm.models.kernel_ridge.weights_in_time import candidates, choose_in_time
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
@@ -412,7 +413,9 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         """What metadata says of never-clicked items."""
         taste = self.taste_.columns(queries)
         popularity = self._popularity_kernel.rows(queries) @ self.popularity_coefficients_
-        smoothed = Unrelaxed.of(self.weights_.warm).times(self.weights_.warm, taste.weights)
+        smoothed = taste.weights
+        if self.scales_.smoothing > 0:
+            smoothed = Unrelaxed.of(self.weights_.warm).times(self.weights_.warm, taste.weights)
         return Predictions(taste.weights, smoothed, popularity, taste.explained_variance)
 
     def _columns(self, predictions: Predictions) -> ItemWeights:
@@ -428,21 +431,21 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _blend_rare_items(self, log: TrainingLog, left_out: LeftOutPredictor) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
         clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
-        new_scores = new_item_scores(clicks)
         if self.other_ is not None:
-            self.other_.own_shares = self.warm_up_.own_shares(clicks, new_scores)
-        rare = np.flatnonzero(~self.warm_up_.settled(clicks, new_scores))
-        if not len(rare):
-            return
-        columns = np.empty((len(log.warm), len(rare)), dtype=np.float32)
-        with stage("predict items of few clicks", len(rare), "items") as advance:
-            for band, band_columns in self._left_out_columns(left_out, rare):
-                columns[:, band] = band_columns
-                advance(len(band))
-        users = random_rows(log.user_items.shape[0], _RMS_USERS, stream(self.seed, "listeners"))
-        few = FewClicks(rare, clicks[rare], new_scores[rare])
-        self.warm_up_.blend(columns, self.weights_.warm, few, log.user_items[users])
-        self.weights_ = self.weights_.replaced(log.warm[rare], columns)
+            self.other_.own_shares = self.warm_up_.own_shares(clicks, new_item_scores(clicks))
+        n_users = log.user_items.shape[0]
+        users = log.user_items[random_rows(n_users, _RMS_USERS, stream(self.seed, "listeners"))]
+        rare = blended(
+            left_out,
+            self.scales_,
+            self.warm_up_,
+            clicks,
+            self.weights_.warm,
+            Users.of(users, self.weights_.warm),
+            self.mean_length_,
+        )
+        if len(rare.items):
+            self.weights_ = self.weights_.replaced(log.warm[rare.items], rare.columns)
 
     def _score(self, user_items: UserItems) -> Scores:
         """user_items · weights_, by the items' trend, those of never-clicked items scaled for each user.

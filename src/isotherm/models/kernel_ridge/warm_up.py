@@ -21,9 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isotherm.linalg.products import products
-from isotherm.models.kernel_ridge.ridge import bands
-from isotherm.types import Array, Bools, Float32, Float64, ItemIndex, ItemWeights, Scores, UserItems
+from isotherm.types import Array, Bools, Float32, Float64, Scores
 
 MANY_CLICKS = 1024  #: more than any decay takes to settle, and after them no item is new
 _SETTLED = 0.02  # of what metadata said of an item: below it a column is left as EASE's
@@ -43,18 +41,6 @@ class Evidence:
 
     metadata_rms: Float64
     ease_rms: Float64
-    clicks: Array
-    new_item_scores: Array
-
-
-@dataclass(frozen=True, eq=False)
-class FewClicks:
-    """Items that have clicks, and too few to go by them alone.
-
-    items: (m,) their places among the clicked items.  clicks, new_item_scores: n and s, (m,).
-    """
-
-    items: ItemIndex
     clicks: Array
     new_item_scores: Array
 
@@ -98,6 +84,10 @@ class WarmUp:
         shares = (1 - decayed) * (1 - np.asarray(new_item_scores, dtype=np.float64))
         return np.where(self.settled(clicks, new_item_scores), 1, shares).astype(np.float32)
 
+    def follows_clicks(self, clicks: Array) -> Bools:
+        """Which items' direction is that of their own clicks alone, whatever their scale; (n_items,)."""
+        return np.asarray(np.exp(-np.asarray(clicks, dtype=np.float64) / self.direction_clicks) < _SETTLED)
+
     def factors(self, evidence: Evidence) -> BlendFactors:
         """θ = factors.metadata·c + factors.ease·e."""
         n = np.asarray(evidence.clicks, dtype=np.float64)
@@ -106,21 +96,6 @@ class WarmUp:
         rms = self._rms(evidence, n)
         of_ease = np.where(evidence.ease_rms > 0, rms * w / ease, 0)
         return BlendFactors((rms * (1 - w) / metadata).astype(np.float32), of_ease.astype(np.float32))
-
-    def blend(
-        self, columns: ItemWeights, ease_weights: ItemWeights, few: FewClicks, users: UserItems
-    ) -> None:
-        """The columns c of items of few clicks, (n, m), become θ, in place.
-
-        ease_weights: B, (n, n).  users: (n_users, n) by whose scores columns are measured.
-        """
-        metadata_rms = score_rms(products(users, columns))
-        ease_rms = score_rms(products(users, ease_weights)[:, few.items])
-        factors = self.factors(Evidence(metadata_rms, ease_rms, few.clicks, few.new_item_scores))
-        for band in bands(len(columns)):  # no second matrix of all these columns
-            rows = slice(band[0], band[-1] + 1)
-            columns[rows] *= factors.metadata
-            columns[rows] += ease_weights[rows][:, few.items] * factors.ease
 
     @property
     def _longest(self) -> float:
