@@ -29,6 +29,7 @@ BENCHMARKS = {
     "fit_speed": "--data {data}/ml-1m",
     "gpu": "--data {data}/ml-1m",
     "metadata_kinds": "--data {data}/ml-1m",
+    "backbones": "--data {data}/ml-1m --only ease ials multvae",
     "auto": "--data {data} --graph {graph}",
     "gowalla": "--data {data}/gowalla",
     "vae_step": "",
@@ -43,7 +44,7 @@ BENCHMARKS = {
     "gram": "",
 }
 #: no results yet: for want of a machine with a device, or of hours
-NOT_MEASURED = {"fit_speed", "vae_objective"}
+NOT_MEASURED = {"backbones", "fit_speed", "vae_objective"}
 LIBRARY = {"common", "drawn_models", "http_load", "servers", "shell"}  #: files there that are no benchmark
 USERS, ITEMS = 120, 60
 
