@@ -20,6 +20,7 @@ IsothermError                   base of all that a user can mend
 ├── DatasetError                (OSError) a public data set that no source could provide
 ├── TrainingError               (RuntimeError) training that cannot go on
 ├── ScoreError                  (ValueError) scores that cannot be ranked
+├── OverlapError                (ValueError) a log that says too little of another policy
 └── MissingPackageError         (ImportError) an optional part that is not installed
 
 Anything else that reaches a user of the command line is told in one line as well, by ``told``.
@@ -109,6 +110,10 @@ class TrainingError(IsothermError, RuntimeError):
 
 class ScoreError(IsothermError, ValueError):
     """Scores that cannot be ranked: one of them is not a number."""
+
+
+class OverlapError(IsothermError, ValueError):
+    """A log from which what another policy would get cannot be told: it showed too little of the same."""
 
 
 class MissingPackageError(IsothermError, ImportError):

@@ -2,6 +2,8 @@
 
 import typer
 
+from isotherm.cli.experiment_offpolicy import offpolicy
+
 experiment = typer.Typer(
     help="Online experiments: plan one, and learn whether it helped and by how much.", no_args_is_help=True
 )
@@ -10,3 +12,6 @@ experiment = typer.Typer(
 @experiment.callback()
 def _experiment() -> None:
     """Online experiments: plan one, and learn whether it helped and by how much."""
+
+
+experiment.command()(offpolicy)
