@@ -32,6 +32,7 @@ BENCHMARKS = {
     "backbones": "--data {data}/ml-1m --only ease ials multvae",
     "auto": "--data {data} --graph {graph}",
     "gowalla": "--data {data}/gowalla",
+    "open_bandit": "--data {data}/open-bandit",
     "vae_step": "",
     "vae_sampled": "",
     "marec_fit": "",
@@ -55,7 +56,8 @@ def test_every_benchmark_is_run():
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Data in the shape of MovieLens-1M, ml-latest-small, Gowalla and MovieLens-100K with its graph."""
+    """Data in the shape of MovieLens-1M, ml-latest-small, Gowalla, MovieLens-100K with its graph, and
+    of Open Bandit."""
     root = tmp_path_factory.mktemp("benchmarks")
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((USERS, ITEMS)) < 0.4)
@@ -73,6 +75,7 @@ def folders(tmp_path_factory):
     log.filter(pl.Series(~test)).write_parquet(root / "data" / "gowalla" / "train.parquet")
     log.filter(pl.Series(test)).write_parquet(root / "data" / "gowalla" / "test.parquet")
     write_graph(root / "graph", timed, rng)
+    write_bandit(root / "data" / "open-bandit", rng)
     return root
 
 
@@ -117,6 +120,18 @@ def write_graph(folder, log, rng):
     )
     for name, frame in (("inter", clicks), ("item", films), ("link", links), ("kg", triples)):
         frame.write_csv(folder / f"ml-100k.{name}", separator="\t")
+
+
+def write_bandit(folder, rng):
+    """Shown items of two policies in three campaigns, in the shape of the Open Bandit data."""
+    for policy, shares in (("random", [0.25] * 4), ("bts", [0.4, 0.3, 0.2, 0.1])):
+        for campaign in ("all", "men", "women"):
+            items = rng.choice(4, size=300, p=shares)
+            shown = {"item_id": items, "position": rng.integers(1, 4, 300), "click": rng.integers(0, 2, 300)}
+            (folder / policy / campaign).mkdir(parents=True)
+            pl.DataFrame({**shown, "propensity_score": np.array(shares)[items]}).write_csv(
+                folder / policy / campaign / f"{campaign}.csv"
+            )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from isotherm.cli.outputs import OutputFile, check_outputs, saved_model
 from isotherm.errors import OutputError, OverlapError, ParameterError, shown_path
 
 if TYPE_CHECKING:
-    from isotherm.experiment.offpolicy import Logged, OffPolicyOptions, OffPolicyResult, Target
+    from isotherm.experiment.offpolicy import Logged, OffPolicyOptions, OffPolicyResult, OverlapRules, Target
     from isotherm.experiment.plan import Exploration
 
 RESULT = "result.json"
@@ -68,6 +68,23 @@ class RankingOptions:
 
 
 @dataclass(frozen=True)
+class RuleOptions:
+    """When nothing is estimated."""
+
+    least_size: Annotated[float, typer.Option(help="Least effective sample size.")] = 100.0
+    most_share: Annotated[float, typer.Option(help="Most of all weight that one row may carry.")] = 0.05
+    most_missing: Annotated[
+        float, typer.Option(help="Most that the mean weight may be away from 1, beyond chance.")
+    ] = 0.1
+
+    def checked(self) -> "OverlapRules":
+        """As the study takes them. Raises ParameterError."""
+        from isotherm.experiment.offpolicy import OverlapRules
+
+        return OverlapRules(self.least_size, self.most_share, self.most_missing)
+
+
+@dataclass(frozen=True)
 class EstimateOptions:
     """How a policy is estimated."""
 
@@ -91,16 +108,11 @@ class EstimateOptions:
         ),
     ] = None
     interval: Annotated[str, typer.Option(help="delta or bootstrap, both by users.")] = "delta"
-    least_size: Annotated[float, typer.Option(help="Least effective sample size.")] = 100.0
-    most_share: Annotated[float, typer.Option(help="Most of all weight that one row may carry.")] = 0.05
-    most_missing: Annotated[
-        float, typer.Option(help="Most that the mean weight may be away from 1, beyond chance.")
-    ] = 0.1
     seed: Annotated[int, typer.Option(help="Of folds and of the bootstrap.")] = 0
 
-    def checked(self, lists: str) -> "OffPolicyOptions":
+    def checked(self, lists: str, rules: "OverlapRules") -> "OffPolicyOptions":
         """As the study takes them.  lists: where nothing else is said. Raises ParameterError."""
-        from isotherm.experiment.offpolicy import OffPolicyOptions, OverlapRules
+        from isotherm.experiment.offpolicy import OffPolicyOptions
 
         return OffPolicyOptions(
             lists=lists if self.lists is None else self.lists,
@@ -109,7 +121,7 @@ class EstimateOptions:
             threshold="auto" if self.threshold is None else self.threshold,
             method=self.method,
             interval=self.interval,
-            rules=OverlapRules(self.least_size, self.most_share, self.most_missing),
+            rules=rules,
             seed=self.seed,
         )
 
@@ -134,6 +146,7 @@ def offpolicy(
     reading: LogOptions,
     ranking: RankingOptions,
     how: EstimateOptions,
+    rules: RuleOptions,
     quiet: o.Quiet = False,
 ) -> None:
     """Estimate what a new model would get, from the log of another, before anybody is shown it.
@@ -153,7 +166,7 @@ def offpolicy(
     from isotherm.experiment.offpolicy import estimate
     from isotherm.files import write_json
 
-    options = how.checked("cascade" if log.is_dir() else "item-position")
+    options = how.checked("cascade" if log.is_dir() else "item-position", rules.checked())
     exploration = ranking.exploration()
     o.begin(quiet)
     logged, policy, counts = _read(log, target, folder, reading)

@@ -77,8 +77,8 @@ def compare(wins: Wins) -> Preference:
     """
     ours, theirs = (wins.second > wins.first).astype(float), (wins.first > wins.second).astype(float)
     _, users = np.unique(wins.users, return_inverse=True)
-    won = np.bincount(users, ours)
-    decided = won + np.bincount(users, theirs)
+    won: Float64 = np.bincount(users, ours).astype(np.float64)
+    decided: Float64 = won + np.bincount(users, theirs)
     won, decided = won[decided > 0], decided[decided > 0]
     if not len(decided):
         raise InteractionsError(
