@@ -42,14 +42,15 @@ def units(log: Logged, per: str) -> Float64:
     """(n,) what a row adds to the number that rewards are divided by: 1, or 1 for the first row of a list."""
     if one_of("per", per, PER) == "impression":
         return np.ones(len(log))
-    return (log.places == 0).astype(np.float64)
+    return np.where(log.places == 0, 1.0, 0.0)
 
 
 def mean_of(log: Logged, values: Float64, per: str) -> Terms:
     """The sum of values (n,) over the number of rows or lists."""
     counted = units(log, per)
     n_users = len(log.user_ids)
-    sums = np.stack([np.bincount(log.users, each, minlength=n_users) for each in (values, counted)], axis=1)
+    columns = [np.bincount(log.users, each, minlength=n_users) for each in (values, counted)]
+    sums: Float64 = np.stack(columns, axis=1).astype(np.float64)
     total, n = sums.sum(axis=0)
     value = float(total / n)
     return Terms(value, (sums[:, 0] - value * sums[:, 1]) / n, sums, _ratio)
