@@ -11,7 +11,6 @@ MOST_ARGUMENTS = 8
 MANY_ARGUMENTS = {
     "data/datasets/catalogue.py:Dataset": "the facts of a data set, each shown by isotherm datasets info",
     "data/hidden_clicks.py:Split": "the parts of a split; all but five have a default",
-    "experiment/interleaving/comparison.py:Preference": "the figures of a comparison, one per field",
     "experiment/offpolicy/weights.py:Overlap": "the figures of a log's overlap, one per field",
     "experiment/log/counts.py:Counts": "a count for each rule; all are zero at first",
     "experiment/log/rules.py:Rules": "the rules of reading a log, told in the report; all have a default",
