@@ -25,11 +25,8 @@ def read(events, assignments, exposures, window, rules):
         and all(event["type"] != "impression" for event in events)
     )
     counts = Counter(rows=len(events))
-    kept = distinct(events, users, counts)
+    kept = distinct([timed(event, rules) for event in events], users, counts)
     for event in kept:
-        event["late"] = event["received"] - event["timestamp"] > rules.late_hours * 3600 * SECOND
-        event["future"] = event["timestamp"] - event["received"] > rules.future_seconds * SECOND
-        event["time"] = event["received"] if event["future"] else event["timestamp"]
         if from_lists and event["type"] == "impression":
             event["type"] = "other"
     count(kept, users, counts)
@@ -92,6 +89,14 @@ def exposed_users(assignments, window):
     return users
 
 
+def timed(event, rules):
+    """An event at the time at which it counts."""
+    late = event["received"] - event["timestamp"] > rules.late_hours * 3600 * SECOND
+    future = event["timestamp"] - event["received"] > rules.future_seconds * SECOND
+    time = event["received"] if future else event["timestamp"]
+    return event | {"late": late, "future": future, "time": time}
+
+
 def distinct(events, users, counts):
     """Of events of one id the one that was received first."""
     by_id = defaultdict(list)
@@ -105,7 +110,8 @@ def distinct(events, users, counts):
         value = event["value"] if event["type"] == "watch" else None
         beyond = float("inf") if value is None else value
         code = codes.get(event["type"], 5)
-        return (event["received"], event["timestamp"], code, user, event["item_id"], beyond)
+        told = (event["late"], event["future"])
+        return (event["received"], event["time"], code, user, event["item_id"], beyond, *told)
 
     counts["repeated"] = len(events) - len(by_id)
     return [dict(min(same, key=precedence)) for same in by_id.values()]

@@ -4,6 +4,7 @@ from isotherm.data.wording import listed
 from isotherm.experiment.log.columns import Reader, quoted
 from isotherm.experiment.log.window import Window
 
+_ARMS = 1024  # more than there can be
 CHOSEN = "override"  #: reason of an assignment by hand
 
 
@@ -28,7 +29,8 @@ def make_assigned(reader: Reader, window: Window) -> dict[str, int]:
     reader.run(reader.of_files(table, given))
     reader.run(
         "CREATE TABLE assigned AS SELECT (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS u, * FROM ("
-        "SELECT user_id, arg_min(arm, (time, arm)) FILTER (inside) AS arm, "
+        # time and arm in one number: of two exposures at one time the earlier arm is the first
+        f"SELECT user_id, (min(time * {_ARMS} + arm) FILTER (inside) & {_ARMS - 1})::INTEGER AS arm, "
         "min(time) FILTER (inside) AS first, "
         "min(arm) FILTER (inside) <> max(arm) FILTER (inside) AS several "
         "FROM given GROUP BY user_id HAVING bool_or(inside) AND NOT bool_or(chosen))"

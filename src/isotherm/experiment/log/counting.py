@@ -10,20 +10,17 @@ from isotherm.experiment.log.event_table import (
     TOO_EARLY,
     WATCH,
 )
-from isotherm.experiment.log.rules import Rules
-from isotherm.experiment.log.window import SECOND
 
 _ORDER = f"""SELECT count(*) FROM (SELECT time, max(time) OVER (PARTITION BY u ORDER BY received
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest FROM distinct_events
     WHERE u IS NOT NULL AND type <> {LISTED}) WHERE latest > time"""
 
 
-def counts_of_events(reader: Reader, rules: Rules) -> dict[str, int]:
+def counts_of_events(reader: Reader) -> dict[str, int]:
     """Name of a count in ``Counts`` -> how many."""
-    late, ahead = round(rules.late_hours * 3600 * SECOND), round(rules.future_seconds * SECOND)
     conditions = {
-        "late": f"received - given > {late}",
-        "future": f"given - received > {ahead}",
+        "late": "late",
+        "future": "future",
         "other_types": f"type = {OTHER}",
         "without_value": f"type = {WATCH} AND micros IS NULL",
         "without_exposure": "u IS NULL",

@@ -66,7 +66,7 @@ def make_events(columns: Columns) -> None:
     """Make the table events, and distinct_events, which leaves out what was repeated.
 
     u: of the user in assigned, null for users without exposure.  item.  type: a code.  time, received:
-    microseconds; a time in the future is that of receipt.  given: the time as it was given.  micros: of a
+    microseconds; a time in the future is that of receipt.  late, future: whether it was.  micros: of a
     watch, microseconds.  day: of the experiment, or BEFORE, TOO_EARLY, AFTER_END.  cold.  id: of events that
     may be repeated, else null.
     Raises EventLogError that names file, column and row of what cannot be used.
@@ -78,7 +78,7 @@ def make_events(columns: Columns) -> None:
     # of files and rows never does
     columns.reader.run(
         "CREATE TABLE kept AS SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER (PARTITION BY id "
-        "ORDER BY received, given, type, u NULLS LAST, item, micros NULLS LAST, cold) AS place "
+        "ORDER BY received, time, type, u NULLS LAST, item, micros NULLS LAST, cold, late, future) AS place "
         "FROM events WHERE id IS NOT NULL) WHERE place = 1"
     )
     columns.reader.run(
@@ -95,10 +95,12 @@ def _read(columns: Columns) -> None:
     cases = " ".join(f"WHEN {condition} THEN {place}" for place, condition in enumerate(faults))
     received = reader.time(table, "received") if "received" in table.kinds else "NULL::BIGINT"
     ahead = round(columns.rules.future_seconds * SECOND)
+    late = round(columns.rules.late_hours * 3600 * SECOND)
     cold = "coalesce(e.cold, false)" if table.kinds.get("cold") == "flag" else _COLD_BY_LISTS
     read = f"""CREATE TABLE events AS SELECT a.u, e.item, e.type,
         CASE WHEN e.given - e.received > {ahead} THEN e.received ELSE e.given END AS time, e.received,
-        e.given, e.micros, {columns.day("time")} AS day, {cold} AS cold,
+        e.received - e.given > {late} AS late, e.given - e.received > {ahead} AS future, e.micros,
+        {columns.day("time")} AS day, {cold} AS cold,
         CASE WHEN s.h IS NOT NULL THEN e.id END AS id, e.fault
         FROM (SELECT {reader.id("event", table, "event_id")} AS id, {hashed(reader)} AS h,
             {reader.id("user", table, "user_id")} AS user_id, {reader.id("item", table, "item_id")} AS item,
@@ -136,8 +138,8 @@ def _read_lists(columns: Columns) -> None:
         f"QUALIFY row_number() OVER (PARTITION BY {request} ORDER BY timestamp) = 1)"
     )
     time = reader.time(table)
-    read = f"""INSERT INTO events SELECT a.u, l.item, {LISTED}, {time} AS time, time, time, NULL,
-        {columns.day("time")}, l.cold, NULL FROM {listed.replace("{table}", first)} AS l
+    read = f"""INSERT INTO events SELECT a.u, l.item, {LISTED}, {time}, {time}, false, false, NULL,
+        {columns.day(time)}, l.cold, NULL FROM {listed.replace("{table}", first)} AS l
         JOIN assigned AS a ON a.user_id = {reader.id("user", table, "user_id", "l.user_id")}"""
     reader.run(reader.of_files(table, read))
 

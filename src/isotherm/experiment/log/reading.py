@@ -107,7 +107,7 @@ def _users(columns: Columns, assignments: dict[str, int]) -> Users:
     kept = ~(known["bot"] | known["several_arms"])
     caps = _caps(known, kept, columns.rules)
     known["outlier"] = np.any([known[name] > cap for name, cap in caps.items()] or [kept & False], axis=0)
-    counts = counts_of_events(reader, columns.rules) | assignments | _counts_of_users(parts, known)
+    counts = counts_of_events(reader) | assignments | _counts_of_users(parts, known)
     return Users(
         arms=arms,
         ids=ids[:, 0],
@@ -115,7 +115,7 @@ def _users(columns: Columns, assignments: dict[str, int]) -> Users:
         caps=caps,
         days=n_days,
         daily=sums.daily(),
-        items=item_sums(reader, len(arms), np.flatnonzero(kept)),
+        items=item_sums(reader, len(arms), np.flatnonzero(kept), known["arm"][kept]),
         counts=Counts(**counts),
     )
 

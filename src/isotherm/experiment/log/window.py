@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000  #: microseconds, in which all times here are
 DAY = 86_400 * SECOND
+_MOST_ARMS = 1000
 _LAST = 4e11  # seconds; of the year 14,000
 
 
@@ -29,8 +30,8 @@ class Window:
     end: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.arms or len(set(self.arms)) < len(self.arms):
-            raise ParameterError(f"arms must be different names, not {brief(self.arms)}")
+        if not 0 < len(set(self.arms)) == len(self.arms) <= _MOST_ARMS:
+            raise ParameterError(f"arms must be different names, up to {_MOST_ARMS}, not {brief(self.arms)}")
         for which, time in (("start", self.start), ("end", self.end)):
             if time is not None and not (math.isfinite(time) and abs(time) < _LAST):
                 raise ParameterError(f"{which} must be seconds since 1970, not {brief(time)}")
