@@ -276,7 +276,7 @@ def test_every_command_has_help_with_an_example():
 
 def test_help_model_shows_every_setting_with_its_default():
     shown = invoke("fit", "--model", "marec", "--help-model")
-    assert "\n  backbone.l2 (> 0 or auto; default 500): λ, the ridge penalty" in shown
+    assert "\n  backbone.l2 (> 0 or auto; default auto): λ, the ridge penalty" in shown
     assert "\n  beta (> 0 or auto; default auto): β, how many clicks" in shown
     assert ">>>" not in shown
 
@@ -337,7 +337,7 @@ def test_help_model_tells_parts_and_their_choices():
     shown = invoke("fit", "--model", "recvae", "--help-model")
     for name, default in (
         ("anchors.weight", "0"), ("mask", r"Bernoulli\(\)"), ("mask=popularity mask.power", "0.25"),
-        ("beta", r"PerClick\(\)"), ("training.clip", "none"), ("ease_term=ease ease_term.l2", "1000"),
+        ("beta", r"PerClick\(\)"), ("training.clip", "none"), ("ease_term=ease ease_term.l2", "auto"),
     ):  # fmt: skip
         assert re.search(rf"^  {name} \(.*default {default}", shown, re.M), name
     assert "\nbeta=annealed:\n" in shown

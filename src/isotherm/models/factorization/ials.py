@@ -74,10 +74,10 @@ class IALS(Recommender, ComparesItems, Explains):
 
     Parameters:
         factors (>= 1; default 128): d, the length of the vectors of users and items.
-        l2 (> 0 or auto; default 0.01): λ, the ridge penalty of the factors; auto: what ranks clicks best that
+        l2 (> 0 or auto; default auto): λ, the ridge penalty of the factors; auto: what ranks clicks best that
             are hidden from some users.
-        unobserved_weight (> 0 or auto; default 0.1): w, the weight of every cell with target 0 (Rendle et al.
-            2022, eq. 2); auto: chosen in the same way.
+        unobserved_weight (> 0 or auto; default auto): w, the weight of every cell with target 0 (Rendle et
+            al. 2022, eq. 2); auto: chosen in the same way.
         exponent (>= 0; default 1.0): ν, how the penalty grows with the clicks of a user or an item (Rendle
             et al. 2022, §3.2).
         iterations (>= 1; default 16): passes over users and items.
@@ -101,8 +101,8 @@ class IALS(Recommender, ComparesItems, Explains):
         self,
         *,
         factors: int = 128,
-        l2: float | str = 0.01,
-        unobserved_weight: float | str = 0.1,
+        l2: float | str = "auto",
+        unobserved_weight: float | str = "auto",
         exponent: float = 1.0,
         iterations: int = 16,
         seed: int = 0,

@@ -52,7 +52,7 @@ class EASE(Penalized, ItemItem):
            [0.2 , 0.29, 0.  ]], dtype=float32)
 
     Parameters:
-        l2 (> 0 or auto; default 500): λ, the ridge penalty of every weight (Steck 2019, eq. 8); auto: what
+        l2 (> 0 or auto; default auto): λ, the ridge penalty of every weight (Steck 2019, eq. 8); auto: what
             ranks clicks best that are hidden from some users.
         denoising (>= 0, auto or None; default None): a, the penalty of an item's weights in units of its
             squared clicks (EDLAE; Steck 2020): a = q / (1 - q) where a share q of the clicks is dropped;
@@ -81,7 +81,7 @@ class EASE(Penalized, ItemItem):
     def __init__(
         self,
         *,
-        l2: float | str = 500.0,
+        l2: float | str = "auto",
         denoising: float | str | None = None,
         user_power: float | str | None = None,
         relaxation: float | str | None = None,

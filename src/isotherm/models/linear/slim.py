@@ -74,7 +74,7 @@ class SLIM(Penalized, ItemItem):
     ['cup', 'pot']
 
     Parameters:
-        l2 (> 0 or auto; default 500): λ₁, the ridge penalty of every weight (MARec, eq. 10); auto: what EASE
+        l2 (> 0 or auto; default auto): λ₁, the ridge penalty of every weight (MARec, eq. 10); auto: what EASE
             learns on hidden clicks, in the units of SLIM.
         denoising (>= 0, auto or None; default None): a, the penalty of an item's weights in units of its
             squared clicks (EDLAE; Steck 2020); auto: what EASE learns; None: as l2, auto with it and else 0.
@@ -100,7 +100,7 @@ class SLIM(Penalized, ItemItem):
     def __init__(
         self,
         *,
-        l2: float | str = 500.0,
+        l2: float | str = "auto",
         denoising: float | str | None = None,
         user_power: float | str | None = None,
         nonclick_weight: float = 0.5,

@@ -124,9 +124,9 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         beta (> 0 or auto; default auto): β, how many clicks a prediction from metadata stands for (eq. 6):
             the higher, the more new items are boosted in the mixed list; auto: what ranks clicked items best
             that are hidden and treated as new.
-        smoothing (in [0, 1] or auto; default 1): t, how far similarities of new items are smoothed by EASE or
-            SLIM: 1 as eq. 9 says, with the backbone's λ; less as with a smaller λ of their own, 0 as with 0;
-            auto: what ranks clicked items best that are hidden and treated as new.
+        smoothing (in [0, 1] or auto; default auto): t, how far similarities of new items are smoothed by EASE
+            or SLIM: 1 as eq. 9 says, with the backbone's λ; less as with a smaller λ of their own, 0 as with
+            0; auto: what ranks clicked items best that are hidden and treated as new.
         click_threshold (>= 1 or None; default None): p, the clicks from which an item needs no metadata
             (eq. 6); None: the paper's max(10th percentile of clicks, 1).
         decay (linear, constant or exponential; default linear): how d falls from β with an item's clicks n
@@ -178,7 +178,7 @@ class MARec(Recommender, ComparesItems, Explains, AddsItems, WeighsMetadata):
         second_order: bool = True,
         alpha: float = 1.0,
         beta: float | str = "auto",
-        smoothing: float | str = 1.0,
+        smoothing: float | str = "auto",
         click_threshold: float | None = None,
         decay: str = "linear",
         non_negative: bool = False,

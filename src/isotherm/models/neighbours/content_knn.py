@@ -40,10 +40,10 @@ class ContentKNN(ItemItem, AddsItems):
     """Scores an item by the summed similarities of its fields (MARec, eq. 3, all μ = 1) to the clicked items.
 
     Parameters:
-        neighbours (>= 1 or auto; default 100): the most similar items that an item keeps; the others count
+        neighbours (>= 1 or auto; default auto): the most similar items that an item keeps; the others count
             as 0; auto: what ranks clicked items best that are hidden and treated as new.
         encoding (Encoding; default Encoding()): which metadata fields are read, and how.
-        shrinkage (>= 0 or auto; default 20.0): δ of the cosines (eq. 3); auto: chosen in the same way.
+        shrinkage (>= 0 or auto; default auto): δ of the cosines (eq. 3); auto: chosen in the same way.
         seed (a whole number >= 0; default 0): of the items that are hidden.
     """
 
@@ -66,9 +66,9 @@ class ContentKNN(ItemItem, AddsItems):
     def __init__(
         self,
         *,
-        neighbours: int | str = 100,
+        neighbours: int | str = "auto",
         encoding: Encoding | None = None,
-        shrinkage: float | str = 20.0,
+        shrinkage: float | str = "auto",
         seed: int = 0,
     ) -> None:
         self.neighbours = neighbours_setting(neighbours)

@@ -40,9 +40,9 @@ class ItemKNN(ItemItem):
     ['cup', 'pot']
 
     Parameters:
-        neighbours (>= 1 or auto; default 100): the most similar items that an item keeps; the others count
+        neighbours (>= 1 or auto; default auto): the most similar items that an item keeps; the others count
             as 0; auto: what ranks clicks best that are hidden from some users.
-        shrinkage (>= 0 or auto; default 20.0): added to the product of norms that a cosine is divided by;
+        shrinkage (>= 0 or auto; default auto): added to the product of norms that a cosine is divided by;
             auto: chosen in the same way.
         seed (a whole number >= 0; default 0): of the hidden clicks.
     """
@@ -59,7 +59,9 @@ class ItemKNN(ItemItem):
         Plain("shrinkage_", Number(least=0)),
     )
 
-    def __init__(self, *, neighbours: int | str = 100, shrinkage: float | str = 20.0, seed: int = 0) -> None:
+    def __init__(
+        self, *, neighbours: int | str = "auto", shrinkage: float | str = "auto", seed: int = 0
+    ) -> None:
         self.neighbours = neighbours_setting(neighbours)
         self.shrinkage = shrinkage_setting(shrinkage)
         self.seed = seeded("seed", seed)

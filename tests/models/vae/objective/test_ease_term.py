@@ -50,7 +50,7 @@ def test_an_ease_term_is_saved(clicks, items, tmp_path):
     model.save(tmp_path / "m")
     loaded = isotherm.load(tmp_path / "m")
     assert repr(loaded) == repr(model)
-    assert "ease_term=EASETerm(l2=1000.0, weight='auto')" in repr(loaded)
+    assert "ease_term=EASETerm(l2='auto', weight='auto')" in repr(loaded)
     assert loaded.recommend(k=5).equals(model.recommend(k=5))
 
 

@@ -65,7 +65,7 @@ class EASETerm(LogitTerm):
     10.0
 
     Parameters:
-        l2 (> 0 or auto; default 1000): λ, EASE's ridge penalty (Steck 2019, eq. 8); auto: EASE learns this
+        l2 (> 0 or auto; default auto): λ, EASE's ridge penalty (Steck 2019, eq. 8); auto: EASE learns this
             and its other penalties on hidden clicks.
         weight (>= 0 or auto; default auto): c; auto chooses it on the validation users (10 where there are
             none).
@@ -74,7 +74,7 @@ class EASETerm(LogitTerm):
     name: ClassVar[str] = "ease"
     is_used = True
 
-    def __init__(self, *, l2: float | str = 1000.0, weight: float | str = "auto") -> None:
+    def __init__(self, *, l2: float | str = "auto", weight: float | str = "auto") -> None:
         self.l2 = auto_or_above("ease_term.l2", l2, 0)
         self.weight = "auto" if is_text(weight, "auto") else at_least("ease_term.weight", weight, 0)
 
