@@ -182,13 +182,13 @@ def test_real_figures_stay_where_they_are(cache, tmp_path):
     models["kernel-ridge"] = KernelRidge()
     result = evaluate(mixed(loaded.interactions(), seed=0), models, loaded.item_table())
     golden = {
-        ("popularity", "cold"): 0.0665, ("content-knn", "cold"): 0.2611, ("marec", "cold"): 0.1337,
-        ("popularity", "warm"): 0.1521, ("ease", "warm"): 0.3568, ("marec", "warm"): 0.3568,
-        ("ease", "all"): 0.2213, ("marec", "all"): 0.2213,
+        ("popularity", "cold"): 0.0665, ("content-knn", "cold"): 0.2820, ("marec", "cold"): 0.1608,
+        ("popularity", "warm"): 0.1521, ("ease", "warm"): 0.3649, ("marec", "warm"): 0.3649,
+        ("ease", "all"): 0.2251, ("marec", "all"): 0.2251,
     }  # fmt: skip
     for (name, candidates), value in golden.items():
         assert result.models[name].metrics[candidates]["hr@10"].mean == pytest.approx(value, abs=0.004), name
-    # 0.344, 0.357 and 0.308; an optimizer's path differs a little from one processor to the next
+    # 0.348, 0.364 and 0.315; an optimizer's path differs a little from one processor to the next
     ours = result.models["kernel-ridge"].metrics
     assert ours["cold"]["hr@10"].mean > 0.32
     assert ours["warm"]["hr@10"].mean > 0.345
