@@ -17,8 +17,8 @@ coverage      distinct items that groups of users are shown
 verdict       ship, stop or wait
 """
 
-from isotherm.experiment.analysis.whole import Schedule, analyze
 from isotherm.experiment.analysis.options import AnalysisOptions
 from isotherm.experiment.analysis.result import ArmResult, MetricResult, Result
+from isotherm.experiment.analysis.whole import Schedule, analyze
 
 __all__ = ["AnalysisOptions", "ArmResult", "MetricResult", "Result", "Schedule", "analyze"]
