@@ -156,6 +156,13 @@ def test_events_may_say_themselves_what_is_cold(tmp_path):
     assert (users.cold_impressions.tolist(), users.cold_clicks.tolist()) == ([1], [1])
 
 
+def test_a_click_counts_for_an_impression_of_the_same_moment(tmp_path):
+    clicks = [event(number, 1, "click", 2, item=number) for number in range(50)]
+    seen = [event(100 + number, 1, "impression", 2, item=number) for number in range(50)]
+    users = read(tmp_path, clicks + seen, [assignment(1)])
+    assert (users.clicks_on_shown.tolist(), users.counts.unattributed_clicks) == ([50], 0)
+
+
 def test_users_put_in_by_hand_are_left_out(tmp_path):
     users = read(tmp_path, SHOWN, [assignment(1, reason="override"), assignment(2)])
     assert (users.ids.to_list(), users.counts.overridden, users.counts.without_exposure) == ([2], 1, 3)
