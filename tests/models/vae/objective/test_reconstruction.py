@@ -124,7 +124,7 @@ def edlae_by_descent(x, keep, steps=3000):
     clicks = Batch.of(csr_array(x.numpy()))
     adam = torch.optim.Adam([table.weight], lr=0.01)
     schedule = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, steps)
-    generator, loss = torch.Generator().manual_seed(0), SquaredError(user_power=0.0)
+    generator, loss = torch.Generator().manual_seed(0), SquaredError(unclicked_weight=1.0, user_power=0.0)
     last = LastLayer(table, torch.zeros(n), torch.float32)
     for _ in range(steps):
         dense = torch.rand(x.shape, generator=generator) < keep

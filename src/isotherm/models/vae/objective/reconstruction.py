@@ -79,18 +79,18 @@ class SquaredError(ReconstructionLoss):
     that grows with an item's clicks. It needs a mask that hides something.
 
     >>> from isotherm import MultDAE, SquaredError
-    >>> MultDAE(reconstruction=SquaredError(unclicked_weight=0.5)).reconstruction
-    SquaredError(unclicked_weight=0.5, user_power=0.5)
+    >>> MultDAE(reconstruction=SquaredError(unclicked_weight=0.3)).reconstruction
+    SquaredError(unclicked_weight=0.3, user_power=0.25)
 
     Parameters:
-        unclicked_weight (>= 0; default 1): the weight of an item that the user did not click.
-        user_power (>= 0; default 0.5): p; the larger, the less users with many clicks count.
+        unclicked_weight (>= 0; default 0.5): the weight of an item that the user did not click.
+        user_power (>= 0; default 0.25): p; the larger, the less users with many clicks count.
     """
 
     name: ClassVar[str] = "squared-error"
     of_hidden = True
 
-    def __init__(self, *, unclicked_weight: float = 1.0, user_power: float = 0.5) -> None:
+    def __init__(self, *, unclicked_weight: float = 0.5, user_power: float = 0.25) -> None:
         self.unclicked_weight = at_least("reconstruction.unclicked_weight", unclicked_weight, 0)
         self.user_power = at_least("reconstruction.user_power", user_power, 0)
 
