@@ -42,6 +42,7 @@ BENCHMARKS = {
     "add_items": "",
     "evaluation": "",
     "experiment_log": "",
+    "experiment_calibration": "",
     "ease": "",
     "gram": "",
 }

@@ -2,6 +2,8 @@
 
 import typer
 
+from isotherm.cli.experiment_analyze import analyze
+from isotherm.cli.experiment_design import design
 from isotherm.cli.experiment_offpolicy import offpolicy
 
 experiment = typer.Typer(
@@ -14,4 +16,5 @@ def _experiment() -> None:
     """Online experiments: plan one, and learn whether it helped and by how much."""
 
 
-experiment.command()(offpolicy)
+for command in (design, analyze, offpolicy):
+    experiment.command()(command)

@@ -1,6 +1,7 @@
 """What an experiment says: is it sound, is the treatment better, by how much, and what follows.
 
 whole         analyze, the whole analysis, from one row a user: start here
+planned       what the plan says: weights, days, refits
 result        what it gives, as objects and as JSON
 options       its settings
 sample_ratio  whether the arms have the users that the plan gives them

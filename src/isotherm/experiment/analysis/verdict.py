@@ -5,7 +5,7 @@ On the planned day the interval of that one look decides. A treatment without an
 two with a chance of (1 − level) / 2 at most, so with 1 − level at most by either. Several treatments share
 that chance (Bonferroni).
 
-ship   the goal is better, and every guardrail is known to lose less than its margin
+ship   the goal is better, and every guardrail that is measured loses less than its margin
 stop   the goal is worse; or a guardrail is known to lose more than its margin; or the goal gains less than is
        worth having; or to know would take longer than anybody would wait
 wait   otherwise, for the days until intervals are narrow enough
@@ -87,10 +87,11 @@ def verdict(
     interval = _deciding(told, clock, options, level, sign)
     opened = _opened(goal, interval, sign, clock)
     rails = [_guardrail(each, level) for each in guardrails]
+    unknown = [each.words for each in rails if each.state == "unknown"]
     broken = [each.words for each in rails if each.state == "broken"]
     action, why = _decided(interval, rails, options)
     if action != "wait":
-        return Verdict(action, goal.metric.name, goal.arm, None, [*opened, why, *broken])
+        return Verdict(action, goal.metric.name, goal.arm, None, [*opened, why, *broken, *unknown])
     days = max([_goal_days(told, interval, clock, options, sign), *(each.days(clock) for each in rails)])
     if days > options.longest:
         words = (
@@ -119,9 +120,9 @@ def best(verdicts: Sequence[Verdict], estimates: Sequence[float]) -> Verdict:
 
 @dataclass(frozen=True)
 class _Rail:
-    """A guardrail: «kept», «broken» or «open».  ratio: how much more information would tell."""
+    """A guardrail; «unknown» where it is not measured.  ratio: how much more information would tell."""
 
-    state: Literal["kept", "broken", "open"]
+    state: Literal["kept", "broken", "open", "unknown"]
     ratio: float
     words: str
 
@@ -149,8 +150,8 @@ def _decided(interval: Interval, rails: Sequence[_Rail], options: AnalysisOption
         return "stop", "Stop: a guardrail loses more than its margin."
     if interval.high < 0:
         return "stop", "Stop: the treatment is worse."
-    if interval.low > 0 and all(each.state == "kept" for each in rails):
-        return "ship", "Ship: the treatment is better, and no guardrail loses more than its margin."
+    if interval.low > 0 and not any(each.state == "open" for each in rails):
+        return "ship", "Ship: the treatment is better, and no measured guardrail loses more than its margin."
     if interval.high < options.worth:
         return "stop", f"Stop: the gain is less than the {options.worth:.1%} that is worth having."
     return "wait", ""
@@ -160,7 +161,7 @@ def _guardrail(rail: "MetricResult", level: float) -> _Rail:
     """Whether a guardrail loses less than its margin, by the interval of one look."""
     told, margin, name = rail.effect, rail.metric.margin, rail.metric.name
     if told is None or not math.isfinite(told.error):
-        return _Rail("kept", 1.0, f"Guardrail {name} has no relative difference.")
+        return _Rail("unknown", 1.0, f"Guardrail {name} is not measured: see to it in another way.")
     sign = 1 if rail.metric.wanted == "up" else -1
     ends = sorted((sign * told.relative.low, sign * told.relative.high))
     words = f"Guardrail {name}: {told.estimate:+.1%} [{told.relative.low:+.1%}, {told.relative.high:+.1%}]"

@@ -1,0 +1,125 @@
+"""isotherm experiment analyze"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isotherm.cli import options as o
+from isotherm.cli.option_groups import with_option_groups
+from isotherm.cli.outputs import OutputFile, check_outputs
+from isotherm.errors import BAD_INPUT
+
+if TYPE_CHECKING:
+    from isotherm.experiment.analysis import AnalysisOptions, Result
+    from isotherm.experiment.analysis.effects import Interval
+
+
+@dataclass(frozen=True)
+class AnalysisFlags:
+    """How the log is analysed."""
+
+    level: Annotated[float, typer.Option(help="Of intervals and confidence sequences.")] = 0.95
+    prior_scale: Annotated[
+        float, typer.Option(help="Standard deviation of relative effects, as expected beforehand.")
+    ] = 0.05
+    worth: Annotated[float, typer.Option(help="Smallest relative effect worth having.")] = 0.01
+    correction: Annotated[str, typer.Option(help="For several arms and goals: holm or fdr.")] = "holm"
+    replicates: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000
+    cuped: Annotated[bool, typer.Option(help="Use what users did before, to narrow intervals.")] = True
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0
+
+    def options(self) -> "AnalysisOptions":
+        """Checked. Raises ParameterError."""
+        from isotherm.checks import one_of
+        from isotherm.experiment.analysis import AnalysisOptions
+
+        one_of("--correction", self.correction, ("holm", "fdr"))
+        return AnalysisOptions(
+            level=self.level,
+            prior_scale=self.prior_scale,
+            worth=self.worth,
+            correction="fdr" if self.correction == "fdr" else "holm",
+            replicates=self.replicates,
+            cuped=self.cuped,
+            seed=self.seed,
+        )
+
+
+@with_option_groups
+def analyze(
+    *,
+    plan: Annotated[Path, typer.Option(help="The experiment as it was declared: JSON.")],
+    log: Annotated[
+        Path, typer.Option(help="Folder with events, assignments and, if any, exposures and model_swaps.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for result.json.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric; may be repeated, the goal of the verdict first.  [default: all]"),
+    ] = None,
+    despite_mismatch: Annotated[
+        bool, typer.Option("--despite-mismatch", help="Show figures that cannot be believed, with a warning.")
+    ] = False,
+    flags: AnalysisFlags,
+    quiet: o.Quiet = False,
+) -> None:
+    """Learn from an event log whether a treatment helped, and by how much.
+
+    Where the arms do not have the users that the plan gives them, nothing is shown but that, and the command
+    fails.
+
+    Example: isotherm experiment analyze --plan plan.json --log exported --out result
+    """
+    file = OutputFile("result.json in --out", out / "result.json", (".json",))
+    check_outputs({"--plan": plan, "--log": log}, file)
+
+    from isotherm.experiment.analysis import analyze as analysed
+    from isotherm.experiment.analysis.planned import planned
+    from isotherm.experiment.log import EventLog, Window, read_users
+    from isotherm.experiment.metrics import STANDARD, by_name
+    from isotherm.experiment.plan import read_plan
+
+    options, metrics = flags.options(), [by_name(name) for name in metric or []] or list(STANDARD)
+    o.begin(quiet)
+    declared = read_plan(plan)
+    users = read_users(EventLog.of_folder(log), Window.of(declared))
+    found = analysed(users, metrics, planned(declared, log), options, despite_mismatch)
+    out.mkdir(parents=True, exist_ok=True)
+    found.write_json(out / "result.json")
+    _show(found)
+    if found.sample_ratio.mismatch:
+        typer.echo(f"warning: {found.sample_ratio.words}", err=True)
+        raise typer.Exit(BAD_INPUT)
+
+
+def _show(found: "Result") -> None:
+    """A row for each metric and treatment, then the words."""
+    from isotherm.cli.results import show_table
+
+    rows = []
+    for each in found.metrics:
+        told = each.effect
+        row = [each.metric.name, each.arm]
+        if told is None:
+            rows.append([*row, *[""] * 6])
+            continue
+        sequence = "" if not each.looks else _told(each.looks[-1].sequence)
+        better = f"{told.posterior.probability_better:.1%}"
+        row += [
+            f"{told.control:.4g}",
+            f"{told.treatment:.4g}",
+            f"{told.estimate:+.2%} {_told(told.relative)}",
+            sequence,
+        ]
+        rows.append([*row, f"{each.p_adjusted:.2g}", better])
+    names = ["metric", "arm", "control", "treatment", "relative", "at any look", "p, corrected", "better"]
+    if rows:
+        show_table(names, rows, words=2)
+    for line in found.words:
+        typer.echo(line)
+
+
+def _told(interval: "Interval") -> str:
+    return f"[{interval.low:+.2%}, {interval.high:+.2%}]"

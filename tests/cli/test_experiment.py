@@ -1,0 +1,75 @@
+"""isotherm experiment design and analyze, over small logs on disk."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from isotherm.cli.app import app
+from tests.experiment.log.logs import event, write
+
+pytest.importorskip("duckdb")
+pytest.importorskip("tea_tasting")
+HOUR = 3600 * 1_000_000
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["experiment", *map(str, arguments), "-q"])
+
+
+def folder_of(tmp_path, shares=(0.5, 0.5)):
+    """400 users over six days, three of them before the experiment; the treatment is clicked more."""
+    rng = np.random.default_rng(0)
+    events, assignments = [], []
+    for user in range(400):
+        arm = "new" if rng.random() < shares[1] else "old"
+        assignments.append(
+            {"experiment": "films", "arm": arm, "user_id": user, "timestamp": 72 * HOUR, "reason": "hash"}
+        )
+        for day in range(6):
+            for item in range(rng.poisson(3)):
+                hour = 24 * day + 1 + item / 10
+                events.append(event(len(events), user, "impression", hour, item))
+                if rng.random() < (0.5 if arm == "new" and day >= 3 else 0.25):
+                    events.append(event(len(events), user, "click", hour + 0.01, item))
+    folder = write(tmp_path / "log", events, assignments)
+    plan = {"name": "films", "arms": [{"name": "old"}, {"name": "new", "model": "second"}]}
+    times = {"start": "1970-01-04T00:00:00Z", "end": "1970-01-07T00:00:00Z"}
+    (tmp_path / "plan.json").write_text(json.dumps(plan | times))
+    return folder
+
+
+def test_analyze_writes_and_tells_the_verdict(tmp_path):
+    log = folder_of(tmp_path)
+    where = ("--plan", tmp_path / "plan.json", "--log", log, "--out", tmp_path / "out")
+    done = run("analyze", *where, "--metric", "ctr", "--metric", "clicks_per_user")
+    assert done.exit_code == 0, done.output
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written["verdict"] == "ship"
+    assert written["low"] <= 1.0 <= written["high"]  # twice as many
+    assert "Ship" in done.output
+    assert "clicks_per_user" in done.output
+
+
+def test_analyze_stops_at_a_mismatch_and_fails(tmp_path):
+    log = folder_of(tmp_path, (0.3, 0.7))
+    arguments = ("analyze", "--plan", tmp_path / "plan.json", "--log", log, "--out", tmp_path / "out")
+    done = run(*arguments)
+    assert done.exit_code == 1
+    assert "warning: Sample ratio mismatch" in done.output
+    assert "clicks_per_user" not in done.output
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["estimate"] is None
+    shown = run(*arguments, "--despite-mismatch")
+    assert shown.exit_code == 1
+    assert "clicks_per_user" in shown.output
+
+
+def test_design_tells_days_and_false_positives(tmp_path):
+    log = folder_of(tmp_path)
+    events, file = log / "events.parquet", tmp_path / "design.json"
+    done = run("design", "--events", events, "--effect", 0.2, "--splits", 20, "--json", file)
+    assert done.exit_code == 0, done.output
+    assert "to be told with a power of 80%" in done.output
+    assert "experiments without any change" in done.output
+    assert json.loads(file.read_text())["users_by_day"]

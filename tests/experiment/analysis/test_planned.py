@@ -1,0 +1,26 @@
+import datetime
+
+import polars as pl
+
+from isotherm.experiment.analysis.planned import planned
+from isotherm.experiment.plan import Arm, Experiment
+
+DAY = 86_400.0
+
+
+def test_weights_days_and_refits(tmp_path):
+    plan = Experiment("new", (Arm("a", 2), Arm("b")), start=10.5 * DAY, end=24.5 * DAY)
+    zone = datetime.UTC
+    times = [datetime.datetime.fromtimestamp(day * DAY + 60, zone) for day in (3, 12, 12, 15)]
+    swaps = pl.DataFrame({"timestamp": times, "arm": ["a"] * 4, "model": ["m"] * 4})
+    swaps.write_parquet(tmp_path / "model_swaps.parquet")
+    told = planned(plan, tmp_path)
+    assert told.weights == [2, 1]
+    assert told.planned_days == 15  # the first and the last are half ones
+    assert told.refits == [2, 5]
+
+
+def test_a_plan_without_times_tells_weights_alone(tmp_path):
+    told = planned(Experiment("new", (Arm("a"), Arm("b"))), tmp_path)
+    assert (told.planned_days, told.refits) == (None, ())
+    assert planned(Experiment("new", (Arm("a"), Arm("b")), start=DAY), tmp_path).refits == []
