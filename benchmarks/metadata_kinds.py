@@ -14,7 +14,7 @@ from common import data_folder, report, size
 from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, evaluate
 from isotherm.data.splits import SPLITS
 
-SEEDS = range(size(2, 1))
+SEEDS = range(size(5, 1))
 #: by kind of metadata, which comes to those before
 KINDS = size(
     {
