@@ -26,6 +26,7 @@ MANY_ARGUMENTS = {
     "models/vae/training/progress.py:Progress": "the figures that a checkpoint keeps",
     "models/requests/explanation.py:Explanation": "what is told of one score, each under its name",
     "serving/app/limits.py:Limits": "the limits of requests, each told in its own answer; all have a default",
+    "serving/workers/settings.py:ServerSettings": "what a server is told, an option each",
     "state/fields.py:Dense": "what a declared array may be held to; all but three have a default",
 }
 

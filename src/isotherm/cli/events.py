@@ -18,11 +18,12 @@ def export(
     db_file: o.DatabaseFile = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Write the events of a serving database to Parquet files, for analysis.
+    """Write the events of a serving database to Parquet files, for analysis; and what experiments log.
 
-    Only those that the folder does not hold yet are written, so an export that was cut off goes on, and one
-    that is run every night adds a file. The columns: event_id, user_id, item_id, type, timestamp, received,
-    value, late, future.
+    Only rows that the folder does not hold yet are written, so an export that was cut off goes on, and one
+    that is run every night adds a file. Events are in the folder itself: event_id, user_id, item_id, type,
+    timestamp, received, value, late, future. In folders of their names below it are assignments (who is in
+    which arm since when), exposures (each list: items, arm, propensities, teams) and model_swaps.
 
     Example: isotherm events export --db sqlite:///live.db --out events
     """

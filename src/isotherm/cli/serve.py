@@ -1,8 +1,9 @@
 """isotherm serve"""
 
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -169,12 +170,21 @@ def serve(
     bounds: Bounds,
     rates: RateOptions,
     exposure_days: Annotated[int, typer.Option(help="How long what was shown to whom is kept.")] = 90,
+    experiment: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Plan of an experiment (JSON): arms, shares, times; repeated for several at one time.",
+            show_default=False,
+        ),
+    ] = None,
     ending: EndOptions,
     quiet: o.Quiet = False,
 ) -> None:
     """Answer over HTTP: recommendations, new items, events, and the page at /.
 
     SIGTERM and Ctrl-C end it once what has begun is answered. /openapi.json describes all addresses.
+
+    With --experiment, users are answered as the arm says that they are in; GET /v1/experiments tells of it.
 
     Example: isotherm serve model --port 8000 --workers 4 --db sqlite:///live.db --token-file token
     """
@@ -202,8 +212,21 @@ def serve(
             token_for_all=access.token_for_all,
             exposure_days=exposure_days,
             proxies=address.proxies,
+            experiments=_plans(experiment or []),
         )
         _serve(settings, listener, whole("--workers", address.workers, 1), items, quiet)
+
+
+def _plans(files: list[Path]) -> "tuple[tuple[str, dict[str, Any]], ...]":
+    """Files of plans, and what they hold. Raises ParameterError for what cannot run on one server."""
+    from isotherm.experiment.plan import check_together, plan_of, read_plan
+
+    experiments = [read_plan(file) for file in files]
+    check_together(experiments, [shown_path(file) for file in files])
+    plans = [plan_of(each) for each in experiments]
+    for arm in (arm for plan in plans for arm in plan["arms"] if arm["model"] is not None):
+        arm["model"] = os.path.abspath(arm["model"])
+    return tuple((str(file), plan) for file, plan in zip(files, plans, strict=True))
 
 
 def _serve(
@@ -226,7 +249,7 @@ def _serve(
 
     supervisor = Supervisor(settings, listener, n_workers)
     code = supervisor.run(
-        prepare=lambda: prepare(settings, items), verify=lambda: verify(settings.model), ready=told
+        prepare=lambda: prepare(settings, items), verify=lambda: verify(settings), ready=told
     )
     if code:
         raise typer.Exit(code)

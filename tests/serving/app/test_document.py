@@ -39,6 +39,7 @@ ROUTES = [
     ("GET", "/v1/model"),
     ("POST", "/v1/model/swap"),
     ("POST", "/v1/model/rollback"),
+    ("GET", "/v1/experiments"),
     ("GET", "/metrics"),
     ("GET", "/livez"),
     ("GET", "/readyz"),

@@ -38,18 +38,19 @@ def test_all_events_come_once_over_several_exports(database, tmp_path, monkeypat
 def test_an_export_that_was_cut_off_goes_on(database, tmp_path, monkeypatch):
     database.add_events(clicks(range(20)))
     monkeypatch.setattr(export, "_PAGE", 2)
-    pages, table = [], export._table
+    pages, table = [], export.ExportedTable.arrow
 
-    def cut_off(rows, kinds):
-        pages.append(rows)
+    def cut_off(of, rows, kinds):
+        if rows:
+            pages.append(rows)
         if len(pages) == 5:
             raise KeyboardInterrupt
-        return table(rows, kinds)
+        return table(of, rows, kinds)
 
-    monkeypatch.setattr(export, "_table", cut_off)
+    monkeypatch.setattr(export.ExportedTable, "arrow", cut_off)
     with pytest.raises(KeyboardInterrupt):
         database.export_events(tmp_path / "events", rows_per_file=6)
-    monkeypatch.setattr(export, "_table", table)
+    monkeypatch.setattr(export.ExportedTable, "arrow", table)
     assert [file.name for file in (tmp_path / "events").glob("*.parquet")] == [
         f"events-{0:018}-{6:018}.parquet"
     ]

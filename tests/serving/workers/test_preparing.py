@@ -1,12 +1,15 @@
 """Before workers answer: the model is whole, and items that nobody knows yet are in the database."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
-from isotherm import EASE
-from isotherm.errors import ModelFolderError
-from isotherm.serving.database import Database, StoredItem
+from isotherm import EASE, Interactions
+from isotherm.errors import ModelFolderError, ParameterError
+from isotherm.serving.database import Assigned, Database, StoredItem
 from isotherm.serving.live.requests import Asker
+from isotherm.serving.shared.following import content_of
 from isotherm.serving.shared.shared import SharedModel
 from isotherm.serving.workers.preparing import prepare, verify
 from isotherm.serving.workers.settings import ServerSettings
@@ -64,5 +67,30 @@ def test_a_damaged_model_is_found(model_folder, tmp_path):
             content[-1] ^= 1
         (tmp_path / file.name).write_bytes(content)
     with pytest.raises(ModelFolderError, match="is damaged"):
-        verify(str(tmp_path))
-    verify(str(model_folder))
+        verify(ServerSettings(str(tmp_path), ""))
+    verify(ServerSettings(str(model_folder), ""))
+    with pytest.raises(ModelFolderError, match="is damaged"):
+        verify(ServerSettings(str(model_folder), "", experiments=planned(tmp_path)))
+
+
+def planned(folder, **more):
+    """A plan of a file."""
+    arms = [{"name": "control"}, {"name": "new", "model": str(folder)}]
+    return (("plan.json", {"name": "films", "arms": arms, **more}),)
+
+
+def test_experiments_are_declared_once_their_models_are_there(settings, model_folder, clicks, tmp_path):
+    EASE(l2=1.0).fit(clicks).save(tmp_path / "ease")
+    served = replace(settings, experiments=planned(tmp_path / "ease"))
+    assert set(prepare(served, None)) == {content_of(str(model_folder)), content_of(str(tmp_path / "ease"))}
+    with Database.open(settings.database) as database:
+        assert database.experiments.weights("films") == 1
+        database.experiments.assign("u1", [Assigned("films", "new", "hash")])
+    with pytest.raises(ParameterError, match=r"plan.json: salt: was another"):
+        prepare(replace(settings, experiments=planned(tmp_path / "ease", salt="x")), None)
+    with pytest.raises(ParameterError, match=r"plan.json: arms\[1\].model: .*none"):
+        prepare(replace(settings, experiments=planned(tmp_path / "none")), None)
+    numbered = Interactions.from_csr(clicks.matrix, list(range(40)), list(range(24)))
+    EASE(l2=1.0).fit(numbered).save(tmp_path / "numbered")
+    with pytest.raises(ParameterError, match=r"plan.json: arms\[1\].model: its users are Int64"):
+        prepare(replace(settings, experiments=planned(tmp_path / "numbered")), None)

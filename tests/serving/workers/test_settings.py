@@ -16,8 +16,9 @@ def test_a_task_comes_as_it_was_sent():
         Ending(0, 2.5),
         token="s3cret",
         exposure_days=7,
+        experiments=(("plan.json", {"name": "films", "arms": [{"name": "a"}, {"name": "b"}]}),),
     )
-    task = Task(3, 8, 9, "abc", settings)
+    task = Task(3, 8, 9, ["abc"], settings)
     assert task.line().count(b"\n") == 1
     assert Task.of(task.line()) == task
     assert "s3cret" not in repr(task)

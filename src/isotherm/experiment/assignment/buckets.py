@@ -20,3 +20,8 @@ def bucket(salt: str, user: Id) -> float:
     tag = "i" if isinstance(user, int) else "t"
     hashed = blake2b(f"{salt}\0{tag}{user}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return (int.from_bytes(hashed, "big") >> 11) / 2**53  # all 64 bits, rounded to a float, may give 1.0
+
+
+def seed(request: str) -> int:
+    """The seed of what is drawn for a request, by its id: who knows the id can draw the same again."""
+    return int.from_bytes(blake2b(request.encode("utf-8", "surrogatepass"), digest_size=16).digest(), "big")

@@ -7,12 +7,10 @@ others: a ramp that grows, weights that change and a neighbour in the layer leav
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate
 from typing import Literal
 
 from isotherm.experiment.assignment.buckets import Id, bucket
-from isotherm.experiment.plan.arms import INTERLEAVED, Arm
+from isotherm.experiment.plan.arms import INTERLEAVED
 from isotherm.experiment.plan.experiment import Experiment
 
 Reason = Literal["hash", "override", "sticky"]
@@ -91,13 +89,5 @@ def arm_of(experiment: Experiment, user: Id) -> str:
     """The arm that the weights of now give a user, whether the experiment takes him or not."""
     if experiment.kind == "interleaving":
         return INTERLEAVED
-    names, bounds = _bounds(experiment.arms)
+    names, bounds = experiment.arm_bounds
     return names[bisect_right(bounds, bucket(f"isotherm/arm/{experiment.salted}", user))]
-
-
-@lru_cache(maxsize=1024)
-def _bounds(arms: tuple[Arm, ...]) -> tuple[list[str], list[float]]:
-    """Names of the arms that take users, and between which numbers of [0, 1) one ends and the next begins."""
-    taking = [arm for arm in arms if arm.weight > 0]
-    sums = list(accumulate(arm.weight for arm in taking))
-    return [arm.name for arm in taking], [each / sums[-1] for each in sums[:-1]]

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from math import fsum
 
 from isotherm.checks import between, one_of
@@ -124,6 +126,13 @@ class Experiment:
         """Arm -> which share of the new users it gets."""
         total = fsum(arm.weight for arm in self.arms)
         return {arm.name: arm.weight / total for arm in self.arms}
+
+    @cached_property
+    def arm_bounds(self) -> tuple[list[str], list[float]]:
+        """Names of the arms that take users, and where in [0, 1) one ends and the next begins."""
+        taking = [arm for arm in self.arms if arm.weight > 0]
+        sums = list(accumulate(arm.weight for arm in taking))
+        return [arm.name for arm in taking], [each / sums[-1] for each in sums[:-1]]
 
     @property
     def salted(self) -> str:

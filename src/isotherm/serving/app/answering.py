@@ -45,17 +45,23 @@ def list_routes(lists: Lists, limits: Limits) -> APIRouter:
     """Those that answer with lists."""
     routes = APIRouter()
 
-    @routes.post("/v1/recommend", summary="A list for a user or a history")
+    @routes.post("/v1/recommend", summary="A list for a user or a history", response_model_exclude_unset=True)
     def recommend(body: schemas.RecommendBody) -> answers.Recommended:
         return answers.Recommended.of(lists.answer(body))
 
-    @routes.post("/v1/recommend/batch", summary="Several lists, all or none")
+    @routes.post(
+        "/v1/recommend/batch", summary="Several lists, all or none", response_model_exclude_unset=True
+    )
     def recommend_batch(body: schemas.BatchBody) -> answers.BatchRecommended:
         limits.check("requests", body.requests, "batch")
         asked = [(each.asker(limits), each.k, each.rules(limits)) for each in body.requests]
         return answers.BatchRecommended(answers=[answers.Recommended.of(lists.of(*each)) for each in asked])
 
-    @routes.get("/v1/users/{user_id:id}/recommendations", summary="A list for a user")
+    @routes.get(
+        "/v1/users/{user_id:id}/recommendations",
+        summary="A list for a user",
+        response_model_exclude_unset=True,
+    )
     def user_recommendations(user_id: str, k: K = 10) -> answers.Recommended:
         limits.check("k", k, "k")
         return answers.Recommended.of(lists.of(Asker(user=user_id), k, Rules()))

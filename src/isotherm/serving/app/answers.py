@@ -12,7 +12,7 @@ from isotherm.errors import one_line
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.database import EventCounts
-from isotherm.serving.live.requests import Answer
+from isotherm.serving.live.requests import Answer, ExperimentAnswer
 from isotherm.serving.shared.following import FailedSwap
 
 _MOST_TOLD = 100  # refused events
@@ -29,6 +29,13 @@ class ShownItem(BaseModel):
     title: str | None
 
 
+class Arm(BaseModel):
+    """An experiment that the user of a list is in, and his arm."""
+
+    experiment: str
+    arm: str
+
+
 class Recommended(BaseModel):
     """A list."""
 
@@ -36,15 +43,22 @@ class Recommended(BaseModel):
     answered_by: Literal["model", "popularity"]
     model: str
     unknown: int = Field(description="ids of the request that the model does not know")
+    experiments: list[Arm] = Field([], description="those that the user is in; not there if in none")
+    request_id: str = Field("", description="of the list in the log of experiments; not there if in none")
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
         """That of an answer."""
+        in_arms: dict[str, Any] = {}
+        if isinstance(answer, ExperimentAnswer):
+            arms = [Arm(experiment=each.experiment, arm=each.arm) for each in answer.experiments]
+            in_arms = {"experiments": arms, "request_id": answer.request_id}
         return cls(
             items=[ShownItem(**vars(item)) for item in answer.items],
             answered_by=answer.answered_by,
             model=answer.model,
             unknown=answer.unknown,
+            **in_arms,
         )
 
 
@@ -203,6 +217,42 @@ class ModelInfo(BaseModel):
     loading: bool = Field(description="whether this worker loads a model that another one put on the air")
     failed: FailedModel | None
     left_out: LeftOutItems
+
+
+class ArmInfo(BaseModel):
+    """One arm of an experiment that runs."""
+
+    arm: str
+    share: float = Field(description="of the users that come new, by the weights of now")
+    model: str = Field(description="the server's own, or that of the arm")
+    own_model: bool = Field(description="whether it is the arm's, which a swap with its name exchanges")
+    settings: dict[str, Any] = Field(description="cold and diversity, in the place of what requests say")
+    users: int = Field(description="who were shown something in it")
+
+
+class ExperimentInfo(BaseModel):
+    """An experiment on this server. Times: seconds since 1970."""
+
+    experiment: str
+    kind: Literal["arms", "interleaving"]
+    running: bool = Field(description="whether its start has come, and its end has not")
+    share: float = Field(description="of the users within its span who take part now, by its ramp")
+    layer: str
+    span: list[float]
+    holdout: float
+    start: float | None
+    end: float | None
+    weights: int = Field(description="how many times the weights of its arms were set")
+    testers: int
+    exploration: dict[str, Any] | None
+    arms: list[ArmInfo] = Field(description="the control first")
+    users: int = Field(description="who were shown something in it; of interleaved lists, too")
+
+
+class Experiments(BaseModel):
+    """Those on this server."""
+
+    experiments: list[ExperimentInfo]
 
 
 class Health(BaseModel):

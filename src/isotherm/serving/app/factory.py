@@ -14,6 +14,7 @@ from isotherm.serving.app.browsing import overview_routes, search_routes
 from isotherm.serving.app.editing import editing_routes
 from isotherm.serving.app.errors import REFUSALS, answer_errors
 from isotherm.serving.app.events import event_routes
+from isotherm.serving.app.experiments import experiment_routes
 from isotherm.serving.app.health import Readiness, health_routes
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.app.metrics import Metrics
@@ -65,6 +66,7 @@ def create_app(
         editing_routes(shared, limits, writes, sees),
         event_routes(shared, limits, metrics, writes),
         model_routes(shared, metrics, writes, sees),
+        experiment_routes(shared),
         metrics_routes(metrics),
     ):
         app.include_router(routes, dependencies=everything)

@@ -26,11 +26,13 @@ def model_routes(
         return _info(shared, names_items)
 
     @routes.post(
-        "/v1/model/swap", dependencies=writes, summary="Put a saved model on the air once it answers"
+        "/v1/model/swap",
+        dependencies=writes,
+        summary="Put a saved model on the air, or in the place of that of an arm, once it answers",
     )
     def swap(body: schemas.SwapBody) -> answers.ModelInfo:
         with metrics.counting_swap("done"):
-            shared.swap(body.path)
+            shared.swap(body.path, body.arm, body.experiment)
         return _info(shared)
 
     @routes.post("/v1/model/rollback", dependencies=writes, summary="Put the model before on the air again")

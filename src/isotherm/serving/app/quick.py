@@ -16,14 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from isotherm.serving.app.answering import Lists
 from isotherm.serving.app.schemas import RecommendBody
-from isotherm.serving.live.requests import Answer
+from isotherm.serving.live.requests import Answer, ExperimentAnswer
 
 PATH = "/v1/recommend"
 _QUICK = 2e-3  # seconds
 _MOST = 4 * _QUICK  # that one answer counts: on a busy machine any may be interrupted
 _SHARE = 1 / 16  # of the latest answer in what is expected of the next
 _JSON = b"application/json"
-_WRITTEN = TypeAdapter(Answer)
+_WRITTEN, _WRITTEN_IN_ARMS = TypeAdapter(Answer), TypeAdapter(ExperimentAnswer)
 _Some = TypeVar("_Some")
 
 
@@ -80,7 +80,9 @@ class QuickLists:
             answer = self._pace.timed(time.perf_counter, self._lists.answer_now, asked)
         if answer is None:
             answer = await run_in_threadpool(self._pace.timed, time.thread_time, self._lists.answer, asked)
-        return _WRITTEN.dump_json(answer)
+        if type(answer) is Answer:
+            return _WRITTEN.dump_json(answer)
+        return _WRITTEN_IN_ARMS.dump_json(answer)  # type: ignore[arg-type]
 
 
 class Pace:

@@ -294,8 +294,8 @@ class AudienceBody(Metadata):
 class EventsBody(RootModel[list[Any]]):
     """Events: an event that is known by its id counts once, whatever else it says.
 
-    type: click, impression, watch (value: seconds) or dislike. value: from 0 to 1e9. time: seconds since
-    1970, or ISO 8601 with its zone; when it is received if absent.
+    type: click, impression, watch (value: seconds), conversion (value: its worth) or dislike. value: from 0
+    to 1e9. time: seconds since 1970, or ISO 8601 with its zone; when it is received if absent.
     """
 
     model_config = ConfigDict(
@@ -305,7 +305,7 @@ class EventsBody(RootModel[list[Any]]):
                 "required": ["id", "type", "user", "item"],
                 "properties": {
                     "id": {"type": ["string", "integer"]},
-                    "type": {"enum": ["click", "impression", "watch", "dislike"]},
+                    "type": {"enum": ["click", "impression", "watch", "conversion", "dislike"]},
                     "user": {"type": ["string", "integer"]},
                     "item": {"type": ["string", "integer"]},
                     "time": {"type": ["number", "string", "null"]},
@@ -323,6 +323,10 @@ class SwapBody(Strict):
     """The folder of a saved model on the server."""
 
     path: Text = Field(min_length=1, max_length=4000, examples=["out/model"])
+    arm: Text | None = Field(
+        None, description="whose model it takes the place of; the server's own if absent"
+    )
+    experiment: Text | None = Field(None, description="needed where several have an arm of this name")
 
 
 def _seconds(moment: float | datetime | None) -> float | None:

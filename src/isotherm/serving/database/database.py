@@ -31,7 +31,8 @@ from isotherm.files import Address
 from isotherm.serving.database import tables
 from isotherm.serving.database.connections import opened, place_of, reading, told, writing
 from isotherm.serving.database.events import Event, EventCounts, event_rows, history_rows
-from isotherm.serving.database.export import export_events
+from isotherm.serving.database.experiments import ExperimentTables
+from isotherm.serving.database.export import export_tables
 from isotherm.serving.database.exposures import Exposure, exposure_of, exposure_row
 from isotherm.serving.database.form import is_newest
 from isotherm.serving.database.moments import microseconds, moment, now
@@ -39,6 +40,7 @@ from isotherm.serving.database.quick_reads import QuickReads
 from isotherm.serving.database.stored_ids import Id, check_text, given_id, stored_id
 from isotherm.serving.database.stored_items import MOST_ITEMS, StoredItem, item_of, item_row
 
+Of = tuple[str, str] | None  #: an experiment and its arm; None for the server's own
 _USERS = 500  # that are asked for at one time
 _PAGE = 10_000  # rows of a read that goes on
 _TAKE_NUMBERS = "SELECT nextval(pg_get_serial_sequence('events', 'number')) FROM generate_series(1, :n)"
@@ -108,6 +110,7 @@ class Database:
     def __init__(self, engine: Engine, seconds: float | None = None) -> None:
         self._engine = engine
         self._reads = QuickReads(engine, seconds)
+        self.experiments = ExperimentTables(engine, self._reads)  #: plans, and the arms of users
 
     @classmethod
     def open(cls, url: str, create: bool = True, seconds: float | None = None) -> Self:
@@ -272,7 +275,7 @@ class Database:
         new: list[dict[str, Any]] = []
         if first:
             with writing(self._engine) as connection:
-                self._hold_numbers(connection)
+                tables.hold_numbers(connection)
                 new = self._add_new(connection, list(first.values()))
                 self._add_to_histories(connection, history_rows(new))
         return EventCounts(
@@ -338,17 +341,12 @@ class Database:
             ).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
 
     def export_events(self, folder: Address, rows_per_file: int = 1_000_000) -> int:
-        """Write the events that are not there yet to Parquet files in ``folder``. Returns their number.
+        """Write the rows that are not there yet to Parquet files in ``folder``. Returns the number of events.
 
-        As ``isotherm.serving.database.export.export_events`` says.
+        As ``isotherm.serving.database.export.export_tables`` says.
         """
         with told(self._engine):
-            return export_events(self._engine, folder, rows_per_file)
-
-    def _hold_numbers(self, connection: Connection) -> None:
-        """Let an export wait until the numbers that this transaction takes are there to be read."""
-        if self._engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({tables.NUMBERS_LOCK})")
+            return export_tables(self._engine, folder, rows_per_file)["events"]
 
     def _add_new(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Insert the events that are not there; those, numbered in the order of ``rows``.
@@ -384,6 +382,7 @@ class Database:
         rows = [exposure_row(each) for each in lists]
         if rows:
             with writing(self._engine) as connection:
+                tables.hold_numbers(connection)
                 connection.execute(tables.exposures.insert(), rows)
         return len(rows)
 
@@ -407,18 +406,22 @@ class Database:
         action: str = "swap",
         generation: int | None = None,
         content: str | None = None,
+        of: Of = None,
     ) -> int:
         """Keep that a model goes on the air. Returns the new version, by which other workers learn of it.
 
         path: the model's folder.  model: its name.  action: swap, or rollback to an earlier model.
         generation, content: as ModelSwap says; a generation is given with a rollback.
+        of: the experiment and its arm whose model it is; None for the server's own.
         """
         if action not in ("swap", "rollback"):
             raise ParameterError(f"action is swap or rollback, not {brief(action)}")
         with writing(self._engine) as connection:
-            return _add_swap(connection, (action, path, model), generation, content)
+            return _add_swap(connection, (action, path, model), generation, content, of)
 
-    def log_start(self, path: str, model: str, content: str | None, given: str, seen: int) -> int:
+    def log_start(
+        self, path: str, model: str, content: str | None, given: str, seen: int, of: Of = None
+    ) -> int:
         """Keep that a server starts with a model, unless the database says so already; the version then.
 
         path: the model's folder.  given: that which the server was told to serve; another where a swap came
@@ -428,39 +431,39 @@ class Database:
         table = tables.model_swaps
         with writing(self._engine) as connection:
             version = int(connection.execute(select(tables.state.c.version).with_for_update()).scalar_one())
-            newest = connection.execute(_newest(table)).one_or_none()
-            started = connection.execute(_newest(table, table.c.action == "start")).one_or_none()
+            newest = connection.execute(_newest(of)).one_or_none()
+            started = connection.execute(_newest(of, table.c.action == "start")).one_or_none()
             if newest is not None and newest.version > seen:
                 return version
             is_known = newest is not None and (newest.path, newest.content) == (path, content)
             if is_known and started is not None and started.path == given:
                 return version
             action = "start" if path == given else "swap"
-            return _add_swap(connection, (action, path, model), None, content)
+            return _add_swap(connection, (action, path, model), None, content, of)
 
-    def started_with(self) -> str | None:
+    def started_with(self, of: Of = None) -> str | None:
         """The folder that the last server was told to serve; None before the first."""
         table = tables.model_swaps
         with reading(self._engine) as connection:
-            row = connection.execute(_newest(table, table.c.action == "start")).one_or_none()
+            row = connection.execute(_newest(of, table.c.action == "start")).one_or_none()
         return None if row is None else str(row.path)
 
-    def on_air(self) -> OnAir:
+    def on_air(self, of: Of = None) -> OnAir:
         """Which model is on the air, and which was before: the one that a roll back puts there."""
         table = tables.model_swaps
         with reading(self._engine) as connection:
-            newest = connection.execute(_newest(table)).one_or_none()
+            newest = connection.execute(_newest(of)).one_or_none()
             if newest is None:
                 return OnAir()
             now_on = _swap_of(newest)
             other = func.coalesce(table.c.generation, table.c.version) != now_on.generation
-            before = connection.execute(_newest(table, other)).one_or_none()
+            before = connection.execute(_newest(of, other)).one_or_none()
         return OnAir(now_on, None if before is None else _swap_of(before))
 
-    def last_swaps(self, most: int = 10) -> Sequence[ModelSwap]:
+    def last_swaps(self, most: int = 10, of: Of = None) -> Sequence[ModelSwap]:
         """The latest swaps, the newest first; the first is the model on the air."""
         with reading(self._engine) as connection:
-            return [_swap_of(row) for row in connection.execute(_newest(tables.model_swaps, most=most))]
+            return [_swap_of(row) for row in connection.execute(_newest(of, most=most))]
 
     def _insert(self, table: Any) -> Any:
         """An insert that may meet what is there already."""
@@ -513,12 +516,19 @@ def _bare(item: Id, hidden: bool = False, deleted: bool = False) -> dict[str, An
     }
 
 
-def _newest(table: Any, *where: Any, most: int = 1) -> Select[Any]:
-    return select(table).where(*where).order_by(table.c.version.desc()).limit(most)
+def _newest(of: Of, *where: Any, most: int = 1) -> Select[Any]:
+    """Models that went on the air for an arm, or as the server's own; the newest first."""
+    table, (experiment, arm) = tables.model_swaps, of or (None, None)
+    theirs = (table.c.experiment == experiment, table.c.arm == arm)  # of None: IS NULL
+    return select(table).where(*theirs, *where).order_by(table.c.version.desc()).limit(most)
 
 
 def _add_swap(
-    connection: Connection, said: tuple[str, str, str], generation: int | None, content: str | None
+    connection: Connection,
+    said: tuple[str, str, str],
+    generation: int | None,
+    content: str | None,
+    of: Of,
 ) -> int:
     """A row of what is ``said``: action, path and model. Returns its version."""
     for what, given in zip(("action", "path", "model"), said, strict=True):
@@ -526,6 +536,7 @@ def _add_swap(
     version = _next_version(connection)
     row = dict(zip(("action", "path", "model"), said, strict=True))
     more = {"generation": generation or version, "content": content, "time": microseconds("now", now())}
+    more |= dict(zip(("experiment", "arm"), of or (None, None), strict=True))
     connection.execute(tables.model_swaps.insert(), {**row, **more, "version": version})
     return version
 

@@ -9,7 +9,7 @@ from isotherm.errors import ParameterError, brief
 from isotherm.serving.database.moments import microseconds
 from isotherm.serving.database.stored_ids import Id, stored_id
 
-TYPES = ("click", "impression", "watch", "dislike")
+TYPES = ("click", "impression", "watch", "conversion", "dislike")
 OF_HISTORIES = ("click", "dislike")  #: types that say what a user thinks of an item
 MOST_EVENTS = 10_000  #: of a batch
 LATE_SECONDS = 24 * 3600  #: an event that comes more than this after its time is late
@@ -22,9 +22,10 @@ _FIELDS = ("id", "type", "user", "item", "time", "value")
 class Event:
     """Something that a user did with an item.
 
-    id: given by the sender, so that a batch may be sent twice.  type: click, impression, watch or dislike.
+    id: given by the sender, so that a batch may be sent twice.
+    type: click, impression, watch, conversion or dislike.
     time: a datetime with its zone, ISO 8601 text with it or seconds since 1970; None for when it is received.
-    value: of a watch, its seconds; a number from 0 to 1e9.
+    value: of a watch, its seconds; of a conversion, its worth; a number from 0 to 1e9.
     """
 
     id: Id

@@ -1,6 +1,7 @@
-"""Events as Parquet files, for analysis: each file whole or not there, and each event in one file.
+"""The tables of a log as Parquet files, for analysis: each file whole or not there, each row in one file.
 
-A file's name tells which numbers of events it covers: ``events-AFTER-LAST.parquet``. An export goes on after
+Events are in the folder itself, and assignments, exposures and model_swaps each in one of its name below. The
+name of a file tells which numbers of rows it covers: ``events-AFTER-LAST.parquet``. An export goes on after
 the last of them: one that was cut off is started again, and one that is run every night adds what is new.
 ``events.json`` says of which database the files are.
 """
@@ -11,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine, func, select
 
@@ -20,20 +20,20 @@ from isotherm.errors import OutputError, shown_path
 from isotherm.files import Address, check_file, locked, write_atomically, write_json
 from isotherm.serving.database import tables
 from isotherm.serving.database.connections import reading, writing
-from isotherm.serving.database.stored_ids import given_id
+from isotherm.serving.database.exported_rows import EVENTS, EXPORTED, ExportedTable, Kinds
 
 MANIFEST = "events.json"
 _PAGE = 50_000  # rows that are in memory at once
-_FILE = re.compile(r"events-(\d{18})-(\d{18})\.parquet")
 _IDS = ("event", "user", "item")
 
 
-def export_events(engine: Engine, folder: Address, rows_per_file: int) -> int:
-    """Write the events after the last exported one to ``folder``, made where it is absent. Returns how many.
+def export_tables(engine: Engine, folder: Address, rows_per_file: int) -> dict[str, int]:
+    """Write the rows after the last exported ones to ``folder``, made where it is absent. Table -> how many.
 
-    Columns: event_id, user_id, item_id (integers where all ids of the kind were integers at the first export,
-    else text), type, timestamp and received (UTC), value, late, future. Where the ids of a kind are of both
-    types, KIND_is_number tells 1 from "1".
+    Columns of events: event_id, user_id, item_id (integers where all ids of the kind were integers at the
+    first export, else text), type, timestamp and received (UTC), value, late, future; those of assignments,
+    exposures and model_swaps are in ``exported_rows``. Where the ids of a kind are of both types,
+    KIND_is_number tells 1 from "1"; items of lists are text then.
     Raises OutputError where the folder is of another database, holds other files, or an id is no integer
     where those of the folder are.
     """
@@ -42,14 +42,20 @@ def export_events(engine: Engine, folder: Address, rows_per_file: int) -> int:
     check_file(folder / MANIFEST)
     with locked(folder):
         kinds = _kinds(engine, folder)
-        last, until, written = _last_exported(folder), _last_number(engine), 0
-        while last < until:
-            rows, end = _write_file(engine, folder, kinds, (last, until, rows_per_file))
-            written, last = written + rows, end
+        return {table.name: _export(engine, folder, table, kinds, rows_per_file) for table in EXPORTED}
+
+
+def _export(engine: Engine, folder: Path, table: ExportedTable, kinds: Kinds, most: int) -> int:
+    """One table. Returns how many rows of it."""
+    place = folder if table is EVENTS else folder / table.name
+    last, until, written = _last_exported(place, table), _last_number(engine, table), 0
+    while last < until:
+        rows, last = _write_file(engine, (place, table, kinds), (last, until, most))
+        written += rows
     return written
 
 
-def _kinds(engine: Engine, folder: Path) -> dict[str, str]:
+def _kinds(engine: Engine, folder: Path) -> Kinds:
     """Of which type the ids of events, users and items are, by the manifest; written at the first export."""
     database = _identity(engine)
     manifest = folder / MANIFEST
@@ -79,92 +85,64 @@ def _identity(engine: Engine) -> str:
 
 def _kind(engine: Engine, what: str) -> str:
     """integer, text or mixed."""
-    column = tables.events.c[what]
+    columns = [tables.events.c[what]]
+    if what == "user":
+        columns += [tables.assignments.c.user, tables.exposures.c.user]
+    numbers = texts = False
     with reading(engine) as connection:
-        numbers = connection.scalar(select(column).where(column < "t").limit(1)) is not None
-        texts = connection.scalar(select(column).where(column >= "t").limit(1)) is not None
+        for column in columns:
+            numbers |= connection.scalar(select(column).where(column < "t").limit(1)) is not None
+            texts |= connection.scalar(select(column).where(column >= "t").limit(1)) is not None
+        if what == "item" and not numbers and not texts:  # only lists say it, all of one model
+            shown = connection.scalar(select(tables.exposures.c["items"]).limit(1))
+            numbers = shown is not None and all(each[0] == "n" for each in json.loads(shown))
     return "mixed" if numbers and texts else "integer" if numbers else "text"
 
 
-def _last_exported(folder: Path) -> int:
-    found = [_FILE.fullmatch(file.name) for file in folder.iterdir()]
+def _last_exported(folder: Path, table: ExportedTable) -> int:
+    name = re.compile(rf"{table.name}-(\d{{18}})-(\d{{18}})\.parquet")
+    found = [name.fullmatch(file.name) for file in folder.iterdir()] if folder.is_dir() else []
     return max((int(each[2]) for each in found if each), default=0)
 
 
-def _last_number(engine: Engine) -> int:
-    """The last number up to which every event is there: none that is being written will come before it."""
+def _last_number(engine: Engine, table: ExportedTable) -> int:
+    """The last number up to which every row is there: none that is being written will come before it."""
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({tables.NUMBERS_LOCK})")
-        return int(connection.scalar(select(func.max(tables.events.c.number))) or 0)
+        return int(connection.scalar(select(func.max(table.number))) or 0)
 
 
 def _write_file(
-    engine: Engine, folder: Path, kinds: dict[str, str], span: tuple[int, int, int]
+    engine: Engine, what: tuple[Path, ExportedTable, Kinds], span: tuple[int, int, int]
 ) -> tuple[int, int]:
-    """One file, span: the numbers (after, until] and the most rows. Returns its rows, and its last number."""
-    after, until, most = span
-    table = tables.events
-    numbers = select(table.c.number).where(table.c.number > after, table.c.number <= until)
+    """One file.  what: its folder, table, and kinds of ids.  span: the numbers (after, until], the most rows.
+    Returns its rows, and its last number."""
+    (folder, table, kinds), (after, until, most) = what, span
+    numbers = select(table.number).where(table.number > after, table.number <= until)
     with reading(engine) as connection:
-        beyond = connection.scalar(numbers.order_by(table.c.number).offset(most - 1).limit(1))
+        beyond = connection.scalar(numbers.order_by(table.number).offset(most - 1).limit(1))
     end = until if beyond is None else int(beyond)
     written = 0
 
     def fill(file: Path) -> None:
         nonlocal written
-        with pq.ParquetWriter(file, _schema(kinds), compression="zstd") as writer:
-            for rows in _pages(engine, after, end):
-                writer.write_table(_table(rows, kinds))
+        with pq.ParquetWriter(file, table.arrow([], kinds).schema, compression="zstd") as writer:
+            for rows in _pages(engine, table, after, end):
+                writer.write_table(table.arrow(rows, kinds))
                 written += len(rows)
 
-    write_atomically(folder / f"events-{after:018}-{end:018}.parquet", fill)
+    write_atomically(folder / f"{table.name}-{after:018}-{end:018}.parquet", fill)
     return written, end
 
 
-def _pages(engine: Engine, after: int, end: int) -> Iterator[Sequence[Any]]:
-    table = tables.events
+def _pages(engine: Engine, table: ExportedTable, after: int, end: int) -> Iterator[Sequence[Any]]:
     while after < end:
-        page = select(table).where(table.c.number > after, table.c.number <= end)
+        source: Any = table.number.table
+        page = select(source).where(table.number > after, table.number <= end)
         with reading(engine) as connection:
-            rows = connection.execute(page.order_by(table.c.number).limit(_PAGE)).all()
+            rows = connection.execute(page.order_by(table.number).limit(_PAGE)).all()
         if not rows:
             return
-        after = rows[-1].number
+        after = getattr(rows[-1], table.number.name)
         yield rows
-
-
-def _schema(kinds: dict[str, str]) -> Any:
-    ids = [(f"{what}_id", pa.int64() if kinds[what] == "integer" else pa.string()) for what in _IDS]
-    flags = [(f"{what}_is_number", pa.bool_()) for what in _IDS if kinds[what] == "mixed"]
-    time = pa.timestamp("us", "UTC")
-    others = [("type", pa.string()), ("timestamp", time), ("received", time), ("value", pa.float64())]
-    return pa.schema([*ids, *flags, *others, ("late", pa.bool_()), ("future", pa.bool_())])
-
-
-def _table(rows: Sequence[Any], kinds: dict[str, str]) -> Any:
-    columns: dict[str, list[Any]] = {}
-    for what in _IDS:
-        given = [given_id(getattr(row, what)) for row in rows]
-        if kinds[what] == "mixed":
-            columns[f"{what}_is_number"] = [isinstance(each, int) for each in given]
-        _check_kind(what, given, kinds[what])
-        columns[f"{what}_id"] = given if kinds[what] == "integer" else [str(each) for each in given]
-    for name, column in (("type", "type"), ("timestamp", "time"), ("received", "received")):
-        columns[name] = [getattr(row, column) for row in rows]
-    for name in ("value", "late", "future"):
-        columns[name] = [getattr(row, name) for row in rows]
-    return pa.table(columns, schema=_schema(kinds))
-
-
-def _check_kind(what: str, given: Sequence[int | str], kind: str) -> None:
-    """Raise OutputError where an id is not of the type of the folder's."""
-    wanted = {"integer": int, "text": str}.get(kind)
-    other = next((each for each in given if wanted is not None and not isinstance(each, wanted)), None)
-    if other is None and kind == "integer":
-        other = next((each for each in given if not -(2**63) <= int(each) < 2**63), None)
-    if other is not None:
-        raise OutputError(
-            f"{what}_id {other!r} is no {kind}, as all were at the first export to this folder; "
-            "export to a new folder"
-        )

@@ -3,7 +3,7 @@ where the form is the newest one."""
 
 from sqlalchemy import Connection, inspect, text
 
-NEWEST = "0003"
+NEWEST = "0004"
 _TABLE = "alembic_version"  # Alembic's own, of one row
 
 

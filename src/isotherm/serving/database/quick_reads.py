@@ -68,6 +68,9 @@ class QuickReads:
         version = tables.state.c.version
         array = func.json_group_array if engine.dialect.name == "sqlite" else func.json_agg
         last_words = select(version, *(cast(_latest(kind, array), Text) for kind in ("click", "dislike")))
+        kept = tables.assignments.c
+        of_user = select(kept.experiment, kept.arm, kept.reason).where(kept.user == bindparam("user"))
+        self._arms = _Statement.of(of_user, engine.dialect)
         self._version = _Statement.of(select(version), engine.dialect)
         self._last_words = _Statement.of(last_words, engine.dialect)
 
@@ -79,6 +82,12 @@ class QuickReads:
         """That number, and the items that a user clicked last and disliked last, the newest first."""
         version, clicks, dislikes = self._rows(self._last_words, {"user": user, "most": most})[0]
         return int(version), json.loads(clicks or "[]"), json.loads(dislikes or "[]")
+
+    def arms(self, user: str) -> list[tuple[str, str, str]]:
+        """Experiment, arm and reason of a user's first exposures."""
+        return [
+            (experiment, arm, reason) for experiment, arm, reason in self._rows(self._arms, {"user": user})
+        ]
 
     def close(self) -> None:
         """Give back the connections; one that is in use goes when its read ends."""

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Double,
     ForeignKey,
     Index,
@@ -84,7 +85,34 @@ exposures = Table(
     Column("cold", Text, nullable=False),  # JSON: ranks of its new items
     Column("model", Text, nullable=False),
     Column("time", BigInteger, nullable=False),
+    Column("experiments", Text),  # JSON: pairs of experiment and arm; null where the user was in none
+    Column("propensities", Text),  # JSON: of each item at its rank; null where nothing was drawn
+    Column("teams", Text),  # JSON: whose each item is, where two lists were interleaved
     Index("exposures_by_time", "time"),
+    sqlite_autoincrement=True,
+)
+#: the plan of each experiment as it was served last
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("experiment", ID, primary_key=True),
+    Column("plan", Text, nullable=False),  # JSON
+    Column("weights", Integer, nullable=False),  # how many times the weights of its arms were set
+    Column("changed_at", BigInteger, nullable=False),
+)
+#: the arm in which a user was shown the first list of an experiment
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("experiment", ID, nullable=False),
+    Column("user", ID, nullable=False),
+    Column("arm", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # hash or override
+    Column("weights", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Index("assignments_of_user", "user", "experiment", unique=True),
+    Index("assignments_by_arm", "experiment", "arm"),
     sqlite_autoincrement=True,
 )
 #: which model is on the air, since when
@@ -98,5 +126,13 @@ model_swaps = Table(
     Column("time", BigInteger, nullable=False),
     Column("generation", BigInteger),  # version of the row by which this model came; null: this row
     Column("content", Text),  # what tells the folder's model from another that is put there later
+    Column("experiment", Text),  # whose model it is; null, with the arm: the server's own
+    Column("arm", Text),
 )
-NUMBERS_LOCK = 0x1507E5  #: of PostgreSQL's advisory locks: shared by who adds events, held by who exports
+NUMBERS_LOCK = 0x1507E5  #: of PostgreSQL's advisory locks: shared by who adds rows, held by who exports
+
+
+def hold_numbers(connection: Connection) -> None:
+    """Let an export wait until the numbers that this transaction takes are there to be read."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({NUMBERS_LOCK})")

@@ -31,12 +31,16 @@ def best_items(snapshot: Snapshot, scores: Scores, k: int, shown: Bools, rules: 
     """
     k = min(k, scores.shape[1])
     wanted = [shown]
-    is_held = rules.cold_least > 0 or rules.cold_most is not None
-    if is_held:
+    if is_held := holds_new(rules):
         wanted += [shown & snapshot.cold, shown & ~snapshot.cold]
     lists = [_items_of(top) for top in _ranked(snapshot, scores, k, wanted, rules.diversity)]
     columns = _with_new(lists, snapshot.cold, k, rules) if is_held else lists[0]
     return TopK(columns[None, :], scores[:, columns])
+
+
+def holds_new(rules: Rules) -> bool:
+    """Whether the number of new items of a list is held."""
+    return rules.cold_least > 0 or rules.cold_most is not None
 
 
 def _ranked(snapshot: Snapshot, scores: Scores, k: int, wanted: list[Bools], diversity: float) -> list[TopK]:

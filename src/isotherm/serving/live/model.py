@@ -10,6 +10,7 @@ import polars as pl
 
 from isotherm.checks import whole
 from isotherm.errors import ParameterError, UnsupportedError, brief
+from isotherm.experiment.plan import Exploration
 from isotherm.models.base import Recommender
 from isotherm.models.requests.explanation import Explanation, explanation_of, popularity_explanation
 from isotherm.models.requests.scores import says_nothing
@@ -19,6 +20,7 @@ from isotherm.serving.catalogue.items import Id, LiveItem, id_like
 from isotherm.serving.catalogue.snapshot import FittedModel, Snapshot
 from isotherm.serving.catalogue.visible import secret_items, visible_column, visible_items, without_unseen
 from isotherm.serving.live.audience import Audience, Sayings, audience_of
+from isotherm.serving.live.exploring import explored_items
 from isotherm.serving.live.filters import columns_of, history_of, shown_items
 from isotherm.serving.live.lists import best_items, scores_of
 from isotherm.serving.live.probes import check_answers, probe_histories
@@ -79,15 +81,33 @@ class LiveModel:
         unknown items, one that gives every item the score 0.
         Raises UnknownIdError, InteractionsError for what is no weight, ParameterError for what is no rule.
         """
-        snapshot, rules, now = self._snapshot, rules or Rules(), self._clock()
+        return self._answer(asker, k, rules or Rules(), None)[0]
+
+    def explore(
+        self, asker: Asker, k: int, rules: Rules, exploration: Exploration, seed: int
+    ) -> tuple[Answer, list[float]]:
+        """``recommend``, with places drawn as ``exploration`` says; and the probability of each item at its
+        place, given those before it. The same seed draws the same list from the same scores."""
+        answer, chances = self._answer(asker, k, rules, (exploration, np.random.default_rng(seed)))
+        return answer, chances or []
+
+    def _answer(
+        self, asker: Asker, k: int, rules: Rules, draw: tuple[Exploration, np.random.Generator] | None
+    ) -> tuple[Answer, list[float] | None]:
+        """The list, and the propensities of its items where they are drawn."""
+        snapshot, now = self._snapshot, self._clock()
         rules.check_list_of(whole("k", k, 1))
         history = history_of(snapshot, asker, rules.unknown, secret_items(snapshot, now))
         shown, n_unknown = shown_items(snapshot, rules, history.seen, now)
         shown[history.disliked] = False
         scores, by_popularity = scores_of(snapshot, history.clicks)
-        top = best_items(snapshot, scores, k, shown, rules)
+        chances = None
+        if draw is None:
+            top = best_items(snapshot, scores, k, shown, rules)
+        else:
+            top, chances = explored_items(snapshot, scores, k, shown, (rules, *draw))
         by: AnsweredBy = "popularity" if by_popularity[0] else "model"
-        return Answer(_told(snapshot, top), by, snapshot.fitted.name, history.unknown + n_unknown)
+        return Answer(_told(snapshot, top), by, snapshot.fitted.name, history.unknown + n_unknown), chances
 
     def similar(
         self, item: Id, k: int = 10, rules: Rules | None = None, unavailable: bool = False

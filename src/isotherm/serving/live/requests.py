@@ -76,6 +76,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class InArm:
+    """An experiment that a user is in, and his arm."""
+
+    experiment: str
+    arm: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """A list.  model: its name.  unknown: ids of the request that the model does not know."""
 
@@ -83,3 +91,11 @@ class Answer:
     answered_by: AnsweredBy
     model: str
     unknown: int
+
+
+@dataclass(frozen=True)
+class ExperimentAnswer(Answer):
+    """A list for a user who is in experiments.  request_id: by which the log knows it."""
+
+    experiments: list[InArm]
+    request_id: str

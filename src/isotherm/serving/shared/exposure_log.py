@@ -9,10 +9,10 @@ from threading import Lock
 
 from isotherm.errors import ParameterError
 from isotherm.serving.catalogue.items import Id
-from isotherm.serving.database import Database, Exposure
+from isotherm.serving.database import Chances, Database, Exposure
 from isotherm.serving.database.exposures import exposure_row
 from isotherm.serving.database.moments import now
-from isotherm.serving.live.requests import Answer
+from isotherm.serving.live.requests import Answer, ExperimentAnswer
 
 _log = logging.getLogger(__name__)
 _MOST = 100_000  # lists that wait; what comes beyond is dropped and counted
@@ -35,14 +35,20 @@ class ExposureLog:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, user: Id, answer: Answer) -> None:
-        """A list that a user was answered."""
+    def new_request(self) -> str:
+        """An id that no other list has."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    def add(self, user: Id, answer: Answer, chances: Chances | None = None) -> None:
+        """A list that a user was answered.  chances: what experiments must know of it."""
         if len(self._waiting) >= self._most:
             self.n_dropped += 1
             return
         items = answer.items
         ids, cold = [item.item_id for item in items], [item.rank for item in items if item.cold]
-        self._waiting.append(Exposure(f"{self._prefix}-{next(self._numbers)}", user, ids, cold, answer.model))
+        request = answer.request_id if isinstance(answer, ExperimentAnswer) else self.new_request()
+        shown = Exposure(request, user, ids, cold, answer.model, chances=chances or Chances())
+        self._waiting.append(shown)
 
     def flush(self) -> int:
         """Write what waits. Returns how many lists. Raises DatabaseError; what is not written waits on."""

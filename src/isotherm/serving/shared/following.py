@@ -23,6 +23,7 @@ from isotherm.serving.catalogue.items import LiveItem
 from isotherm.serving.catalogue.readable import followed, of_readable, with_readable
 from isotherm.serving.catalogue.snapshot import FittedModel, Snapshot
 from isotherm.serving.database import Database, ModelSwap, OnAir
+from isotherm.serving.database.database import Of
 from isotherm.serving.live.model import LiveModel
 from isotherm.serving.live.probes import check_answers, probe_histories
 from isotherm.serving.shared.stored import live_item
@@ -49,11 +50,53 @@ class FailedSwap:
     at: float
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A model that was loaded to go on the air.
+
+    folder: where from.  given: the folder that the server was told to serve.  seen: version of the newest
+    swap by which it was chosen.
+    """
+
+    model: Recommender
+    folder: str
+    given: str
+    seen: int
+
+    @property
+    def name(self) -> str:
+        """Told in answers."""
+        return Path(self.folder).name or self.folder
+
+
+def choose_model(folder: str, database: Database, load: Load, of: Of = None) -> Chosen:
+    """The model that is on the air by the database, or that of ``folder`` where none is.
+
+    A server that is told to serve another folder than before serves that one. Where the model on the air
+    cannot be loaded any more, it is that of ``folder``, and the log says so.
+    of: the experiment and its arm whose model it is. Raises ModelFolderError where ``folder`` holds none.
+    """
+    given = real_folder(folder)
+    swaps = database.last_swaps(1, of)
+    seen = swaps[0].version if swaps else 0
+    path = swaps[0].path if swaps and database.started_with(of) == given else ""
+    if path in ("", given):
+        return Chosen(load(given), given, given, seen)
+    try:
+        model = load(path)
+    except IsothermError as cause:
+        _log.warning("%s is on the air, but cannot be loaded (%s); serving %s", path, cause, given)
+        return Chosen(load(given), given, given, seen)
+    _log.info("%s was put on the air after %s; serving it", path, given)
+    return Chosen(model, path, given, seen)
+
+
 class Follower:
     """A live model that follows a database.  folder: where the model was loaded from, "" for nowhere.
 
     given: the folder that the server was told to serve.  seen: version of the newest swap by which the model
-    was chosen.  load: how another model is loaded.
+    was chosen.  load: how another model is loaded.  of: the experiment and its arm whose model it is; None
+    for the server's own.
     """
 
     def __init__(
@@ -64,9 +107,10 @@ class Follower:
         given: str,
         seen: int = 0,
         load: Load = load_mapped,
+        of: Of = None,
     ) -> None:
         self.live = live
-        self._database, self._load = database, load
+        self._database, self._load, self._of = database, load, of
         self._lock = threading.RLock()  # held while the snapshot is exchanged
         self._swapping = threading.Lock()
         self._loader: threading.Thread | None = None
@@ -74,8 +118,8 @@ class Follower:
         self.failed: FailedSwap | None = None
         self.version = 0
         content = content_of(folder) if folder else None
-        database.log_start(folder, live.snapshot.fitted.name, content, given, seen)
-        self.on_air: OnAir = database.on_air()
+        database.log_start(folder, live.snapshot.fitted.name, content, given, seen, of)
+        self.on_air: OnAir = database.on_air(of)
         now = self.on_air.now
         is_this = now is not None and (now.path, now.content) == (folder, content)
         self._generation = now.generation if now is not None and is_this else 0
@@ -100,7 +144,7 @@ class Follower:
                 if changes.items:
                     self._take([live_item(item) for item in changes.items])
                 self.version = changes.version
-            self.on_air = self._database.on_air()
+            self.on_air = self._database.on_air(self._of)
             now = self.on_air.now
             if self.failed is not None and now is not None and now.generation != self.failed.generation:
                 self.failed = None
@@ -130,7 +174,7 @@ class Follower:
             beside = of_readable(fitted, base)
             check_answers(beside, probe_histories(base))
             with self._lock:
-                version = self._database.log_swap(folder, name, content=content)
+                version = self._database.log_swap(folder, name, content=content, of=self._of)
                 self._put_on_air(version, base, beside)
                 self.reach(version)
 
@@ -150,7 +194,7 @@ class Follower:
             beside = of_readable(fitted, base)
             with self._lock:
                 version = self._database.log_swap(
-                    before.path, before.model, "rollback", before.generation, before.content
+                    before.path, before.model, "rollback", before.generation, before.content, self._of
                 )
                 self._put_on_air(before.generation, base, beside)
                 self.reach(version)

@@ -5,23 +5,24 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
 
 from isotherm.data import IdMap
 from isotherm.errors import DatabaseError, IsothermError, ItemsError, UnknownIdError, brief
+from isotherm.experiment.plan import Experiment
 from isotherm.models.requests.explanation import Explanation
 from isotherm.serving.catalogue.items import Id, LiveItem, id_like
 from isotherm.serving.catalogue.readable import left_out
 from isotherm.serving.catalogue.snapshot import Snapshot
-from isotherm.serving.database import Database, Event, EventCounts, OnAir
+from isotherm.serving.database import Chances, Database, Event, EventCounts, OnAir
 from isotherm.serving.live.audience import Audience, Sayings
 from isotherm.serving.live.model import LiveModel
-from isotherm.serving.live.requests import Answer, Asker, Rules
+from isotherm.serving.live.requests import Answer, Asker, ExperimentAnswer, Rules
+from isotherm.serving.shared.experiments import Placed, RunningExperiments
 from isotherm.serving.shared.exposure_log import ExposureLog
-from isotherm.serving.shared.following import FailedSwap, Follower, Load, load_mapped, real_folder
+from isotherm.serving.shared.following import FailedSwap, Follower, Load, choose_model, load_mapped
 from isotherm.serving.shared.stored import live_item, stored_items
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class SharedModel:
     folder: where the model was loaded from; "" for nowhere.  given: the folder that the server was told to
     serve, where that is another.  seen: version of the newest swap by which the model was chosen.
     load: how another model is loaded.  exposure_days: so long it is kept what was shown to whom.
+    experiments: those that run, which the database knows; a user who is in one is answered as its arm says.
 
     >>> from isotherm import EASE, Interactions
     >>> from scipy.sparse import csr_array
@@ -72,11 +74,13 @@ class SharedModel:
         seen: int = 0,
         load: Load = load_mapped,
         exposure_days: float = 90.0,
+        experiments: Sequence[Experiment] = (),
     ) -> None:
         self._database = database
         self._live = live
         self._following = Follower(live, database, folder, folder if given is None else given, seen, load)
         self.exposures = ExposureLog(database, exposure_days)
+        self.experiments = RunningExperiments(experiments, database, live, load)
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
         self._is_told = False
@@ -89,23 +93,9 @@ class SharedModel:
         cannot be loaded any more, it is that of ``folder``, and the log says so.
         options: as of the constructor. Raises ModelFolderError where ``folder`` holds no model.
         """
-        given = real_folder(folder)
-        swaps = database.last_swaps(1)
-        seen = swaps[0].version if swaps else 0
-        model, path = None, given
-        if swaps and database.started_with() == given and swaps[0].path not in ("", given):
-            path = swaps[0].path
-            try:
-                model = load(path)
-            except IsothermError as cause:
-                _log.warning("%s is on the air, but cannot be loaded (%s); serving %s", path, cause, given)
-                path = given
-            else:
-                _log.info("%s was put on the air after %s; serving it", path, given)
-        if model is None:
-            model = load(given)
-        live = LiveModel(model, Path(path).name or path)
-        return cls(live, database, path, given, seen=seen, load=load, **options)
+        chosen = choose_model(folder, database, load)
+        live = LiveModel(chosen.model, chosen.name)
+        return cls(live, database, chosen.folder, chosen.given, seen=chosen.seen, load=load, **options)
 
     # what it is
 
@@ -124,11 +114,16 @@ class SharedModel:
         """Since the database told last what was changed; asks it nothing."""
         return time.monotonic() - self._database.answered
 
+    def _reach(self, version: int) -> None:
+        """Take the changes up to this version of the database at least, for every model."""
+        self._following.reach(version)
+        self.experiments.reach(version)
+
     def _catch_up(self) -> None:
         """Take what any worker changed. Where the database does not tell it, what is there goes on; who can
         read it no more, ``seconds_behind`` tells."""
         try:
-            self._following.catch_up()
+            self._reach(self._database.version())
         except DatabaseError as cause:
             _log.debug("going on with what is there: %s", cause)
 
@@ -159,18 +154,29 @@ class SharedModel:
     @property
     def failed(self) -> FailedSwap | None:
         """A model that should be on the air and could not be loaded here."""
-        return self._following.failed
+        followers = (self._following, *self.experiments.followers)
+        return next((each.failed for each in followers if each.failed is not None), None)
 
     @property
     def is_loading(self) -> bool:
         """Whether a model that another worker put on the air is being loaded; the one before answers."""
-        return self._following.is_loading
+        return any(each.is_loading for each in (self._following, *self.experiments.followers))
 
     # answers
 
     def recommend(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer:
-        """As ``LiveModel.recommend``; a list for a user is kept as shown to him."""
-        return self._list(self._informed(asker), k, rules)
+        """As ``LiveModel.recommend``; a list for a user is kept as shown to him, and is that of his arms."""
+        asker = self._informed(asker)
+        if asker.user is None or not self.experiments:
+            return self._list(asker, k, rules)
+        while True:
+            placed = self.experiments.place(asker.user)
+            if not placed.arms:
+                return self._list(asker, k, rules)
+            answer, chances = self._in_arms(asker, k, rules, placed)
+            if self.experiments.keep(asker.user, placed):
+                self.exposures.add(asker.user, answer, chances)
+                return answer
 
     def recommend_now(self, asker: Asker, k: int = 10, rules: Rules | None = None) -> Answer | None:
         """``recommend``, where there is nothing to take in and nothing to wait for first: the database is on
@@ -179,7 +185,23 @@ class SharedModel:
         if not self._database.is_local:
             return None
         version, asker = self._told(asker)
-        return self._list(asker, k, rules) if version <= self._following.version else None
+        if version > self._following.version:
+            return None
+        if asker.user is None or not self.experiments:
+            return self._list(asker, k, rules)
+        placed = self.experiments.place_now(asker.user)
+        if placed is None or not self.experiments.has_reached(version):
+            return None
+        if not placed.arms:
+            return self._list(asker, k, rules)
+        answer, chances = self._in_arms(asker, k, rules, placed)
+        self.exposures.add(asker.user, answer, chances)
+        return answer
+
+    def _in_arms(
+        self, asker: Asker, k: int, rules: Rules | None, placed: Placed
+    ) -> tuple[ExperimentAnswer, Chances]:
+        return self.experiments.answer(asker, k, rules or Rules(), placed, self.exposures.new_request())
 
     def _list(self, asker: Asker, k: int, rules: Rules | None) -> Answer:
         answer = self._live.recommend(asker, k, rules)
@@ -198,13 +220,21 @@ class SharedModel:
         self, asker: Asker, item: Id, unknown: str = "ignore", unavailable: bool = False
     ) -> Explanation:
         """As ``LiveModel.explain``."""
-        return self._live.explain(self._informed(asker), item, unknown, unavailable)
+        asker = self._informed(asker)
+        return self._live_of(asker).explain(asker, item, unknown, unavailable)
 
     def score(
         self, asker: Asker, items: Sequence[Id], unknown: str = "ignore", unavailable: bool = False
     ) -> list[float | None]:
         """As ``LiveModel.score``."""
-        return self._live.score(self._informed(asker), items, unknown, unavailable)
+        asker = self._informed(asker)
+        return self._live_of(asker).score(asker, items, unknown, unavailable)
+
+    def _live_of(self, asker: Asker) -> LiveModel:
+        """The model that answers somebody: that of his arm, where he is in one."""
+        if asker.user is None or not self.experiments:
+            return self._live
+        return self.experiments.live_of(self.experiments.place(asker.user))
 
     def audience(
         self, item: LiveItem | Id, k: int = 10, most_users: int = 5000, unavailable: bool = False
@@ -226,7 +256,7 @@ class SharedModel:
             self._catch_up()
             return asker
         version, asker = self._told(asker)
-        self._following.reach(version)
+        self._reach(version)
         return asker
 
     def _told(self, asker: Asker) -> tuple[int, Asker]:
@@ -288,12 +318,18 @@ class SharedModel:
         refused |= {places[place]: words for place, words in counts.refused.items()}
         return replace(counts, refused=dict(sorted(refused.items())))
 
-    def swap(self, folder: str) -> None:
+    def swap(self, folder: str, arm: str | None = None, experiment: str | None = None) -> None:
         """Put a saved model on the air, for all workers; the others answer with theirs until it is loaded.
 
-        Raises ModelFolderError where there is none, or it does not answer as it must: nothing changes then.
+        arm, experiment: the arm whose model it takes the place of; None for the server's own. The experiment
+        need be named only where several have an arm of this name.
+        Raises ModelFolderError where there is none, or it does not answer as it must, ParameterError for an
+        arm without a model of its own: nothing changes then.
         """
-        self._following.swap(folder)
+        if arm is None and experiment is None:
+            self._following.swap(folder)
+        else:
+            self.experiments.follower(arm, experiment).swap(folder)
 
     def roll_back(self) -> None:
         """Put the model before on the air again, for all workers.
@@ -320,7 +356,8 @@ class SharedModel:
         if self._keeper is not None:
             self._keeper.join(_ENDING_SECONDS)
             self._keeper = None
-        self._following.wait(_ENDING_SECONDS)
+        for following in (self._following, *self.experiments.followers):
+            following.wait(_ENDING_SECONDS)
         try:
             self.exposures.flush()
         except DatabaseError as cause:
@@ -342,12 +379,13 @@ class SharedModel:
         ticks, due = 0, time.monotonic()
         while not self._stop.wait(min(look, _TICK_SECONDS)):
             try:
-                self._following.catch_up()  # before a request has to wait for it
+                self._reach(self._database.version())  # before a request has to wait for it
                 if time.monotonic() < due:
                     continue
                 due = time.monotonic() + _TICK_SECONDS
-                self._following.retry()
-                self._following.compact()
+                for following in (self._following, *self.experiments.followers):
+                    following.retry()
+                    following.compact()
                 self.exposures.flush()
                 if ticks % _TICKS_OF_RETENTION == 0:
                     self.exposures.forget_old()

@@ -2,6 +2,7 @@
 ended, the other sees by the end of the stream."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -20,13 +21,13 @@ class Task:
 
     number: of the worker, from 0; the one that takes a dead one's place has its number.  port: the open file
     of the socket that listens.  rates: that of the file of rates.  verified: content of
-    the model that need not be verified again.
+    models that need not be verified again.
     """
 
     number: int
     port: int
     rates: int
-    verified: str | None
+    verified: Sequence[str]
     settings: ServerSettings
 
     def line(self) -> bytes:

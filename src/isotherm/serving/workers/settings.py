@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from isotherm.checks import at_least, whole
 from isotherm.serving.app.limits import Limits
@@ -30,7 +30,7 @@ class ServerSettings:
 
     model: folder of the saved model.  database: its URL.
     token: for writes, and for everything with ``token_for_all``.  proxies: addresses whose X-Forwarded-For is
-    believed.
+    believed.  experiments: files of plans, and what they hold, with folders of models in full.
     """
 
     model: str
@@ -41,6 +41,7 @@ class ServerSettings:
     token_for_all: bool = False
     exposure_days: int = 90
     proxies: str = "127.0.0.1,::1"
+    experiments: tuple[tuple[str, dict[str, Any]], ...] = ()
 
     def __post_init__(self) -> None:
         whole("--exposure-days", self.exposure_days, 1)
@@ -53,4 +54,5 @@ class ServerSettings:
     def from_json(cls, line: str) -> Self:
         """What ``to_json`` wrote."""
         told = json.loads(line)
-        return cls(**{**told, "limits": Limits(**told["limits"]), "ending": Ending(**told["ending"])})
+        read = {"limits": Limits(**told["limits"]), "ending": Ending(**told["ending"])}
+        return cls(**{**told, **read, "experiments": tuple(map(tuple, told["experiments"]))})

@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,16 +46,16 @@ class Supervisor:
         self._is_running = False
         self._environment: dict[str, str] = {}
         self._rates = -1
-        self._verified: str | None = None
+        self._verified: Sequence[str] = ()
 
     def run(
-        self, prepare: Callable[[], str | None], verify: Callable[[], object], ready: Callable[[], object]
+        self, prepare: Callable[[], Sequence[str]], verify: Callable[[], object], ready: Callable[[], object]
     ) -> int:
         """Serve until a signal says to end. Returns the exit code.
 
         prepare: what is to be done before a worker opens the database, while the first one imports what it
-        needs; returns what tells the model from others.  verify: reads that model as a whole, while the first
-        worker loads it; none listens before. Both may raise.
+        needs; returns what tells the models from others.  verify: reads those models as a whole, while the
+        first worker loads them; none listens before. Both may raise.
         ready: called once the first worker answers; the others, whose start would only slow it down, follow.
         Raises IsothermError where the first cannot start.
         """
@@ -73,7 +73,7 @@ class Supervisor:
                 self._kill_all()
                 self._listener.close()
 
-    def _start_first(self, prepare: Callable[[], str | None], verify: Callable[[], object]) -> None:
+    def _start_first(self, prepare: Callable[[], Sequence[str]], verify: Callable[[], object]) -> None:
         first = self._started(0)
         self._verified = prepare()
         self._tell(first)
