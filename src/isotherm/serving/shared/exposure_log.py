@@ -16,6 +16,7 @@ from isotherm.serving.live.requests import Answer, ExperimentAnswer
 
 _log = logging.getLogger(__name__)
 _MOST = 100_000  # lists that wait; what comes beyond is dropped and counted
+_NONE = Chances()  # of a list that is of no experiment
 _AT_ONCE = 5_000  # of one transaction
 
 
@@ -47,7 +48,7 @@ class ExposureLog:
         items = answer.items
         ids, cold = [item.item_id for item in items], [item.rank for item in items if item.cold]
         request = answer.request_id if isinstance(answer, ExperimentAnswer) else self.new_request()
-        shown = Exposure(request, user, ids, cold, answer.model, chances=chances or Chances())
+        shown = Exposure(request, user, ids, cold, answer.model, chances=chances or _NONE)
         self._waiting.append(shown)
 
     def flush(self) -> int:
