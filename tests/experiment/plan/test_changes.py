@@ -52,3 +52,11 @@ def test_what_would_move_users_is_refused(more, words):
 
 def test_before_its_start_the_start_may_move():
     check_change(PLAN, replace(PLAN, start=7.0), now=4.0)
+
+
+def test_an_experiment_that_is_over_stays_over():
+    over = replace(PLAN, ramp=Ramp((RampStep(10.0, 0.1),)), end=14.0)
+    check_change(over, replace(over, end=13.0), now=15.0)
+    for end in (None, 20.0):
+        with pytest.raises(ParameterError, match="end: the experiment is over"):
+            check_change(over, replace(over, end=end), now=15.0)

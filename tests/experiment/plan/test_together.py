@@ -54,3 +54,10 @@ def test_names_differ_and_the_holdout_is_one():
         check_together([made("a"), made("a", span=(0, 1))], ["a.json", "b.json"])
     with pytest.raises(ParameterError, match=r"b: holdout is 0.1, and 0 in a.*give both the same"):
         check_together([made("a"), made("b", layer="x", holdout=0.1)])
+
+
+def test_layers_do_not_share_a_salt():
+    with pytest.raises(ParameterError, match=r"b: salt: 's' is that of a, too.*same arm of both"):
+        check_together([made("a", COLD, salt="s"), made("b", DIVERSE, layer="x", salt="s")])
+    with pytest.raises(ParameterError, match="salt: 'a' is that of a"):
+        check_together([made("a", COLD), made("b", DIVERSE, layer="x", salt="a")])

@@ -22,6 +22,8 @@ def check_change(before: Experiment, after: Experiment, now: float) -> None:
     ):
         if old != new:
             raise ParameterError(f"{key}: was another, and the experiment has users; {_ANEW}")
+    if before.ended_by(now) and not after.ended_by(now):
+        raise ParameterError(f"end: the experiment is over, and its users have left their arms; {_ANEW}")
     has_begun = before.start is None or before.start <= now
     if before.start != after.start and has_begun:
         raise ParameterError(f"start: was another, and the experiment has users; {_ANEW}")

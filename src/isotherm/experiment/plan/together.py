@@ -11,8 +11,8 @@ def check_together(experiments: Sequence[Experiment], places: Sequence[str] = ()
     """Raises ParameterError where they cannot run on one server.  places: files of the plans, for messages.
 
     Two of one layer need spans that do not overlap, or times that do not; experiments of two layers must not
-    change the same thing (model, cold, diversity, exploration, interleaving), or nobody could tell their
-    effects apart; all have the same hold-out.
+    have the same salt, nor change the same thing (model, cold, diversity, exploration, interleaving), or
+    nobody could tell their effects apart; all have the same hold-out.
     """
     told = [str(place) for place in places] or [each.name for each in experiments]
     for (one, first), (other, second) in combinations(zip(experiments, told, strict=True), 2):
@@ -46,6 +46,11 @@ def _check_exclusion(one: Experiment, other: Experiment, first: str, second: str
 
 
 def _check_effects(one: Experiment, other: Experiment, first: str, second: str) -> None:
+    if one.salted == other.salted:
+        raise ParameterError(
+            f"{second}: salt: {brief(one.salted)} is that of {first}, too, and every user would stand in the "
+            "same arm of both; give another"
+        )
     both = sorted(changes_of(one) & changes_of(other))
     if both:
         raise ParameterError(
