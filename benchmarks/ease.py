@@ -16,9 +16,9 @@ def fit_setup(n_users: int, n_items: int, per_user: int):
     """A fit of EASE, ready to run, kernels compiled."""
     progress.watch_with("silent")
     small = Interactions.from_csr(uniform_clicks(100, 80, 10))
-    EASE().fit(small)
+    EASE(l2=500.0).fit(small)
     clicks = Interactions.from_csr(uniform_clicks(n_users, n_items, per_user))
-    return lambda: EASE().fit(clicks).n_items
+    return lambda: EASE(l2=500.0).fit(clicks).n_items
 
 
 def main() -> None:
@@ -45,11 +45,11 @@ def main() -> None:
     theirs = csr_matrix(x, dtype=np.float64)
     fit = interleaved(
         3,
-        ours=lambda: EASE().fit(clicks),
+        ours=lambda: EASE(l2=500.0).fit(clicks),
         irspack=lambda: DenseSLIMRecommender(theirs, reg=500).learn(),
     )
     their_weights = DenseSLIMRecommender(theirs, reg=500).learn().W
-    ours_weights = EASE().fit(clicks).weights_.warm
+    ours_weights = EASE(l2=500.0).fit(clicks).weights_.warm
     difference = float(np.abs(ours_weights - their_weights).max())
     memory, _ = peak_memory(fit_setup, *SHAPE)
     report(

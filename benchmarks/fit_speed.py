@@ -1,8 +1,9 @@
 """Every model's fit, and lists for everybody, beside irspack's and implicit's of the same kind, in one run.
 
 MovieLens-1M, with the genres, years, titles, directors, countries and tags of HetRec 2011 where a model reads
-metadata. Models take their defaults, iALS 64 factors and 16 rounds, like its peers. Peers without a model
-of the kind stand where they come nearest: features in irspack's iALS beside MARec and kernel ridge.
+metadata. Settings are given, to ours as to the peers' (auto.py has the cost of learning them); iALS has 64
+factors and 16 rounds. Peers without a model of the kind stand where they come nearest: features in irspack's
+iALS beside MARec and kernel ridge.
 Needs --data: a folder with interactions.parquet and items_hetrec.parquet.  --implicit: the Python of an
 environment that has implicit, whose rows are left out otherwise.
 """
@@ -25,6 +26,7 @@ from isotherm import EASE, IALS, SLIM, ContentKNN, Interactions, ItemKNN, Items,
 from isotherm.features.feature_stack import all_features
 from isotherm.threads import thread_count
 
+L2 = 500.0
 FACTORS, ROUNDS, K, REPEATS = size(64, 4), size(16, 2), 20, size(3, 1)
 #: model -> the peers' models that it stands beside
 PEERS = {
@@ -62,11 +64,22 @@ def main() -> None:
 
 def ours(clicks: Interactions, items: Items) -> dict[str, Callable[[], Any]]:
     """Fits of our models."""
+    near = {"neighbours": 100, "shrinkage": 20.0}
     models: dict[str, Callable[[], Any]] = {
-        "ease": EASE, "slim": SLIM, "item-knn": ItemKNN, "content-knn": ContentKNN, "marec": MARec,
-        "kernel-ridge": KernelRidge, "ials": lambda: IALS(factors=FACTORS, iterations=ROUNDS),
-    }  # fmt: skip
+        "ease": ease,
+        "slim": lambda: SLIM(l2=L2),
+        "item-knn": lambda: ItemKNN(**near),
+        "content-knn": lambda: ContentKNN(**near),
+        "marec": lambda: MARec(backbone=ease()),
+        "kernel-ridge": lambda: KernelRidge(backbone=ease()),
+        "ials": lambda: IALS(factors=FACTORS, iterations=ROUNDS, l2=0.01, unobserved_weight=0.1),
+    }
     return {name: (lambda make=make: make().fit(clicks, items)) for name, make in models.items()}
+
+
+def ease() -> EASE:
+    """With the penalty of irspack's."""
+    return EASE(l2=L2)
 
 
 def theirs(clicks: Interactions, items: Items) -> dict[str, Callable[[], Any]]:
@@ -75,7 +88,7 @@ def theirs(clicks: Interactions, items: Items) -> dict[str, Callable[[], Any]]:
     features = csr_matrix(all_features(items.of(clicks.items)))
     settings = {"n_components": FACTORS, "alpha0": 0.1, "reg": 0.01, "train_epochs": ROUNDS}
     return {
-        "irspack DenseSLIM": lambda: DenseSLIMRecommender(matrix, reg=500).learn(),
+        "irspack DenseSLIM": lambda: DenseSLIMRecommender(matrix, reg=L2).learn(),
         "irspack SLIM": lambda: SLIMRecommender(matrix).learn(),
         "irspack cosine": lambda: CosineKNNRecommender(matrix, top_k=100).learn(),
         "irspack iALS": lambda: IALSRecommender(matrix, **settings).learn(),

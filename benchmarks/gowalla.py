@@ -24,7 +24,7 @@ def setup(folder: str):
 
     def run() -> dict[str, float]:
         started = time.perf_counter()
-        model = EASE().fit(split.train)
+        model = EASE(l2=500.0).fit(split.train)
         seconds = time.perf_counter() - started
         sets = candidate_sets(split)[:1]
         metrics = measure_lists(ranked_lists(model, split, sets, 20), split, sets, [20], 0)
