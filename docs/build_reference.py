@@ -34,6 +34,9 @@ COMMANDS = [
     "datasets get",
     "events export",
     "refit",
+    "experiment design",
+    "experiment analyze",
+    "experiment offpolicy",
 ]
 MOST_TOLD = ["evaluate", "ramp_up", "Evaluation", "ModelResult"]  # of the evaluation, told first
 TARGET = Path(__file__).parent / "reference.md"
