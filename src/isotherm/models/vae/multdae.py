@@ -20,7 +20,7 @@ class MultDAE(VAERecommender):
     """Denoising autoencoder with a multinomial likelihood (Liang et al. 2018, §2.3; anchors: PIA).
 
     As multvae without a KL term: z is the mean, and the loss of a user −Σ_j x_j log π_j + λ_A · L_A, where
-    L_A is ‖z − ē‖² and the variance of the anchors. On MovieLens-1M one layer (hidden=0) that is trained on the
+    L_A is ‖z − ē‖² and the variance of the anchors. On MovieLens-1M one layer (hidden=0) trained on the
     squared error of what its mask hides ranks best.
 
     >>> from scipy.sparse import csr_array
