@@ -1,5 +1,7 @@
 """isotherm experiment analyze"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.experiment_log import DatabaseLog
 from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFile, check_outputs
 from isotherm.errors import BAD_INPUT
@@ -52,8 +55,12 @@ def analyze(
     *,
     plan: Annotated[Path, typer.Option(help="The experiment as it was declared: JSON.")],
     log: Annotated[
-        Path, typer.Option(help="Folder with events, assignments and, if any, exposures and model_swaps.")
-    ],
+        Path | None,
+        typer.Option(
+            help="Folder with events, assignments and, if any, exposures and model_swaps; or give --db."
+        ),
+    ] = None,
+    database: DatabaseLog,
     out: Annotated[Path, typer.Option(help="Folder for result.json.")],
     metric: Annotated[
         list[str] | None,
@@ -67,13 +74,15 @@ def analyze(
 ) -> None:
     """Learn from an event log whether a treatment helped, and by how much.
 
-    Where the arms do not have the users that the plan gives them, nothing is shown but that, and the command
-    fails.
+    The log is in files, or in the database of a server: then its tables are exported to a temporary folder
+    first. Where the arms do not have the users that the plan gives them, nothing is shown but that, and the
+    command fails.
 
-    Example: isotherm experiment analyze --plan plan.json --log exported --out result
+    Example: isotherm experiment analyze --plan plan.json --db sqlite:///live.db --out result
     """
     file = OutputFile("result.json in --out", out / "result.json", (".json",))
     check_outputs({"--plan": plan, "--log": log}, file)
+    database.check("--log", log)
 
     from isotherm.experiment.analysis import analyze as analysed
     from isotherm.experiment.analysis.planned import planned
@@ -84,14 +93,26 @@ def analyze(
     options, metrics = flags.options(), [by_name(name) for name in metric or []] or list(STANDARD)
     o.begin(quiet)
     declared = read_plan(plan)
-    users = read_users(EventLog.of_folder(log), Window.of(declared))
-    found = analysed(users, metrics, planned(declared, log), options, despite_mismatch)
+    with _log(log, database, quiet) as folder:
+        users = read_users(EventLog.of_folder(folder), Window.of(declared))
+        schedule = planned(declared, folder)
+    found = analysed(users, metrics, schedule, options, despite_mismatch)
     out.mkdir(parents=True, exist_ok=True)
     found.write_json(out / "result.json")
     _show(found)
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
         raise typer.Exit(BAD_INPUT)
+
+
+@contextmanager
+def _log(log: Path | None, database: DatabaseLog, quiet: bool) -> Iterator[Path]:
+    """The folder of the log."""
+    if log is not None:
+        yield log
+        return
+    with database.exported(quiet, "events", "assignments") as folder:
+        yield folder
 
 
 def _show(found: "Result") -> None:

@@ -6,15 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isotherm.cli import options as o
+from isotherm.cli.experiment_log import DatabaseLog
+from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFile, check_outputs
+from isotherm.errors import ParameterError
 
 if TYPE_CHECKING:
-    from isotherm.experiment.design import MetricDesign
+    from isotherm.experiment.design import Design, MetricDesign
+    from isotherm.experiment.log import Users
 
 
+@with_option_groups
 def design(
     *,
-    events: Annotated[Path, typer.Option(help="Event log of the site: Parquet file, folder or glob.")],
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Event log of the site: Parquet file, folder or glob; or give --db."),
+    ] = None,
+    database: DatabaseLog,
     exposures: Annotated[
         Path | None, typer.Option(help="Its lists, which tell what was cold: Parquet file, folder or glob.")
     ] = None,
@@ -43,19 +52,45 @@ def design(
     is told after so many days, and the days that the wanted effect needs. Experiments without any change on
     the log show how often p < 0.05 is false.
 
+    The log is in files, or in the database of a server: then its tables are exported to a temporary folder
+    first.
+
     Example: isotherm experiment design --events 'events/*.parquet' --effect 0.02
     """
     check_outputs({"--events": events, "--exposures": exposures}, OutputFile("--json", json, (".json",)))
+    for option, files in (("--events", events), ("--exposures", exposures)):
+        database.check(option, files)
 
-    from isotherm.cli.results import show_table
-    from isotherm.experiment.design import DesignOptions, site_users
+    from isotherm.experiment.design import DesignOptions
     from isotherm.experiment.design import design as designed
 
     options = DesignOptions(effect, power, level, traffic, treated, cuped, splits=splits, seed=seed)
     o.begin(quiet)
-    found = designed(site_users(events, exposures, days), options=options)
+    found = designed(_users(events, exposures, days, database, quiet), options=options)
     if json is not None:
         found.write_json(json)
+    _show(found)
+
+
+def _users(
+    events: Path | None, exposures: Path | None, days: int | None, database: DatabaseLog, quiet: bool
+) -> "Users":
+    """Those of files, or of a database."""
+    from isotherm.experiment.design import site_users
+
+    if events is not None:
+        return site_users(events, exposures, days)
+    if exposures is not None:
+        raise ParameterError("--events is missing: name the event log that --exposures belongs to")
+    with database.exported(quiet, "events") as folder:
+        lists = folder / "exposures"
+        return site_users(folder, lists if lists.is_dir() else None, days)
+
+
+def _show(found: "Design") -> None:
+    """A row for each metric, then the words."""
+    from isotherm.cli.results import show_table
+
     days_shown = sorted({each.days for metric in found.metrics for each in metric.horizons[-6:]})
     rows = []
     for metric in found.metrics:

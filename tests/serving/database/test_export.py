@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from isotherm import Interactions
-from isotherm.errors import OutputError
-from isotherm.serving.database import Database, Event, export
+from isotherm.errors import InteractionsError, OutputError
+from isotherm.serving.database import Assigned, Database, Event, Exposure, export
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -33,6 +33,24 @@ def test_all_events_come_once_over_several_exports(database, tmp_path, monkeypat
         "value": 1.5, "late": True, "future": False,
     }  # fmt: skip
     assert Interactions.read(out / "*.parquet").n_clicks == 15
+
+
+def test_the_events_of_an_export_are_read_alone(database, tmp_path):
+    out = tmp_path / "out"
+    database.log_swap("folder", "model")
+    assert database.export_events(out) == 0  # of nothing, which does not tell what ids will be
+    database.experiments.assign(7, [Assigned("films", "new", "hash")])
+    database.export_events(tmp_path / "early")
+    with pytest.raises(InteractionsError, match="this export holds no event yet; export again"):
+        Interactions.read(tmp_path / "early")
+    database.add_events(clicks(range(10)))
+    database.log_exposures([Exposure("r", 7, ["🎬1"], [], "m", NOON)])
+    database.export_events(out, rows_per_file=4)
+    assert {"assignments", "exposures", "model_swaps"} <= {each.name for each in out.iterdir()}
+    assert Interactions.read(out).n_clicks == 10
+    (out / "events.json").write_text('{"by": "another program"}')  # then it is any folder of Parquet
+    with pytest.raises(InteractionsError, match=r"model_swaps.*user_id"):
+        Interactions.read(out)
 
 
 def test_an_export_that_was_cut_off_goes_on(database, tmp_path, monkeypatch):

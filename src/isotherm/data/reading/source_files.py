@@ -2,6 +2,7 @@
 
 import glob
 import io
+import json
 import os
 import stat
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import IO
 from isotherm.errors import IsothermError, shown_path
 
 Source = str | os.PathLike[str]
+_EXPORTED = "events.json"  #: the manifest of a folder that ``isotherm events export`` wrote
 
 
 def files_of(source: Source, error: type[IsothermError]) -> list[Path]:
     """The file ``source``, the Parquet files below a folder, or the files of a pattern, in order.
 
+    Of a folder that ``isotherm events export`` wrote, the events alone; its other tables lie below it.
     Raises ``error`` where there is none, or one is no regular file or is empty.
     """
     if not isinstance(source, str | os.PathLike):
@@ -43,6 +46,13 @@ def readable(path: Path) -> Path | IO[bytes]:
 
 def _named(path: Path, name: str, error: type[IsothermError]) -> list[Path]:
     """The files that a path names, sorted. Raises ``error`` where there is none."""
+    if path.is_dir() and _is_export(path):
+        files = sorted(path.glob("events-*.parquet"))
+        if not files:
+            raise error(
+                f"{name}: this export holds no event yet; export again once the server was told of some"
+            )
+        return files
     if path.is_dir():
         files = sorted(_parquet_below(path))
         if not files:
@@ -61,6 +71,15 @@ def _named(path: Path, name: str, error: type[IsothermError]) -> list[Path]:
             raise error(f"{name}: no file matches this pattern")
         return files
     raise error(f"{name}: no such file or folder")
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether the manifest of an export is in a folder."""
+    try:
+        told = json.loads((folder / _EXPORTED).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and {"database", "ids"} <= told.keys()
 
 
 def _parquet_below(folder: Path) -> list[Path]:

@@ -42,6 +42,8 @@ def export_tables(engine: Engine, folder: Address, rows_per_file: int) -> dict[s
     check_file(folder / MANIFEST)
     with locked(folder):
         kinds = _kinds(engine, folder)
+        if kinds is None:
+            return {table.name: 0 for table in EXPORTED}
         return {table.name: _export(engine, folder, table, kinds, rows_per_file) for table in EXPORTED}
 
 
@@ -55,27 +57,48 @@ def _export(engine: Engine, folder: Path, table: ExportedTable, kinds: Kinds, mo
     return written
 
 
-def _kinds(engine: Engine, folder: Path) -> Kinds:
-    """Of which type the ids of events, users and items are, by the manifest; written at the first export."""
-    database = _identity(engine)
-    manifest = folder / MANIFEST
+def _kinds(engine: Engine, folder: Path) -> Kinds | None:
+    """Of which type the ids of events, users and items are, by the manifest; written at the first export.
+
+    None as long as no row was exported: then the next export tells it.
+    """
+    database, manifest = _identity(engine), folder / MANIFEST
     if manifest.exists():
-        try:
-            known = json.loads(manifest.read_text(encoding="utf-8"))
-            theirs, kinds = str(known["database"]), {what: str(known["ids"][what]) for what in _IDS}
-        except (ValueError, KeyError, TypeError) as cause:
-            raise OutputError(f"{shown_path(manifest)}: is damaged ({cause}); name another folder") from cause
+        theirs, kinds = _manifest(manifest)
         if theirs != database:
             raise OutputError(
                 f"{shown_path(folder)}: holds the events of another database; name another folder"
             )
-        return kinds
-    others = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
-    if others:
-        raise OutputError(f"{shown_path(folder)}: holds {others[0]} already; name an empty or a new folder")
-    kinds = {what: _kind(engine, what) for what in _IDS}
+        if kinds is not None or _is_empty(engine):
+            return kinds
+    else:
+        others = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
+        if others:
+            raise OutputError(
+                f"{shown_path(folder)}: holds {others[0]} already; name an empty or a new folder"
+            )
+    kinds = None if _is_empty(engine) else {what: _kind(engine, what) for what in _IDS}
     write_json(manifest, {"database": database, "ids": kinds})
     return kinds
+
+
+def _manifest(file: Path) -> tuple[str, Kinds | None]:
+    """Of which database an export is, and its types of ids, where they are known. Raises OutputError."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        ids = known["ids"]
+        return str(known["database"]), None if ids is None else {what: str(ids[what]) for what in _IDS}
+    except (ValueError, KeyError, TypeError) as cause:
+        raise OutputError(f"{shown_path(file)}: is damaged ({cause}); name another folder") from cause
+
+
+def _is_empty(engine: Engine) -> bool:
+    """Whether no row holds an id."""
+    with reading(engine) as connection:
+        return not any(
+            connection.scalar(select(table.c.number).limit(1)) is not None
+            for table in (tables.events, tables.assignments, tables.exposures)
+        )
 
 
 def _identity(engine: Engine) -> str:
