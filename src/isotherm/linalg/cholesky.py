@@ -4,7 +4,7 @@ On a CUDA device where there is one and the matrix fits (``accelerator``), else 
 """
 
 import numpy as np
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 
 from isotherm.linalg.accelerator import accelerator
 from isotherm.linalg.gram import mirror_lower, mirror_upper
@@ -83,6 +83,25 @@ def inverse_of_factor(factor: Array, largest: int = LAPACK_LIMIT) -> Array:
         potri(inverse, lower=False)
         mirror_lower(inverse)
     return inverse
+
+
+def inverse_diagonal(factor: Array, largest: int = LAPACK_LIMIT) -> Array:
+    """The diagonal of (L·Lᵀ)⁻¹, (n,): n³/3 flops, half of what the whole inverse takes.
+
+    It is the sums of squares of the columns of L⁻¹.
+
+    >>> import numpy as np
+    >>> from isotherm.linalg.cholesky import inverse_diagonal
+    >>> inverse_diagonal(np.array([[2.0, 0.0], [1.0, 1.0]]))
+    array([0.5, 1. ])
+    """
+    n = len(factor)
+    if n == 0 or n > largest or accelerator(_ON_DEVICE * factor.nbytes, n) is not None:
+        return np.diag(inverse_of_factor(factor, largest)).copy()
+    (trtri,) = lapack.get_lapack_funcs(("trtri",), (factor,))
+    # factor.T of a copy is Fortran's order, an upper triangle; its inverse is (L⁻¹)ᵀ
+    inverse, _ = trtri(factor.copy().T, lower=0, overwrite_c=1)
+    return np.asarray(np.einsum("ij,ij->i", inverse, inverse))
 
 
 def _solve_panels(matrix: Array, first: int, last: int, width: int) -> None:

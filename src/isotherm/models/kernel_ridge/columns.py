@@ -8,7 +8,7 @@ import numpy as np
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.linalg.csr import rows_of, select_columns
 from isotherm.linalg.products import products
-from isotherm.models.kernel_ridge.ridge import Ridge, bands
+from isotherm.models.kernel_ridge.ridge import ExactRidge, Ridge, bands
 from isotherm.models.kernel_ridge.training_data import history_lengths
 from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
 from isotherm.types import Float32, Int64, ItemIndex, ItemWeights, Scores, UserItems
@@ -150,10 +150,12 @@ class Users:
 class LeftOutPredictor:
     """Predicts clicked items as though they had never been clicked."""
 
-    def __init__(self, items: EncodedItems, taste: Ridge, popularity: Ridge, log_clicks: Float32) -> None:
+    def __init__(
+        self, items: EncodedItems, taste: Ridge, popularity: ExactRidge, log_clicks: Float32
+    ) -> None:
         """items: metadata of the n items.  taste, popularity: their ridges.  log_clicks: (n,) targets."""
         self._items, self._ridge, self._taste = items, taste, taste.left_out()
-        self._popularity = popularity.left_out().predictions(log_clicks[None, :], items)[0]
+        self._popularity = popularity.left_out_predictions(log_clicks, items)
 
     def scores(self, scales: Scales, users: Users, mean_length: float) -> Scores:
         """Of all n items for these users, (n_users, n)."""

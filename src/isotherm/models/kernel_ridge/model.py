@@ -250,9 +250,10 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             note(f"{self.name}: {chosen}")
             self._take_weights(chosen.weights)
             full = replace(full, ridges=self._ridges)
+        full = replace(full, ridges=full.ridges.sharing(log.encoded, log.training.items))
         goal = self._tune(clicks, log, full, kept)
         with stage(_REGRESSES):
-            left_out = self._solve(log, ease_weights)
+            left_out = self._solve(log, ease_weights, full.ridges)
             predictions = self._cold_predictions(log)
         with stage("set the share of new items"):
             self._settle_new_items(log, left_out, predictions, goal, most_share(clicks, len(log.cold)))
@@ -273,7 +274,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             _, ease_weights = self._ease_weights(log)
             self.other_ = self._fitted_other(clicks, items, options)
         with stage(_REGRESSES):
-            self._solve(log, ease_weights)
+            self._solve(log, ease_weights, self._ridges)
             self._append_cold(log, self._cold_predictions(log))
         self.user_scaling_ = self.user_scaling_.at(log.n_items)
         self.trend_ = self.trend_.of_newer(self.name, clicks)
@@ -342,12 +343,12 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         self.trend_ = ItemTrend.of(clicks, tuned.trend)
         return tuned.goal
 
-    def _solve(self, log: TrainingLog, ease_weights: ItemWeights) -> LeftOutPredictor:
+    def _solve(self, log: TrainingLog, ease_weights: ItemWeights, ridges: RidgeFitter) -> LeftOutPredictor:
         """Both regressions, then the weights: EASE's, and the columns of rare items.
 
         Returns what predicts any clicked item as though nobody had clicked it.
         """
-        ridges, training = self._ridges, log.training
+        training = log.training
         self.mean_length_ = training.mean_length
         self.exact_ = ridges.is_exact(training.items)
         landmarks = ridges.landmark_items(training.items)

@@ -10,7 +10,7 @@ and 2·n·m for a new item. What several r have in common is computed once (``Ri
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -19,15 +19,16 @@ from scipy.linalg import blas, cho_solve, cholesky, solve_triangular
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.kernel_index import WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
-from isotherm.linalg.cholesky import factorize_in_place, inverse_of_factor
+from isotherm.linalg.cholesky import factorize_in_place, inverse_diagonal, inverse_of_factor
+from isotherm.models.kernel_ridge.shared_kernel import SharedKernel, kernel_rows
 from isotherm.models.kernel_ridge.training_data import random_rows
-from isotherm.progress import stage
 from isotherm.state import Dense, Plain, Stateful
 from isotherm.streams import stream
 from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights
 from isotherm.untrusted import Number
 
 _BAND = 512
+_LEAST_DIAGONAL = 1e-30  # of an inverse
 _JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on landmarks
 _POPULARITY_RIDGE = 1.0  # the kernel's weights alone set its scale
 _POPULARITY_ITEMS, _POPULARITY_PART = 8_000, 3  # popularity is learned on so many or a third of the landmarks
@@ -150,6 +151,22 @@ class ExactRidge(Ridge):
         """By the inverse of K + r·I, 2/3·n³ flops."""
         return ExactLeftOut(self, inverse_of_factor(self.factor_))
 
+    def left_out_predictions(self, y: Float32, items: EncodedItems) -> Float32:
+        """Each y_j (n_items,) as ``left_out`` predicts it, by the diagonal of the inverse alone: n³/3 flops.
+
+        items: metadata of the n_items.
+        """
+        training = self.training_items_
+        coefficients = self.dual_coefficients(y)
+        predictions = np.empty(self.n_items, dtype=np.float32)
+        predictions[training] = y[training] - coefficients / np.maximum(
+            inverse_diagonal(self.factor_), _LEAST_DIAGONAL
+        )
+        others = np.setdiff1d(np.arange(self.n_items), training)
+        for band in bands(len(others)):
+            predictions[others[band]] = self.kernel_rows(items.take(others[band])) @ coefficients
+        return predictions
+
 
 class LandmarkRidge(Ridge):
     """Nyström: the kernel as far as m landmark items can express it."""
@@ -219,7 +236,7 @@ class LandmarkKernels:
 
         2·n·m² flops.
         """
-        to_landmarks = _kernel_rows(kernel, training, len(landmarks))
+        to_landmarks = kernel_rows(kernel, training, len(landmarks))
         among = _with_jitter(kernel.rows(landmarks).astype(np.float64))
         return cls(to_landmarks, _gram(to_landmarks), among, cholesky(among, lower=True))
 
@@ -260,7 +277,7 @@ class ExactLeftOut(LeftOutRidge):
     def __init__(self, ridge: ExactRidge, inverse: Float32) -> None:
         super().__init__(ridge)
         self._inverse = inverse
-        self._diagonal = np.maximum(np.diag(inverse), 1e-30)
+        self._diagonal = np.maximum(np.diag(inverse), _LEAST_DIAGONAL)
 
     def columns(self, queries: EncodedItems, items: ItemIndex) -> RidgeColumns:
         """Columns of the inverse; of other items, a product with it."""
@@ -333,16 +350,6 @@ def _gram(rows: Float32) -> Float64:
     return total
 
 
-def _kernel_rows(kernel: WeightedKernel, training: EncodedItems, n_landmarks: int) -> Float32:
-    """K of the training items and the landmarks, (n_training, n_landmarks)."""
-    rows = np.empty((len(training), n_landmarks), dtype=np.float32)
-    with stage("compare items by metadata", len(training), "items") as advance:
-        for band in bands(len(training)):
-            rows[band] = kernel.rows(training.take(band))
-            advance(len(band))
-    return rows
-
-
 def _with_jitter(matrix: Float64) -> Float64:
     """A little on the diagonal, in place."""
     matrix.flat[:: len(matrix) + 1] += _JITTER * max(np.trace(matrix) / len(matrix), 1e-30)
@@ -355,6 +362,7 @@ class RidgeFitter:
 
     taste_weights, popularity_weights: μ and ν, what each kernel term is worth.  exact_items: the most
     training items that are used exactly; past them ``landmarks`` of them stand for all.  seed: of the draw.
+    shared_taste, shared_popularity: what is known of their kernels (``sharing``).
     """
 
     kernel: MetadataKernel
@@ -363,6 +371,23 @@ class RidgeFitter:
     exact_items: int
     landmarks: int
     seed: int
+    shared_taste: SharedKernel | None = None
+    shared_popularity: SharedKernel | None = None
+
+    def sharing(self, items: EncodedItems, training_items: ItemIndex) -> "RidgeFitter":
+        """With the kernels among the training items of a catalogue, for its ridges and those of its parts."""
+        if not self.is_exact(training_items):
+            return self
+        popularity = self._popularity_items(training_items)
+        return replace(
+            self,
+            shared_taste=self._shared(items, training_items, self.taste_weights),
+            shared_popularity=self._shared(items, popularity, self.popularity_weights),
+        )
+
+    def _shared(self, items: EncodedItems, some: ItemIndex, weights: Float64) -> SharedKernel:
+        known = items.take(some)
+        return SharedKernel(some, kernel_rows(self.kernel.index(known).weighted(weights), known, len(some)))
 
     def is_exact(self, training_items: ItemIndex) -> bool:
         """Whether every training item is a landmark."""
@@ -377,33 +402,61 @@ class RidgeFitter:
         ]
 
     def taste(self, items: EncodedItems, training_items: ItemIndex, ridge: float) -> Ridge:
-        """The ridge of what each user would click; items: metadata of all that have targets."""
+        """The ridge of what each user would click; items: metadata of all that have targets.
+
+        What is shared among these training items is used up.
+        """
         return self.taste_path(items, training_items).at(ridge, last=True)
 
-    def taste_path(self, items: EncodedItems, training_items: ItemIndex) -> "RidgePath":
-        """The same for several r."""
+    def taste_path(
+        self, items: EncodedItems, training_items: ItemIndex, part: ItemIndex | None = None
+    ) -> "RidgePath":
+        """The same for several r.  part: which items of the catalogue, whose kernel is shared, these are."""
         landmarks = items.take(self.landmark_items(training_items))
         kernel = self.kernel.index(landmarks).weighted(self.taste_weights)
         among: Float32 | LandmarkKernels
         if self.is_exact(training_items):
-            among = _kernel_rows(kernel, landmarks, len(landmarks))
+            among = _among(self.shared_taste, kernel, landmarks, training_items, part)
         else:
             among = LandmarkKernels.of(kernel, items.take(training_items), landmarks)
         return RidgePath(kernel, among, len(items), training_items)
 
-    def popularity(self, items: EncodedItems, training_items: ItemIndex) -> "ExactRidge":
-        """The ridge of what everybody would click, by some of the landmarks.
+    def popularity(
+        self, items: EncodedItems, training_items: ItemIndex, part: ItemIndex | None = None
+    ) -> "ExactRidge":
+        """The ridge of what everybody would click, by some of the landmarks.  part: as in ``taste_path``.
 
         It has one target instead of hundreds, for which fewer items are enough.
         """
-        some = self.landmark_items(training_items)
-        most = max(_POPULARITY_ITEMS, len(some) // _POPULARITY_PART)
-        if len(some) > most:
-            some = some[random_rows(len(some), most, stream(self.seed, "items of popularity"))]
+        some = self._popularity_items(training_items)
         landmarks = items.take(some)
         kernel = self.kernel.index(landmarks).weighted(self.popularity_weights)
-        among = _kernel_rows(kernel, landmarks, len(landmarks))
+        among = _among(self.shared_popularity, kernel, landmarks, some, part)
         return ExactRidge.fitted(kernel, among, _POPULARITY_RIDGE, len(items), some)
+
+    def _popularity_items(self, training_items: ItemIndex) -> ItemIndex:
+        """Those of the landmarks that popularity is learned on."""
+        some = self.landmark_items(training_items)
+        most = max(_POPULARITY_ITEMS, len(some) // _POPULARITY_PART)
+        if len(some) <= most:
+            return some
+        return some[random_rows(len(some), most, stream(self.seed, "items of popularity"))]
+
+
+def _among(
+    shared: SharedKernel | None,
+    kernel: WeightedKernel,
+    landmarks: EncodedItems,
+    items: ItemIndex,
+    part: ItemIndex | None,
+) -> Float32:
+    """K among the landmarks, which are ``items`` of the catalogue or of a part of it."""
+    if shared is None:
+        return kernel_rows(kernel, landmarks, len(landmarks))
+    if part is not None:
+        return shared.part(kernel, landmarks, part[items])
+    among = shared.taken(items)
+    return kernel_rows(kernel, landmarks, len(landmarks)) if among is None else among
 
 
 class RidgePath:

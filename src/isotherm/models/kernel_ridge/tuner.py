@@ -35,6 +35,7 @@ SMOOTHINGS = (0.0, 0.3, 0.6, 0.9)  # a
 POPULARITY_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # b, in units of the learned one
 VARIANCE_EXPONENTS = (0.0, 0.5, 1.0, 2.0)  # γ
 _SCALE_USERS = 400  # or a few more, by whose scores slope, intercept and level are measured
+_LITTLE = 0.05  # of the ridge: a new item's clicks below it move its own column by 2.5% at most
 _DENSE = 0.05  # share of cells from which a dense product is quicker
 
 
@@ -143,10 +144,10 @@ class Tuner:
         self._targets = select_columns(split.targets, split.hidden_items)
         self._kept = full.encoded.take(split.kept_items)
         hidden = full.encoded.take(split.hidden_items)
-        self._popularity = full.ridges.popularity(self._kept, self._training.items)
+        self._popularity = full.ridges.popularity(self._kept, self._training.items, split.kept_items)
         coefficients = self._popularity.dual_coefficients(self._training.log_clicks)
         self._hidden_popularity = self._popularity.kernel_rows(hidden) @ coefficients
-        self._path = full.ridges.taste_path(self._kept, self._training.items)
+        self._path = full.ridges.taste_path(self._kept, self._training.items, split.kept_items)
         self._hidden_rows = self._path.kernel.rows(hidden)
         self._prior_variance = np.maximum(self._path.kernel.diagonal(hidden), 1e-30)
 
@@ -341,7 +342,8 @@ def added_scores(
     inverse: P of the clicks X = ``user_items`` (n_users, n), by these penalties.  histories: h·P of each
     history h.  Regressing a new column x on X is v = P·XᵀWx, so its score is h·P·XᵀWx. With a relaxed
     diagonal it counts max(1 − ξ, Λ_x / (xᵀWx + Λ_x − vᵀXᵀWx)) times: the second is Λ_x times the diagonal
-    that the inverse would have for x.
+    that the inverse would have for x. Of few clicks, beside Λ_x, it is 1 but for some percent: then half of
+    xᵀWx is taken as explained.
     """
     given = binary(given)
     if penalties.user_power:
@@ -353,9 +355,11 @@ def added_scores(
         scores = np.ascontiguousarray(products(together, np.ascontiguousarray(histories.T)).T)
     if penalties.relaxation:
         squared = np.bincount(given.indices, given.data, minlength=given.shape[1])
-        ridge, rows = penalties.ridge(squared), together.toarray()
-        left = ridge + squared - np.einsum("mn,mn->m", inverse.times(rows), rows)
-        scores *= np.maximum(1 - penalties.relaxation, ridge / left).astype(np.float32)
+        ridge, explained = penalties.ridge(squared), squared / 2
+        if (squared > _LITTLE * ridge).any():
+            rows = together.toarray()
+            explained = np.einsum("mn,mn->m", inverse.times(rows), rows)
+        scores *= np.maximum(1 - penalties.relaxation, ridge / (ridge + squared - explained))
     return scores
 
 

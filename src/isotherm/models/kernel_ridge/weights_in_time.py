@@ -71,6 +71,8 @@ def _ndcg(weights: KernelWeights, full: FullFit, cuts: Sequence[KeptModel], adva
         popularity_weights=weights.popularity,
         exact_items=min(full.ridges.exact_items, _EXACT_ITEMS),
         landmarks=min(full.ridges.landmarks, _LANDMARKS),
+        shared_taste=None,
+        shared_popularity=None,
     )
     tuners = [Tuner(replace(full, ridges=ridges), cut) for cut in cuts]
     ndcgs = []
