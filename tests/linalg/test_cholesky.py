@@ -6,6 +6,7 @@ import pytest
 from isotherm.linalg.cholesky import (
     NotPositiveDefiniteError,
     factorize_in_place,
+    inverse_diagonal,
     inverse_of_factor,
     invert_in_place,
 )
@@ -40,6 +41,17 @@ def test_inverse_of_a_factor(largest):
     factor = np.linalg.cholesky(matrix)
     np.testing.assert_allclose(inverse_of_factor(factor, largest), np.linalg.inv(matrix), atol=1e-10)
     np.testing.assert_array_equal(factor, np.linalg.cholesky(matrix))
+
+
+@pytest.mark.parametrize("largest", [100, 40])
+def test_diagonal_of_the_inverse_of_a_factor(largest):
+    half = np.random.default_rng(0).standard_normal((70, 90))
+    factor = np.linalg.cholesky(half @ half.T / 90 + np.eye(70))
+    before = factor.copy()
+    expected = np.diag(np.linalg.inv(factor @ factor.T))
+    np.testing.assert_allclose(inverse_diagonal(factor, largest), expected, rtol=1e-10)
+    np.testing.assert_array_equal(factor, before)
+    assert inverse_diagonal(np.empty((0, 0))).shape == (0,)
 
 
 def test_indefinite_matrix_is_refused():

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm.models.cold_start.calibration import WarmAndCold, mean_ndcg, top_items, top_items_by, user_ndcgs
+from isotherm.models.cold_start.calibration import (
+    WarmAndCold,
+    common_scale,
+    mean_ndcg,
+    top_items,
+    top_items_by,
+    user_ndcgs,
+)
 from isotherm.ranking.topk import TopK
 
 
@@ -58,6 +65,17 @@ def test_best_scale_lifts_cold_items_that_are_clicked_and_lowers_those_that_are_
     assert (lifted.ndcg, lifted.relative > 1) == (pytest.approx(1), True)
     lowered = WarmAndCold(warm, cold).best_scale(csr_array(np.array([[1, 0, 0, 1]], dtype=np.float32)))
     assert (lowered.ndcg, lowered.relative < 0.75) == (pytest.approx(1), True)
+
+
+def test_a_common_scale_is_best_for_all_draws_together():
+    warm, wanted = lists([[0]] * 2, [[1]] * 2), csr_array(np.array([[0, 1, 0], [0, 1, 0]], dtype=np.float32))
+    low = WarmAndCold(warm, lists([[1], [2]], [[0.9], [1.1]]))  # lifted a little, it finds one item
+    refused = csr_array(np.array([[1, 0, 0], [1, 0, 0]], dtype=np.float32))
+    alone = common_scale([(low, wanted)])
+    assert alone == low.best_scale(wanted)
+    assert common_scale([(low, wanted), (low, wanted)]) == alone
+    divided = common_scale([(low, wanted), (low, refused), (low, refused)])
+    assert (alone.relative > 1, divided.relative < 1) == (True, True)
 
 
 def test_best_scale_keeps_off_a_steep_side():

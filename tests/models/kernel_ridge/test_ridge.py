@@ -58,6 +58,8 @@ def test_left_out_columns_are_those_of_a_ridge_that_never_saw_the_item(case, tra
     columns = left_out.columns(encoded.take(items), items)
     known = encoded.take(np.arange(30))
     predictions = left_out.predictions(y[None, :].astype(np.float32), known)[0]
+    by_diagonal = exact(case, training).left_out_predictions(y.astype(np.float32), known)
+    np.testing.assert_allclose(by_diagonal, predictions, atol=1e-5)
     variances = left_out.explained_variance(known)
     for query, j in enumerate(items):
         others = training[training != j]

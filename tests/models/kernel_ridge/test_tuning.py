@@ -9,6 +9,8 @@ from scipy.sparse import csr_array
 from isotherm import EASE
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
+from isotherm.models.kernel_ridge import tuner as tuner_module
+from isotherm.models.kernel_ridge import tuning
 from isotherm.models.kernel_ridge.columns import Scales
 from isotherm.models.kernel_ridge.ridge import RidgeFitter
 from isotherm.models.kernel_ridge.training_data import TrainingData
@@ -20,6 +22,7 @@ from isotherm.models.kernel_ridge.tuner import (
     KeptModel,
     Tuner,
     added_scores,
+    calibrated,
 )
 from isotherm.models.kernel_ridge.tuning import RIDGES, tune
 from isotherm.models.kernel_ridge.warm_up import WarmUp
@@ -72,6 +75,39 @@ def test_what_is_tuned_is_of_the_grids_and_seeded(full):
     assert tune(full, learned, 2, 5) == tuned
 
 
+def test_few_items_are_hidden_in_several_draws(full, monkeypatch):
+    tried = []
+
+    def counting(scales, draws):
+        tried.append(len(draws))
+        return calibrated(scales, draws)
+
+    monkeypatch.setattr(tuning, "calibrated", counting)
+    tune(full, Scales(), 1, 0)
+    monkeypatch.setattr(tuning, "_ENOUGH_ITEMS", 2 * full.user_items.shape[1])
+    tune(full, Scales(), 1, 0)
+    tune(full, Scales(), 3, 0)
+    assert tried == [5, 2, 3]
+
+
+def test_a_climb_finds_the_ridge_that_ranks_best(full, monkeypatch):
+    ndcgs = {0.25: 0.1, 0.5: 0.2, 1.0: 0.3, 2.0: 0.25}
+    tried = []
+
+    def ndcg_by_mixture(tuner, scales, ridge):
+        tried.append(ridge)
+        return np.full((len(SMOOTHINGS), len(POPULARITY_SHARES)), ndcgs[ridge])
+
+    monkeypatch.setattr(Tuner, "ndcg_by_mixture", ndcg_by_mixture)
+    monkeypatch.setattr(tuning, "_ENOUGH_ITEMS", 1)
+    assert tune(full, Scales(), 1, 0).scales.ridge == 1.0
+    assert tried == [0.5, 1.0, 2.0]
+    ndcgs |= {0.25: 0.4, 1.0: 0.1}
+    tried.clear()
+    assert tune(full, Scales(), 1, 0).scales.ridge == 0.25
+    assert tried == [0.5, 1.0, 0.25]
+
+
 def test_mixtures_are_ranked_among_the_hidden_items(full):
     tuner = Tuner(full, KeptModel.of(full.ease, PseudoColdSplit.draw(full.user_items, 0)))
     ndcgs = tuner.ndcg_by_mixture(Scales(popularity_weight=0.0), 1.0)
@@ -84,7 +120,7 @@ def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
     split = PseudoColdSplit.draw(full.user_items, 0)
     tuner = Tuner(full, KeptModel.of(full.ease, split))
     fit = tuner.fit(1.0)
-    calibrated = tuner.calibrate(Scales(), fit)
+    chosen = calibrated(tuner.regressed(Scales(), fit), [tuner.rankings(tuner.regressed(Scales(), fit), fit)])
     training, kept = TrainingData.of(split.kept_clicks), full.ease.solve(split.kept_clicks).weights
     taste = fit.taste.among_all_items(fit.weights)
     columns = Scales().raw(taste, kept @ taste, fit.popularity, training.mean_length)
@@ -94,11 +130,11 @@ def test_slope_and_intercept_are_the_regression_of_eases_scores_per_click(full):
     ease /= np.diff(whole_histories.indptr)[:, None]
     slope, intercept = np.polyfit(raw.ravel(), ease.ravel(), 1)
     assert slope > 0
-    assert calibrated.full.slope == pytest.approx(slope, rel=1e-3)
-    assert calibrated.full.intercept == pytest.approx(intercept, rel=1e-3)
-    assert (calibrated.full.slope, calibrated.full.variance_exponent) == (
-        calibrated.kept.slope,
-        calibrated.kept.variance_exponent,
+    assert chosen.full.slope == pytest.approx(slope, rel=1e-3)
+    assert chosen.full.intercept == pytest.approx(intercept, rel=1e-3)
+    assert (chosen.full.slope, chosen.full.variance_exponent) == (
+        chosen.kept.slope,
+        chosen.kept.variance_exponent,
     )
 
 
@@ -125,6 +161,20 @@ def test_added_scores_are_by_eases_column_of_one_item_more(penalties, density):
             multiplier = max(multiplier, ridge[7])
         expected = x[:, :7] @ (-inverse[:7, 7] * multiplier)
         np.testing.assert_allclose(scores[:, i], expected, atol=1e-5)
+
+
+def test_few_clicks_beside_the_ridge_are_half_explained(monkeypatch):
+    x = random_clicks(np.random.default_rng(1), 30, 9, 0.4)
+    x[:, 7:] *= np.random.default_rng(2).random((30, 2)) < 0.2
+    known, new = csr_array(x[:, :7].astype(np.float32)), csr_array(x[:, 7:].astype(np.float32))
+    penalties = Penalties(400.0, relaxation=0.3)
+    inverse = EASE(**asdict(penalties)).solve(known)
+    solved = known.toarray() @ inverse.times(np.eye(7, dtype=np.float32)).T
+    near = added_scores(solved, inverse, known, new, penalties)
+    monkeypatch.setattr(tuner_module, "_LITTLE", 0.0)
+    exact = added_scores(solved, inverse, known, new, penalties)
+    np.testing.assert_allclose(near, exact, rtol=0.01)
+    assert np.abs(near - exact).max() > 0
 
 
 def test_histories_are_solved_by_eases_inverse(full):

@@ -5,7 +5,7 @@ factor at once. A cold score is a sum over the history, so it is lower where cli
 carries over to the model of all clicks is the factor in units of the ratio of warm to cold score levels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,11 +139,11 @@ class WarmAndCold:
 
     def best_scale(self, targets: UserItems) -> ColdScale:
         """The factor of cold scores with the best ndcg@10 over all candidates, ``_MISSES`` counted in."""
-        grid, unit = np.logspace(-_DECADES, _DECADES, _GRID_POINTS), self.level_ratio()
-        ndcgs = _blurred(self._ndcgs(targets, grid * unit), _PLACES)
-        best = np.flatnonzero(ndcgs >= ndcgs.max() * (1 - 1e-6))
-        middle = best[len(best) // 2]
-        return ColdScale(float(grid[middle]), float(ndcgs[middle]))
+        return common_scale([(self, targets)])
+
+    def scale_ndcgs(self, targets: UserItems, grid: Float64) -> Float64:
+        """ndcg@10 over all candidates by factor, in units of the level ratio, (len(grid),)."""
+        return self._ndcgs(targets, grid * self.level_ratio())
 
     def _ndcgs(self, targets: UserItems, factors: Float64) -> Float64:
         """ndcg@10 of both lists merged, cold scores taken each of ``factors`` times, (n_factors,)."""
@@ -157,6 +157,16 @@ class WarmAndCold:
             factors.astype(np.float32), gains, ideals, by_user, smallest=64,
         )  # fmt: skip
         return np.asarray(by_user.mean(axis=0))
+
+
+def common_scale(draws: Sequence[tuple[WarmAndCold, UserItems]]) -> ColdScale:
+    """The factor that is best for several draws of hidden items, each its lists and targets, in the mean."""
+    grid = np.logspace(-_DECADES, _DECADES, _GRID_POINTS)
+    mean = np.mean([lists.scale_ndcgs(targets, grid) for lists, targets in draws], axis=0)
+    ndcgs = _blurred(mean, _PLACES)
+    best = np.flatnonzero(ndcgs >= ndcgs.max() * (1 - 1e-6))
+    middle = best[len(best) // 2]
+    return ColdScale(float(grid[middle]), float(ndcgs[middle]))
 
 
 def _blurred(values: Float64, width: float) -> Float64:

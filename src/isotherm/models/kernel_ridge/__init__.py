@@ -8,6 +8,7 @@ training_log    clicks and metadata of a fit
 learning_sample the items and users on which weights are learned
 training_data   which items both regressions learn from, and their targets
 ridge           kernel ridge regression, exactly or on landmarks
+shared_kernel   the kernel among the training items, for all models of one fit
 columns         from the predictions for an item to its weight column at EASE's scale
 term_shares     how a score is split over metadata fields
 tuning          what is chosen on pseudo-cold items rather than learned with the kernels

@@ -12,7 +12,7 @@ from isotherm.linalg.csr import binary, column_counts, filter_entries, scale_row
 from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.cold_start.blends import Blends, blend_ndcgs
-from isotherm.models.cold_start.calibration import WarmAndCold, best_of
+from isotherm.models.cold_start.calibration import WarmAndCold, best_of, common_scale
 from isotherm.models.cold_start.item_trend import popularity_trend
 from isotherm.models.cold_start.new_item_share import UserLists
 from isotherm.models.cold_start.pseudo_cold import PseudoColdSplit
@@ -108,6 +108,39 @@ class ColdAmongWarm:
 
 
 @dataclass(frozen=True, eq=False)
+class HiddenRankings:
+    """Hidden items of a split among the warm ones.
+
+    kept, full: by the model of the kept clicks and that of all.  targets: clicks to find, of the former.
+    """
+
+    kept: ColdAmongWarm
+    full: ColdAmongWarm
+    targets: UserItems
+
+
+def calibrated(scales: Scales, draws: Sequence[HiddenRankings]) -> CalibratedScales:
+    """γ and β by the ranking of cold among warm items, the best for all draws together.
+
+    The scales of the kept clicks are those of the first draw.
+    """
+    best_ndcg, best = -1.0, CalibratedScales(scales, scales)
+    for exponent in VARIANCE_EXPONENTS:
+        tried = replace(scales, variance_exponent=exponent)
+        kept = [draw.kept.lists(tried) for draw in draws]
+        scale = common_scale([(lists, draw.targets) for lists, draw in zip(kept, draws, strict=True)])
+        if scale.ndcg > best_ndcg * (1 + 1e-3):
+            best_ndcg = scale.ndcg
+            ratios = [draw.full.lists(tried).level_ratio() for draw in draws]
+            ratio = float(np.exp(np.log(ratios).mean()))
+            best = CalibratedScales(
+                full=replace(tried, cold_scale=scale.relative * ratio),
+                kept=replace(tried, cold_scale=scale.relative * kept[0].level_ratio()),
+            )
+    return best
+
+
+@dataclass(frozen=True, eq=False)
 class KeptModel:
     """What a split leaves of the clicks, and EASE of it: all that does not depend on the metadata kernel.
 
@@ -181,23 +214,14 @@ class Tuner:
             self._best, self._best_ndcg = fit, float(ndcgs.max())
         return ndcgs
 
-    def calibrate(self, scales: Scales, fit: KeptFit) -> CalibratedScales:
-        """Slope and intercept by regression, γ and β by the ranking of cold among warm items."""
-        full_users = self._full_users()
-        scales = self._regressed_on_ease(scales, fit, full_users)
-        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit, full_users)
-        best_ndcg, best = -1.0, CalibratedScales(scales, scales)
-        for exponent in VARIANCE_EXPONENTS:
-            tried = replace(scales, variance_exponent=exponent)
-            kept_lists = kept.lists(tried)
-            scale = kept_lists.best_scale(self._split.targets)
-            if scale.ndcg > best_ndcg * (1 + 1e-3):
-                best_ndcg = scale.ndcg
-                best = CalibratedScales(
-                    full=replace(tried, cold_scale=scale.relative * full.lists(tried).level_ratio()),
-                    kept=replace(tried, cold_scale=scale.relative * kept_lists.level_ratio()),
-                )
-        return best
+    def regressed(self, scales: Scales, fit: KeptFit) -> Scales:
+        """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
+        return self._regressed_on_ease(scales, fit, self._full_users())
+
+    def rankings(self, scales: Scales, fit: KeptFit) -> "HiddenRankings":
+        """The hidden items among the warm ones; what these scales say of γ and β is not read."""
+        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit, self._full_users())
+        return HiddenRankings(kept, full, self._split.targets)
 
     @property
     def _stride(self) -> int:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
+from isotherm.models.choice.climb import climbed
 from isotherm.models.cold_start.calibration import user_ndcgs
 from isotherm.models.cold_start.item_trend import choose_trend, tried_powers
 from isotherm.models.cold_start.new_item_share import (
@@ -23,14 +25,17 @@ from isotherm.models.kernel_ridge.tuner import (
     KeptFit,
     KeptModel,
     Tuner,
+    calibrated,
 )
 from isotherm.models.kernel_ridge.warm_up import WarmUp
 from isotherm.models.kernel_ridge.warm_up_tuning import GuardInTime, WarmGuard, choose_warm_up
 from isotherm.progress import Advance, stage
-from isotherm.types import ItemIndex
+from isotherm.types import Float64, ItemIndex
 
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
+_FIRST_RIDGE = 0.5
 MOST_USERS = 600  #: of a draw
+_ENOUGH_ITEMS, _MOST_DRAWS = 5_000, 5  # fewer items are drawn several times: few hidden ones are a lottery
 
 
 @dataclass(frozen=True)
@@ -74,19 +79,23 @@ def tune(
     learned on it, too, and must do no harm at the cuts; the items' trend and the share of new ones are
     learned at these.
     """
-    splits = [PseudoColdSplit.draw(full.user_items, seed + draw, MOST_USERS) for draw in range(draws)]
+    n_draws = max(draws, min(_MOST_DRAWS, _ENOUGH_ITEMS // full.user_items.shape[1]))
+    splits = [PseudoColdSplit.draw(full.user_items, seed + draw, MOST_USERS) for draw in range(n_draws)]
     drawn_splits = [split for split in splits if split is not None]
     if not drawn_splits:
         return Tuned(scales, WarmUp())
     with stage(
-        "choose scales on items treated as new", _steps(len(drawn_splits) + len(cuts)), "steps"
+        "choose scales on items treated as new",
+        _steps(len(drawn_splits) + len(cuts)),
+        "steps",
+        may_stop=True,
     ) as advance:
         drawn = [_tuner(full, split, not number, advance) for number, split in enumerate(drawn_splits)]
         in_time = [Tuner(full, cut) for cut in cuts]
         advance(len(in_time))
         scales = _best_mixture(scales, drawn, in_time, advance)
     with stage("choose how new items warm up"):
-        at_cuts, tuned = _warmed_up(drawn[0], in_time, cuts, scales, seed)
+        at_cuts, tuned = _warmed_up(drawn, in_time, cuts, scales, seed)
         powers = tried_powers(asked.trend)
         power, shown = choose_trend(
             "kernel-ridge", asked.trend, [at_cut.cuts_in_time(tuned.warm_up, powers) for at_cut in at_cuts]
@@ -97,16 +106,19 @@ def tune(
 
 
 def _warmed_up(
-    first: Tuner, in_time: Sequence[Tuner], cuts: Sequence[KeptModel], scales: Scales, seed: int
+    drawn: Sequence[Tuner], in_time: Sequence[Tuner], cuts: Sequence[KeptModel], scales: Scales, seed: int
 ) -> tuple[list["AtCut"], Tuned]:
     """What is fitted before each cut in time, and scales with the warm-up that does no harm there."""
+    first = drawn[0]
     fit = first.fit(scales.ridge)
-    calibrated = first.calibrate(scales, fit)
+    scales = first.regressed(scales, fit)
+    others = (tuner.rankings(scales, tuner.fit(scales.ridge)) for tuner in drawn[1:])
+    chosen = calibrated(scales, [first.rankings(scales, fit), *others])
     pairs = zip(in_time, cuts, strict=True)
-    at_cuts = [AtCut.of(tuner, cut.split, calibrated.full, seed) for tuner, cut in pairs]
-    guard = GuardInTime(first.warm_guard(calibrated.kept, fit), [at_cut.guard for at_cut in at_cuts])
-    warm_up = choose_warm_up(first.ramp_stages(calibrated.kept, fit), guard, first.mean_clicks)
-    return at_cuts, Tuned(calibrated.full, warm_up)
+    at_cuts = [AtCut.of(tuner, cut.split, chosen.full, seed) for tuner, cut in pairs]
+    guard = GuardInTime(first.warm_guard(chosen.kept, fit), [at_cut.guard for at_cut in at_cuts])
+    warm_up = choose_warm_up(first.ramp_stages(chosen.kept, fit), guard, first.mean_clicks)
+    return at_cuts, Tuned(chosen.full, warm_up)
 
 
 def _steps(n_splits: int) -> int:
@@ -124,21 +136,31 @@ def _tuner(full: FullFit, split: PseudoColdSplit, is_first: bool, advance: Advan
 def _best_mixture(
     scales: Scales, drawn: Sequence[Tuner], in_time: Sequence[Tuner], advance: Advance
 ) -> Scales:
-    """With r, a and b of the best mean ndcg@10; a cut in time counts as a draw of the usual best one."""
-    ndcgs = []
-    for tuner in (*drawn, *in_time):
-        by_ridge = []
-        for ridge in RIDGES:
-            by_ridge.append(tuner.ndcg_by_mixture(scales, ridge))
+    """With r, a and b of the best mean ndcg@10; a cut in time counts as a draw of the usual best one.
+
+    r by a climb from ``_FIRST_RIDGE``, which tries three of the four as a rule.
+    """
+
+    @cache
+    def ndcgs(ridge: float) -> Float64:
+        found = []
+        for tuner in (*drawn, *in_time):
+            found.append(tuner.ndcg_by_mixture(scales, ridge))
             advance(1)
-        ndcgs.append(np.array(by_ridge))
-    usual = float(np.mean([by_mixture.max() for by_mixture in ndcgs[: len(drawn)]]))
-    for by_mixture in ndcgs[len(drawn) :]:
-        by_mixture *= usual / max(float(by_mixture.max()), 1e-12)
-    mean = np.mean(ndcgs, axis=0)
-    r, a, b = np.unravel_index(mean.argmax(), mean.shape)
+        return np.array(found)
+
+    bests = ndcgs(_FIRST_RIDGE).max(axis=(1, 2))
+    usual = np.full(len(in_time), bests[: len(drawn)].mean())
+    units = np.concatenate([np.ones(len(drawn)), usual / np.maximum(bests[len(drawn) :], 1e-12)])
+
+    def mean(ridge: float) -> Float64:
+        return np.asarray(np.tensordot(units, ndcgs(ridge), 1) / len(units))
+
+    ridge = climbed(_FIRST_RIDGE, RIDGES, lambda tried: mean(tried).max())
+    best = mean(ridge)
+    a, b = np.unravel_index(best.argmax(), best.shape)
     share = POPULARITY_SHARES[b] * scales.popularity_weight
-    return replace(scales, ridge=RIDGES[r], smoothing=SMOOTHINGS[a], popularity_weight=share)
+    return replace(scales, ridge=ridge, smoothing=SMOOTHINGS[a], popularity_weight=share)
 
 
 @dataclass(frozen=True, eq=False)

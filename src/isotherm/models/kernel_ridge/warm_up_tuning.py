@@ -16,7 +16,7 @@ from isotherm.types import Array, Float32, Float64, ItemIndex, Scores, UserItems
 
 CLICKS_GIVEN = (1, 2, 5, 10, 20)
 _IMMEDIATE = 0.25
-_DIRECTION_CLICKS = (1.0, 4.0, 16.0, 64.0, 256.0)
+_DIRECTION_CLICKS = (1.0, 4.0, 16.0, 64.0)  # up to 20 clicks are given: they cannot tell a longer one
 _SCALE_CLICKS = (1 / 16, 1 / 4, 1.0)  # in units of the mean clicks per item
 _MOST_SCALE_CLICKS = 256.0  # so that all decays settle by MANY_CLICKS
 _HOLD_CLICKS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
