@@ -46,7 +46,7 @@ def test_a_sample_of_cells_tells_the_weights_nearly_as_all_cells_do():
     encoded, x32, columns = similarity.encode(items), x.astype(np.float32), np.arange(60)
     given = csr_array(x32), x32.T @ x32, similarity.index(encoded), encoded, columns, 0.1
     exactly = normal_equations(*given)
-    sampled = [normal_equations(*given, CellSample(columns=30, users=200, seed=seed)) for seed in range(6)]
+    sampled = [normal_equations(*given, CellSample(30, 45, 200, seed)) for seed in range(6)]
     assert len({float(each.target[0]) for each in sampled}) == 6
     for each in sampled:
         assert each.matrix[-1, -1] == pytest.approx(exactly.matrix[-1, -1])
@@ -56,6 +56,19 @@ def test_a_sample_of_cells_tells_the_weights_nearly_as_all_cells_do():
     assert np.abs((matrix - exactly.matrix) / np.outer(scale, scale)).max() < 0.1
     target = np.mean([each.target for each in sampled], axis=0)
     assert np.abs((target - exactly.target) / scale).max() < 0.05 * np.abs(exactly.target / scale).max()
+
+
+def test_the_columns_of_all_cells_are_among_those_of_clicked_ones():
+    """Columns are compared once; fewer clicked ones than of all are no fewer."""
+    rng = np.random.default_rng(4)
+    items, _ = random_items(rng, 60)
+    x32 = random_clicks(rng, 400, 60, 0.2).astype(np.float32)
+    similarity = MetadataSimilarity.fitted(items, shrinkage=2.0, second_order=False)
+    encoded = similarity.encode(items)
+    given = csr_array(x32), x32.T @ x32, similarity.index(encoded), encoded, np.arange(60), 0.1
+    fewer, as_many, more = (normal_equations(*given, CellSample(30, n, 400)) for n in (10, 30, 45))
+    np.testing.assert_array_equal(fewer.matrix, as_many.matrix)
+    assert np.abs(more.matrix - as_many.matrix).max() > 0
 
 
 def test_a_term_that_does_not_vary_gets_no_weight():

@@ -10,8 +10,8 @@ each s_a is users × items. Here the sums over all cells are Σ s_a·s_b = ⟨S_
 Gram matrix C = L·Lᵀ; and only the clicked cells are visited: n_u² additions for a user of n_u clicks.
 Everything runs over bands of columns.
 
-Of large logs the sums over all cells are those of some columns, and the sums over clicked cells those of some
-users: popular columns and all kinds of metadata are met in both.
+Of large logs the sums over all cells are those of some columns, and the sums over clicked cells those of more
+columns and of some users: popular columns and all kinds of metadata are met in both.
 """
 
 from collections.abc import Iterator
@@ -80,11 +80,12 @@ class NormalEquations:
 class CellSample:
     """The cells that are added up: of large logs a sample tells some dozens of weights as well.
 
-    columns: the most columns of the sums over all cells.  users: the most users of those over clicked cells.
-    seed: of the draw.
+    columns: the most columns of the sums over all cells.  clicked_columns, users: the most columns, those
+    among them, and users of the sums over clicked cells.  seed: of the draw.
     """
 
     columns: int = 700
+    clicked_columns: int = 1_500
     users: int = 1_000
     seed: int = 0
 
@@ -106,16 +107,18 @@ def normal_equations(
     """
     n_terms, n_columns = len(index.term_fields), len(columns)
     rng = stream(sample.seed, "cells by which fields' weights are learned")
-    some_columns = np.sort(rng.permutation(n_columns)[: sample.columns])
+    drawn = rng.permutation(n_columns)[: max(sample.clicked_columns, sample.columns)]
+    some_columns, more_columns = np.sort(drawn[: sample.columns]), np.sort(drawn[sample.columns :])
     some_users = np.sort(rng.permutation(user_items.shape[0])[: sample.users])
-    with stage("learn what the metadata is worth", n_columns + len(some_columns), "items") as advance:
-        clicked_cells = _ClickedCells(user_items, some_users, index)
-        for band in _bands(index, columns, warm_rows, len(index.indexes)):
-            clicked_cells.add(band)
-            advance(len(band.warm_rows))
+    with stage("learn what the metadata is worth", len(drawn), "items") as advance:
+        clicked_cells = _ClickedCells(user_items, some_users, index, warm_rows)
         all_cells = _AllCells(user_items, gram, n_terms)
         for band in _bands(index, columns.take(some_columns), warm_rows[some_columns], n_terms):
+            clicked_cells.add(band)
             all_cells.add(band, index)
+            advance(len(band.warm_rows))
+        for band in _bands(index, columns.take(more_columns), warm_rows[more_columns], len(index.indexes)):
+            clicked_cells.add(band)
             advance(len(band.warm_rows))
     extra = (1 - nonclick_weight) * clicked_cells.part
     of_all = nonclick_weight * n_columns / max(len(some_columns), 1)
@@ -180,20 +183,25 @@ class _ClickedCells:
     """Sums over the clicked cells of the columns that are added and of some users.
 
     products: Σ s_a·s_b, (n_terms, n_terms).  totals, click_products: Σ s_a and Σ s_a·x_uj, (n_terms,).
-    n, click_total: how many cells, and Σ x_uj, of all users.  part: what the sums are to be multiplied by.
+    n, click_total: how many cells, and Σ x_uj, of all users and columns.  part: what the sums are to be
+    multiplied by.
     """
 
-    def __init__(self, user_items: UserItems, some_users: Int64, index: MetadataIndex) -> None:
+    def __init__(
+        self, user_items: UserItems, some_users: Int64, index: MetadataIndex, warm_rows: Int64
+    ) -> None:
+        """warm_rows: of all columns whose cells the sums stand for."""
         every = len(some_users) == user_items.shape[0]
         self._user_items = user_items if every else take_rows(user_items, some_users)[0]
         self._first, self._second = index.term_fields.first, index.term_fields.second
         self._by_item = entries_by_column(self._user_items)
-        self._counts = column_counts(user_items)
-        self._click_totals = np.bincount(user_items.indices, user_items.data, user_items.shape[1])
+        clicked = warm_rows[warm_rows >= 0]
+        totals = np.bincount(user_items.indices, user_items.data, user_items.shape[1])
+        self.n, self.click_total = int(column_counts(user_items)[clicked].sum()), float(totals[clicked].sum())
         # a lane behind the terms holds what belongs to the intercept
         self._groups = -(-(len(self._first) + 1) // _LANES)
         self._sums = np.zeros((self._groups * _LANES, self._groups * _LANES))
-        self.n, self.click_total, self._n_added = 0, 0.0, 0
+        self._n_added = 0
 
     def add(self, band: _Band) -> None:
         """More columns; of never-clicked ones there is no cell."""
@@ -206,8 +214,6 @@ class _ClickedCells:
         )  # fmt: skip
         clicked = rows[rows >= 0]
         self._n_added += int(np.diff(by_item.indptr)[clicked].sum())
-        self.n += int(self._counts[clicked].sum())
-        self.click_total += float(self._click_totals[clicked].sum())
 
     @property
     def part(self) -> float:
