@@ -75,7 +75,7 @@ def test_what_is_tuned_is_of_the_grids_and_seeded(full):
     assert tune(full, learned, 2, 5) == tuned
 
 
-def test_few_items_are_hidden_in_several_draws(full, monkeypatch):
+def test_scales_are_chosen_on_all_draws(full, monkeypatch):
     tried = []
 
     def counting(scales, draws):
@@ -84,10 +84,8 @@ def test_few_items_are_hidden_in_several_draws(full, monkeypatch):
 
     monkeypatch.setattr(tuning, "calibrated", counting)
     tune(full, Scales(), 1, 0)
-    monkeypatch.setattr(tuning, "_ENOUGH_ITEMS", 2 * full.user_items.shape[1])
-    tune(full, Scales(), 1, 0)
     tune(full, Scales(), 3, 0)
-    assert tried == [5, 2, 3]
+    assert tried == [1, 3]
 
 
 def test_a_climb_finds_the_ridge_that_ranks_best(full, monkeypatch):
@@ -99,7 +97,6 @@ def test_a_climb_finds_the_ridge_that_ranks_best(full, monkeypatch):
         return np.full((len(SMOOTHINGS), len(POPULARITY_SHARES)), ndcgs[ridge])
 
     monkeypatch.setattr(Tuner, "ndcg_by_mixture", ndcg_by_mixture)
-    monkeypatch.setattr(tuning, "_ENOUGH_ITEMS", 1)
     assert tune(full, Scales(), 1, 0).scales.ridge == 1.0
     assert tried == [0.5, 1.0, 2.0]
     ndcgs |= {0.25: 0.4, 1.0: 0.1}

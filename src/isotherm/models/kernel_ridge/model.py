@@ -124,8 +124,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         sample_items (>= 1; default 1000): the most items that the kernels' weights are learned on.
         sample_users (>= 1; default 600): the most users that they are learned on.
         steps (>= 0; default 20): iterations of L-BFGS for the weights of either kernel.
-        draws (>= 1; default 1): the fewest draws of items hidden and treated as new, on which scales are
-            chosen; of under 2,500 items there are more, up to 5.
+        draws (>= 1; default 1): draws of items hidden and treated as new, on which scales are chosen.
         new_item_share (in (0, 1) or auto; default auto): the share of lists that never-clicked items have;
             auto: where the log has times, what they had of the latest clicks, as far as the ranking of all
             items bears it; without times, what ranks items hidden and treated as new

@@ -35,7 +35,6 @@ from isotherm.types import Float64, ItemIndex
 RIDGES = (0.25, 0.5, 1.0, 2.0)  # r
 _FIRST_RIDGE = 0.5
 MOST_USERS = 600  #: of a draw
-_ENOUGH_ITEMS, _MOST_DRAWS = 5_000, 5  # fewer items are drawn several times: few hidden ones are a lottery
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,7 @@ def tune(
     learned on it, too, and must do no harm at the cuts; the items' trend and the share of new ones are
     learned at these.
     """
-    n_draws = max(draws, min(_MOST_DRAWS, _ENOUGH_ITEMS // full.user_items.shape[1]))
-    splits = [PseudoColdSplit.draw(full.user_items, seed + draw, MOST_USERS) for draw in range(n_draws)]
+    splits = [PseudoColdSplit.draw(full.user_items, seed + draw, MOST_USERS) for draw in range(draws)]
     drawn_splits = [split for split in splits if split is not None]
     if not drawn_splits:
         return Tuned(scales, WarmUp())
