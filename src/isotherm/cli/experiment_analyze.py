@@ -12,11 +12,13 @@ from isotherm.cli import options as o
 from isotherm.cli.experiment_log import DatabaseLog
 from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFile, check_outputs
-from isotherm.errors import BAD_INPUT
+from isotherm.errors import BAD_INPUT, ParameterError
 
 if TYPE_CHECKING:
     from isotherm.experiment.analysis import AnalysisOptions, Result
     from isotherm.experiment.analysis.effects import Interval
+    from isotherm.experiment.analysis.preference import PreferenceResult
+    from isotherm.experiment.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,17 @@ def analyze(
 
     from isotherm.experiment.analysis import analyze as analysed
     from isotherm.experiment.analysis.planned import planned
+    from isotherm.experiment.analysis.preference import preference
     from isotherm.experiment.log import EventLog, Window, read_users
-    from isotherm.experiment.metrics import STANDARD, by_name
     from isotherm.experiment.plan import read_plan
 
-    options, metrics = flags.options(), [by_name(name) for name in metric or []] or list(STANDARD)
+    options, metrics = flags.options(), _metrics(metric)
     o.begin(quiet)
     declared = read_plan(plan)
     with _log(log, database, quiet) as folder:
+        if declared.kind == "interleaving":
+            _tell_preference(preference(declared, folder, options), out, metric)
+            return
         users = read_users(EventLog.of_folder(folder), Window.of(declared))
         schedule = planned(declared, folder)
     found = analysed(users, metrics, schedule, options, despite_mismatch)
@@ -103,6 +108,29 @@ def analyze(
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
         raise typer.Exit(BAD_INPUT)
+
+
+def _metrics(names: list[str] | None) -> "list[Metric]":
+    """Those of --metric; all where there are none. Raises ParameterError."""
+    from isotherm.experiment.metrics import STANDARD, by_name
+
+    chosen = [by_name(name) for name in names or []] or list(STANDARD)
+    if not any(each.role == "goal" for each in chosen):
+        goals = ", ".join(each.name for each in STANDARD if each.role == "goal")
+        raise ParameterError(f"--metric: {chosen[0].name} is a guardrail, no goal; name one of {goals}, too")
+    return chosen
+
+
+def _tell_preference(found: "PreferenceResult", out: Path, metric: list[str] | None) -> None:
+    """Of interleaved lists."""
+    if metric:
+        raise ParameterError(
+            "--metric: the plan's kind is interleaving, which tells a preference; leave it out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    found.write_json(out / "result.json")
+    for line in found.words:
+        typer.echo(line)
 
 
 @contextmanager

@@ -125,3 +125,22 @@ def test_what_cannot_be_analysed_is_refused():
 
 def test_numbers_that_are_not_finite_are_null():
     assert finite({"a": [float("inf"), 1.0], "b": (float("nan"),)}) == {"a": [None, 1.0], "b": [None]}
+
+
+def test_changed_weights_are_tested_since_the_last_change():
+    users = people(4000)
+    rng = np.random.default_rng(1)
+    late = np.arange(4000) >= 2000
+    arm = np.where(late, rng.random(4000) < 0.9, users.arm).astype(np.int32)
+    changed = replace(users, arm=arm, weights=np.where(late, 2, 1).astype(np.int32))
+    schedule = Schedule(weights=(1, 9))
+    told = analyze(changed, schedule=schedule, options=OPTIONS)
+    assert not told.sample_ratio.mismatch
+    assert sum(told.sample_ratio.users) == told.sample_ratio.untested == 2000
+    assert sum(each.users for each in told.arms) == 4000
+    assert "the 2,000 before were drawn by others" in told.sample_ratio.words
+    unknown = analyze(replace(changed, weights=None), schedule=schedule, options=OPTIONS)
+    assert unknown.sample_ratio.mismatch
+    old = analyze(changed, schedule=Schedule(weights=(1, 1)), options=OPTIONS)
+    assert old.sample_ratio.mismatch
+    assert sum(each.users for each in old.arms) == 4000

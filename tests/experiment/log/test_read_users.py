@@ -212,3 +212,14 @@ def test_names_of_files_that_look_like_patterns(tmp_path):
     write(odd, SHOWN, [assignment(1)])
     users = read_users(EventLog.of(odd / "events.parquet", odd / "assignments.parquet"), WINDOW)
     assert users.clicks.tolist() == [1]
+
+
+def test_the_version_of_the_weights_that_drew_a_user_is_told(tmp_path):
+    rows = [assignment(1, "a"), assignment(2, "b"), assignment(2, "b", 1)]
+    folder = write(tmp_path, [event(1, 1, "click", 2)], rows)
+    log = EventLog.of_folder(folder)
+    assert read_users(log, Window("x", ("a", "b"))).weights is None
+    told = frame(rows, ASSIGNMENT).with_columns(weights=pl.Series([1, 2, 3]))
+    told.write_parquet(folder / "assignments.parquet")
+    users = read_users(EventLog.of_folder(folder), Window("x", ("a", "b")))
+    np.testing.assert_array_equal(users.weights, [1, 2])

@@ -90,6 +90,14 @@ def test_a_swap_in_an_arm_needs_one_that_has_a_model(client):
     }  # fmt: skip
 
 
+def test_a_rollback_in_an_arm_needs_one_that_has_a_model(client):
+    token = {"Authorization": "Bearer secret"}
+    told = client.post("/v1/model/rollback", json={"arm": "new", "experiment": "films"}, headers=token)
+    assert (told.status_code, told.json()["where"]) == (422, "arm")
+    told = client.post("/v1/model/rollback", headers=token)
+    assert "there is no model to go back to" in told.json()["error"]
+
+
 def test_a_server_without_experiments_says_so(shared):
     with TestClient(create_app(shared)) as client:
         assert client.get("/v1/experiments").json() == {"experiments": []}

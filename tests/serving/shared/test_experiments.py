@@ -273,6 +273,11 @@ def test_a_swap_within_an_arm_is_of_that_arm(servers, ease_folder, clicks, tmp_p
     assert servers.start(plan).recommend(Asker(user=user), 5).model == "second"
     kept = servers.database.last_swaps(5, ("films", "new"))
     assert [(swap.action, swap.model) for swap in kept] == [("swap", "second"), ("start", "ease")]
+    one.roll_back("new", "films")
+    assert one.experiments.model_name("films", "new") == "ease"
+    assert servers.database.last_swaps(1, ("films", "new"))[0].action == "rollback"
+    one.roll_back("new")
+    assert one.experiments.model_name("films", "new") == "second"
     for arm, words in (("control", "server's own model"), ("old", "is no arm of an experiment")):
         with pytest.raises(ParameterError, match=words):
             one.swap(str(tmp_path / "second"), arm)

@@ -14,6 +14,7 @@ sequences     intervals that stay valid however often one looks
 multiplicity  several arms and goals
 groups        by clicks before, by cold and warm items
 over_time     novelty, and spill-over through shared refits
+preference    which of two interleaved models users prefer
 coverage      distinct items that groups of users are shown
 verdict       ship, stop or wait
 """

@@ -23,6 +23,7 @@ class SampleRatio:
     statistic: float  #: chi-square
     p: float
     level: float  #: below which there is a mismatch
+    untested: int = 0  #: users whom other weights drew, before these were changed; they are in no number here
 
     @property
     def mismatch(self) -> bool:
@@ -36,6 +37,12 @@ class SampleRatio:
             f"{arm} {n:,} (expected {wanted:,.0f})"
             for arm, n, wanted in zip(self.arms, self.users, self.expected, strict=True)
         )
+        if self.untested:
+            told += (
+                "; of the users since the weights were changed last: "
+                f"the {self.untested:,} before were drawn by others, so "
+                "if what users do changes over time, that can look like an effect"
+            )
         if not self.mismatch:
             return f"The arms have the users that the plan gives them: {told}; p = {self.p:.3g}."
         return (
@@ -45,9 +52,15 @@ class SampleRatio:
 
 
 def sample_ratio(
-    arms: Sequence[str], users: Sequence[int], weights: Sequence[float], level: float = 0.001
+    arms: Sequence[str],
+    users: Sequence[int],
+    weights: Sequence[float],
+    level: float = 0.001,
+    untested: int = 0,
 ) -> SampleRatio:
     """The test of users in each arm against weights of any sum. Raises ParameterError.
+
+    untested: how many more there are whom other weights drew.
 
     Arms of weight 0 take no new users: theirs came before, and are not tested.
     """
@@ -63,7 +76,7 @@ def sample_ratio(
         test = stats.chisquare(counts[open_], expected[open_])
         statistic, p = float(test.statistic), float(test.pvalue)
     told = tuple(arms), tuple(map(int, users)), tuple(map(float, expected))
-    return SampleRatio(*told, statistic, p, level)
+    return SampleRatio(*told, statistic, p, level, untested)
 
 
 def power_of_mismatch(users: int, weights: Sequence[float], lost: float, level: float = 0.001) -> float:

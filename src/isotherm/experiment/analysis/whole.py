@@ -63,9 +63,13 @@ def analyze(
     kept = users.kept
     by_arm = [kept.take(kept.arm == place) for place in range(len(users.arms))]
     weights = schedule.weights if schedule.weights is not None else [1.0] * len(users.arms)
-    ratio = sample_ratio(users.arms, [len(each) for each in by_arm], weights, options.mismatch_level)
+    tested = _last_drawn(kept)
+    n_tested = [int((tested.arm == place).sum()) for place in range(len(users.arms))]
+    ratio = sample_ratio(
+        users.arms, n_tested, weights, options.mismatch_level, untested=len(kept) - len(tested)
+    )
     if ratio.mismatch and not despite_mismatch:
-        return _stopped(users, ratio, goals[0], options)
+        return _stopped(users, by_arm, ratio, goals[0], options)
     found = _Analysis(users, by_arm, list(metrics), options).whole(ratio, schedule)
     if not ratio.mismatch:
         return found
@@ -210,8 +214,17 @@ def _verdict(
     return verdict(goal, rails, clock, options, len(users.arms) - 1)
 
 
-def _stopped(users: Users, ratio: SampleRatio, goal: Metric, options: AnalysisOptions) -> Result:
+def _last_drawn(users: Users) -> Users:
+    """The users whom the plan's weights drew: those that it has now, where they were changed."""
+    if users.weights is None or not len(users):
+        return users
+    return users.take(users.weights == users.weights.max())
+
+
+def _stopped(
+    users: Users, by_arm: list[Users], ratio: SampleRatio, goal: Metric, options: AnalysisOptions
+) -> Result:
     """Of an experiment whose arms have the wrong number of users: nothing but that."""
-    arms = [ArmResult(name, n, {}) for name, n in zip(ratio.arms, ratio.users, strict=True)]
+    arms = [ArmResult(name, len(each), {}) for name, each in zip(users.arms, by_arm, strict=True)]
     told = no_verdict(goal.name, users.arms[1], ratio.words)
     return Result(ratio, arms, [], {}, {}, {}, told, users.days, options, users.counts.as_dict())

@@ -9,21 +9,24 @@ CHOSEN = "override"  #: reason of an assignment by hand
 
 
 def make_assigned(reader: Reader, window: Window) -> dict[str, int]:
-    """Make the table assigned (u, user_id, arm, first, several). Returns counts of assignments and users.
+    """Make the table assigned (u, user_id, arm, first, several, weights). Returns counts of rows and users.
 
     u: 0, 1, … in the order of ids.  arm: that of the first exposure (of two at one time, the earlier in
-    ``window.arms``).  several: whether there are exposures by more than one arm. Assignments outside the
-    window count for nothing. Users put into an arm by hand (reason ``override``) were not drawn, and are left
-    out. Raises EventLogError for arms that are not the experiment's, and for missing values.
+    ``window.arms``).  several: whether there are exposures by more than one arm.  weights: version of those
+    that drew the arm, null where it is not known. Assignments outside the window count for nothing. Users put
+    into an arm by hand (reason ``override``) were not drawn, and are left out.
+    Raises EventLogError for arms that are not the experiment's, and for missing values.
     """
     table = reader.log.assignments
     ours, arms = f"experiment = {quoted(window.name)}", arm_names(window)
     _check(reader, window, ours)
     reason = f"coalesce(reason = '{CHOSEN}', false)" if table.kinds.get("reason") == "text" else "false"
+    weights = "weights" if table.kinds.get("weights", "nothing") != "nothing" else "NULL"
     time, (start, end) = reader.time(table), window.span
     given = (
         f"CREATE TABLE given AS SELECT {reader.id('user', table, 'user_id')} AS user_id, "
         f"(list_position({arms}, arm) - 1)::INTEGER AS arm, {time} AS time, {reason} AS chosen, "
+        f"{weights}::INTEGER AS weights, "
         f"{time} >= {start} AND {time} < {end} AS inside FROM {{table}} WHERE {ours}"
     )
     reader.run(reader.of_files(table, given))
@@ -32,7 +35,8 @@ def make_assigned(reader: Reader, window: Window) -> dict[str, int]:
         # time and arm in one number: of two exposures at one time the earlier arm is the first
         f"SELECT user_id, (min(time * {_ARMS} + arm) FILTER (inside) & {_ARMS - 1})::INTEGER AS arm, "
         "min(time) FILTER (inside) AS first, "
-        "min(arm) FILTER (inside) <> max(arm) FILTER (inside) AS several "
+        "min(arm) FILTER (inside) <> max(arm) FILTER (inside) AS several, "
+        "min(weights) FILTER (inside) AS weights "
         "FROM given GROUP BY user_id HAVING bool_or(inside) AND NOT bool_or(chosen))"
     )
     counted = reader.row(

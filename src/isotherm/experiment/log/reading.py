@@ -102,7 +102,10 @@ def _users(columns: Columns, assignments: dict[str, int]) -> Users:
     for block in blocks(reader, n_users, columns.day_of_exposure):
         parts.append(part := _Part.of(block, columns.rules))
         sums.add(block, part.kept, part.measures[:, -3:])
-    ids: Any = pl.from_arrow(reader.db.sql("SELECT user_id FROM assigned ORDER BY u").to_arrow_table())
+    told: Any = pl.from_arrow(
+        reader.db.sql("SELECT user_id, weights FROM assigned ORDER BY u").to_arrow_table()
+    )
+    weights = None if told["weights"].null_count() else told["weights"].to_numpy().astype(np.int32)
     known = _columns_of(parts)
     kept = ~(known["bot"] | known["several_arms"])
     caps = _caps(known, kept, columns.rules)
@@ -110,8 +113,9 @@ def _users(columns: Columns, assignments: dict[str, int]) -> Users:
     counts = counts_of_events(reader) | assignments | _counts_of_users(parts, known)
     return Users(
         arms=arms,
-        ids=ids[:, 0],
+        ids=told["user_id"],
         **known,
+        weights=weights,
         caps=caps,
         days=n_days,
         daily=sums.daily(),

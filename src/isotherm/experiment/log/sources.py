@@ -31,6 +31,7 @@ TABLES = {
         "user_id": "id",
         "timestamp": "time",
         "reason": "text?",
+        "weights": "number?",
     },
     "exposures": {
         "request_id": "id",

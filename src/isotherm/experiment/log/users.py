@@ -58,6 +58,7 @@ class Users:
     bot: Bools
     outlier: Bools  #: above a cap
     several_arms: Bools
+    weights: Int32 | None = None  #: version of the plan's weights that drew the arm; None: not known
     caps: Mapping[str, float] = field(default_factory=dict)  #: column -> winsorising threshold, of all arms
     days: int = 1  #: of the experiment, up to its last measured one
     daily: Daily | None = None
@@ -115,11 +116,12 @@ class Users:
         """Some rows (a mask, or places in any order, also repeated); all else stays as it is."""
         rows = np.asarray(chosen)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        others = ("arms", "ids", "caps", "days", "daily", "items", "counts")
+        others = ("arms", "ids", "weights", "caps", "days", "daily", "items", "counts")
         taken = {
             each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name not in others
         }
-        return replace(self, ids=self.ids[rows], **taken)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, ids=self.ids[rows], weights=weights, **taken)
 
 
 def group_of(clicks: Any) -> Int32:

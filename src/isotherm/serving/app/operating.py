@@ -35,10 +35,15 @@ def model_routes(
             shared.swap(body.path, body.arm, body.experiment)
         return _info(shared)
 
-    @routes.post("/v1/model/rollback", dependencies=writes, summary="Put the model before on the air again")
-    def rollback() -> answers.ModelInfo:
+    @routes.post(
+        "/v1/model/rollback",
+        dependencies=writes,
+        summary="Put the model before on the air again, or in the place of that of an arm",
+    )
+    def rollback(body: schemas.RollbackBody | None = None) -> answers.ModelInfo:
+        of = (None, None) if body is None else (body.arm, body.experiment)
         with metrics.counting_swap("rolled_back"):
-            shared.roll_back()
+            shared.roll_back(*of)
         return _info(shared)
 
     return routes

@@ -319,14 +319,19 @@ class EventsBody(RootModel[list[Any]]):
     )
 
 
-class SwapBody(Strict):
-    """The folder of a saved model on the server."""
+class RollbackBody(Strict):
+    """Whose model."""
 
-    path: Text = Field(min_length=1, max_length=4000, examples=["out/model"])
     arm: Text | None = Field(
         None, description="whose model it takes the place of; the server's own if absent"
     )
     experiment: Text | None = Field(None, description="needed where several have an arm of this name")
+
+
+class SwapBody(RollbackBody):
+    """The folder of a saved model on the server."""
+
+    path: Text = Field(min_length=1, max_length=4000, examples=["out/model"])
 
 
 def _seconds(moment: float | datetime | None) -> float | None:

@@ -331,12 +331,15 @@ class SharedModel:
         else:
             self.experiments.follower(arm, experiment).swap(folder)
 
-    def roll_back(self) -> None:
-        """Put the model before on the air again, for all workers.
+    def roll_back(self, arm: str | None = None, experiment: str | None = None) -> None:
+        """Put the model before on the air again, for all workers.  arm, experiment: as ``swap`` has them.
 
         Raises ParameterError where there was none, ModelFolderError where it is gone: nothing changes then.
         """
-        self._following.roll_back()
+        if arm is None and experiment is None:
+            self._following.roll_back()
+        else:
+            self.experiments.follower(arm, experiment).roll_back()
 
     # in the background
 
