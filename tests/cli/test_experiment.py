@@ -73,3 +73,13 @@ def test_design_tells_days_and_false_positives(tmp_path):
     assert "to be told with a power of 80%" in done.output
     assert "experiments without any change" in done.output
     assert json.loads(file.read_text())["users_by_day"]
+
+
+def test_a_log_of_another_experiment_is_refused(tmp_path):
+    log = folder_of(tmp_path)
+    plan = json.loads((tmp_path / "plan.json").read_text()) | {"name": "books"}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    done = run("analyze", "--plan", tmp_path / "plan.json", "--log", log, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "log: assignments hold no user of the experiment within its time" in str(done.exception)
+    assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from isotherm.cli import options as o
 from isotherm.cli.experiment_log import DatabaseLog
 from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFile, check_outputs
-from isotherm.errors import BAD_INPUT, ParameterError
+from isotherm.errors import BAD_INPUT, EventLogError, ParameterError, shown_path
 
 if TYPE_CHECKING:
     from isotherm.experiment.analysis import AnalysisOptions, Result
@@ -100,6 +100,7 @@ def analyze(
             _tell_preference(preference(declared, folder, options), out, metric)
             return
         users = read_users(EventLog.of_folder(folder), Window.of(declared))
+        _check_anybody(len(users), log, plan)
         schedule = planned(declared, folder)
     found = analysed(users, metrics, schedule, options, despite_mismatch)
     out.mkdir(parents=True, exist_ok=True)
@@ -108,6 +109,16 @@ def analyze(
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
         raise typer.Exit(BAD_INPUT)
+
+
+def _check_anybody(n_users: int, log: Path | None, plan: Path) -> None:
+    """Raise EventLogError where an experiment has no user."""
+    if not n_users:
+        place = "--db" if log is None else shown_path(log)
+        raise EventLogError(
+            f"{place}: assignments hold no user of the experiment within its time, whom the weights drew; in "
+            f"{shown_path(plan)} give the name that the log has, or mend start and end"
+        )
 
 
 def _metrics(names: list[str] | None) -> "list[Metric]":

@@ -223,3 +223,17 @@ def test_the_version_of_the_weights_that_drew_a_user_is_told(tmp_path):
     told.write_parquet(folder / "assignments.parquet")
     users = read_users(EventLog.of_folder(folder), Window("x", ("a", "b")))
     np.testing.assert_array_equal(users.weights, [1, 2])
+
+
+def test_times_of_a_wrong_clock_are_named_unless_receipt_corrects_them(tmp_path):
+    far = 24 * 365 * 400
+    with pytest.raises(
+        EventLogError, match=r"events.parquet: column 'timestamp', row 2: .* after the year 2200"
+    ):
+        read(tmp_path, [event(1, 1, "click", 2), event(2, 1, "click", far)], [assignment(1, "a")])
+    with pytest.raises(
+        EventLogError, match=r"assignments.parquet: column 'timestamp', row 1: .*mend its clock"
+    ):
+        read(tmp_path, [event(1, 1, "click", 2)], [assignment(1, "a", far)])
+    users = read(tmp_path, [event(1, 1, "click", far, delay=2 - far)], [assignment(1, "a")])
+    assert users.counts.future == users.counts.measured == 1

@@ -2,7 +2,7 @@
 
 from isotherm.data.wording import listed
 from isotherm.experiment.log.columns import Reader, quoted
-from isotherm.experiment.log.window import Window
+from isotherm.experiment.log.window import LATEST, TOO_LATE, Window
 
 _ARMS = 1024  # more than there can be
 CHOSEN = "override"  #: reason of an assignment by hand
@@ -57,6 +57,7 @@ def _check(reader: Reader, window: Window, ours: str) -> None:
     faults = {
         f"{ours} AND user_id IS NULL": ("user_id", null),
         f"{ours} AND timestamp IS NULL": ("timestamp", null),
+        f"{ours} AND {reader.time(reader.log.assignments)} > {LATEST}": ("timestamp", TOO_LATE),
         f"{ours} AND (arm IS NULL OR NOT list_contains({arm_names(window)}, arm))": ("arm", no_arm),
     }
     reader.refuse_rows(reader.log.assignments, faults)

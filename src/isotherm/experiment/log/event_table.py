@@ -7,7 +7,7 @@ from isotherm.experiment.log.cold import places
 from isotherm.experiment.log.columns import Reader, quoted
 from isotherm.experiment.log.repeats import hashed
 from isotherm.experiment.log.rules import Rules
-from isotherm.experiment.log.window import DAY, SECOND, Window
+from isotherm.experiment.log.window import DAY, LATEST, SECOND, TOO_LATE, Window
 
 TYPES = ("impression", "click", "watch", "conversion")
 IMPRESSION, CLICK, WATCH, CONVERSION, LISTED, OTHER = range(6)  #: codes of types
@@ -92,6 +92,8 @@ def _read(columns: Columns) -> None:
     value = "value::DOUBLE" if table.kinds.get("value", "nothing") != "nothing" else "NULL::DOUBLE"
     if table.kinds.get("value", "nothing") != "nothing":
         faults[_VALUE_FAULT[0]] = _VALUE_FAULT[1]
+    sent = f", {reader.time(table, 'received')}" if "received" in table.kinds else ""
+    faults[f"least({reader.time(table)}{sent}) > {LATEST}"] = ("timestamp", TOO_LATE)
     cases = " ".join(f"WHEN {condition} THEN {place}" for place, condition in enumerate(faults))
     received = reader.time(table, "received") if "received" in table.kinds else "NULL::BIGINT"
     ahead = round(columns.rules.future_seconds * SECOND)
