@@ -19,6 +19,7 @@ IsothermError                   base of all that a user can mend
 │   └── SilentDatabaseError     (OSError) one that did not answer in time
 ├── DatasetError                (OSError) a public data set that no source could provide
 ├── TrainingError               (RuntimeError) training that cannot go on
+├── PracticeError                (RuntimeError) the server of the practice platform, which failed
 ├── ScoreError                  (ValueError) scores that cannot be ranked
 ├── OverlapError                (ValueError) a log that says too little of another policy
 └── MissingPackageError         (ImportError) an optional part that is not installed
@@ -106,6 +107,10 @@ class DatasetError(IsothermError, OSError):
 
 class TrainingError(IsothermError, RuntimeError):
     """Training that cannot go on: a loss or a result that is not a number, a checkpoint that does not fit."""
+
+
+class PracticeError(IsothermError, RuntimeError):
+    """The server of the practice platform did not start, answer or end as it must."""
 
 
 class ScoreError(IsothermError, ValueError):

@@ -151,6 +151,20 @@ DEMO = FolderKind(
         "items.parquet",
     ),
 )
+EXPERIMENT_DEMO = FolderKind(
+    what="demo of an experiment",
+    manifest="experiment-demo.json",
+    marks={"isotherm": str, "seed": int, "files": dict},
+    error=ParameterError,
+    fixed=(
+        "report.html",
+        "result.json",
+        "plan.json",
+        "events.parquet",
+        "assignments.parquet",
+        "exposures.parquet",
+    ),
+)
 RECOMMENDATIONS = FolderKind(
     what="lists of recommendations",
     manifest="recommendations.json",

@@ -3,6 +3,7 @@
 import typer
 
 from isotherm.cli.experiment_analyze import analyze
+from isotherm.cli.experiment_demo import demo
 from isotherm.cli.experiment_design import design
 from isotherm.cli.experiment_offpolicy import offpolicy
 
@@ -16,5 +17,5 @@ def _experiment() -> None:
     """Online experiments: plan one, and learn whether it helped and by how much."""
 
 
-for command in (design, analyze, offpolicy):
+for command in (design, analyze, offpolicy, demo):
     experiment.command()(command)

@@ -63,7 +63,7 @@ def analyze(
         ),
     ] = None,
     database: DatabaseLog,
-    out: Annotated[Path, typer.Option(help="Folder for result.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for result.json and report.html.")],
     metric: Annotated[
         list[str] | None,
         typer.Option(help="A metric; may be repeated, the goal of the verdict first.  [default: all]"),
@@ -83,7 +83,8 @@ def analyze(
     Example: isotherm experiment analyze --plan plan.json --db sqlite:///live.db --out result
     """
     file = OutputFile("result.json in --out", out / "result.json", (".json",))
-    check_outputs({"--plan": plan, "--log": log}, file)
+    page = OutputFile("report.html in --out", out / "report.html", (".html",))
+    check_outputs({"--plan": plan, "--log": log}, file, page)
     database.check("--log", log)
 
     from isotherm.experiment.analysis import analyze as analysed
@@ -91,6 +92,7 @@ def analyze(
     from isotherm.experiment.analysis.preference import preference
     from isotherm.experiment.log import EventLog, Window, read_users
     from isotherm.experiment.plan import read_plan
+    from isotherm.report.experiment import ExperimentReport
 
     options, metrics = flags.options(), _metrics(metric)
     o.begin(quiet)
@@ -105,6 +107,7 @@ def analyze(
     found = analysed(users, metrics, schedule, options, despite_mismatch)
     out.mkdir(parents=True, exist_ok=True)
     found.write_json(out / "result.json")
+    ExperimentReport(declared.name, _source(log), found).write(out / "report.html")
     _show(found)
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
@@ -152,6 +155,11 @@ def _log(log: Path | None, database: DatabaseLog, quiet: bool) -> Iterator[Path]
         return
     with database.exported(quiet, "events", "assignments") as folder:
         yield folder
+
+
+def _source(log: Path | None) -> str:
+    """Of the log, in words."""
+    return "The log of a server's database" if log is None else f"The log in {shown_path(log)}"
 
 
 def _show(found: "Result") -> None:

@@ -15,7 +15,7 @@ POLICY = "content-security-policy"
 
 
 def address(name):
-    return "/" if name == "index.html" else f"/page/{name}"
+    return {"index.html": "/", "experiments.html": "/experiments"}.get(name, f"/page/{name}")
 
 
 @pytest.fixture
@@ -59,7 +59,16 @@ def test_what_did_not_change_is_not_sent_again(client, known):
 
 
 @pytest.mark.parametrize(
-    "path", ["/page/", "/page/routes.py", "/page/../routes.py", "/page/%2e%2e/routes.py", "/page/index.html"]
+    "path",
+    [
+        "/page/",
+        "/page/routes.py",
+        "/page/../routes.py",
+        "/page/%2e%2e/routes.py",
+        "/page/index.html",
+        "/page/experiments.html",
+        "/experiments/",
+    ],
 )
 def test_nothing_else_is_served(client, path):
     assert client.get(path).status_code == 404

@@ -8,7 +8,7 @@ quick      the list of one user from bytes to bytes, without what a framework do
 answering  routes that answer: recommend, similar, explain, score
 browsing   routes for looking at items: search, fields, map
 editing    routes for items, and who will get one
-experiments  the route for experiments: which run, and users by arm
+experiments  routes for experiments: which run, users by arm, what came of them
 events     the route for what users did
 operating  routes for the model and metrics
 addresses  ids in addresses: every id, percent-encoded, is one segment

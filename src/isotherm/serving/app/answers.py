@@ -249,6 +249,15 @@ class ExperimentInfo(BaseModel):
     users: int = Field(description="who were shown something in it; of interleaved lists, too")
 
 
+class ExperimentResult(BaseModel):
+    """What the events say of an experiment.  made: seconds since 1970."""
+
+    experiment: str
+    made: float
+    words: list[str] = Field(description="the verdict first, in plain sentences")
+    result: dict[str, Any] | None = Field(description="as result.json of isotherm experiment analyze")
+
+
 class Experiments(BaseModel):
     """Those on this server."""
 

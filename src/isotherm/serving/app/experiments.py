@@ -1,19 +1,38 @@
-"""The route for experiments: which run, what their arms get, and how many users each has."""
+"""Routes for experiments: which run, what their arms get, how many users each has, and what came of them."""
 
-from fastapi import APIRouter
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
 
 from isotherm.experiment.plan import Arm, Experiment, plan_of
 from isotherm.serving.app import answers
+from isotherm.serving.shared.experiment_results import ExperimentResults
 from isotherm.serving.shared.shared import SharedModel
 
 
-def experiment_routes(shared: SharedModel) -> APIRouter:
-    """That of a shared model."""
-    routes = APIRouter()
+def experiment_routes(shared: SharedModel, writes: Sequence[Any]) -> APIRouter:
+    """Those of a shared model.  writes: dependencies of results, which are for those who run the server."""
+    routes, results = APIRouter(), ExperimentResults(shared)
 
     @routes.get("/v1/experiments", summary="The experiments of this server, and users by arm")
     def experiments() -> answers.Experiments:
         return answers.Experiments(experiments=[_told(shared, each) for each in shared.experiments.plans])
+
+    @routes.get(
+        "/v1/experiments/{experiment:id}/result",
+        dependencies=writes,
+        summary="What the events say of an experiment: at most a minute old",
+    )
+    def result(experiment: str) -> answers.ExperimentResult:
+        plan = next((each for each in shared.experiments.plans if each.name == experiment), None)
+        if plan is None:
+            raise HTTPException(404)
+        found = results.of(plan)
+        told = None if found.result is None else found.result.to_dict()
+        return answers.ExperimentResult(
+            experiment=plan.name, made=found.at, words=list(found.words), result=told
+        )
 
     return routes
 

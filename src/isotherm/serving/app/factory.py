@@ -66,7 +66,7 @@ def create_app(
         editing_routes(shared, limits, writes, sees),
         event_routes(shared, limits, metrics, writes),
         model_routes(shared, metrics, writes, sees),
-        experiment_routes(shared),
+        experiment_routes(shared, writes),
         metrics_routes(metrics),
     ):
         app.include_router(routes, dependencies=everything)

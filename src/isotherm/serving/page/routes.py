@@ -1,4 +1,4 @@
-"""GET / and GET /page/FILE: the files of static/, read once, and nothing else."""
+"""GET /, GET /experiments and GET /page/FILE: the files of static/, read once, and nothing else."""
 
 import hashlib
 from importlib.resources import files
@@ -13,6 +13,7 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+_PAGES = {"index.html": "/", "experiments.html": "/experiments"}
 #: scripts, styles and requests of this server alone; no text becomes a script or markup
 POLICY = "; ".join(
     [
@@ -40,7 +41,7 @@ def _addresses() -> dict[str, Traversable]:
     """Address -> file."""
     there = (files("isotherm.serving.page") / "static").iterdir()
     kept = sorted((file for file in there if _ending(file.name) in _TYPES), key=lambda file: file.name)
-    return {"/" if file.name == "index.html" else f"/page/{file.name}": file for file in kept}
+    return {_PAGES.get(file.name, f"/page/{file.name}"): file for file in kept}
 
 
 def _ending(name: str) -> str:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
@@ -317,6 +318,11 @@ class SharedModel:
         places = list(typed)
         refused |= {places[place]: words for place, words in counts.refused.items()}
         return replace(counts, refused=dict(sorted(refused.items())))
+
+    def export_events(self, folder: Path) -> int:
+        """``Database.export_events`` of all that was shown and done until now. Raises as that does."""
+        self.exposures.flush()
+        return self._database.export_events(folder)
 
     def swap(self, folder: str, arm: str | None = None, experiment: str | None = None) -> None:
         """Put a saved model on the air, for all workers; the others answer with theirs until it is loaded.
