@@ -37,6 +37,7 @@ COMMANDS = [
     "experiment design",
     "experiment analyze",
     "experiment offpolicy",
+    "experiment demo",
 ]
 MOST_TOLD = ["evaluate", "ramp_up", "Evaluation", "ModelResult"]  # of the evaluation, told first
 TARGET = Path(__file__).parent / "reference.md"
