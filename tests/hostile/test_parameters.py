@@ -36,7 +36,7 @@ BAD_SETTINGS = [
     ("slim", ["tolerance=0"], "tolerance must be a number > 0 and < 1, not 0"),
     (
         "slim",
-        ["nonclick_weight=1e-300"],
+        ["l2=500", "nonclick_weight=1e-300"],
         "l2 / nonclick_weight must be a number > 0 and <= 3.4e+38, not 5e+302",
     ),
     ("ials", ["l2=3e38"], "ials: fit went wrong: "),
@@ -94,7 +94,6 @@ BAD_SETTINGS = [
         "embedding.heads must divide embedding.width, 64, not 5",
     ),
     ("kernel-ridge", ["landmarks=0"], "landmarks must be a whole number >= 1"),
-    ("kernel-ridge", ["backbone=ease"], "kernel-ridge: backbone must be an EASE model"),
     ("multvae", ["latent=100000000000"], "latent must be a whole number >= 1 and <= 2,147,483,647"),
     (
         "multvae",

@@ -31,7 +31,7 @@ def test_always_valid_p_is_one_over_the_bayes_factor_of_the_mixture():
 
 def test_looks_grow_narrower_and_hold_those_of_one_look():
     rng = np.random.default_rng(0)
-    shown, arm = rng.poisson(8, (10, 400)), np.arange(200) % 2
+    shown, arm = rng.poisson(8, (10, 400)), np.arange(400) % 2
     clicks = rng.binomial(shown, 0.2 + 0.05 * arm)
     found = looks(by_name("ctr"), daily(shown, clicks, arm).to_date, 1, OPTIONS)
     assert [look.day for look in found] == list(range(1, 11))

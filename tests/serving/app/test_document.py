@@ -40,6 +40,7 @@ ROUTES = [
     ("POST", "/v1/model/swap"),
     ("POST", "/v1/model/rollback"),
     ("GET", "/v1/experiments"),
+    ("GET", "/v1/experiments/{experiment}/result"),
     ("GET", "/metrics"),
     ("GET", "/livez"),
     ("GET", "/readyz"),

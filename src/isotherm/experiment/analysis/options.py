@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from isotherm.checks import above, between, one_of, seeded, whole
+from isotherm.checks import above, between, one_of, seeded, truth, whole
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,8 @@ class AnalysisOptions:
 
     Parameters:
         level (in (0, 1); default 0.95): of intervals and of confidence sequences.
-        prior_scale (> 0; default 0.05): standard deviation of the relative effects expected beforehand: of
-        the
-            Bayesian prior, N(0, prior_scale²), and of the mixture of confidence sequences.
+        prior_scale (> 0; default 0.05): standard deviation of the relative effects expected beforehand, of
+            the Bayesian prior N(0, prior_scale²) and of the mixture of confidence sequences.
         worth (> 0; default 0.01): the smallest relative effect worth having.
         correction (holm or fdr; default holm): how p-values are corrected for arms and goals.
         replicates (whole number >= 0; default 1000): of the cluster bootstrap; 0 leaves it out.
@@ -47,6 +46,7 @@ class AnalysisOptions:
         one_of("correction", self.correction, ("holm", "fdr"))
         whole("replicates", self.replicates, 0)
         between("trim", self.trim, 0, 0.5, "[)")
+        truth("cuped", self.cuped)
         whole("longest", self.longest, 1)
         between("mismatch_level", self.mismatch_level, 0, 1, "()")
         whole("fewest", self.fewest, 2)

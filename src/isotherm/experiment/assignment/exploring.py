@@ -38,7 +38,7 @@ def explored(
     >>> always = Exploration("epsilon", share=1.0, from_rank=2)
     >>> drawn = explored(np.array([3.0, 2.0, 1.0, 0.5]), 3, always, np.random.default_rng(0))
     >>> drawn.chosen.tolist(), drawn.propensities.round(3).tolist()
-    ([0, 3, 1], [1.0, 0.333, 0.5])
+    ([0, 2, 1], [1.0, 0.333, 0.5])
     """
     if not 0 <= k <= len(scores):
         raise ParameterError(f"k is {k}, and there are {len(scores)} candidates; ask for a shorter list")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from isotherm.checks import above, between, seeded, whole
+from isotherm.checks import above, between, seeded, truth, whole
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class DesignOptions:
         between("level", self.level, 0, 1, "()")
         between("traffic", self.traffic, 0, 1, "(]")
         between("treated", self.treated, 0, 1, "()")
+        truth("cuped", self.cuped)
         whole("longest", self.longest, 1)
         whole("splits", self.splits, 0)
         whole("most", self.most, 100)

@@ -72,6 +72,6 @@ def _likely(chances: Float32, lengths: Int64, there: Bools, rng: np.random.Gener
     keys: Array = np.where(there, 1.5 * np.log(chances) + noise, -np.inf)
     order = np.argsort(-keys, axis=1)
     chosen = np.zeros(chances.shape, dtype=bool)
-    ranks = np.arange(chances.shape[1]) < lengths[:, None]
+    ranks = np.arange(chances.shape[1]) < np.minimum(lengths, there.sum())[:, None]
     np.put_along_axis(chosen, order, ranks, axis=1)
     return chosen

@@ -94,6 +94,7 @@ from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights, Scor
 
 _RMS_USERS = 400  # by whose scores the root mean square of a column is measured
 _READS = "read the metadata"  # stages of a fit
+_COMPARES = "compare the items that are learned from"
 _FITS_BACKBONE = "fit the backbone"
 _REGRESSES = "regress on the metadata"
 
@@ -228,12 +229,12 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
     def _fit(self, clicks: Interactions, items: Items | None, options: FitOptions) -> None:
         assert items is not None
         check_times(self.name, self.trend, clicks)
-        expect_stages(7)
+        expect_stages(8)
         with stage(_READS):
             self.kernel_, encoded = MetadataKernel.fit_encode(items, self.encoding, shrinkage=self.shrinkage)
             log = TrainingLog.of(clicks, encoded)
         cuts = cuts_of_log(self.name, clicks, log.user_items, self.seed)
-        expect_stages(7 + bool(cuts))
+        expect_stages(8 + bool(cuts))
         with stage("learn what the metadata is worth", 2 * self.steps, "steps", may_stop=True) as advance:
             sample = LearningSample.of(log, self.kernel_, self.sample_items, self.sample_users, self.seed)
             learned = learn_kernel_weights(sample, self.steps, advance)
@@ -250,7 +251,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
             note(f"{self.name}: {chosen}")
             self._take_weights(chosen.weights)
             full = replace(full, ridges=self._ridges)
-        full = replace(full, ridges=full.ridges.sharing(log.encoded, log.training.items))
+        with stage(_COMPARES):
+            full = replace(full, ridges=full.ridges.sharing(log.encoded, log.training.items))
         goal = self._tune(clicks, log, full, kept)
         with stage(_REGRESSES):
             left_out = self._solve(log, ease_weights, full.ridges)

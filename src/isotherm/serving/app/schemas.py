@@ -323,7 +323,7 @@ class RollbackBody(Strict):
     """Whose model."""
 
     arm: Text | None = Field(
-        None, description="whose model it takes the place of; the server's own if absent"
+        None, description="whose model it takes the place of; the server's own if absent", examples=[None]
     )
     experiment: Text | None = Field(None, description="needed where several have an arm of this name")
 

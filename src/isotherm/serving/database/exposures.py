@@ -87,6 +87,6 @@ def exposure_of(row: Any) -> Exposure:
 
 def chances_of(row: Any) -> Chances:
     """Those of a row."""
-    arms = [(experiment, arm) for experiment, arm in json.loads(row.experiments or "[]")]
+    arms = tuple((experiment, arm) for experiment, arm in json.loads(row.experiments or "[]"))
     drawn = (None if told is None else json.loads(told) for told in (row.propensities, row.teams))
     return Chances(arms, *drawn)
