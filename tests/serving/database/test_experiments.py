@@ -86,21 +86,21 @@ def test_models_of_arms_go_on_the_air_apart(database):
 
 
 def test_chances_of_lists_are_kept_whole(database):
-    chances = Chances([("films", "new"), ("rows", "wide")], [1.0, 0.1 + 0.2], [0, -1])
+    chances = Chances((("films", "new"), ("rows", "wide")), [1.0, 0.1 + 0.2], [0, -1])
     database.log_exposures([Exposure("r1", "ann", ["a", "b"], [], "m", chances=chances),
                             Exposure("r2", "ann", ["a"], [], "m")])  # fmt: skip
     [[one, other]] = list(database.exposures())
     assert one.chances == chances
-    assert other.chances == Chances([])
+    assert other.chances == Chances()
     with pytest.raises(ParameterError, match=r"propensities: 1 of 2 items"):
-        database.log_exposures([Exposure("r3", "ann", ["a", "b"], [], "m", chances=Chances([], [1.0]))])
+        database.log_exposures([Exposure("r3", "ann", ["a", "b"], [], "m", chances=Chances((), [1.0]))])
 
 
 def test_every_table_is_exported_once(database, tmp_path):
     out = tmp_path / "log"
     database.add_events([Event("e1", "conversion", "ann", 7, now(), 9.5)])
     database.experiments.assign("ann", [Assigned("films", "new", "hash", 2)])
-    chances = Chances([("films", "new"), ("rows", "wide")], [1.0, 0.25], [0, 1])
+    chances = Chances((("films", "new"), ("rows", "wide")), [1.0, 0.25], [0, 1])
     database.log_exposures([Exposure("r1", "ann", [7, 8], [2], "m", chances=chances),
                             Exposure("r2", "bob", [8], [], "m")])  # fmt: skip
     database.log_swap("/b", "b", of=("films", "new"))

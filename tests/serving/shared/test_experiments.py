@@ -88,7 +88,7 @@ def test_arms_get_their_settings(servers):
         assert ids(answer) == ids(plain.recommend(Asker(user=user), 5, settings))
     by_request = {each.request: each for each in servers.lists() if each.chances.arms}
     assert len(by_request) == len(USERS)
-    assert by_request[answer.request_id].chances.arms == [("films", answer.experiments[0].arm)]
+    assert by_request[answer.request_id].chances.arms == (("films", answer.experiments[0].arm),)
     assert len(shared.recommend(Asker(user="u1"), 1).items) == 1  # no room for two new ones
     of_history = shared.recommend(Asker(history=[("f01", 1.0)]), 5)
     assert not isinstance(of_history, ExperimentAnswer)
