@@ -216,11 +216,21 @@ class Tuner:
 
     def regressed(self, scales: Scales, fit: KeptFit) -> Scales:
         """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
-        return self._regressed_on_ease(scales, fit, self._full_users())
+        full_users = self._full_users
+        ease = full_users.smoothed(self._split.hidden_items) / full_users.lengths
+        users = self._users.every(self._stride)
+        predicted = fit.raw_scores(scales, self._training.mean_length, users)
+        predicted /= users.lengths
+        centred = predicted - predicted.mean()
+        slope = float(np.vdot(centred, ease) / max(float(np.vdot(centred, centred)), 1e-30))
+        if slope <= 0:
+            slope = float(ease.std() / max(float(predicted.std()), 1e-15))
+        slope = max(slope, 1e-12)
+        return replace(scales, slope=slope, intercept=float(ease.mean() - slope * predicted.mean()))
 
     def rankings(self, scales: Scales, fit: KeptFit) -> "HiddenRankings":
         """The hidden items among the warm ones; what these scales say of γ and β is not read."""
-        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit, self._full_users())
+        kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit)
         return HiddenRankings(kept, full, self._split.targets)
 
     @property
@@ -228,14 +238,15 @@ class Tuner:
         """Of the test users by whose scores slope, intercept and level are measured."""
         return max(len(self._split.test_users) // _SCALE_USERS, 1)
 
+    @cached_property
     def _full_users(self) -> Users:
         """Some of the test users with all their clicks, by EASE of all clicks."""
         histories = self._full.user_items[self._split.test_users[:: self._stride]]
         return Users.of(histories, self._full.ease_weights)
 
-    def _full_ranking(self, scales: Scales, fit: KeptFit, users: Users) -> ColdAmongWarm:
+    def _full_ranking(self, scales: Scales, fit: KeptFit) -> ColdAmongWarm:
         """By the model of all clicks; items that were not kept count 0 in Z."""
-        kept = self._split.kept_items
+        users, kept = self._full_users, self._split.kept_items
         raw = fit.raw_scores(scales, self._full.training.mean_length, users.among(kept))
         n_items = self._full.user_items.shape[1]
         return self._among_warm(users, np.arange(n_items), raw, fit)
@@ -286,19 +297,6 @@ class Tuner:
         scores = (warm_scores * (self.trend**power).astype(np.float32) for power in powers)
         warm = (best_of(each, self._split.kept_items) for each in scores)
         return [UserLists(WarmAndCold(top, cold), lengths) for top in warm]
-
-    def _regressed_on_ease(self, scales: Scales, fit: KeptFit, full_users: Users) -> Scales:
-        """With slope and intercept: EASE's scores of the hidden items, per click, on the raw ones."""
-        ease = full_users.smoothed(self._split.hidden_items) / full_users.lengths
-        users = self._users.every(self._stride)
-        predicted = fit.raw_scores(scales, self._training.mean_length, users)
-        predicted /= users.lengths
-        centred = predicted - predicted.mean()
-        slope = float(np.vdot(centred, ease) / max(float(np.vdot(centred, centred)), 1e-30))
-        if slope <= 0:
-            slope = float(ease.std() / max(float(predicted.std()), 1e-15))
-        slope = max(slope, 1e-12)
-        return replace(scales, slope=slope, intercept=float(ease.mean() - slope * predicted.mean()))
 
     @property
     def n_new_item_users(self) -> int:
