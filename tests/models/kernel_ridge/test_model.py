@@ -165,7 +165,8 @@ def test_importance_is_how_far_fields_move_the_scores_of_new_items(data, monkeyp
     moved = {}
     for user in model.users_.take(evenly(np.arange(clicks.n_users), IMPORTANCE_USERS)):
         row = model.histories_of(model.users_.known_rows([user], "user"))
-        scaled = model.user_scaling_.of(model._trending_scores(row), row, model.cold_.columns)[0]
+        scores = model.trend_.scaled(model.weights_.scores(row))
+        scaled = model.user_scaling_.of(scores, row, model.cold_.columns)[0]
         shares = {}
         for item, factor in zip(new, damping, strict=True):
             for field, share in model.explain(user, item).by_field["field", "share"].rows():

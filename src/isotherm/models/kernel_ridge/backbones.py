@@ -138,13 +138,12 @@ class OtherBackbone(Stateful):
         return self.model.user_vectors(self._of_fit(user_items))
 
     def shares_of_clicked(
-        self, at_ease: AtEaseLevel, weights: DenseWeights, history: UserItems, column: int, trend: float
+        self, weights: DenseWeights, history: UserItems, column: int, trend: float
     ) -> Float32:
         """What each click of one user gives to (f·(θ + m·(S − e)) − b) / a, the score of a clicked item.
 
         trend: f, the item's factor.  Raises UnsupportedError where the backbone's s is no sum over clicks.
         """
-        assert isinstance(at_ease, OfOtherBackbone)
         if not isinstance(self.model, Explains):
             raise UnsupportedError(
                 f"kernel-ridge on {self.model.name} has no exact explanation of the score of an item with "
@@ -153,7 +152,8 @@ class OtherBackbone(Stateful):
         of_fit = self._of_fit(history)
         own = np.zeros(history.nnz, dtype=np.float32)
         own[: of_fit.nnz] = self.model.contributions(of_fit, column).by_click
-        a, b = at_ease.levels.spread[0], at_ease.levels.shift[0]
+        levels = self.at_ease_level(weights, history).levels
+        a, b = levels.spread[0], levels.shift[0]
         share = trend * self.own_shares[np.searchsorted(weights.rows, column)]
         rest = trend * weights.shares(history, column) - share * weights.warm_shares(history, column)
         return np.asarray(share * own + (rest + (share - 1) * b / history.nnz) / a, dtype=np.float32)

@@ -46,23 +46,13 @@ from isotherm.models.cold_start.new_item_share import (
     share_setting,
     told_share,
 )
-from isotherm.models.cold_start.pseudo_cold import (
-    cuts_of_log,
-)
+from isotherm.models.cold_start.pseudo_cold import cuts_of_log
 from isotherm.models.cold_start.user_scaling import UserScaling
 from isotherm.models.fit_inputs import FitOptions
-from isotherm.models.kernel_ridge.backbones import (
-    BACKBONES,
-    AtEaseLevel,
-    OtherBackbone,
-    checked_backbone,
-)
+from isotherm.models.kernel_ridge.backbones import BACKBONES, AtEaseLevel, OtherBackbone, checked_backbone
 from isotherm.models.kernel_ridge.columns import LeftOutPredictor, Predictions, Scales, Users
 from isotherm.models.kernel_ridge.declared import LEARNED, OTHER
-from isotherm.models.kernel_ridge.kernel_weights import (
-    KernelWeights,
-    learn_kernel_weights,
-)
+from isotherm.models.kernel_ridge.kernel_weights import KernelWeights, learn_kernel_weights
 from isotherm.models.kernel_ridge.learning_sample import LearningSample
 from isotherm.models.kernel_ridge.rare_items import blended
 from isotherm.models.kernel_ridge.ridge import Ridge, RidgeFitter
@@ -222,7 +212,8 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def restored(self) -> None:
         """Compare with the landmarks again."""
-        self.other_ = None if isinstance(self.backbone, EASE) else self.other_
+        if isinstance(self.backbone, EASE):
+            self.other_ = None
         self._index_landmarks()
         self.taste_.attach(self._landmark_index.weighted(self.taste_weights_), len(self.weights_.rows))
 
@@ -459,10 +450,6 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
         scores = self.trend_.scaled(at_ease.scores)
         return at_ease.at_own_level(self.user_scaling_.scale(scores, user_items, self.cold_.columns))
 
-    def _trending_scores(self, user_items: UserItems) -> Scores:
-        """Before they are scaled for each user, and at EASE's level."""
-        return self.trend_.scaled(self._at_ease_level(user_items, self.weights_).scores)
-
     def _at_ease_level(self, user_items: UserItems, weights: DenseWeights) -> AtEaseLevel:
         """Scores of all items.  weights: EASE's, and the columns of items that it says too little of."""
         if self.other_ is None:
@@ -524,14 +511,13 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def contributions(self, history: UserItems, column: int) -> Contributions:
         """Each click's weight, and what metadata gives to a never-clicked item."""
-        at_ease, factor = self._at_ease_level(history, self.weights_), self.trend_.factors[column]
+        factor = self.trend_.factors[column]
         position, certainty = self.cold_.position(column), self.cold_.certainty
         if position is None or certainty is None:
             if self.other_ is None:
                 return Contributions(super().contributions(history, column).by_click * factor)
-            return Contributions(
-                self.other_.shares_of_clicked(at_ease, self.weights_, history, column, float(factor))
-            )
+            return Contributions(self.other_.shares_of_clicked(self.weights_, history, column, float(factor)))
+        at_ease = self._at_ease_level(history, self.weights_)
         scores = self.trend_.scaled(at_ease.scores)
         of_user = self.user_scaling_.of(scores, history, self.cold_.columns)[0]
         by_click = super().contributions(history, column).by_click * factor * of_user
