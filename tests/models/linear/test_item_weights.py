@@ -65,6 +65,8 @@ def test_replaced_columns_count_and_the_warm_block_keeps_the_old_ones(histories,
     np.testing.assert_allclose(weights.scores(histories), histories @ whole(weights), atol=1e-5)
     longer = weights.appended(N_ITEMS, np.array([0]), random((4, 1), 3))
     np.testing.assert_allclose(longer.scores(histories), histories @ whole(longer), atol=1e-5)
+    beside = longer.scores_beside(longer.warm_scores(histories), histories)
+    np.testing.assert_array_equal(beside, longer.scores(histories))
 
 
 def test_shares_of_a_history_add_up_to_the_score(histories):

@@ -124,7 +124,8 @@ class OtherBackbone(Stateful):
         columns, shares = weights.rows, self.own_shares
         histories = select_columns(user_items, columns)
         own = np.ascontiguousarray(self.model.score(self._of_fit(user_items))[:, columns])
-        ease, scores = weights.warm_scores(user_items), weights.scores(user_items)
+        ease = weights.warm_scores(user_items)
+        scores = weights.scores_beside(ease, user_items)
         levels = ScoreLevels.matching(own, ease, histories)
         at_level = levels.to_level(own)
         few = np.flatnonzero(shares < 1)

@@ -1,7 +1,7 @@
 """Models that are one matrix of item-item weights: score = history · weights, and so explain themselves."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -179,7 +179,17 @@ class DenseWeights(Weights):
     def scores(self, user_items: UserItems) -> Scores:
         """user_items · weights, (n_users, n_items) float32."""
         out = np.zeros((user_items.shape[0], self.n_items), dtype=np.float32)
-        for block in self._scored():
+        return self._filled(out, user_items, self._scored())
+
+    def scores_beside(self, warm_scores: Scores, user_items: UserItems) -> Scores:
+        """``scores`` where ``warm_scores`` of these users are known: only the other blocks are multiplied."""
+        out = np.zeros((user_items.shape[0], self.n_items), dtype=np.float32)
+        out[:, self.rows] = warm_scores
+        return self._filled(out, user_items, self._scored()[1:])
+
+    def _filled(self, out: Scores, user_items: UserItems, blocks: Sequence[WeightBlock]) -> Scores:
+        """With the scores of some blocks, in place."""
+        for block in blocks:
             fill_products(user_items, self._row_of, block.weights, block.columns, out)
         return out
 
