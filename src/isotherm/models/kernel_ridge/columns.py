@@ -8,7 +8,8 @@ import numpy as np
 from isotherm.features.encoded_items import EncodedItems
 from isotherm.linalg.csr import rows_of, select_columns
 from isotherm.linalg.products import products
-from isotherm.models.kernel_ridge.ridge import ExactRidge, Ridge, bands
+from isotherm.models.kernel_ridge.ridge import ExactRidge, Ridge
+from isotherm.models.kernel_ridge.shared_kernel import bands
 from isotherm.models.kernel_ridge.training_data import history_lengths
 from isotherm.models.kernel_ridge.unrelaxed import Unrelaxed
 from isotherm.types import Float32, Int64, ItemIndex, ItemWeights, Scores, UserItems

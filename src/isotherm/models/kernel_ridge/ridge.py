@@ -9,7 +9,6 @@ and 2·n·m for a new item. What several r have in common is computed once (``Ri
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -20,14 +19,13 @@ from isotherm.features.encoded_items import EncodedItems
 from isotherm.features.kernel_index import WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.linalg.cholesky import factorize_in_place, inverse_diagonal, inverse_of_factor
-from isotherm.models.kernel_ridge.shared_kernel import SharedKernel, kernel_rows
+from isotherm.models.kernel_ridge.shared_kernel import SharedKernel, bands, kernel_rows
 from isotherm.models.kernel_ridge.training_data import random_rows
 from isotherm.state import Dense, Plain, Stateful
 from isotherm.streams import stream
-from isotherm.types import Float32, Float64, Int64, ItemIndex, ItemWeights
+from isotherm.types import Float32, Float64, ItemIndex, ItemWeights
 from isotherm.untrusted import Number
 
-_BAND = 512
 _LEAST_DIAGONAL = 1e-30  # of an inverse
 _JITTER = 1e-5  # of the mean diagonal: what float32 products leave undecided on landmarks
 _POPULARITY_RIDGE = 1.0  # the kernel's weights alone set its scale
@@ -486,9 +484,3 @@ class RidgePath:
             return LandmarkRidge.fitted(self.kernel, among, ridge, self._n_items, self._training_items)
         own = among if last else among.copy()
         return ExactRidge.fitted(self.kernel, own, ridge, self._n_items, self._training_items)
-
-
-def bands(n: int) -> Iterator[Int64]:
-    """Bands of rows that cover range(n)."""
-    for first in range(0, n, _BAND):
-        yield np.arange(first, min(first + _BAND, n))

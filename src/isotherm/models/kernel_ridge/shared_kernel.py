@@ -63,7 +63,13 @@ def _compared(
 ) -> Iterator[tuple[Int64, Float32]]:
     """Bands of ``items`` of the encoded ones, and their rows of K."""
     with stage("compare items by metadata", len(items), "items") as advance:
-        for first in range(0, len(items), _BAND):
-            band = items[first : first + _BAND]
+        for places in bands(len(items)):
+            band = items[places]
             yield band, kernel.rows(encoded.take(band))
             advance(len(band))
+
+
+def bands(n: int) -> Iterator[Int64]:
+    """Bands of rows that cover range(n)."""
+    for first in range(0, n, _BAND):
+        yield np.arange(first, min(first + _BAND, n))
