@@ -120,9 +120,14 @@ class Trainer:
         state.optimizer.release()
 
     def _epochs_done(self) -> float:
-        """By an earlier run of the folder, with the share of the one that was cut off."""
+        """With the share of the running one; at the start, by an earlier run of the folder."""
         p = self.state.progress
         return p.epoch + (p.phase + p.batch / self._n_batches) / len(self.setup.phases)
+
+    def _steps_done(self) -> int:
+        """Of the whole run, over all phases."""
+        p = self.state.progress
+        return (p.epoch * len(self.setup.phases) + p.phase) * self._n_batches + p.batch
 
     @property
     def _n_batches(self) -> int:
@@ -138,8 +143,7 @@ class Trainer:
             keep = None if phase.mask is None else self._keep_probability(phase.mask)
             n_batches = self._n_batches
             while p.batch < n_batches:
-                epoch = p.epoch + (p.phase + p.batch / n_batches) / len(phases)
-                self.step(phase, order[p.batch * size :][:size], keep, epoch)
+                self.step(phase, order[p.batch * size :][:size], keep, self._epochs_done())
                 advance(1 / (n_batches * len(phases)))
                 self._show_progress()
                 recorder.after_batch()
@@ -170,7 +174,7 @@ class Trainer:
         losses, values = total(phase.terms, forward)
         sums = self._checked_sums(phase, forward, rows, {"loss": losses, **values})
         self.state.optimizer.step(losses.sum() / len(rows))
-        self.state.average.update(round(epoch * len(self.setup.phases) * self._n_batches))
+        self.state.average.update(self._steps_done())
         progress.add(sums, len(rows), time.perf_counter() - started)
 
     def _checked_sums(
