@@ -9,10 +9,9 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from common import FIELDS, RESULTS, report, size
+from common import FIELDS, RESULTS, published_marec, report, size
 
 from isotherm import (
     EASE,
@@ -37,11 +36,6 @@ METRICS = ("hr@10", "ndcg@10", "hr@25", "hr@100")
 SEVEN = [*FIELDS, "keywords"]
 
 
-def fixed(backbone: Any = None, **settings: Any) -> MARec:
-    """MARec as published, but for what the settings say: no penalty is learned."""
-    return MARec(backbone=backbone or EASE(l2=500.0), smoothing=1.0, **settings)
-
-
 class SimilarityAlone(MARec):
     """Eq. 5 without a backbone: score = X·G."""
 
@@ -62,24 +56,24 @@ class SimilarityAlone(MARec):
 ROWS: dict[str, tuple[Callable[[], Recommender], int]] = {
     "eq. 5 alone, first order": (lambda: SimilarityAlone(second_order=False, beta=1.0), 5),
     "eq. 5 alone, second order": (lambda: SimilarityAlone(beta=1.0), 5),
-    "eq. 9, bag of words, first order": (lambda: fixed(second_order=False), 5),
-    "eq. 9, bag of words": (fixed, 5),
-    "eq. 9, μ >= 0": (lambda: fixed(non_negative=True), 5),
-    "eq. 9, cells of new items too": (lambda: fixed(evidence="all"), 5),
-    "eq. 9, D constant": (lambda: fixed(decay="constant"), 5),
-    "eq. 9, D exponential": (lambda: fixed(decay="exponential"), 5),
-    "eq. 9, λ₀ = 10": (lambda: fixed(backbone=EASE(l2=500.0, collective=10.0)), 5),
-    "eq. 9, λ₀ = 100": (lambda: fixed(backbone=EASE(l2=500.0, collective=100.0)), 5),
-    "eq. 9, + MiniLM": (lambda: fixed(encoding=Encoding(text_model=MINILM)), 5),
-    "eq. 9, Siamese alone": (lambda: fixed(embedding=Siamese(alone=True)), 5),
-    "eq. 9, + Siamese": (lambda: fixed(embedding=Siamese()), 5),
+    "eq. 9, bag of words, first order": (lambda: published_marec(second_order=False), 5),
+    "eq. 9, bag of words": (published_marec, 5),
+    "eq. 9, μ >= 0": (lambda: published_marec(non_negative=True), 5),
+    "eq. 9, cells of new items too": (lambda: published_marec(evidence="all"), 5),
+    "eq. 9, D constant": (lambda: published_marec(decay="constant"), 5),
+    "eq. 9, D exponential": (lambda: published_marec(decay="exponential"), 5),
+    "eq. 9, λ₀ = 10": (lambda: published_marec(backbone=EASE(l2=500.0, collective=10.0)), 5),
+    "eq. 9, λ₀ = 100": (lambda: published_marec(backbone=EASE(l2=500.0, collective=100.0)), 5),
+    "eq. 9, + MiniLM": (lambda: published_marec(encoding=Encoding(text_model=MINILM)), 5),
+    "eq. 9, Siamese alone": (lambda: published_marec(embedding=Siamese(alone=True)), 5),
+    "eq. 9, + Siamese": (lambda: published_marec(embedding=Siamese()), 5),
     "eq. 9, + Siamese, + MiniLM": (
-        lambda: fixed(embedding=Siamese(), encoding=Encoding(text_model=MINILM)),
+        lambda: published_marec(embedding=Siamese(), encoding=Encoding(text_model=MINILM)),
         5,
     ),
-    "eq. 10, weighted SLIM": (lambda: fixed(backbone=SLIM(l2=500.0)), 5),
-    "soft targets, iALS": (lambda: fixed(backbone=IALS(l2=0.01, unobserved_weight=0.1)), 3),
-    "eq. 7, Multi-VAE": (lambda: fixed(backbone=MultVAE()), 2),
+    "eq. 10, weighted SLIM": (lambda: published_marec(backbone=SLIM(l2=500.0)), 5),
+    "soft targets, iALS": (lambda: published_marec(backbone=IALS(l2=0.01, unobserved_weight=0.1)), 3),
+    "eq. 7, Multi-VAE": (lambda: published_marec(backbone=MultVAE()), 2),
     "kernel ridge": (lambda: KernelRidge(backbone=EASE(l2=500.0)), 5),
     "kernel ridge, + MiniLM": (
         lambda: KernelRidge(backbone=EASE(l2=500.0), encoding=Encoding(text_model=MINILM)),
@@ -131,7 +125,7 @@ def whole_fit(clicks: Interactions, items: Items) -> list[float]:
     seconds = []
     for _ in range(size(5, 1)):
         started = time.perf_counter()
-        fixed().fit(clicks, items)
+        published_marec().fit(clicks, items)
         seconds.append(time.perf_counter() - started)
     return seconds
 

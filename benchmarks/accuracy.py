@@ -7,9 +7,9 @@ directors).
 import statistics
 
 import numpy as np
-from common import FIELDS, movielens, report, size
+from common import FIELDS, movielens, published_marec, report, size
 
-from isotherm import EASE, ContentKNN, ItemKNN, MARec, Popularity, evaluate
+from isotherm import EASE, ContentKNN, ItemKNN, Popularity, evaluate
 from isotherm.data.splits import SPLITS
 
 SEEDS = range(size(5, 1))
@@ -27,8 +27,8 @@ def main() -> None:
                 "item-knn": ItemKNN(neighbours=100, shrinkage=20.0),
                 "content-knn": ContentKNN(neighbours=100, shrinkage=20.0),
                 "ease": EASE(l2=500.0),
-                "marec": MARec(backbone=EASE(l2=500.0), smoothing=1.0),
-                "marec beta=100": MARec(backbone=EASE(l2=500.0), smoothing=1.0, beta=100.0),
+                "marec": published_marec(),
+                "marec beta=100": published_marec(beta=100.0),
             }
             result = evaluate(split, models, items, ks=[10])
             if protocol == "mixed":

@@ -3,10 +3,9 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from common import interleaved, peak_memory, report, size, synthetic_clicks, synthetic_items
+from common import interleaved, peak_memory, published_marec, report, size, synthetic_clicks, synthetic_items
 
 from isotherm import EASE, Interactions, Items, MARec, progress
 from isotherm.linalg.gram import gram
@@ -16,11 +15,6 @@ from tests.reference import marec as reference
 
 USERS, ITEMS, CLICKS = size((55_485, 5_986, 4_000_000), (300, 60, 4_000))
 COLD_SHARE = 0.2
-
-
-def fixed(**settings: Any) -> MARec:
-    """MARec as published, but for what the settings say: nothing of its backbone is learned."""
-    return MARec(backbone=EASE(l2=500.0), smoothing=1.0, **settings)
 
 
 def problem(n_users: int, n_items: int, n_clicks: int):
@@ -34,7 +28,7 @@ def compile_kernels() -> None:
     """A tiny fit, so that no timing holds a compiler."""
     progress.watch_with("silent")
     clicks, items = problem(300, 60, 4_000)
-    fixed().fit(clicks, items)
+    published_marec().fit(clicks, items)
 
 
 def fit_setup(n_users: int, n_items: int, n_clicks: int, beta):
@@ -44,7 +38,7 @@ def fit_setup(n_users: int, n_items: int, n_clicks: int, beta):
 
     def run() -> float:
         started = time.perf_counter()
-        fixed(beta=beta).fit(clicks, items)
+        published_marec(beta=beta).fit(clicks, items)
         return time.perf_counter() - started
 
     return run
@@ -53,7 +47,7 @@ def fit_setup(n_users: int, n_items: int, n_clicks: int, beta):
 def dense_setup(n_users: int, n_items: int, n_clicks: int):
     """The literal formulas on dense arrays, given the item vectors; it returns its seconds."""
     clicks, items = problem(n_users, n_items, n_clicks)
-    model = fixed(beta=2.0)
+    model = published_marec(beta=2.0)
     progress.watch_with("silent")
     similarity = _similarities(model, items)
     x = np.zeros((n_users, n_items))
