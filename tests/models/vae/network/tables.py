@@ -19,3 +19,11 @@ def table(seed=0, in_place=False, rate=1e-3, decay=0.0, sparse_updates=False):
 def gradient_taken(adam):
     """|g| of the first step, from Adam's second moment."""
     return adam.exp_avg_sq.sqrt() / 0.001**0.5
+
+
+def assert_gradients(made, hidden, bias, wanted, dtype):
+    """Of a loss in hidden, table and bias; of a table that learns in place by size."""
+    learned = made.weight.grad if made.in_place is None else gradient_taken(made.in_place)
+    tight = 1e-5 if dtype == torch.float32 else 0.02
+    for ours, theirs in ((hidden.grad, wanted[0]), (learned.abs(), wanted[1].abs()), (bias.grad, wanted[2])):
+        assert (ours - theirs).norm() <= tight * theirs.norm() + 1e-6

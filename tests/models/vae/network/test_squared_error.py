@@ -6,7 +6,7 @@ import torch
 
 from isotherm.models.vae.network.last_layer import LastLayer, SampledItems
 from isotherm.models.vae.network.squared_error import squared_errors
-from tests.models.vae.network.tables import N_ITEMS, N_USERS, WIDTH, gradient_taken, table
+from tests.models.vae.network.tables import N_ITEMS, N_USERS, WIDTH, assert_gradients, table
 from tests.reference import vae as reference
 
 
@@ -41,10 +41,7 @@ def test_errors_and_gradients_are_the_dense_ones(x, batch, shown, in_place, dtyp
     close = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 0.03, "atol": 0.3}
     torch.testing.assert_close(found, literal, **close)
     (found * grad_output).sum().backward()
-    learned = gradient_taken(made.in_place) if in_place else made.weight.grad.abs()
-    tight = 1e-5 if dtype == torch.float32 else 0.02
-    for ours, theirs in ((hidden.grad, wanted[0]), (learned, wanted[1].abs()), (bias.grad, wanted[2])):
-        assert (ours - theirs).norm() <= tight * theirs.norm() + 1e-6
+    assert_gradients(made, hidden, bias, wanted, dtype)
 
 
 def test_a_held_layer_gives_the_gradient_of_what_stands_before_it_alone(batch, shown):
