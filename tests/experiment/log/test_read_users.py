@@ -32,6 +32,14 @@ def test_nearly_empty_logs_survive(tmp_path, events, assignments, exposures):
     np.testing.assert_array_equal(users.items.coverage, [0, 0])
 
 
+def test_names_hold_any_character(tmp_path):
+    where = {"experiment": "x's {new}", "arm": "{a}"}
+    lists = [exposure(1, 1, 1, [1], [True], **where)]
+    folder = write(tmp_path, SHOWN[1:2], [assignment(1, hour=1, **where)], lists)
+    users = read_users(EventLog.of_folder(folder), Window(where["experiment"], (where["arm"],)))
+    assert (users.cold_impressions.tolist(), users.cold_clicks.tolist()) == ([1], [1])
+
+
 def test_ids_may_be_text_on_one_side(tmp_path):
     write(tmp_path, SHOWN, [assignment(1)])
     rows = frame(SHOWN, EVENT).with_columns(pl.col("user_id", "event_id", "item_id").cast(pl.String))

@@ -71,7 +71,8 @@ class Reader:
     def of_files(self, table: Table, query: str) -> str:
         """A query in which ``{table}`` stands for the files of a table."""
         known = ", ".join(table.kinds)  # a column of another name is never mistaken for one of ours
-        return query.format(table=f"(SELECT {known} FROM {source(table)})")
+        # not str.format: names of experiments and arms may hold braces, too
+        return query.replace("{table}", f"(SELECT {known} FROM {source(table)})")
 
     def run(self, statement: str) -> None:
         """Execute what has no answer."""
