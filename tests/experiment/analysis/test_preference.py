@@ -23,15 +23,15 @@ def log_of(folder, users, share):
     lists.append(exposure(users, 0, 2, [1, 2], [False, False], "a", "another"))
     clicks = [event(n, n, "click", 1.1, 2 if won else 1) for n, won in enumerate(wins)]
     write(folder, clicks, [assignment(n, INTERLEAVED, 1) for n in range(users)], lists)
-    frame = pl.read_parquet(folder / "exposures.parquet")
+    frame = pl.read_parquet(folder / "exposures.parquet", glob=False)
     teams = pl.Series("teams", [[0, 1]] * users + [None], pl.List(pl.Int64))
     frame.with_columns(teams).write_parquet(folder / "exposures.parquet")
     return int(wins.sum())
 
 
 def test_the_preference_is_told_in_the_names_of_a_result(tmp_path):
-    won = log_of(tmp_path, 600, 0.7)
-    told = preference(PLAN, tmp_path, AnalysisOptions()).to_dict()
+    won = log_of(tmp_path / "log[1]", 600, 0.7)
+    told = preference(PLAN, tmp_path / "log[1]", AnalysisOptions()).to_dict()
     assert told["metric"] == "preference"
     assert told["estimate"] == won / 600
     assert 0.5 < told["low"] < told["estimate"] < told["high"] < 1

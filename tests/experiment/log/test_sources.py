@@ -77,6 +77,12 @@ def test_a_folder_names_its_tables_in_three_ways(tmp_path):
     assert (log.events.rows, log.assignments.rows, log.exposures) == (1, 2, None)
 
 
+def test_the_name_of_a_folder_is_no_pattern(tmp_path):
+    folder = write(tmp_path / "log[1]*", [event(1, 1, "click", 1)], ASSIGNED)
+    (folder / "events.parquet").rename(folder / "events-1.parquet")
+    assert EventLog.of_folder(folder).events.rows == 1
+
+
 def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     folder = write(tmp_path, [], ASSIGNED)
     (folder / "events.parquet").write_bytes(b"PAR1" + bytes(40) + b"PAR1")

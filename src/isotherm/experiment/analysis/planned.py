@@ -27,10 +27,9 @@ def _swap_days(log: Path) -> list[int]:
     """Days since 1970 (UTC) on which a model was exchanged."""
     import polars as pl
 
-    places = [log / "model_swaps" / "*.parquet", log / "model_swaps.parquet", log / "model_swaps-*.parquet"]
     found: set[int] = set()
-    for place in places:
-        if any(log.glob(str(place.relative_to(log)))):
-            times = pl.scan_parquet(place).select(pl.col("timestamp").dt.epoch("s")).collect()
+    for place in ("model_swaps/*.parquet", "model_swaps.parquet", "model_swaps-*.parquet"):
+        for file in log.glob(place):
+            times = pl.scan_parquet(file, glob=False).select(pl.col("timestamp").dt.epoch("s")).collect()
             found |= {int(time) // _DAY for time in times["timestamp"].drop_nulls()}
     return sorted(found)

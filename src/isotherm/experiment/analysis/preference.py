@@ -103,7 +103,7 @@ def preference(plan: Experiment, folder: Path, options: AnalysisOptions) -> Pref
 
 def _frame(table: Table, kind: str, plan: Experiment, kept: pl.DataFrame) -> pl.DataFrame:
     """The rows of some users within the experiment's time: ids as ``read_users`` tells them, times in UTC."""
-    frame = pl.concat([pl.read_parquet(file) for file in table.files], how="diagonal_relaxed")
+    frame = pl.concat([pl.read_parquet(file, glob=False) for file in table.files], how="diagonal_relaxed")
     dtype = frame["timestamp"].dtype
     if not isinstance(dtype, pl.Datetime):
         raise EventLogError(

@@ -1,5 +1,6 @@
 """The Parquet files of an event log, whose columns are held against what each table must have."""
 
+import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ def _table_in(folder: Path, name: str) -> Path | None:
         return folder / name
     if (folder / f"{name}.parquet").is_file():
         return folder / f"{name}.parquet"
-    return folder / f"{name}-*.parquet" if any(folder.glob(f"{name}-*.parquet")) else None
+    numbered = f"{name}-*.parquet"
+    return Path(glob.escape(str(folder)), numbered) if any(folder.glob(numbered)) else None
 
 
 def _footer(file: Path) -> Any:

@@ -100,6 +100,6 @@ def _read(folder: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
         raise InteractionsError(
             f"{shown_path(folder)}: holds no {name}*.parquet; export the tables of the server into one folder"
         )
-    frames = [pl.read_parquet(file) for file in files]
+    frames = [pl.read_parquet(file, glob=False) for file in files]
     known = [frame.select([each for each in columns if each in frame.columns]) for frame in frames]
     return pl.concat(known, how="diagonal_relaxed")
