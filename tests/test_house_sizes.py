@@ -14,7 +14,6 @@ MANY_ARGUMENTS = {
     "experiment/offpolicy/weights.py:Overlap": "the figures of a log's overlap, one per field",
     "experiment/log/counts.py:Counts": "a count for each rule; all are zero at first",
     "experiment/log/rules.py:Rules": "the rules of reading a log, told in the report; all have a default",
-    "experiment/log/user_days.py:Block": "columns of a table, one each",
     "experiment/log/users.py:Users": "a row for each user, a column for each measurement",
     "geometry/study.py:Geometry": "the measurements of a study, one per field",
     "experiment/plan/experiment.py:Experiment": "the keys of a plan; all but two have a default",

@@ -7,7 +7,7 @@ import numpy as np
 
 from isotherm.experiment.log.clicks import SHOWN
 from isotherm.experiment.log.columns import Reader
-from isotherm.experiment.log.event_table import BEFORE, CLICK, CONVERSION, LISTED, WATCH
+from isotherm.experiment.log.event_table import BEFORE, CLICK, CONVERSION, WATCH
 from isotherm.experiment.log.users import MEASURES
 from isotherm.types import Array, Bools, Float64, Int64
 
@@ -20,14 +20,12 @@ _USERS = 250_000  # of a block
 class Block:
     """A block of users and their days, ordered by both; each user has a row for the day of its exposure."""
 
-    begin: int  #: number of its first user
     arm: Int64  #: (n_users,)
     first: Int64  #: (n_users,) day of the first exposure
     several: Bools  #: (n_users,)
     fast: Bools  #: (n_users,) too many clicks within a minute
     user: Int64  #: (n_rows,) place in the block
     day: Int64  #: (n_rows,) of the experiment, or BEFORE, TOO_EARLY, AFTER_END
-    n_events: Int64  #: (n_rows,)
     done: Int64  #: (n_rows, 7) OF_DAY
 
     def totals(self, of: Bools) -> Int64:
@@ -59,15 +57,15 @@ def make_user_days(reader: Reader, first_day: str) -> None:
     """Make the table user_days.  first_day: of a user of assigned, in SQL."""
     of_type = f"coalesce(sum(micros) FILTER (type = {WATCH}), 0)::BIGINT"
     reader.run(
-        f"""CREATE TABLE user_days AS SELECT u, day, sum(n)::BIGINT, sum(impressions)::BIGINT,
-        sum(clicks)::BIGINT, sum(on_shown)::BIGINT, sum(micros)::BIGINT,
+        f"""CREATE TABLE user_days AS SELECT u, day, sum(impressions)::BIGINT, sum(clicks)::BIGINT,
+        sum(on_shown)::BIGINT, sum(micros)::BIGINT,
         sum(conversions)::BIGINT, sum(cold)::BIGINT, sum(cold_clicks)::BIGINT FROM (
-            SELECT u, day, count(*) FILTER (type <> {LISTED}) AS n, count(*) FILTER ({SHOWN}) AS impressions,
+            SELECT u, day, count(*) FILTER ({SHOWN}) AS impressions,
             count(*) FILTER (type = {CLICK}) AS clicks, 0 AS on_shown, {of_type} AS micros,
             count(*) FILTER (type = {CONVERSION}) AS conversions, count(*) FILTER ({SHOWN} AND cold) AS cold,
             0 AS cold_clicks FROM distinct_events WHERE u IS NOT NULL GROUP BY u, day
-        UNION ALL SELECT u, day, 0, 0, 0, clicks, 0, 0, 0, clicks * cold FROM clicked
-        UNION ALL SELECT u, {first_day}, 0, 0, 0, 0, 0, 0, 0, 0 FROM assigned)
+        UNION ALL SELECT u, day, 0, 0, clicks, 0, 0, 0, clicks * cold FROM clicked
+        UNION ALL SELECT u, {first_day}, 0, 0, 0, 0, 0, 0, 0 FROM assigned)
         GROUP BY u, day"""
     )
 
@@ -84,15 +82,13 @@ def blocks(reader: Reader, n_users: int, first_day: str) -> Iterator[Block]:
         rows = reader.db.execute(f"SELECT * FROM user_days WHERE {span} ORDER BY u, day").fetchnumpy()
         columns = [np.asarray(each, dtype=np.int64) for each in rows.values()]
         yield Block(
-            begin,
             np.asarray(users["arm"], dtype=np.int64),
             np.asarray(users["first"], dtype=np.int64),
             np.asarray(users["several"], dtype=bool),
             np.asarray(users["fast"], dtype=bool),
             columns[0] - begin,
             columns[1],
-            columns[2],
-            np.stack(columns[3:], axis=1),
+            np.stack(columns[2:], axis=1),
         )
 
 
