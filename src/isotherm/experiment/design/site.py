@@ -28,10 +28,11 @@ def site_users(
     experiment; None for half of those that the log has, 28 at most. Raises EventLogError.
     """
     table = Table.of("events", events)
+    lists = None if exposures is None else Table.of("exposures", exposures)
     with tempfile.TemporaryDirectory(prefix="isotherm-experiment-") as folder:
         assignments = Path(folder) / "assignments.parquet"
         start = _write_assignments(table, assignments, days)
-        log = EventLog.of(events, assignments, exposures)
+        log = EventLog(table, Table.of("assignments", assignments), lists)
         return read_users(log, Window(SITE, (SITE,), start), rules)
 
 
@@ -41,11 +42,7 @@ def _write_assignments(table: Table, path: Path, days: int | None) -> float:
 
     with workspace(list(table.files), reading_memory()) as db:
         reader = Reader.of(db, EventLog(table, table))
-        time = reader.time(table)
-        if "received" in table.kinds and table.kinds["received"] != "nothing":
-            time = (
-                f"least({time}, coalesce({reader.time(table, 'received')}, {time}))"  # clocks that are ahead
-            )
+        time = f"least({reader.time(table)}, {reader.time(table, 'received')})"  # some clocks are ahead
         first, last = db.execute(f"SELECT min({time}), max({time}) FROM {source(table)}").fetchall()[0]
         if last is None:
             raise EventLogError(f"{table.files[0]}: holds no event with a time; give a log with events")

@@ -21,7 +21,7 @@ def make_assigned(reader: Reader, window: Window) -> dict[str, int]:
     ours, arms = f"experiment = {quoted(window.name)}", arm_names(window)
     _check(reader, window, ours)
     reason = f"coalesce(reason = '{CHOSEN}', false)" if table.kinds.get("reason") == "text" else "false"
-    weights = "weights" if table.kinds.get("weights", "nothing") != "nothing" else "NULL"
+    weights = "weights" if table.holds("weights") else "NULL"
     time, (start, end) = reader.time(table), window.span
     given = (
         f"CREATE TABLE given AS SELECT {reader.id('user', table, 'user_id')} AS user_id, "

@@ -16,7 +16,7 @@ def make_cold_items(reader: Reader, window: Window) -> None:
     table = reader.log.exposures
     item = "BIGINT" if reader.id_kinds["item"] == "integer" else "VARCHAR"
     reader.run(f"CREATE TABLE cold_items (arm INTEGER, item {item}, warm_from BIGINT)")
-    if table is None or table.kinds.get("cold", "nothing") == "nothing":
+    if table is None or not table.holds("cold"):
         return
     arms = arm_names(window)
     listed = (

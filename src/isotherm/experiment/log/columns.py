@@ -55,8 +55,8 @@ class Reader:
         return f"('{'n' if own == 'integer' else 't'}' || {value})"
 
     def time(self, table: Table, column: str = "timestamp") -> str:
-        """A time as microseconds since 1970."""
-        if table.kinds[column] == "nothing":
+        """A time as microseconds since 1970; null of a column that is not there."""
+        if not table.holds(column):
             return "NULL::BIGINT"
         unit = self.units.get((table.name, column))
         if unit is None:

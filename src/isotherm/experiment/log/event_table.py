@@ -89,13 +89,12 @@ def make_events(columns: Columns) -> None:
 def _read(columns: Columns) -> None:
     reader, table = columns.reader, columns.reader.log.events
     faults = dict(_FAULTS)
-    value = "value::DOUBLE" if table.kinds.get("value", "nothing") != "nothing" else "NULL::DOUBLE"
-    if table.kinds.get("value", "nothing") != "nothing":
+    value = "value::DOUBLE" if table.holds("value") else "NULL::DOUBLE"
+    if table.holds("value"):
         faults[_VALUE_FAULT[0]] = _VALUE_FAULT[1]
-    sent = f", {reader.time(table, 'received')}" if "received" in table.kinds else ""
-    faults[f"least({reader.time(table)}{sent}) > {LATEST}"] = ("timestamp", TOO_LATE)
+    given, received = reader.time(table), reader.time(table, "received")
+    faults[f"least({given}, {received}) > {LATEST}"] = ("timestamp", TOO_LATE)
     cases = " ".join(f"WHEN {condition} THEN {place}" for place, condition in enumerate(faults))
-    received = reader.time(table, "received") if "received" in table.kinds else "NULL::BIGINT"
     ahead = round(columns.rules.future_seconds * SECOND)
     late = round(columns.rules.late_hours * 3600 * SECOND)
     cold = "coalesce(e.cold, false)" if table.kinds.get("cold") == "flag" else _COLD_BY_LISTS
@@ -106,8 +105,7 @@ def _read(columns: Columns) -> None:
         CASE WHEN s.h IS NOT NULL THEN e.id END AS id, e.fault
         FROM (SELECT {reader.id("event", table, "event_id")} AS id, {hashed(reader)} AS h,
             {reader.id("user", table, "user_id")} AS user_id, {reader.id("item", table, "item_id")} AS item,
-            {columns.type} AS type, {reader.time(table)} AS given,
-            coalesce({received}, {reader.time(table)}) AS received,
+            {columns.type} AS type, {given} AS given, coalesce({received}, {given}) AS received,
             CASE WHEN type = 'watch' THEN round({value} * 1e6)::BIGINT END AS micros,
             {"cold, " if table.kinds.get("cold") == "flag" else ""}
             (CASE {cases} ELSE -1 END)::TINYINT AS fault FROM {{table}}) AS e

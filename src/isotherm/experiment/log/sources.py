@@ -87,6 +87,10 @@ class Table:
                 )
         return cls(name, tuple(files), kinds, sum(footer.num_rows for footer in footers))
 
+    def holds(self, column: str) -> bool:
+        """Whether a column is there, and is not null throughout by its type."""
+        return self.kinds.get(column, "nothing") != "nothing"
+
     def id_kind(self, column: str) -> str:
         """integer, text, mixed or, where all are null, nothing."""
         return "mixed" if column + NUMBERED in self.kinds else self.kinds[column].removeprefix("list of ")
