@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from isotherm.experiment.analysis import AnalysisOptions
-from isotherm.experiment.analysis.over_time import day_effects, novelty, spill_over
+from isotherm.experiment.analysis.day_effects import day_effects
+from isotherm.experiment.analysis.over_time import novelty, spill_over
 from isotherm.experiment.metrics import by_name
 from tests.experiment.analysis.people import daily
 

@@ -8,6 +8,7 @@ sample_ratio  whether the arms have the users that the plan gives them
 samples       an arm on a metric: means, ratios of sums by the delta method, trimmed means
 cuped         less what was there before the experiment
 effects       difference, relative difference, intervals, p
+day_effects   the relative difference day by day
 posterior     the probability of being better, with its prior
 bootstrap     the same intervals by drawing users anew
 sequences     intervals that stay valid however often one looks

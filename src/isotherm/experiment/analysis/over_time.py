@@ -12,28 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from isotherm.experiment.analysis.cuped import pair
-from isotherm.experiment.analysis.effects import relative_difference
-from isotherm.experiment.analysis.options import AnalysisOptions
-from isotherm.experiment.analysis.samples import ArmMoments, sample
-from isotherm.experiment.analysis.sequences import readable
-from isotherm.experiment.log import Moments
-from isotherm.experiment.metrics import Metric
+from isotherm.experiment.analysis.day_effects import DayEffect
 
 SHARED = (
     "Both arms' models learn from the clicks of both arms at a shared refit, so what one arm likes may "
     "reach the other, which draws the effect towards 0."
 )
-
-
-@dataclass(frozen=True)
-class DayEffect:
-    """The relative difference on one day."""
-
-    day: int  #: counted from 0
-    users: int  #: of both arms
-    estimate: float
-    error: float  #: standard error of log(treatment / control)
 
 
 @dataclass(frozen=True)
@@ -57,26 +41,6 @@ class SpillOver:
     error: float
     p: float
     words: str
-
-
-def day_effects(metric: Metric, moments: Moments, arm: int, options: AnalysisOptions) -> list[DayEffect]:
-    """The effect on each day that has ``fewest`` users in both arms; none where moments do not tell the
-    metric.
-
-    moments: of what users did on each day.
-    """
-    if not readable(metric, moments.columns):
-        return []
-    found = []
-    for day in range(len(moments.n)):
-        users = [int(moments.n[day, place]) for place in (0, arm)]
-        if min(users) < options.fewest:
-            continue
-        arms = pair(*(sample(metric, ArmMoments.at(moments, day, each), options.cuped) for each in (0, arm)))
-        estimate, error = relative_difference(arms)
-        if estimate > -1 and math.isfinite(error) and error > 0:
-            found.append(DayEffect(day, sum(users), estimate, error / (1 + estimate)))
-    return found
 
 
 def novelty(days: list[DayEffect], level: float = 0.95) -> Novelty:

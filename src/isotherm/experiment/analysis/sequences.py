@@ -21,16 +21,13 @@ how often one looks.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy import stats
 
-from isotherm.experiment.analysis.cuped import Pair, pair
-from isotherm.experiment.analysis.effects import Interval, relative_difference
+from isotherm.experiment.analysis.day_effects import day_effects
+from isotherm.experiment.analysis.effects import Interval
 from isotherm.experiment.analysis.options import AnalysisOptions
-from isotherm.experiment.analysis.samples import CAPPED, ArmMoments, columns_of, sample
 from isotherm.experiment.log import Moments
 from isotherm.experiment.metrics import Metric
 
@@ -62,61 +59,22 @@ def always_valid_p(log_ratio: float, error: float, scale: float) -> float:
     return math.exp(-max(bayes, 0.0))
 
 
-def sequence(arms: Pair, options: AnalysisOptions) -> tuple[float, float, Interval] | None:
-    """Estimate, error of its logarithm, confidence sequence; None where there is no relative difference."""
-    if not arms.variance > 0:
-        return None
-    estimate, error = relative_difference(arms)
-    if not (estimate > -1 and math.isfinite(error) and error > 0):
-        return None
-    log_error, middle = error / (1 + estimate), math.log1p(estimate)
-    half = reach(log_error, options.prior_scale, options.level)
-    return estimate, log_error, Interval(_back(middle - half), _back(middle + half))
-
-
-def looks(
-    metric: Metric, to_date: Moments, arm: int, options: AnalysisOptions, control: int = 0
-) -> list[Look]:
-    """A look for each day that has ``fewest`` users in both arms; none for metrics that daily sums do not
-    tell.
+def looks(metric: Metric, to_date: Moments, arm: int, options: AnalysisOptions) -> list[Look]:
+    """A look for each of the ``day_effects``.
 
     to_date: moments by day and arm of all that users did to its end.  arm: place of the treatment.
     """
-    if not readable(metric, to_date.columns):
-        return []
     found: list[Look] = []
-    least = 1.0
-    for day in range(len(to_date.n)):
-        users = [int(to_date.n[day, place]) for place in (control, arm)]
-        if min(users) < options.fewest:
-            continue
-        arms = pair(
-            *(sample(metric, ArmMoments.at(to_date, day, each), options.cuped) for each in (control, arm))
-        )
-        told = sequence(arms, options)
-        if told is None:
-            continue
-        estimate, error, interval = told
-        least = min(least, always_valid_p(math.log1p(estimate), error, options.prior_scale))
-        found.append(
-            Look(
-                day + 1, sum(users), estimate, error, _fixed(estimate, error, options.level), interval, least
-            )
-        )
+    least, quantile = 1.0, float(stats.norm.ppf((1 + options.level) / 2))
+    for each in day_effects(metric, to_date, arm, options):
+        log_ratio, error = math.log1p(each.estimate), each.error
+        least = min(least, always_valid_p(log_ratio, error, options.prior_scale))
+        fixed = around(log_ratio, quantile * error)
+        sequence = around(log_ratio, reach(error, options.prior_scale, options.level))
+        found.append(Look(each.day + 1, each.users, each.estimate, error, fixed, sequence, least))
     return found
 
 
-def readable(metric: Metric, columns: Sequence[str]) -> bool:
-    """Whether moments of these columns tell a metric."""
-    needed = columns_of([metric])
-    return bool(needed) and all(name in columns and not name.endswith(CAPPED) for name in needed)
-
-
-def _fixed(estimate: float, error: float, level: float) -> Interval:
-    half, middle = float(stats.norm.ppf((1 + level) / 2)) * error, math.log1p(estimate)
-    return Interval(_back(middle - half), _back(middle + half))
-
-
-def _back(log_ratio: float) -> float:
-    """The relative difference of log(treatment / control)."""
-    return float(np.expm1(min(log_ratio, 700.0)))
+def around(log_ratio: float, half: float) -> Interval:
+    """The relative differences of log(treatment / control) ± half."""
+    return Interval(math.expm1(log_ratio - half), math.expm1(min(log_ratio + half, 700.0)))

@@ -21,7 +21,7 @@ from scipy import stats
 
 from isotherm.experiment.analysis.effects import Effect, Interval
 from isotherm.experiment.analysis.options import AnalysisOptions
-from isotherm.experiment.analysis.sequences import Look, reach
+from isotherm.experiment.analysis.sequences import Look, around, reach
 
 if TYPE_CHECKING:
     from isotherm.experiment.analysis.result import MetricResult
@@ -133,15 +133,13 @@ class _Rail:
 
 def _deciding(told: Effect, clock: Clock, options: AnalysisOptions, level: float, sign: int) -> Interval:
     """The interval that decides today, turned so that up is better."""
-    if clock.planned_look:
-        half = float(stats.norm.ppf((1 + level) / 2)) * told.log_error
+    if not clock.planned_look:
+        found = around(told.log_ratio, reach(told.log_error, options.prior_scale, level))
+    elif level == options.level:
+        found = told.relative
     else:
-        half = reach(told.log_error, options.prior_scale, level)
-    if clock.planned_look and level == options.level:
-        low, high = told.relative.low, told.relative.high
-    else:
-        low, high = math.expm1(told.log_ratio - half), math.expm1(min(told.log_ratio + half, 700.0))
-    return Interval(low, high) if sign > 0 else Interval(-high, -low)
+        found = around(told.log_ratio, float(stats.norm.ppf((1 + level) / 2)) * told.log_error)
+    return found if sign > 0 else Interval(-found.high, -found.low)
 
 
 def _decided(interval: Interval, rails: Sequence[_Rail], options: AnalysisOptions) -> tuple[Action, str]:

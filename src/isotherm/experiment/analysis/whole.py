@@ -10,11 +10,12 @@ from isotherm.errors import ParameterError
 from isotherm.experiment.analysis.bootstrap import Replicates, bootstrap_interval
 from isotherm.experiment.analysis.coverage import coverage_sample
 from isotherm.experiment.analysis.cuped import pair
+from isotherm.experiment.analysis.day_effects import day_effects
 from isotherm.experiment.analysis.effects import effect
 from isotherm.experiment.analysis.groups import Heterogeneity, by_clicks, by_item
 from isotherm.experiment.analysis.multiplicity import adjusted
 from isotherm.experiment.analysis.options import AnalysisOptions
-from isotherm.experiment.analysis.over_time import Novelty, SpillOver, day_effects, novelty, spill_over
+from isotherm.experiment.analysis.over_time import Novelty, SpillOver, novelty, spill_over
 from isotherm.experiment.analysis.result import ArmResult, MetricResult, Result
 from isotherm.experiment.analysis.sample_ratio import SampleRatio, sample_ratio
 from isotherm.experiment.analysis.samples import (

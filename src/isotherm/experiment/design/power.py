@@ -13,6 +13,7 @@ import numpy as np
 
 from isotherm.experiment.analysis.coverage import coverage_sample
 from isotherm.experiment.analysis.cuped import pair
+from isotherm.experiment.analysis.day_effects import readable
 from isotherm.experiment.analysis.samples import (
     ArmMoments,
     Sample,
@@ -21,7 +22,6 @@ from isotherm.experiment.analysis.samples import (
     trimmed_sample,
     values_of,
 )
-from isotherm.experiment.analysis.sequences import readable
 from isotherm.experiment.design.options import DesignOptions
 from isotherm.experiment.extra import tea_tasting
 from isotherm.experiment.log import Users

@@ -7,8 +7,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from isotherm.experiment.analysis.day_effects import DayEffect
 from isotherm.experiment.analysis.groups import Heterogeneity
-from isotherm.experiment.analysis.over_time import DayEffect
 from isotherm.experiment.analysis.result import MetricResult
 from isotherm.experiment.analysis.sequences import Look
 from isotherm.report.experiment.labels import metric_label
