@@ -58,13 +58,21 @@ class Logged:
         return np.lexsort((self.positions, self.lists)).astype(np.int64)
 
     @cached_property
+    def starts(self) -> Int64:
+        """(n_lists,) where each list begins in ``order``."""
+        lists = self.lists[self.order]
+        return np.flatnonzero(np.r_[True, lists[1:] != lists[:-1]])
+
+    @cached_property
+    def lengths(self) -> Int64:
+        """(n_lists,) rows of each list, in the order of ``starts``."""
+        return np.diff(np.r_[self.starts, len(self)])
+
+    @cached_property
     def places(self) -> Int64:
         """(n,) int64, how many rows of its list come before a row."""
-        lists = self.lists[self.order]
-        starts = np.flatnonzero(np.r_[True, lists[1:] != lists[:-1]])
-        lengths = np.diff(np.r_[starts, len(lists)])
-        places = np.empty(len(lists), dtype=np.int64)
-        places[self.order] = np.arange(len(lists)) - np.repeat(starts, lengths)
+        places = np.empty(len(self), dtype=np.int64)
+        places[self.order] = np.arange(len(self)) - np.repeat(self.starts, self.lengths)
         return places
 
 

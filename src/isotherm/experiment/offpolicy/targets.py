@@ -99,13 +99,10 @@ class ModelRanking:
         if self._ranked is None or self._ranked[0] is not log:
             self._ranked = (log, *self._pools(log))
         _, pools, scores = self._ranked
-        rows = log.order
-        starts = np.flatnonzero(log.places[rows] == 0)
-        lengths = np.diff(np.r_[starts, len(rows)])
-        for block in range(0, len(starts), _BLOCK):
-            first, many = starts[block : block + _BLOCK], lengths[block : block + _BLOCK]
-            users = log.users[rows[first]]
-            self._block(log, values, (pools[users], scores[users]), (rows, first, many), found)
+        for block in range(0, len(log.starts), _BLOCK):
+            first, many = log.starts[block : block + _BLOCK], log.lengths[block : block + _BLOCK]
+            users = log.users[log.order[first]]
+            self._block(log, values, (pools[users], scores[users]), (first, many), found)
         return found
 
     def _block(
@@ -113,23 +110,23 @@ class ModelRanking:
         log: Logged,
         values: Float64 | None,
         ranked: tuple[Int64, Float64],
-        lists: tuple[Int64, Int64, Int64],
+        lists: tuple[Int64, Int64],
         found: Float64,
     ) -> None:
         """Place after place of a block of lists. ranked: (n_lists, pool) items, -1 for none, and scores."""
-        (pool, scores), (rows, first, many) = ranked, lists
+        (pool, scores), (first, many) = ranked, lists
         left = np.isfinite(scores)
         for place in range(int(many.max())):
             going = np.flatnonzero(many > place)
-            row = rows[first[going] + place]
+            row = log.order[first[going] + place]
             shares = place_shares(left[going], scores[going], place + 1, self._exploration)
             shown = pool[going] == log.actions[row][:, None]
             if values is None:
                 found[row] = (shares * shown).sum(axis=1)
             else:
-                of_pool = values[:, log.positions[row] - 1].T
-                worth = np.take_along_axis(of_pool, np.maximum(pool[going], 0), axis=1)
-                fallback = of_pool.mean(axis=1, keepdims=True)  # items that the log never showed
+                at = log.positions[row, None] - 1
+                worth = values[np.maximum(pool[going], 0), at]
+                fallback = values.mean(axis=0)[at]  # items that the log never showed
                 found[row] = (shares * np.where(pool[going] >= 0, worth, fallback)).sum(axis=1)
             left[going] &= ~shown
 

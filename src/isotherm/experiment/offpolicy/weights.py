@@ -87,10 +87,9 @@ def importance_weights(
     if lists != "item-position":
         rows, before = _products(log, ratios)
     if lists == "list":
-        last = np.r_[log.places[log.order][1:] == 0, True]
-        lengths = np.diff(np.r_[-1, np.flatnonzero(last)])
+        last = log.starts + log.lengths - 1
         whole = np.empty(len(log))
-        whole[log.order] = np.repeat(rows[log.order][last], lengths)
+        whole[log.order] = np.repeat(rows[log.order[last]], log.lengths)
         rows = whole
     if clip is None:
         return Weights(rows, before, np.zeros(len(log), dtype=bool))
