@@ -68,6 +68,25 @@ def test_what_cannot_be_used_is_refused(column, value, words):
         log_of(ROWS.with_columns(changed))
 
 
+def test_files_of_a_log_have_the_same_columns(tmp_path):
+    ROWS.write_parquet(tmp_path / "1.parquet")
+    turned = ROWS.select(reversed(ROWS.columns)).with_columns(pl.lit("x").alias("more"))
+    turned.with_columns(pl.col("user_id") + "2", pl.col("request_id") + 2).write_parquet(
+        tmp_path / "2.parquet"
+    )
+    log, target = read_log(tmp_path / "*.parquet", target="other")
+    assert (log.rewards.tolist(), target.tolist()) == ([1, 0, 1] * 2, [0.1, 0.0, 1.0] * 2)
+    ROWS.drop("position").write_parquet(tmp_path / "3.parquet")
+    missing = (
+        r"3\.parquet: column 'position' is missing; .*2\.parquet has it; give it to all files or to none"
+    )
+    with pytest.raises(InteractionsError, match=missing):
+        read_log(tmp_path / "*.parquet")
+    ROWS.with_columns(reward=pl.lit([1.0])).write_parquet(tmp_path / "3.parquet")
+    with pytest.raises(InteractionsError, match=r"a column is of another type in some files \(.*write all"):
+        read_log(tmp_path / "*.parquet")
+
+
 EXPOSURES = pl.DataFrame(
     {
         "request_id": ["r1", "r1", "r2", "r3"],
@@ -105,6 +124,13 @@ def test_a_servers_tables_are_joined(tmp_path):
     assert watched.log.rewards.tolist() == [30, 0]
     with pytest.raises(InteractionsError, match=r"holds no exposures\*\.parquet; export the tables"):
         read_serving_log(tmp_path / "nowhere")
+
+
+def test_a_broken_file_is_named(tmp_path):
+    EXPOSURES.write_parquet(tmp_path / "exposures.parquet")
+    (tmp_path / "events.parquet").write_bytes(b"none")
+    with pytest.raises(InteractionsError, match=r"events\.parquet: cannot be read as parquet"):
+        read_serving_log(tmp_path)
 
 
 def test_lists_without_propensities_are_refused():

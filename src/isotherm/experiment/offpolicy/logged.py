@@ -1,5 +1,6 @@
 """What a policy has shown, with which probability, and what it got: one row for each shown item."""
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ import polars as pl
 
 from isotherm.data.reading.place import Place
 from isotherm.data.reading.tables import Table, ids_of, read_tables, table_of
-from isotherm.errors import InteractionsError
+from isotherm.errors import InteractionsError, brief
 from isotherm.types import Float64, Int64
 
 
@@ -114,12 +115,27 @@ def read_log(
     names = columns or LogColumns()
     wanted = {*vars(names).values()} | ({target} if target is not None else set())
     tables = list(read_tables(source, InteractionsError, wanted))
-    table = tables[0]
-    if len(tables) > 1:
-        frame = pl.concat([each.frame for each in tables], how="vertical_relaxed")
-        table = Table(frame, table.columns, Place(InteractionsError, str(source), table.place.separator))
+    table = tables[0] if len(tables) == 1 else _joined(tables, source, wanted)
     values = None if target is None else probabilities(table, target)
     return log_of_table(table, names), values
+
+
+def _joined(tables: Sequence[Table], source: Any, wanted: Set[str]) -> Table:
+    """Tables one after the other. Raises where columns are missing in some, or of types that differ."""
+    known = {name: each.place.file for each in tables for name in each.columns if name in wanted}
+    for each in tables:
+        for name, file in known.items():
+            if name not in each.columns:
+                cure = f"{file} has it; give it to all files or to none"
+                raise each.place.missing(name, each.columns, cure)
+    place = Place(InteractionsError, str(source), tables[0].place.separator)
+    try:
+        frame = pl.concat([each.frame.select(*known) for each in tables], how="vertical_relaxed")
+    except pl.exceptions.PolarsError as cause:
+        raise InteractionsError(
+            f"{place.start}a column is of another type in some files ({brief(str(cause))}); write all alike"
+        ) from cause
+    return Table(frame, tables[0].columns, place)
 
 
 def numbers(table: Table, name: str) -> Float64:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from isotherm.data.reading.formats import read_file
 from isotherm.data.reading.tables import table_of
 from isotherm.errors import InteractionsError, shown_path
 from isotherm.experiment.offpolicy.logged import Logged, codes
@@ -100,6 +101,6 @@ def _read(folder: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
         raise InteractionsError(
             f"{shown_path(folder)}: holds no {name}*.parquet; export the tables of the server into one folder"
         )
-    frames = [pl.read_parquet(file, glob=False) for file in files]
+    frames = [read_file(file, InteractionsError, columns)[0] for file in files]
     known = [frame.select([each for each in columns if each in frame.columns]) for frame in frames]
     return pl.concat(known, how="diagonal_relaxed")
