@@ -8,6 +8,7 @@ import altair as alt
 import polars as pl
 
 from isotherm.experiment.analysis.day_effects import DayEffect
+from isotherm.experiment.analysis.effects import Effect
 from isotherm.experiment.analysis.groups import Heterogeneity
 from isotherm.experiment.analysis.result import MetricResult
 from isotherm.experiment.analysis.sequences import Look
@@ -26,34 +27,30 @@ def effect_bars(metrics: Sequence[MetricResult], truths: Mapping[str, float], se
         if each.effect is None or not math.isfinite(each.effect.relative.width):
             continue
         label = metric_label(each.metric.name)
-        rows.append(
-            {
-                "metric": f"{label}, {each.arm}" if several else label,
-                "estimate": each.effect.estimate,
-                "low": each.effect.relative.low,
-                "high": each.effect.relative.high,
-                "truth": truths.get(each.metric.name),
-                "role": each.metric.role,
-            }
-        )
+        name = f"{label}, {each.arm}" if several else label
+        rows.append({"metric": name, **_bar(each.effect, truths.get(each.metric.name), each.metric.role)})
     return _forest(rows, "metric", colour_by_role=True)
 
 
 def group_bars(groups: Heterogeneity) -> str:
     """The relative difference of each group with its interval."""
     rows = [
-        {
-            "group": f"{each.group} ({each.users:,} users)",
-            "estimate": each.effect.estimate,
-            "low": each.effect.relative.low,
-            "high": each.effect.relative.high,
-            "truth": None,
-            "role": "goal",
-        }
+        {"group": f"{each.group} ({each.users:,} users)", **_bar(each.effect, None, "goal")}
         for each in groups.groups
         if math.isfinite(each.effect.relative.width)
     ]
     return _forest(rows, "group", colour_by_role=False)
+
+
+def _bar(effect: Effect, truth: float | None, role: str) -> dict[str, Any]:
+    interval = effect.relative
+    return {
+        "estimate": effect.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "truth": truth,
+        "role": role,
+    }
 
 
 def _forest(rows: list[dict[str, Any]], label: str, colour_by_role: bool) -> str:
@@ -62,8 +59,7 @@ def _forest(rows: list[dict[str, Any]], label: str, colour_by_role: bool) -> str
         return ""
     reach = _reach([each[name] for each in rows for name in ("low", "high")])
     shown = pl.DataFrame(rows).with_columns(pl.col("low", "high", "estimate").clip(-reach, reach))
-    scale = alt.Scale(domain=[-reach, reach], nice=False)
-    axis = alt.Axis(format="+.0%" if reach > 0.04 else "+.1%", tickCount=7)
+    differences = _differences(reach, 7)
     y = alt.Y(f"{label}:N", title=None, sort=[each[label] for each in rows], axis=alt.Axis(labelFontSize=12))
     base = alt.Chart(inline(shown)).encode(y=y)
     role = alt.Color(
@@ -73,18 +69,18 @@ def _forest(rows: list[dict[str, Any]], label: str, colour_by_role: bool) -> str
     )
     zero = alt.Chart(inline(pl.DataFrame({"zero": [0.0]}))).mark_rule(color="#888", strokeWidth=1)
     layers = [
-        zero.encode(x=alt.X("zero:Q", scale=scale)),
+        zero.encode(x=alt.X("zero:Q", scale=differences["scale"])),
         base.mark_rule(strokeWidth=3, opacity=0.55).encode(
-            x=alt.X("low:Q", title="relative difference", scale=scale, axis=axis), x2="high:Q", color=role
+            x=alt.X("low:Q", **differences), x2="high:Q", color=role
         ),
         base.mark_point(filled=True, size=75, opacity=1).encode(
-            x=alt.X("estimate:Q", scale=scale), color=role
+            x=alt.X("estimate:Q", scale=differences["scale"]), color=role
         ),
     ]
     if shown["truth"].count():
         known = alt.Chart(inline(shown.filter(pl.col("truth").is_not_null()))).encode(y=y)
         diamond = known.mark_point(shape="diamond", size=90, strokeWidth=2, stroke=_TRUTH, filled=False)
-        layers.append(diamond.encode(x=alt.X("truth:Q", scale=scale)))
+        layers.append(diamond.encode(x=alt.X("truth:Q", scale=differences["scale"])))
     return svg(alt.layer(*layers).properties(width=700, height=30 * len(rows) + 10))
 
 
@@ -107,7 +103,7 @@ def look_lines(looks: Sequence[Look], truth: float | None) -> str:
     reach = _reach([end for look in late for end in (look.sequence.low, look.sequence.high)])
     shown = rows.with_columns(pl.exclude("day").clip(-reach, reach))
     base = alt.Chart(inline(shown)).encode(x=_days("day of the experiment"))
-    y = _differences("low", reach)
+    y = alt.Y("low:Q", **_differences(reach, 6))
     layers = [
         base.mark_area(color=_BAND, opacity=0.18, line=False).encode(y=y, y2="high:Q"),
         base.mark_line(color=_BAND, strokeWidth=1.5).encode(y="low:Q"),
@@ -140,7 +136,7 @@ def day_bars(days: Sequence[DayEffect], quantile: float) -> str:
     shown = rows.with_columns(pl.exclude("day").clip(-reach, reach))
     base = alt.Chart(inline(shown)).encode(x=_days("days since a user's first exposure"))
     bars = base.mark_rule(color=HIGHLIGHT, opacity=0.5, strokeWidth=2)
-    marks = bars.encode(y=_differences("low", reach), y2="high:Q")
+    marks = bars.encode(y=alt.Y("low:Q", **_differences(reach, 6)), y2="high:Q")
     points = base.mark_point(color=HIGHLIGHT, filled=True, size=60, opacity=1).encode(y="estimate:Q")
     return svg(alt.layer(marks, points, _level(0.0, "#888", [])).properties(width=820, height=220))
 
@@ -156,10 +152,13 @@ def _reach(ends: list[float]) -> float:
     return min(_WIDEST, _MARGIN * max(max(map(abs, ends)), 0.001))
 
 
-def _differences(column: str, reach: float) -> Any:
-    scale = alt.Scale(domain=[-reach, reach], nice=False)
-    axis = alt.Axis(format="+.0%" if reach > 0.04 else "+.1%", tickCount=6)
-    return alt.Y(f"{column}:Q", title="relative difference", scale=scale, axis=axis)
+def _differences(reach: float, ticks: int) -> dict[str, Any]:
+    """Title, scale and axis of relative differences, as arguments of a channel."""
+    return {
+        "title": "relative difference",
+        "scale": alt.Scale(domain=[-reach, reach], nice=False),
+        "axis": alt.Axis(format="+.0%" if reach > 0.04 else "+.1%", tickCount=ticks),
+    }
 
 
 def _days(title: str) -> Any:

@@ -46,11 +46,9 @@ class ExperimentReport(Page):
             result=result,
             effect=effect,
             truth=self.truth,
-            known=None if self.truth is None else self.truth.by_metric.get(result.verdict.metric),
+            known=self._known.get(result.verdict.metric),
             head=VERDICTS[result.verdict.action],
             metric=metric_label(result.verdict.metric),
-            between=tables.between,
-            change=tables.change,
             arms=tables.arms_table(result),
             metrics=tables.metrics_table(result),
             looks=tables.looks_table(result),
@@ -64,6 +62,11 @@ class ExperimentReport(Page):
             version=__version__,
         )
 
+    @property
+    def _known(self) -> Mapping[str, float]:
+        """Metric -> its true relative difference, of those that are known."""
+        return {} if self.truth is None else self.truth.by_metric
+
     def _groups(self) -> list[dict[str, Any]]:
         """Of the arm that the verdict is about; those with two groups at least."""
         found = []
@@ -76,13 +79,12 @@ class ExperimentReport(Page):
     def _charts(self) -> dict[str, str]:
         """Name in the templates -> SVG; empty where there is nothing to draw."""
         result, goal = self.result, self.result.goal
-        known = {} if self.truth is None else self.truth.by_metric
         novelty = result.novelty.get(result.verdict.arm)
         quantile = float(stats.norm.ppf((1 + result.options.level) / 2))
         return {
-            "effects": figures.effect_bars(result.metrics, known, len(result.arms) > 2),
+            "effects": figures.effect_bars(result.metrics, self._known, len(result.arms) > 2),
             "looks": figures.look_lines(
-                goal.looks if goal is not None else [], known.get(result.verdict.metric)
+                goal.looks if goal is not None else [], self._known.get(result.verdict.metric)
             ),
             "novelty": figures.day_bars(novelty.days if novelty is not None else [], quantile),
         }
