@@ -24,7 +24,6 @@ class HTTPLists:
 
     start: of the first simulated day, seconds since 1970.  told: called after each day with its number.
     began: when each day really began, and the last one ended; seconds since 1970.
-    arms: (n_viewers,) name of the arm that a viewer was answered in, "" before his first list.
     """
 
     def __init__(
@@ -39,7 +38,6 @@ class HTTPLists:
         self._start, self._told = start, told
         self._row = self._titles.items.ids.row_of
         self.began: list[float] = []
-        self.arms: list[str] = [""] * len(self._viewers)
         self.n_lists = self.n_events = 0
 
     def open(self, before: pl.DataFrame) -> None:
@@ -61,10 +59,10 @@ class HTTPLists:
             each for told in self._server.post("/v1/recommend/batch", requests) for each in told["answers"]
         ]
         shown = np.full((len(viewers), self._k), -1, dtype=np.int32)
-        for row, (viewer, answer) in enumerate(zip(viewers, answers, strict=True)):
+        for row, answer in enumerate(answers):
+            _check_arm(answer)
             titles = [self._row[item["item_id"]] for item in answer["items"]]
             shown[row, : len(titles)] = titles
-            self.arms[viewer] = _arm(answer)
         self.n_lists += len(viewers)
         return shown
 
@@ -93,14 +91,13 @@ class HTTPLists:
         self._server.post("/v1/items", [{"items": part} for part in _parts(items, _ITEMS)])
 
 
-def _arm(answer: Any) -> str:
-    """The arm of an answer. Raises PracticeError where it was made in none."""
-    arms = [each["arm"] for each in answer.get("experiments", [])]
-    if len(arms) != 1:
+def _check_arm(answer: Any) -> None:
+    """Raise PracticeError where an answer was made in no arm."""
+    n_arms = len(answer.get("experiments", []))
+    if n_arms != 1:
         raise PracticeError(
-            f"the server answered a viewer in {len(arms)} arms; exactly one was declared for all"
+            f"the server answered a viewer in {n_arms} arms; exactly one was declared for all"
         )
-    return str(arms[0])
 
 
 def _parts(rows: Sequence[T], n: int) -> Iterator[Sequence[T]]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -57,33 +57,24 @@ class PracticeServer:
 
         Raises PracticeError for an answer that is no 200.
         """
-        return list(self._pool.map(lambda body: self._asked("POST", path, body), bodies))
+        return list(self._pool.map(lambda body: self._posted(path, body), bodies))
 
-    def put(self, bodies: Sequence[tuple[str, Any]]) -> None:
-        """Several PUT requests: pairs of a path and a body. Raises PracticeError."""
-        list(self._pool.map(lambda each: self._asked("PUT", *each), bodies))
-
-    def get(self, path: str) -> Any:
-        """The answer to a GET. Raises PracticeError."""
-        return self._asked("GET", path, None)
-
-    def _asked(self, method: str, path: str, body: Any) -> Any:
+    def _posted(self, path: str, body: Any) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             parts = urlsplit(self.url)
             connection = self._local.connection = HTTPConnection(
                 parts.hostname or "", parts.port, timeout=_SECONDS
             )
-        sent = None if body is None else json.dumps(body)
         try:
-            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, HTTPException) as cause:
-            raise PracticeError(f"the server did not answer {method} {path} ({cause})") from cause
+            raise PracticeError(f"the server did not answer POST {path} ({cause})") from cause
         if answer.status != 200:
             told = brief(content.decode(errors="replace"))
-            raise PracticeError(f"the server answered {answer.status} to {method} {path}: {told}")
+            raise PracticeError(f"the server answered {answer.status} to POST {path}: {told}")
         return json.loads(content)
 
     def export(self, folder: Path) -> None:
