@@ -67,7 +67,7 @@ class Logged:
     @cached_property
     def lengths(self) -> Int64:
         """(n_lists,) rows of each list, in the order of ``starts``."""
-        return np.diff(np.r_[self.starts, len(self)])
+        return np.asarray(np.diff(self.starts, append=len(self)))
 
     @cached_property
     def places(self) -> Int64:
