@@ -8,5 +8,7 @@ design/        how many users and days an experiment needs, from a site's own lo
 analysis/      sample ratio, effects and their intervals, peeking, groups, verdict
 offpolicy/     what another policy would have got, from logged propensities
 interleaving/  two models in one list
+student_t      intervals and p over users, for these two
+shown_items    which shown item an event belongs to, for these two
 practice/      a platform to practise on: viewers whose taste is known
 """

@@ -21,10 +21,10 @@ from isotherm.experiment.analysis.result import finite
 from isotherm.experiment.analysis.sequences import reach
 from isotherm.experiment.analysis.verdict import Clock, Verdict
 from isotherm.experiment.interleaving import Preference, compare, credit
-from isotherm.experiment.interleaving.comparison import LEVEL
 from isotherm.experiment.log import EventLog, Window, read_users
 from isotherm.experiment.log.sources import NUMBERED, Table
 from isotherm.experiment.plan import INTERLEAVED, Experiment
+from isotherm.experiment.student_t import LEVEL
 from isotherm.files import write_json
 
 METRIC = "preference"

@@ -14,9 +14,9 @@ import numpy as np
 
 from isotherm.checks import between
 from isotherm.errors import InteractionsError
+from isotherm.experiment.student_t import LEVEL, student_t
 from isotherm.types import Float64, Int64
 
-LEVEL = 0.95
 _EVEN = 0.5
 _ROUNDING = 1e-12
 
@@ -71,8 +71,8 @@ class Preference:
 def compare(wins: Wins) -> Preference:
     """The preference of users, with its interval and p by Student's t over users.
 
-    Where all users agree wholly, the t-test would be sure however few they are. As in a sign test, n of them
-    agree by chance with p = 2^(1 − n), and the interval is [0, 1] where that is 0.05 or more.
+    Where all users agree wholly, their signs decide (``student_t``), and the interval is [0, 1] where p is
+    0.05 or more.
     Raises InteractionsError where no list has a winner.
     """
     ours, theirs = (wins.second > wins.first).astype(float), (wins.first > wins.second).astype(float)
@@ -110,12 +110,10 @@ def _deviation(won: Float64, decided: Float64, share: float) -> float:
 
 def _interval(share: float, deviation: float, n: int) -> tuple[float, float, float]:
     """Low, high and p of a share over n users."""
-    from scipy.stats import t
-
+    apart, error = share - _EVEN, deviation / math.sqrt(n)
     if deviation <= _ROUNDING:
-        p = 1.0 if abs(share - _EVEN) <= _ROUNDING else 2.0 ** (1 - n)
-        return (share, share, p) if p < 1 - LEVEL else (0.0, 1.0, p)
-    error = deviation / math.sqrt(n)
-    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
-    p = float(2 * t.sf(abs(share - _EVEN) / error, n - 1))
-    return max(0.0, share - reach), min(1.0, share + reach), p
+        apart, error = apart if abs(apart) > _ROUNDING else 0.0, 0.0
+    half, p = student_t(apart, error, n)
+    if not error and p >= 1 - LEVEL:
+        return 0.0, 1.0, p
+    return max(0.0, share - half), min(1.0, share + half), p

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from isotherm.experiment.offpolicy.estimators import Terms
+from isotherm.experiment.student_t import LEVEL, student_t
 from isotherm.streams import stream
 from isotherm.types import Float64
 
-LEVEL = 0.95
 DRAWS = 1000
 _DRAWS_AT_ONCE = 50
 _ROUNDING = 1e-13
@@ -27,27 +27,21 @@ class Estimate:
 
 
 def delta_interval(value: float, influence: Float64, scale: float = 0.0) -> Estimate:
-    """By Student's t over users.
+    """By Student's t over users (``student_t``).
 
     influence: (n_users,), what each user moves the value by.  scale: of what the value is a difference of,
     beside which rounding counts as 0.
-    Where all users are alike, n of them are so by chance with p = 2^(1 − n), as in a sign test, and the
-    interval is unbounded where that is 0.05 or more.
     """
-    from scipy.stats import t
-
     n = len(influence)
     if n < 2:
         return Estimate(value, -math.inf, math.inf, math.inf, 1.0)
     error = float(np.sqrt(np.square(influence).sum() * n / (n - 1)))
     if error <= _ROUNDING * max(abs(value), scale):
         value = value if abs(value) > _ROUNDING * scale else 0.0
-        p = 2.0 ** (1 - n) if value else 1.0
-        reach = 0.0 if 2.0 ** (1 - n) < 1 - LEVEL else math.inf
-        return Estimate(value, value - reach, value + reach, error, p)
-    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
-    p = float(2 * t.sf(abs(value) / error, n - 1))
-    return Estimate(value, value - reach, value + reach, error, p)
+        half, p = student_t(value, 0.0, n)
+    else:
+        half, p = student_t(value, error, n)
+    return Estimate(value, value - half, value + half, error, p)
 
 
 def bootstrap_interval(terms: Terms, seed: int, draws: int = DRAWS) -> Estimate:
