@@ -10,13 +10,14 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -163,6 +164,15 @@ def locked(folder: Path, wait: bool = True) -> Iterator[bool]:
             return
         finally:
             os.close(holder)
+
+
+def finite(document: Any) -> Any:
+    """The same as plain JSON has it: numbers that are not finite are null."""
+    if isinstance(document, float):
+        return float(document) if math.isfinite(document) else None
+    if isinstance(document, Mapping):
+        return {key: finite(each) for key, each in document.items()}
+    return [finite(each) for each in document] if isinstance(document, list | tuple) else document
 
 
 def json_writer(document: Any) -> Write:

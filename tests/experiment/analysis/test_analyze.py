@@ -6,9 +6,9 @@ import pytest
 
 from isotherm.errors import ParameterError
 from isotherm.experiment.analysis import AnalysisOptions, Schedule, analyze
-from isotherm.experiment.analysis.result import finite
 from isotherm.experiment.log import ItemSums
 from isotherm.experiment.metrics import STANDARD, by_name
+from isotherm.files import finite
 from tests.experiment.analysis.people import daily, people
 
 OPTIONS = AnalysisOptions(replicates=100)

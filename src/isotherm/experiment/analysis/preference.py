@@ -17,7 +17,6 @@ from isotherm.errors import EventLogError, ParameterError, shown_path
 from isotherm.experiment.analysis.effects import Interval
 from isotherm.experiment.analysis.options import AnalysisOptions
 from isotherm.experiment.analysis.planned import planned
-from isotherm.experiment.analysis.result import finite
 from isotherm.experiment.analysis.sequences import reach
 from isotherm.experiment.analysis.verdict import Clock, Verdict
 from isotherm.experiment.interleaving import Preference, compare, credit
@@ -25,7 +24,7 @@ from isotherm.experiment.log import EventLog, Window, read_users
 from isotherm.experiment.log.sources import NUMBERED, Table
 from isotherm.experiment.plan import INTERLEAVED, Experiment
 from isotherm.experiment.student_t import LEVEL
-from isotherm.files import write_json
+from isotherm.files import finite, write_json
 
 METRIC = "preference"
 _EVEN = 0.5

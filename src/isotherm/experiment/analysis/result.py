@@ -1,8 +1,6 @@
 """What an analysis gives: every figure of an experiment, as plain objects and as JSON."""
 
-import math
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,7 +12,7 @@ from isotherm.experiment.analysis.sample_ratio import SampleRatio
 from isotherm.experiment.analysis.sequences import Look
 from isotherm.experiment.analysis.verdict import Verdict
 from isotherm.experiment.metrics import Metric
-from isotherm.files import write_json
+from isotherm.files import finite, write_json
 
 
 @dataclass(frozen=True)
@@ -147,12 +145,3 @@ class Result:
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict``. Raises OutputError."""
         write_json(path, self.to_dict())
-
-
-def finite(value: Any) -> Any:
-    """``value`` as plain JSON has it: numbers that are not finite are null."""
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(each) for key, each in value.items()}
-    return [finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from isotherm.data.wording import counted
-from isotherm.experiment.analysis.result import finite
 from isotherm.experiment.design.options import DesignOptions
 from isotherm.experiment.design.power import MetricDesign, metric_design
 from isotherm.experiment.design.without_change import NAIVE, FalsePositives, false_positives
 from isotherm.experiment.log import Users
 from isotherm.experiment.metrics import STANDARD, Metric
-from isotherm.files import write_json
+from isotherm.files import finite, write_json
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from isotherm.experiment.offpolicy.weights import (
     importance_weights,
     measure_overlap,
 )
+from isotherm.files import finite
 
 METHODS = ("ips", "snips", "doubly-robust", "switch")
 _SURE = 0.05
@@ -115,24 +116,25 @@ class OffPolicyResult:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; ends that are not finite are null."""
-        named = {name: _finite(each) for name, each in self.estimates.items()}
-        main, options = named[self.method], asdict(self.options)
-        return {
-            "metric": f"reward per {self.options.per}",
-            "estimate": main["estimate"],
-            "low": main["low"],
-            "high": main["high"],
-            "p": self.difference.p,
-            "verdict": self.verdict,
-            "words": self.words,
-            "method": self.method,
-            "difference": _finite(self.difference),
-            "logged": _finite(self.logged),
-            "estimates": named,
-            "overlap": self.overlap.to_dict(),
-            "threshold": self.threshold,
-            "options": options,
-        }
+        whole: dict[str, Any] = finite(
+            {
+                "metric": f"reward per {self.options.per}",
+                "estimate": self.estimate.estimate,
+                "low": self.estimate.low,
+                "high": self.estimate.high,
+                "p": self.difference.p,
+                "verdict": self.verdict,
+                "words": self.words,
+                "method": self.method,
+                "difference": asdict(self.difference),
+                "logged": asdict(self.logged),
+                "estimates": {name: asdict(each) for name, each in self.estimates.items()},
+                "overlap": self.overlap.to_dict(),
+                "threshold": self.threshold,
+                "options": asdict(self.options),
+            }
+        )
+        return whole
 
 
 def estimate(
@@ -209,10 +211,3 @@ def _interval(terms: Terms, options: OffPolicyOptions) -> Estimate:
         return bootstrap_interval(terms, options.seed)
     found = delta_interval(terms.value, terms.influence)
     return Estimate(found.estimate, found.low, found.high, found.error)
-
-
-def _finite(found: Estimate) -> dict[str, float | None]:
-    return {
-        name: value if value is not None and math.isfinite(value) else None
-        for name, value in asdict(found).items()
-    }

@@ -13,7 +13,6 @@ import polars as pl
 from isotherm.checks import between, seeded, whole
 from isotherm.data import Interactions, Items
 from isotherm.experiment.analysis import AnalysisOptions, Result, Schedule, analyze
-from isotherm.experiment.analysis.result import finite
 from isotherm.experiment.assignment import place
 from isotherm.experiment.log import EventLog, Rules, Window, read_users
 from isotherm.experiment.plan import Experiment, plan_of
@@ -35,7 +34,7 @@ from isotherm.experiment.practice.taste import Taste
 from isotherm.experiment.practice.titles import Titles
 from isotherm.experiment.practice.truth import Truth, truths
 from isotherm.experiment.practice.viewers import DAY, Viewers
-from isotherm.files import write_json
+from isotherm.files import finite, write_json
 from isotherm.progress import stage
 
 Told = Callable[[str], None]
