@@ -100,6 +100,13 @@ def test_an_arm_wins_over_what_a_request_says(servers):
     assert not any(item.cold for item in answer.items)
 
 
+def test_an_arm_may_be_called_interleaved(servers):
+    shared = servers.start(Experiment("films", (Arm("control", 0.0), replace(COLD, name=INTERLEAVED))))
+    answer = shared.recommend(Asker(user="u1"), 5)
+    assert answer.experiments[0].arm == INTERLEAVED
+    assert ids(answer) == ids(servers.start().recommend(Asker(user="u1"), 5, Rules(cold_least=2)))
+
+
 def test_arms_get_their_models_and_items_change_in_all(servers, ease_folder, clicks):
     plan = Experiment("films", (Arm("control"), Arm("new", model=str(ease_folder))))
     shared = servers.start(plan)

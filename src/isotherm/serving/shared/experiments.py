@@ -8,7 +8,7 @@ import numpy as np
 
 from isotherm.errors import IsothermError, ParameterError, brief
 from isotherm.experiment.assignment import Placement, placements, seed
-from isotherm.experiment.plan import INTERLEAVED, Arm, Experiment, Settings
+from isotherm.experiment.plan import Arm, Experiment, Settings
 from isotherm.serving.catalogue.items import Id
 from isotherm.serving.database import Assigned, Chances, Database
 from isotherm.serving.live.model import LiveModel
@@ -85,7 +85,8 @@ class RunningExperiments:
     def _knows(self, placed: Placement) -> bool:
         """Whether it is an arm of the plan that this server was given: another server may have a newer one,
         whose new arm nobody is in here."""
-        return placed.arm == INTERLEAVED or placed.arm in self._by_name[placed.experiment].arm_names
+        plan = self._by_name[placed.experiment]
+        return plan.kind == "interleaving" or placed.arm in plan.arm_names
 
     def keep(self, user: Id, placed: Placed) -> bool:
         """Keep that a user was shown something in his new arms; on disk when this returns.
@@ -117,13 +118,12 @@ class RunningExperiments:
         self, asker: Asker, k: int, rules: Rules, placed: Placed, request: str
     ) -> tuple[ExperimentAnswer, Chances]:
         """The list of a user in his arms.  request: its id, from which all that is drawn follows."""
-        arms = [(each.experiment, each.arm) for each in placed.arms]
-        for each in placed.arms:
-            if each.arm != INTERLEAVED:
-                rules = with_settings(rules, self._by_name[each.experiment].arm(each.arm).settings, k)
-        merged = next((self._by_name[e] for e, arm in arms if self._by_name[e].kind == "interleaving"), None)
-        explored = [self._by_name[experiment].exploration for experiment, _ in arms]
-        exploration = next((each for each in explored if each is not None), None)
+        plans = [self._by_name[each.experiment] for each in placed.arms]
+        for plan, each in zip(plans, placed.arms, strict=True):
+            if plan.kind == "arms":
+                rules = with_settings(rules, plan.arm(each.arm).settings, k)
+        merged = next((plan for plan in plans if plan.kind == "interleaving"), None)
+        exploration = next((plan.exploration for plan in plans if plan.exploration is not None), None)
         live, drawn, teams = self.live_of(placed), None, None
         if merged is not None:
             answer, teams = self._interleaved(merged, asker, k, rules, seed(request))
@@ -131,11 +131,9 @@ class RunningExperiments:
             answer, drawn = live.explore(asker, k, rules, exploration, seed(request))
         else:
             answer = live.recommend(asker, k, rules)
-        told = [InArm(*each) for each in arms]
-        in_arms = ExperimentAnswer(
-            answer.items, answer.answered_by, answer.model, answer.unknown, told, request
-        )
-        return in_arms, Chances(arms, drawn, teams)
+        told = [InArm(each.experiment, each.arm) for each in placed.arms]
+        in_arms = ExperimentAnswer(**vars(answer), experiments=told, request_id=request)
+        return in_arms, Chances([(each.experiment, each.arm) for each in placed.arms], drawn, teams)
 
     def live_of(self, placed: Placed) -> LiveModel:
         """The model that answers in some arms: of the one that has one, else the server's own."""
