@@ -23,7 +23,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from isotherm.checks import whole
 from isotherm.errors import ItemsError, ParameterError, brief
@@ -247,7 +246,7 @@ class Database:
             moment_now = microseconds("now", now())
             for row in rows:
                 row.update(version=version, changed_at=moment_now)
-            insert = self._insert(tables.items)
+            insert = tables.upsert(connection, tables.items)
             values = {name: insert.excluded[name] for name in [*changed, "version", "changed_at"]}
             keeps = {**values, "metadata": func.coalesce(tables.items.c.metadata, insert.excluded.metadata)}
             for set_, is_kept in ((values, False), (keeps, True)):
@@ -360,14 +359,14 @@ class Database:
             numbered = [{**row, "number": number} for row, number in zip(rows, taken, strict=True)]
             rows = sorted(numbered, key=lambda row: str(row["event"]))
         by_event = {row["event"]: row for row in rows}
-        insert = self._insert(table).on_conflict_do_nothing(index_elements=["event"])
+        insert = tables.upsert(connection, table).on_conflict_do_nothing(index_elements=["event"])
         added = connection.execute(insert.returning(table.c.event, table.c.number), list(rows))
         return [{**by_event[event], "number": number} for event, number in added]
 
     def _add_to_histories(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
             return
-        table, insert = tables.histories, self._insert(tables.histories)
+        table, insert = tables.histories, tables.upsert(connection, tables.histories)
         said = insert.excluded
         later = or_(said.time > table.c.time, and_(said.time == table.c.time, said.number > table.c.number))
         values = {name: said[name] for name in ("type", "time", "number")}
@@ -464,11 +463,6 @@ class Database:
         """The latest swaps, the newest first; the first is the model on the air."""
         with reading(self._engine) as connection:
             return [_swap_of(row) for row in connection.execute(_newest(of, most=most))]
-
-    def _insert(self, table: Any) -> Any:
-        """An insert that may meet what is there already."""
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
 
     def _pages(self, table: Any, key: Sequence[Any], *where: Any) -> Iterator[Sequence[Any]]:
         """All rows by pages, each read for itself: no read holds the database for long."""

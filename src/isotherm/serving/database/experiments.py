@@ -3,10 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from isotherm.errors import ParameterError
 from isotherm.experiment.plan import Experiment, check_change, experiment_of, plan_of
@@ -40,7 +38,7 @@ class ExperimentTables:
         """
         table, plan = tables.experiments, json.dumps(plan_of(experiment))
         with writing(self._engine) as connection:
-            insert = self._insert(table).on_conflict_do_nothing(index_elements=["experiment"])
+            insert = tables.upsert(connection, table).on_conflict_do_nothing(index_elements=["experiment"])
             first = {"experiment": experiment.name, "plan": plan, "weights": 1}
             connection.execute(insert, {**first, "changed_at": microseconds("now", now())})
             wanted = select(table).where(table.c.experiment == experiment.name).with_for_update()
@@ -85,12 +83,10 @@ class ExperimentTables:
             }
             for each in assigned
         ]
-        insert = self._insert(tables.assignments).on_conflict_do_nothing(
-            index_elements=["user", "experiment"]
-        )
         with writing(self._engine) as connection:
             tables.hold_numbers(connection)
-            connection.execute(insert, rows)
+            insert = tables.upsert(connection, tables.assignments)
+            connection.execute(insert.on_conflict_do_nothing(index_elements=["user", "experiment"]), rows)
 
     def counts(self, experiment: str) -> Mapping[str, int]:
         """Arm -> how many users were shown something in it."""
@@ -103,8 +99,3 @@ class ExperimentTables:
         table = tables.assignments
         one = select(table.c.number).where(table.c.experiment == experiment).limit(1)
         return connection.scalar(one) is not None
-
-    def _insert(self, table: Any) -> Any:
-        """An insert that may meet what is there already."""
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)

@@ -3,6 +3,8 @@
 Times are microseconds since 1970 in UTC. Ids are as ``stored_ids`` keeps them.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 #: ids compare byte by byte, whatever the language of the server
 ID = Text().with_variant(Text(collation="C"), "postgresql")
@@ -130,6 +133,12 @@ model_swaps = Table(
     Column("arm", Text),
 )
 NUMBERS_LOCK = 0x1507E5  #: of PostgreSQL's advisory locks: shared by who adds rows, held by who exports
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """An insert that may meet what is there already; what then, ``on_conflict_…`` of it says."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 def hold_numbers(connection: Connection) -> None:
