@@ -51,7 +51,7 @@ class RunningExperiments:
             if arm.model is not None
         }
         self.followers = tuple(self._of_arm.values())
-        self._kept: dict[str, Mapping[str, Assigned]] = {}
+        self._kept: dict[Id, Mapping[str, Assigned]] = {}
 
     def __bool__(self) -> bool:
         return bool(self.plans)
@@ -69,8 +69,7 @@ class RunningExperiments:
     def place_now(self, user: Id, writes: bool = False) -> Placed | None:
         """The same, None where the database must be read first; and where he was shown nothing yet in one of
         them, unless ``writes``."""
-        now, key = self._own.now(), _key(user)
-        kept = self._kept.get(key)
+        now, kept = self._own.now(), self._kept.get(user)
         if kept is None:
             return None if placements(self.plans, user, now, _nothing) else _NOWHERE
 
@@ -109,7 +108,7 @@ class RunningExperiments:
         kept = self._database.experiments.of_user(user)
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        self._kept[_key(user)] = kept
+        self._kept[user] = kept
         return kept
 
     # what is answered there
@@ -164,11 +163,6 @@ class RunningExperiments:
         return self._own if follower is None else follower.live
 
     # the models of arms
-
-    def reach(self, version: int) -> None:
-        """Take the changes up to this version of the database at least."""
-        for follower in self.followers:
-            follower.reach(version)
 
     def has_reached(self, version: int) -> bool:
         """Whether every model shows the changes up to this version."""
@@ -236,7 +230,3 @@ def _follower(
 
 def _nothing(_: Experiment) -> None:
     return None
-
-
-def _key(user: Id) -> str:
-    return f"{type(user).__name__[0]}{user}"

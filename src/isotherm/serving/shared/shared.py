@@ -82,6 +82,7 @@ class SharedModel:
         self._following = Follower(live, database, folder, folder if given is None else given, seen, load)
         self.exposures = ExposureLog(database, exposure_days)
         self.experiments = RunningExperiments(experiments, database, live, load)
+        self._followers = (self._following, *self.experiments.followers)
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
         self._is_told = False
@@ -117,8 +118,8 @@ class SharedModel:
 
     def _reach(self, version: int) -> None:
         """Take the changes up to this version of the database at least, for every model."""
-        self._following.reach(version)
-        self.experiments.reach(version)
+        for follower in self._followers:
+            follower.reach(version)
 
     def _catch_up(self) -> None:
         """Take what any worker changed. Where the database does not tell it, what is there goes on; who can
@@ -155,13 +156,12 @@ class SharedModel:
     @property
     def failed(self) -> FailedSwap | None:
         """A model that should be on the air and could not be loaded here."""
-        followers = (self._following, *self.experiments.followers)
-        return next((each.failed for each in followers if each.failed is not None), None)
+        return next((each.failed for each in self._followers if each.failed is not None), None)
 
     @property
     def is_loading(self) -> bool:
         """Whether a model that another worker put on the air is being loaded; the one before answers."""
-        return any(each.is_loading for each in (self._following, *self.experiments.followers))
+        return any(each.is_loading for each in self._followers)
 
     # answers
 
@@ -332,20 +332,19 @@ class SharedModel:
         Raises ModelFolderError where there is none, or it does not answer as it must, ParameterError for an
         arm without a model of its own: nothing changes then.
         """
-        if arm is None and experiment is None:
-            self._following.swap(folder)
-        else:
-            self.experiments.follower(arm, experiment).swap(folder)
+        self._follower(arm, experiment).swap(folder)
 
     def roll_back(self, arm: str | None = None, experiment: str | None = None) -> None:
         """Put the model before on the air again, for all workers.  arm, experiment: as ``swap`` has them.
 
         Raises ParameterError where there was none, ModelFolderError where it is gone: nothing changes then.
         """
-        if arm is None and experiment is None:
-            self._following.roll_back()
-        else:
-            self.experiments.follower(arm, experiment).roll_back()
+        self._follower(arm, experiment).roll_back()
+
+    def _follower(self, arm: str | None, experiment: str | None) -> Follower:
+        """That of the model of an arm; where none is named, of the server's own."""
+        is_own = arm is None and experiment is None
+        return self._following if is_own else self.experiments.follower(arm, experiment)
 
     # in the background
 
@@ -365,8 +364,8 @@ class SharedModel:
         if self._keeper is not None:
             self._keeper.join(_ENDING_SECONDS)
             self._keeper = None
-        for following in (self._following, *self.experiments.followers):
-            following.wait(_ENDING_SECONDS)
+        for follower in self._followers:
+            follower.wait(_ENDING_SECONDS)
         try:
             self.exposures.flush()
         except DatabaseError as cause:
@@ -392,9 +391,9 @@ class SharedModel:
                 if time.monotonic() < due:
                     continue
                 due = time.monotonic() + _TICK_SECONDS
-                for following in (self._following, *self.experiments.followers):
-                    following.retry()
-                    following.compact()
+                for follower in self._followers:
+                    follower.retry()
+                    follower.compact()
                 self.exposures.flush()
                 if ticks % _TICKS_OF_RETENTION == 0:
                     self.exposures.forget_old()
