@@ -1,11 +1,11 @@
 """Routes for experiments: which run, what their arms get, how many users each has, and what came of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
 
-from isotherm.experiment.plan import Arm, Experiment, plan_of
+from isotherm.experiment.plan import Experiment, plan_of
 from isotherm.serving.app import answers
 from isotherm.serving.shared.experiment_results import ExperimentResults
 from isotherm.serving.shared.shared import SharedModel
@@ -40,7 +40,6 @@ def experiment_routes(shared: SharedModel, writes: Sequence[Any]) -> APIRouter:
 def _told(shared: SharedModel, experiment: Experiment) -> answers.ExperimentInfo:
     now, plan = shared.now(), plan_of(experiment)
     counts = shared.experiments.counts(experiment.name)
-    arms = [_arm(shared, experiment, arm, counts.get(arm.name, 0)) for arm in experiment.arms]
     return answers.ExperimentInfo(
         experiment=experiment.name,
         kind="interleaving" if experiment.kind == "interleaving" else "arms",
@@ -54,19 +53,28 @@ def _told(shared: SharedModel, experiment: Experiment) -> answers.ExperimentInfo
         weights=shared.experiments.weights(experiment.name),
         testers=len(experiment.overrides),
         exploration=plan["exploration"],
-        arms=arms,
+        arms=_arms(shared, experiment, plan, counts),
         users=sum(counts.values()),
     )
 
 
-def _arm(shared: SharedModel, experiment: Experiment, arm: Arm, n_users: int) -> answers.ArmInfo:
-    own = shared.experiments.model_name(experiment.name, arm.name)
-    place = experiment.arm_names.index(arm.name)
-    return answers.ArmInfo(
-        arm=arm.name,
-        share=experiment.shares[arm.name],
-        model=shared.snapshot.fitted.name if own is None else own,
-        own_model=own is not None,
-        settings=plan_of(experiment)["arms"][place]["settings"],
-        users=n_users,
-    )
+def _arms(
+    shared: SharedModel, experiment: Experiment, plan: Mapping[str, Any], counts: Mapping[str, int]
+) -> list[answers.ArmInfo]:
+    """plan: the document of the experiment.  counts: arm -> its users."""
+    shares, servers_own = experiment.shares, shared.snapshot.fitted.name
+    told = []
+    for arm in plan["arms"]:
+        name = arm["name"]
+        own = shared.experiments.model_name(experiment.name, name)
+        told.append(
+            answers.ArmInfo(
+                arm=name,
+                share=shares[name],
+                model=servers_own if own is None else own,
+                own_model=own is not None,
+                settings=arm["settings"],
+                users=counts.get(name, 0),
+            )
+        )
+    return told
