@@ -80,9 +80,9 @@ class QuickLists:
             answer = self._pace.timed(time.perf_counter, self._lists.answer_now, asked)
         if answer is None:
             answer = await run_in_threadpool(self._pace.timed, time.thread_time, self._lists.answer, asked)
-        if type(answer) is Answer:
-            return _WRITTEN.dump_json(answer)
-        return _WRITTEN_IN_ARMS.dump_json(answer)  # type: ignore[arg-type]
+        if isinstance(answer, ExperimentAnswer):
+            return _WRITTEN_IN_ARMS.dump_json(answer)
+        return _WRITTEN.dump_json(answer)
 
 
 class Pace:

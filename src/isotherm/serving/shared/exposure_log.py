@@ -40,7 +40,7 @@ class ExposureLog:
         """An id that no other list has."""
         return f"{self._prefix}-{next(self._numbers)}"
 
-    def add(self, user: Id, answer: Answer, chances: Chances | None = None) -> None:
+    def add(self, user: Id, answer: Answer, chances: Chances = _NONE) -> None:
         """A list that a user was answered.  chances: what experiments must know of it."""
         if len(self._waiting) >= self._most:
             self.n_dropped += 1
@@ -48,8 +48,7 @@ class ExposureLog:
         items = answer.items
         ids, cold = [item.item_id for item in items], [item.rank for item in items if item.cold]
         request = answer.request_id if isinstance(answer, ExperimentAnswer) else self.new_request()
-        shown = Exposure(request, user, ids, cold, answer.model, chances=chances or _NONE)
-        self._waiting.append(shown)
+        self._waiting.append(Exposure(request, user, ids, cold, answer.model, chances=chances))
 
     def flush(self) -> int:
         """Write what waits. Returns how many lists. Raises DatabaseError; what is not written waits on."""
