@@ -14,6 +14,7 @@ from isotherm.serving.database.exposures import chances_of
 from isotherm.serving.database.stored_ids import Id, given_id
 
 Kinds = Mapping[str, str]  #: of ids of events, users and items: integer, text or mixed
+Columns = dict[str, tuple[Any, list[Any]]]  #: name -> Arrow type, values
 _TIME = pa.timestamp("us", "UTC")
 
 
@@ -21,40 +22,39 @@ _TIME = pa.timestamp("us", "UTC")
 class ExportedTable:
     """A table of which files are written.
 
-    number: the column by which its rows are counted.  rows: of some rows, those of the files, as columns.
+    number: the column by which its rows are counted.  columns: of some rows, those of the files.
     """
 
     name: str
     number: Column[Any]
-    columns: Callable[[Sequence[Any], Kinds], tuple[Mapping[str, list[Any]], Any]]
+    columns: Callable[[Sequence[Any], Kinds], Columns]
 
     def arrow(self, rows: Sequence[Any], kinds: Kinds) -> Any:
         """The rows of the files, as an Arrow table; none for the schema alone."""
-        columns, schema = self.columns(rows, kinds)
-        return pa.table(columns, schema=schema)
+        columns = self.columns(rows, kinds)
+        schema = pa.schema([(name, kind) for name, (kind, _) in columns.items()])
+        return pa.table({name: values for name, (_, values) in columns.items()}, schema=schema)
 
 
-def _events(rows: Sequence[Any], kinds: Kinds) -> tuple[Mapping[str, list[Any]], Any]:
+def _events(rows: Sequence[Any], kinds: Kinds) -> Columns:
     """event_id, user_id, item_id, type, timestamp, received, value, late, future."""
-    columns, fields = _ids(rows, kinds, ("event", "user", "item"))
     others = {
         "type": ("type", pa.string()), "timestamp": ("time", _TIME), "received": ("received", _TIME),
         "value": ("value", pa.float64()), "late": ("late", pa.bool_()), "future": ("future", pa.bool_()),
     }  # fmt: skip
-    return _with(columns, fields, rows, others)
+    return _ids(rows, kinds, ("event", "user", "item")) | _as_kept(rows, others)
 
 
-def _assignments(rows: Sequence[Any], kinds: Kinds) -> tuple[Mapping[str, list[Any]], Any]:
+def _assignments(rows: Sequence[Any], kinds: Kinds) -> Columns:
     """experiment, arm, user_id, timestamp, reason, weights: a row for each user who was shown something."""
-    columns, fields = _ids(rows, kinds, ("user",))
     others = {
         "experiment": ("experiment", pa.string()), "arm": ("arm", pa.string()), "timestamp": ("time", _TIME),
         "reason": ("reason", pa.string()), "weights": ("weights", pa.int64()),
     }  # fmt: skip
-    return _with(columns, fields, rows, others)
+    return _ids(rows, kinds, ("user",)) | _as_kept(rows, others)
 
 
-def _exposures(rows: Sequence[Any], kinds: Kinds) -> tuple[Mapping[str, list[Any]], Any]:
+def _exposures(rows: Sequence[Any], kinds: Kinds) -> Columns:
     """request_id, user_id, experiment, arm, model, timestamp, items, cold, propensities, teams.
 
     A row for each list and experiment that its user was in; experiment and arm are null where he was in none.
@@ -62,9 +62,8 @@ def _exposures(rows: Sequence[Any], kinds: Kinds) -> tuple[Mapping[str, list[Any
     each = [(row, chances_of(row)) for row in rows]
     nowhere: list[tuple[str | None, str | None]] = [(None, None)]
     lists = [(row, chances, arm) for row, chances in each for arm in list(chances.arms) or nowhere]
-    columns, fields = _ids([row for row, _, _ in lists], kinds, ("user",))
     item = _type(kinds["item"])
-    told = {
+    return _ids([row for row, _, _ in lists], kinds, ("user",)) | {
         "request_id": (pa.string(), [row.request[1:] for row, _, _ in lists]),
         "experiment": (pa.string(), [experiment for _, _, (experiment, _) in lists]),
         "arm": (pa.string(), [arm for _, _, (_, arm) in lists]),
@@ -75,15 +74,12 @@ def _exposures(rows: Sequence[Any], kinds: Kinds) -> tuple[Mapping[str, list[Any
         "propensities": (pa.list_(pa.float64()), [chances.propensities for _, chances, _ in lists]),
         "teams": (pa.list_(pa.int64()), [chances.teams for _, chances, _ in lists]),
     }
-    fields += [(name, kind) for name, (kind, _) in told.items()]
-    return {**columns, **{name: values for name, (_, values) in told.items()}}, pa.schema(fields)
 
 
-def _model_swaps(rows: Sequence[Any], _: Kinds) -> tuple[Mapping[str, list[Any]], Any]:
+def _model_swaps(rows: Sequence[Any], _: Kinds) -> Columns:
     """timestamp, experiment, arm, model, action; experiment and arm are null for the server's own model."""
     names = ("experiment", "arm", "model", "action")
-    others = {"timestamp": ("time", _TIME), **{name: (name, pa.string()) for name in names}}
-    return _with({}, [], rows, others)
+    return _as_kept(rows, {"timestamp": ("time", _TIME), **{name: (name, pa.string()) for name in names}})
 
 
 EVENTS = ExportedTable("events", tables.events.c.number, _events)
@@ -95,29 +91,20 @@ EXPORTED = (
 )
 
 
-def _with(
-    columns: dict[str, list[Any]], fields: list[Any], rows: Sequence[Any], others: Mapping[str, Any]
-) -> tuple[Mapping[str, list[Any]], Any]:
-    """With columns that are as they are kept.  others: name -> name in the table, type."""
-    for name, (kept, _) in others.items():
-        columns[name] = [getattr(row, kept) for row in rows]
-    return columns, pa.schema([*fields, *((name, kind) for name, (_, kind) in others.items())])
+def _as_kept(rows: Sequence[Any], names: Mapping[str, tuple[str, Any]]) -> Columns:
+    """Columns that are as they are kept.  names: name -> name in the table, type."""
+    return {name: (kind, [getattr(row, kept) for row in rows]) for name, (kept, kind) in names.items()}
 
 
-def _ids(
-    rows: Sequence[Any], kinds: Kinds, names: Sequence[str]
-) -> tuple[dict[str, list[Any]], list[tuple[str, Any]]]:
+def _ids(rows: Sequence[Any], kinds: Kinds, names: Sequence[str]) -> Columns:
     """Columns of ids, and beside those of both types which are numbers."""
-    columns: dict[str, list[Any]] = {}
-    fields: list[tuple[str, Any]] = []
+    columns: Columns = {}
     for what in names:
         given = [None if each is None else given_id(each) for each in (getattr(row, what) for row in rows)]
-        columns[f"{what}_id"] = _checked(what, given, kinds[what])
-        fields.append((f"{what}_id", _type(kinds[what])))
+        columns[f"{what}_id"] = _type(kinds[what]), _checked(what, given, kinds[what])
         if kinds[what] == "mixed":
-            columns[f"{what}_is_number"] = [isinstance(each, int) for each in given]
-            fields.append((f"{what}_is_number", pa.bool_()))
-    return columns, fields
+            columns[f"{what}_is_number"] = pa.bool_(), [isinstance(each, int) for each in given]
+    return columns
 
 
 def _items(row: Any, kind: str) -> list[Any]:
