@@ -1,5 +1,6 @@
 """Events as Parquet files: each event once, whatever cut an export off."""
 
+import json
 import os
 from datetime import UTC, datetime
 
@@ -51,6 +52,21 @@ def test_the_events_of_an_export_are_read_alone(database, tmp_path):
     (out / "events.json").write_text('{"by": "another program"}')  # then it is any folder of Parquet
     with pytest.raises(InteractionsError, match=r"model_swaps.*user_id"):
         Interactions.read(out)
+
+
+def test_types_of_ids_are_told_by_the_first_rows_that_hold_one(database, tmp_path):
+    out = tmp_path / "out"
+    database.log_exposures([Exposure("r1", 7, [], [], "m", NOON)])
+    assert database.export_events(out) == 0
+    assert json.loads((out / "events.json").read_text())["ids"] == {"user": "integer"}
+    database.log_exposures([Exposure("r2", 7, ["🎬1"], [], "m", NOON)])
+    assert database.export_events(out) == 0
+    lists = pl.read_parquet(out / "exposures" / "*.parquet")
+    assert lists.select("user_id", "items").rows() == [(7, []), (7, ["🎬1"])]
+    database.add_events([Event(1, "click", 7, "🎬1", NOON)])
+    assert database.export_events(out) == 1
+    kept = pl.read_parquet(out / "*.parquet")
+    assert kept.select("event_id", "user_id", "item_id").rows() == [(1, 7, "🎬1")]
 
 
 def test_an_export_that_was_cut_off_goes_on(database, tmp_path, monkeypatch):

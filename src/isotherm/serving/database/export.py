@@ -31,9 +31,10 @@ def export_tables(engine: Engine, folder: Address, rows_per_file: int) -> dict[s
     """Write the rows after the last exported ones to ``folder``, made where it is absent. Table -> how many.
 
     Columns of events: event_id, user_id, item_id (integers where all ids of the kind were integers at the
-    first export, else text), type, timestamp and received (UTC), value, late, future; those of assignments,
-    exposures and model_swaps are in ``exported_rows``. Where the ids of a kind are of both types,
-    KIND_is_number tells 1 from "1"; items of lists are text then.
+    first export that met one, else text), type, timestamp and received (UTC), value, late, future; those of
+    assignments, exposures and model_swaps are in ``exported_rows``. Where the ids of a kind are of both
+    types, KIND_is_number tells 1 from "1"; items of lists are text then. A table waits for a later
+    export as long as no row tells the type of one of its ids, as where every list is empty.
     Raises OutputError where the folder is of another database, holds other files, or an id is no integer
     where those of the folder are.
     """
@@ -42,13 +43,13 @@ def export_tables(engine: Engine, folder: Address, rows_per_file: int) -> dict[s
     check_file(folder / MANIFEST)
     with locked(folder):
         kinds = _kinds(engine, folder)
-        if kinds is None:
-            return {table.name: 0 for table in EXPORTED}
         return {table.name: _export(engine, folder, table, kinds, rows_per_file) for table in EXPORTED}
 
 
 def _export(engine: Engine, folder: Path, table: ExportedTable, kinds: Kinds, most: int) -> int:
-    """One table. Returns how many rows of it."""
+    """One table, once all its kinds of ids are known. Returns how many rows of it."""
+    if not kinds.keys() >= set(table.ids):
+        return 0
     place = folder if table is EVENTS else folder / table.name
     last, until, written = _last_exported(place, table), _last_number(engine, table), 0
     while last < until:
@@ -57,48 +58,41 @@ def _export(engine: Engine, folder: Path, table: ExportedTable, kinds: Kinds, mo
     return written
 
 
-def _kinds(engine: Engine, folder: Path) -> Kinds | None:
+def _kinds(engine: Engine, folder: Path) -> Kinds:
     """Of which type the ids of events, users and items are, by the manifest; written at the first export.
 
-    None as long as no row was exported: then the next export tells it.
+    Those that no row holds yet are not in it: the next export that meets one tells its type.
     """
-    database, manifest = _identity(engine), folder / MANIFEST
+    database, manifest, known = _identity(engine), folder / MANIFEST, None
     if manifest.exists():
-        theirs, kinds = _manifest(manifest)
+        theirs, known = _manifest(manifest)
         if theirs != database:
             raise OutputError(
                 f"{shown_path(folder)}: holds the events of another database; name another folder"
             )
-        if kinds is not None or _is_empty(engine):
-            return kinds
     else:
         others = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
         if others:
             raise OutputError(
                 f"{shown_path(folder)}: holds {others[0]} already; name an empty or a new folder"
             )
-    kinds = None if _is_empty(engine) else {what: _kind(engine, what) for what in _IDS}
-    write_json(manifest, {"database": database, "ids": kinds})
+    kinds = dict(known or {})
+    for what in _IDS:
+        kind = kinds.get(what) or _kind(engine, what)
+        if kind is not None:
+            kinds[what] = kind
+    if kinds != known:
+        write_json(manifest, {"database": database, "ids": kinds})
     return kinds
 
 
-def _manifest(file: Path) -> tuple[str, Kinds | None]:
+def _manifest(file: Path) -> tuple[str, Kinds]:
     """Of which database an export is, and its types of ids, where they are known. Raises OutputError."""
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        ids = known["ids"]
-        return str(known["database"]), None if ids is None else {what: str(ids[what]) for what in _IDS}
+        return str(known["database"]), {what: str(kind) for what, kind in dict(known["ids"]).items()}
     except (ValueError, KeyError, TypeError) as cause:
         raise OutputError(f"{shown_path(file)}: is damaged ({cause}); name another folder") from cause
-
-
-def _is_empty(engine: Engine) -> bool:
-    """Whether no row holds an id."""
-    with reading(engine) as connection:
-        return not any(
-            connection.scalar(select(table.c.number).limit(1)) is not None
-            for table in (tables.events, tables.assignments, tables.exposures)
-        )
 
 
 def _identity(engine: Engine) -> str:
@@ -106,8 +100,8 @@ def _identity(engine: Engine) -> str:
         return str(connection.scalar(select(tables.state.c.database)))
 
 
-def _kind(engine: Engine, what: str) -> str:
-    """integer, text or mixed."""
+def _kind(engine: Engine, what: str) -> str | None:
+    """integer, text or mixed; None where no row holds one."""
     columns = [tables.events.c[what]]
     if what == "user":
         columns += [tables.assignments.c.user, tables.exposures.c.user]
@@ -117,9 +111,11 @@ def _kind(engine: Engine, what: str) -> str:
             numbers |= connection.scalar(select(column).where(column < "t").limit(1)) is not None
             texts |= connection.scalar(select(column).where(column >= "t").limit(1)) is not None
         if what == "item" and not numbers and not texts:  # only lists say it, all of one model
-            shown = connection.scalar(select(tables.exposures.c["items"]).limit(1))
+            items = tables.exposures.c["items"]
+            shown = connection.scalar(select(items).where(items != "[]").limit(1))
             numbers = shown is not None and all(each[0] == "n" for each in json.loads(shown))
-    return "mixed" if numbers and texts else "integer" if numbers else "text"
+            texts = shown is not None and not numbers
+    return "mixed" if numbers and texts else "integer" if numbers else "text" if texts else None
 
 
 def _last_exported(folder: Path, table: ExportedTable) -> int:

@@ -22,11 +22,13 @@ _TIME = pa.timestamp("us", "UTC")
 class ExportedTable:
     """A table of which files are written.
 
-    number: the column by which its rows are counted.  columns: of some rows, those of the files.
+    number: the column by which its rows are counted.  ids: the kinds of ids that its rows hold.
+    columns: of some rows, those of the files.
     """
 
     name: str
     number: Column[Any]
+    ids: tuple[str, ...]
     columns: Callable[[Sequence[Any], Kinds], Columns]
 
     def arrow(self, rows: Sequence[Any], kinds: Kinds) -> Any:
@@ -82,12 +84,12 @@ def _model_swaps(rows: Sequence[Any], _: Kinds) -> Columns:
     return _as_kept(rows, {"timestamp": ("time", _TIME), **{name: (name, pa.string()) for name in names}})
 
 
-EVENTS = ExportedTable("events", tables.events.c.number, _events)
+EVENTS = ExportedTable("events", tables.events.c.number, ("event", "user", "item"), _events)
 EXPORTED = (
     EVENTS,
-    ExportedTable("assignments", tables.assignments.c.number, _assignments),
-    ExportedTable("exposures", tables.exposures.c.number, _exposures),
-    ExportedTable("model_swaps", tables.model_swaps.c.version, _model_swaps),
+    ExportedTable("assignments", tables.assignments.c.number, ("user",), _assignments),
+    ExportedTable("exposures", tables.exposures.c.number, ("user", "item"), _exposures),
+    ExportedTable("model_swaps", tables.model_swaps.c.version, (), _model_swaps),
 )
 
 
