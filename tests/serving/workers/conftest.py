@@ -65,6 +65,15 @@ class RunningServer:
         self.process.send_signal(number)
         return self.process.wait(60)
 
+    def kill(self):
+        """All of it at once, as by a power cut of the machine."""
+        processes = [self.process.pid, *self.workers()]
+        for each in processes:
+            os.kill(each, signal.SIGKILL)
+        self.process.wait()
+        while any(os.path.exists(f"/proc/{each}") for each in processes[1:]):
+            time.sleep(0.01)
+
     def logged(self):
         self.log.flush()
         self.log.seek(0)

@@ -1,11 +1,8 @@
 """Experiments of a real server on both databases: nobody moves, whichever worker answers, however it ends."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 
 import httpx
 import polars as pl
@@ -46,22 +43,13 @@ def asked(server, user):
     return arm["arm"]
 
 
-def killed(server):
-    processes = [server.process.pid, *server.workers()]
-    for each in processes:
-        os.kill(each, signal.SIGKILL)
-    server.process.wait()
-    while any(os.path.exists(f"/proc/{each}") for each in processes[1:]):
-        time.sleep(0.01)
-
-
 @pytest.mark.long
 def test_nobody_moves(serve, plan, url, tmp_path):
     server = serve("--db", url, "--experiment", str(plan()), workers=2)
     before = {user: asked(server, user) for user in USERS}
     assert set(before.values()) == {None, "control", "new"}
     assert {user: asked(server, user) for user in USERS} == before
-    killed(server)  # at once: what was shown first is kept all the same
+    server.kill()  # at once: what was shown first is kept all the same
     weights = [{"name": "control", "weight": 9}, {"name": "new", "weight": 1, "model": "ease"}]
     changed = plan(arms=weights, ramp=[{"from": 0, "share": 1}])
     server = serve("--db", url, "--experiment", str(changed), workers=2)

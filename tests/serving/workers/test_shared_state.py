@@ -69,16 +69,6 @@ class Writer:
                 self.wrong.append(item)
 
 
-def killed(server):
-    """All of it at once, as by a power cut of the machine."""
-    processes = [server.process.pid, *server.workers()]
-    for each in processes:
-        os.kill(each, signal.SIGKILL)
-    server.process.wait()
-    while any(os.path.exists(f"/proc/{each}") for each in processes[1:]):
-        time.sleep(0.01)
-
-
 @pytest.mark.long
 def test_what_was_acknowledged_is_there_after_kill_9(serve, url):
     server = serve("--db", url, workers=2)
@@ -92,7 +82,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(serve, url):
         server.wait_until(lambda: written(6))
         os.kill(server.workers()[0], signal.SIGKILL)
         server.wait_until(lambda: written(12))
-        killed(server)
+        server.kill()
         for writer in writers:
             writer.ended.set()
         for each in running:
@@ -131,7 +121,7 @@ def test_a_swap_goes_for_all_workers_and_for_the_next_server(serve, neighbours, 
         stop.set()
         going_on.result()
     assert set(told) == {200}
-    killed(server)
+    server.kill()
     client = Client(serve(workers=2))
     assert {client.model() for _ in range(6)} == {"second"}
     assert client.ask("POST", "model/rollback").json()["model"] == "model"
