@@ -92,11 +92,13 @@ export function say(text) {
   at("status").textContent = text;
 }
 
+/** What went wrong and what helps. */
+export const wordsOf = (error) => sentence(error.cure ? `${error.message}: ${error.cure}` : error.message);
+
 /** Show what went wrong and what helps; nothing takes it away. */
 export function tell(error) {
   const box = at("alert");
   if (!error) return box.replaceChildren();
-  const words = error.cure ? `${error.message}: ${error.cure}` : error.message;
   const close = h("button", { type: "button", class: "quiet", onclick: () => tell(null) }, "Close");
-  return box.replaceChildren(h("div", { class: "alert" }, h("p", {}, sentence(words)), close));
+  return box.replaceChildren(h("div", { class: "alert" }, h("p", {}, wordsOf(error)), close));
 }

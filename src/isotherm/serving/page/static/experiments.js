@@ -1,7 +1,7 @@
 // The page of experiments: who is in which arm, whether the arms can be compared, the effect day by day, the verdict.
 
 import { ask } from "./api.js";
-import { at, h, plural, say, sentence, tell, whole } from "./dom.js";
+import { at, h, plural, say, sentence, tell, whole, wordsOf } from "./dom.js";
 import { looksChart } from "./looks.js";
 
 const VERDICTS = { ship: "Ship it", stop: "Stop", wait: "Wait", invalid: "No verdict" };
@@ -91,7 +91,7 @@ async function fill(told) {
     place.querySelector(".metrics-place").replaceChildren(h("h3", {}, "All metrics"), metricsTable(result),
       h("p", { class: "muted small" }, `At any look: an interval that stays valid however often one looks. ${sentence(words.slice(-2).join(" "))}`));
   } catch (error) {
-    box.replaceChildren(h("p", { class: "muted" }, sentence(error.cure ? `${error.message}: ${error.cure}` : error.message)));
+    box.replaceChildren(h("p", { class: "muted" }, wordsOf(error)));
   }
   return null;
 }
