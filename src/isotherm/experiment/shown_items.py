@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from isotherm.checks import at_least
-from isotherm.data.reading.times import iso_times
+from isotherm.data.reading.times import UNITS, iso_times, unit_of
 from isotherm.errors import InteractionsError
 
 DAY = 86_400.0  #: seconds
@@ -121,7 +121,7 @@ def _rewards(
 
 
 def _moments(times: pl.Series, table: str) -> pl.Series:
-    """Times as whole microseconds since 1970: dates as they are, numbers as seconds, text as ISO dates."""
+    """Times as whole microseconds since 1970: of dates, ISO dates in text, and numbers of any unit."""
     if times.dtype == pl.String:
         times = iso_times(times)
     if times.dtype == pl.Date:
@@ -129,7 +129,7 @@ def _moments(times: pl.Series, table: str) -> pl.Series:
     if isinstance(times.dtype, pl.Datetime):
         moments = times.dt.epoch("us")
     elif times.dtype.is_numeric():
-        moments = (times.cast(pl.Float64) * _MICROSECONDS).round().cast(pl.Int64)
+        moments = (times.cast(pl.Float64) * _per_unit(times)).round().cast(pl.Int64, strict=False)
     else:
         raise InteractionsError(
             f"{table}: column 'timestamp': {times.dtype} is no time; give dates or seconds"
@@ -140,6 +140,14 @@ def _moments(times: pl.Series, table: str) -> pl.Series:
             f"{table}: column 'timestamp', row {row + 1}: no time; drop or mend these rows"
         )
     return moments.rename("moment")
+
+
+def _per_unit(numbers: pl.Series) -> float:
+    """Microseconds in what numbers count: the unit in which all are times from 1980 to 2100, else seconds."""
+    values = numbers.cast(pl.Float64).drop_nulls().drop_nans().to_numpy()
+    units = {unit_of(float(end)) for end in (values.min(), values.max())} if len(values) else {None}
+    unit = units.pop() if len(units) == 1 else None
+    return _MICROSECONDS / UNITS[unit or "seconds"]
 
 
 def _same_ids(events: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
