@@ -42,12 +42,8 @@ def place(experiment: Experiment, user: Id, at: float, first: str | None = None)
     tester = experiment.overrides.get(str(user)) if experiment.overrides else None
     if tester is not None:
         return Placement(experiment.name, tester, "override")
-    if not experiment.runs_at(at):
-        return None
-    arm = arm_of(experiment, user)
-    if first is not None:
-        return Placement(experiment.name, first, "hash" if first == arm else "sticky")
-    return Placement(experiment.name, arm, "hash") if takes(experiment, user, at) else None
+    is_in = takes(experiment, user, at) if first is None else experiment.runs_at(at)
+    return _placed(experiment, user, first) if is_in else None
 
 
 def placements(
@@ -66,10 +62,16 @@ def placements(
                 found.setdefault(experiment.layer, placed)
     for experiment in experiments:
         if experiment.layer not in found and takes(experiment, user, at):
-            placed = place(experiment, user, at, first(experiment))
-            if placed is not None:
-                found[experiment.layer] = placed
+            found[experiment.layer] = _placed(experiment, user, first(experiment))
     return list(found.values())
+
+
+def _placed(experiment: Experiment, user: Id, first: str | None) -> Placement:
+    """The arm of a user who takes part: that of his first exposure, else by the weights of now."""
+    arm = arm_of(experiment, user)
+    if first is None or first == arm:
+        return Placement(experiment.name, arm, "hash")
+    return Placement(experiment.name, first, "sticky")
 
 
 def takes(experiment: Experiment, user: Id, at: float) -> bool:

@@ -1,7 +1,7 @@
 // The page of experiments: who is in which arm, whether the arms can be compared, the effect day by day, the verdict.
 
 import { ask } from "./api.js";
-import { at, h, plural, say, sentence, tell, whole, wordsOf } from "./dom.js";
+import { at, h, percent, plural, say, sentence, tell, whole, wordsOf } from "./dom.js";
 import { looksChart } from "./looks.js";
 
 const VERDICTS = { ship: "Ship it", stop: "Stop", wait: "Wait", invalid: "No verdict" };
@@ -59,8 +59,8 @@ function panel(told) {
     h("div", { class: "heading" },
       h("h2", { id: `${id}-heading` }, h("bdi", {}, told.experiment)),
       h("p", { class: `ready ${told.running ? "yes" : "no"}` }, told.running ? "running" : "not running")),
-    h("p", { class: "muted small" }, [when, `${whole(told.users)} users`, told.share < 1 && `${Math.round(100 * told.share)}% of users take part`,
-      told.holdout && `${Math.round(100 * told.holdout)}% held out`, told.testers && plural(told.testers, "tester")].filter(Boolean).join(" · ")),
+    h("p", { class: "muted small" }, [when, `${whole(told.users)} users`, told.share < 1 && `${percent(told.share)} of users take part`,
+      told.holdout && `${percent(told.holdout)} held out`, told.testers && plural(told.testers, "tester")].filter(Boolean).join(" · ")),
     h("div", { class: "verdict-place" }, h("p", { class: "muted" }, "The log is being analysed …")),
     h("div", { class: "columns" },
       h("div", {}, h("h3", {}, "Who is in which arm"), armsTable(told), h("p", { class: "ratio small" })),
