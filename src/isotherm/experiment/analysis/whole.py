@@ -161,8 +161,10 @@ class _Analysis:
             return MetricResult(metric, name, None, None, None, [], math.nan, self._unmeasured(metric))
         arms = pair(*samples)
         told = effect(arms, self.options, metric.wanted)
-        bare = pair(*(self._sample(metric, place, False) for place in (0, arm)))
-        plain = effect(bare, self.options, metric.wanted) if metric.covariates else told
+        plain = told
+        if metric.covariates:
+            bare = pair(*(self._sample(metric, place, False) for place in (0, arm)))
+            plain = effect(bare, self.options, metric.wanted)
         control, treatment = self.replicates[0], self.replicates[arm]
         drawn = None
         if columns_of([metric]) and control is not None and treatment is not None and told is not None:
