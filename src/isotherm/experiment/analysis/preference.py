@@ -5,7 +5,6 @@ planned day its interval decides, else a confidence sequence (``sequences.reach`
 when they like. Bots are left out by the rules of the log. Lists are held in memory, as Parquet has them.
 """
 
-import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -82,14 +81,15 @@ def preference(plan: Experiment, folder: Path, options: AnalysisOptions) -> Pref
         raise EventLogError(
             f"{shown_path(folder)}: holds no exposures, which say whose each item is; export them, too"
         )
-    users = read_users(log, Window(plan.name, (INTERLEAVED,), plan.start, plan.end))
+    window = Window(plan.name, (INTERLEAVED,), plan.start, plan.end)
+    users = read_users(log, window)
     if not len(users):
         raise EventLogError(
             f"{shown_path(log.assignments.files[0])}: nobody was shown a list of {plan.name} within its "
             "time; name the plan of this log, or wait"
         )
     kind, kept = log.id_kind("user_id"), users.kept.ids.alias("user_id").to_frame()
-    lists, events = (_frame(table, kind, plan, kept) for table in (log.exposures, log.events))
+    lists, events = (_frame(table, kind, window, kept) for table in (log.exposures, log.events))
     lists = lists.filter(pl.col("experiment") == plan.name)
     if "teams" in lists.columns:
         lists = lists.filter(pl.col("teams").is_not_null())
@@ -100,7 +100,7 @@ def preference(plan: Experiment, folder: Path, options: AnalysisOptions) -> Pref
     return PreferenceResult(names, told, sequence, verdict, users.days, users.counts.as_dict())
 
 
-def _frame(table: Table, kind: str, plan: Experiment, kept: pl.DataFrame) -> pl.DataFrame:
+def _frame(table: Table, kind: str, window: Window, kept: pl.DataFrame) -> pl.DataFrame:
     """The rows of some users within the experiment's time: ids as ``read_users`` tells them, times in UTC."""
     frame = pl.concat([pl.read_parquet(file, glob=False) for file in table.files], how="diagonal_relaxed")
     dtype = frame["timestamp"].dtype
@@ -117,9 +117,9 @@ def _frame(table: Table, kind: str, plan: Experiment, kept: pl.DataFrame) -> pl.
         user = user.cast(pl.Int64 if kind == "integer" else pl.String)
     time = pl.col("timestamp").dt.cast_time_unit("us")
     utc = time.dt.replace_time_zone("UTC") if dtype.time_zone is None else time.dt.convert_time_zone("UTC")
-    seconds = pl.col("timestamp").dt.epoch("us") / 1e6
-    start, end = (-math.inf if plan.start is None else plan.start, math.inf if plan.end is None else plan.end)
-    placed = frame.with_columns(user.alias("user_id"), utc).filter(seconds >= start, seconds < end)
+    start, end = window.span
+    inside = pl.col("timestamp").dt.epoch("us").is_between(start, end, closed="left")
+    placed = frame.with_columns(user.alias("user_id"), utc).filter(inside)
     return placed.join(kept, on="user_id", how="semi", maintain_order="left")
 
 
@@ -137,14 +137,10 @@ def _verdict(
     """Ship the second model, stop, or wait."""
     first, second = arms
     decides = Interval(told.low, told.high) if clock.planned_look else sequence
-    by = (
-        "interval of the planned look"
-        if clock.planned_look
-        else "confidence sequence, valid however often one looks"
-    )
     opened = (
         f"Users prefer {second} to {first} in {told.share:.1%} of {sum(told.won):,} lists with a winner "
-        f"[{decides.low:.1%}, {decides.high:.1%}] ({by}); {told.users:,} users; 50% is no preference."
+        f"[{decides.low:.1%}, {decides.high:.1%}] ({clock.interval}); "
+        f"{told.users:,} users; 50% is no preference."
     )
 
     def verdict(action: Any, words: str, days: int | None = None) -> Verdict:

@@ -55,6 +55,13 @@ class Clock:
         """Whether this is the one look that was planned."""
         return self.planned is not None and self.day == self.planned
 
+    @property
+    def interval(self) -> str:
+        """Which interval decides today, in words."""
+        if self.planned_look:
+            return "interval of the planned look"
+        return "confidence sequence, valid however often one looks"
+
     def days_until(self, ratio: float) -> int:
         """Days until information is ``ratio`` times what it is; at least to the day that was planned."""
         needed: float = self.day * (max(ratio, 1.0) ** (1 / self.growth) - 1)
@@ -187,14 +194,9 @@ def _opened(goal: "MetricResult", interval: Interval, sign: int, clock: Clock) -
     """What the goal did, in a sentence."""
     assert goal.effect is not None
     told = goal.effect
-    by = (
-        "interval of the planned look"
-        if clock.planned_look
-        else "confidence sequence, valid however often one looks"
-    )
     low, high = sorted((sign * interval.low, sign * interval.high))
     return [
         f"{goal.arm} changes {goal.metric.name} by {told.estimate:+.2%} [{low:+.2%}, {high:+.2%}] "
-        f"({by}); with a prior N(0, {told.posterior.prior_scale:g}²) it is better with probability "
-        f"{told.posterior.probability_better:.1%}."
+        f"({clock.interval}); with a prior N(0, {told.posterior.prior_scale:g}²) it is better with "
+        f"probability {told.posterior.probability_better:.1%}."
     ]
