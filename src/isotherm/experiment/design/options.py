@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from isotherm.checks import above, between, seeded, truth, whole
+from isotherm.experiment.analysis.options import AnalysisOptions
+
+TRIM = AnalysisOptions.trim  #: share of users cut off at each end for trimmed means, as analyses do
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,11 @@ from isotherm.experiment.analysis.samples import (
     trimmed_sample,
     values_of,
 )
-from isotherm.experiment.design.options import DesignOptions
+from isotherm.experiment.design.options import TRIM, DesignOptions
 from isotherm.experiment.extra import tea_tasting
 from isotherm.experiment.log import Users
 from isotherm.experiment.metrics import Metric
 
-_TRIM = 0.05
 _FEWEST = 20  # users, from which a variance says something
 _RATE = (0.1, 1.0)  # of information with days
 
@@ -104,7 +103,7 @@ def _whole(users: Users, metric: Metric, options: DesignOptions) -> Sample:
     if metric.kind == "coverage":
         return coverage_sample(np.empty(0))
     if metric.robust == "trimmed":
-        return trimmed_sample(kept.column(metric.numerator), _TRIM)
+        return trimmed_sample(kept.column(metric.numerator), TRIM)
     columns = columns_of([metric])
     return sample(metric, ArmMoments.of(columns, values_of(kept, columns)), options.cuped)
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from isotherm.experiment.analysis.cuped import pair
 from isotherm.experiment.analysis.samples import ArmMoments, columns_of, sample, trimmed_sample, values_of
-from isotherm.experiment.design.options import DesignOptions
+from isotherm.experiment.design.options import TRIM, DesignOptions
 from isotherm.experiment.log import Users
 from isotherm.experiment.metrics import Metric
 from isotherm.streams import stream
@@ -75,7 +75,7 @@ def _p(
 ) -> float | None:
     """Welch's, as of an analysis; None where nothing varies."""
     if metric.robust == "trimmed":
-        samples = [trimmed_sample(trimmed[metric.name][part], 0.05) for part in (~treated, treated)]
+        samples = [trimmed_sample(trimmed[metric.name][part], TRIM) for part in (~treated, treated)]
     else:
         samples = [sample(metric, each, options.cuped) for each in moments]
     if not all(each.measured for each in samples):
