@@ -1,6 +1,5 @@
 """What an evaluation gives: figures by model, candidate set and metric, as JSON and as a frame."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,7 @@ from isotherm.evaluation.paired import Comparison
 from isotherm.evaluation.side_by_side import SetsOfGroups, comparison_frame
 from isotherm.evaluation.user_values import Metrics, UserValues
 from isotherm.evaluation.warnings import warnings_of
-from isotherm.files import write_json
+from isotherm.files import finite, write_json
 from isotherm.types import Float64
 
 
@@ -188,10 +187,7 @@ class Evaluation:
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     """As plain JSON: the end of an interval that has none is null."""
-    difference = {
-        name: value if math.isfinite(value) else None for name, value in asdict(comparison.difference).items()
-    }
-    return {**asdict(comparison), "difference": difference}
+    return {**asdict(comparison), "difference": finite(asdict(comparison.difference))}
 
 
 def _model(result: ModelResult) -> dict[str, Any]:
