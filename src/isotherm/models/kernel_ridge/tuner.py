@@ -228,7 +228,7 @@ class Tuner:
         slope = max(slope, 1e-12)
         return replace(scales, slope=slope, intercept=float(ease.mean() - slope * predicted.mean()))
 
-    def rankings(self, scales: Scales, fit: KeptFit) -> "HiddenRankings":
+    def rankings(self, scales: Scales, fit: KeptFit) -> HiddenRankings:
         """The hidden items among the warm ones; what these scales say of γ and β is not read."""
         kept, full = self._kept_ranking(scales, fit), self._full_ranking(scales, fit)
         return HiddenRankings(kept, full, self._split.targets)

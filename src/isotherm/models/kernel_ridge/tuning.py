@@ -74,9 +74,9 @@ def tune(
 ) -> Tuned:
     """What ranks pseudo-cold items best; ``scales`` as learned, and no warm-up, where none can be drawn.
 
-    r, a and b by the mean over all draws and cuts in time, the scales by the first draw. The warm-up is
-    learned on it, too, and must do no harm at the cuts; the items' trend and the share of new ones are
-    learned at these.
+    r, a and b by the mean over all draws and cuts in time, γ and β over all draws, slope and intercept by the
+    first. The warm-up is learned on it, too, and must do no harm at the cuts; the items' trend and the share
+    of new ones are learned at these.
     """
     splits = [PseudoColdSplit.draw(full.user_items, seed + draw, MOST_USERS) for draw in range(draws)]
     drawn_splits = [split for split in splits if split is not None]
@@ -125,7 +125,7 @@ def _steps(n_splits: int) -> int:
 
 
 def _tuner(full: FullFit, split: PseudoColdSplit, is_first: bool, advance: Advance) -> Tuner:
-    """Of one split; a step.  is_first: whether scales are learned on it."""
+    """Of one split; a step.  is_first: whether the warm-up is learned on it."""
     tuner = Tuner(full, KeptModel.of(full.ease, split), keeps_best=is_first)
     advance(1)
     return tuner

@@ -134,10 +134,9 @@ class WarmGuard:
 
     def scores(self, warm_up: WarmUp | None) -> Scores:
         """(n_test_users, n_kept) of all items, the rare ones blended; EASE's alone without a warm-up."""
-        return self.ease_scores if warm_up is None else self._blended(self.ease_scores, warm_up)
-
-    def _blended(self, ease_scores: Scores, warm_up: WarmUp) -> Scores:
-        factors, scores = warm_up.factors(self._evidence), ease_scores.copy()
+        if warm_up is None:
+            return self.ease_scores
+        factors, scores = warm_up.factors(self._evidence), self.ease_scores.copy()
         of_ease = scores[:, self.rare_items] * np.maximum(factors.ease, _LEAST)  # what is seen stays -inf
         scores[:, self.rare_items] = self.metadata_scores * factors.metadata + of_ease
         return scores
