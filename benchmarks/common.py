@@ -18,7 +18,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,19 @@ def published_marec(**settings: Any) -> Any:
     from isotherm import EASE, MARec
 
     return MARec(**{"backbone": EASE(l2=500.0), "smoothing": 1.0, **settings})
+
+
+def add_means(
+    found: dict[str, dict[str, list[float]]], result: Any, measures: Iterable[tuple[str, str]]
+) -> None:
+    """Add one seed's result to ``found``: model -> "all hr@10", … -> values by seed.
+
+    measures: pairs of candidates and metric.
+    """
+    for name, measured in result.models.items():
+        row = found.setdefault(name, {})
+        for candidates, metric in measures:
+            row.setdefault(f"{candidates} {metric}", []).append(measured.mean(candidates, metric))
 
 
 def interleaved(repeats: int, **jobs: Callable[[], Any]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import statistics
 from typing import Any
 
 import polars as pl
-from common import data_folder, report, size
+from common import add_means, data_folder, report, size
 
 from isotherm import EASE, ContentKNN, Interactions, Items, KernelRidge, MARec, evaluate
 from isotherm.data.splits import SPLITS
@@ -56,10 +56,7 @@ def measured(clicks: Interactions, items: Items) -> dict[str, dict[str, list[flo
             "kernel-ridge": KernelRidge(seed=seed),
         }
         result = evaluate(SPLITS["mixed"](clicks, 0.2, seed), models.items(), items, [10])
-        for name, scores in result.models.items():
-            for candidates, metric in MEASURES:
-                by_seed = found.setdefault(name, {}).setdefault(f"{candidates} {metric}", [])
-                by_seed.append(scores.mean(candidates, metric))
+        add_means(found, result, MEASURES)
     return found
 
 

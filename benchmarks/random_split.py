@@ -6,17 +6,18 @@ Needs --data: a folder with ml-1m and ml-latest-small, and --graph: one with ml-
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from common import report, size
+from common import add_means, report, size
 from in_time import MODELS, SEEDED, data_sets
 
 from isotherm import Interactions, Items, evaluate, progress
 from isotherm.data.splits import SPLITS
 
-METRICS = ("ndcg@10", "hr@10")
+MEASURES = tuple(product(("all", "cold", "warm"), ("ndcg@10", "hr@10")))
 
 
 def main() -> None:
@@ -43,15 +44,11 @@ def main() -> None:
 def measured(name: str, log: pl.DataFrame, table: pl.DataFrame, seeds: int) -> dict[str, Any]:
     """model -> "all ndcg@10", … -> values by seed."""
     clicks, items = Interactions.from_frame(log), Items.from_frame(table)
-    found: dict[str, Any] = {model: {} for model in MODELS}
+    found: dict[str, Any] = {}
     for seed in range(seeds):
         split = SPLITS["mixed"](clicks, 0.2, seed)
         result = evaluate(split, ((model, make(seed)) for model, make in MODELS.items()), items, [10])
-        for model in MODELS:
-            for candidates in ("all", "cold", "warm"):
-                for metric in METRICS:
-                    mean = result.models[model].mean(candidates, metric)
-                    found[model].setdefault(f"{candidates} {metric}", []).append(mean)
+        add_means(found, result, MEASURES)
     for model, row in found.items():
         shown = "  ".join(f"{key} {sum(by_seed) / len(by_seed):.4f}" for key, by_seed in row.items())
         print(f"{name} {model:12} {shown}", flush=True)
