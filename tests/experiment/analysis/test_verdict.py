@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -53,11 +55,27 @@ def test_days_to_wait_follow_the_width_of_the_interval():
     assert slow.wait_days > near.wait_days
 
 
-def test_what_nobody_would_wait_for_is_stopped():
+def test_what_nobody_would_wait_for_is_undecided():
+    """Neither harm nor want of gain is shown: no reason to stop, and words that say what would help."""
     told = decided(of(0.0, 0.05), day=14, planned=14)
-    assert told.action == "stop"
-    assert told.wait_days is None
-    assert "longer than 60" in " ".join(told.words)
+    assert told.action == "wait"
+    assert told.wait_days > 60
+    words = " ".join(told.words)
+    assert "Undecided" in words
+    assert "longer than 60" in words
+    assert "more users" in words
+
+
+def test_guardrails_that_need_longer_are_undecided_too():
+    told = decided(of(0.1, 0.01), [of(-0.11, 0.2, RAIL)])
+    assert told.action == "wait"
+    assert "Undecided" in " ".join(told.words)
+
+
+def test_before_anything_is_measured_it_waits_for_the_planned_day():
+    nothing = MetricResult(GOAL, "b", None, None, None, [], math.nan)
+    assert decided(nothing, day=2, planned=14).wait_days == 12
+    assert decided(nothing, day=2).wait_days == 1
 
 
 def test_a_gain_too_small_to_be_worth_it_is_stopped():

@@ -44,6 +44,11 @@ def test_a_verdict_is_right_by_the_truth(result, action, estimate, right):
     assert is_right(said(result, action), truth(estimate)) is right
 
 
+def test_to_wait_is_right_before_anything_is_measured(result):
+    nothing = [replace(each, effect=None) for each in result.metrics]
+    assert is_right(replace(said(result, "wait"), metrics=nothing), truth(0.1))
+
+
 def test_the_truth_is_inside_the_interval_or_not(result):
     interval = result.goal.effect.relative
     assert is_inside(result, truth((interval.low + interval.high) / 2))

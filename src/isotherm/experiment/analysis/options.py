@@ -21,7 +21,7 @@ class AnalysisOptions:
         replicates (whole number >= 0; default 1000): of the cluster bootstrap; 0 leaves it out.
         trim (in [0, 0.5); default 0.05): share of users cut off at each end for trimmed means.
         cuped (true or false; default true): whether pre-period covariates are used.
-        longest (whole number >= 1; default 60): days; a verdict never asks to wait for more.
+        longest (whole number >= 1; default 60): days; where a verdict needs more, it is undecided.
         mismatch_level (in (0, 1); default 0.001): p of the sample ratio below which nothing is reported.
         fewest (whole number >= 2; default 100): users of each arm from which confidence sequences begin.
         seed (whole number >= 0; default 0): of the bootstrap.

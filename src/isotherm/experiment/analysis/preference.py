@@ -17,7 +17,7 @@ from isotherm.experiment.analysis.effects import Interval
 from isotherm.experiment.analysis.options import AnalysisOptions
 from isotherm.experiment.analysis.planned import planned
 from isotherm.experiment.analysis.sequences import reach
-from isotherm.experiment.analysis.verdict import Clock, Verdict
+from isotherm.experiment.analysis.verdict import Clock, Verdict, waiting
 from isotherm.experiment.interleaving import Preference, compare, credit
 from isotherm.experiment.log import EventLog, Window, read_users
 from isotherm.experiment.log.sources import NUMBERED, Table
@@ -152,6 +152,4 @@ def _verdict(
         return verdict("stop", f"Stop: users prefer {first}.")
     distance = max(abs(told.share - _EVEN), 1e-3)
     days = clock.days_until(((decides.high - decides.low) / 2 / distance) ** 2)
-    if days > longest:
-        return verdict("stop", f"Stop: to know would take about {days:,} days more, longer than {longest}.")
-    return verdict("wait", f"Wait {days:,} more day{'s' * (days > 1)}: the interval is still too wide.", days)
+    return verdict("wait", waiting(days, longest, "the interval is still too wide to say"), days)

@@ -7,8 +7,9 @@ that chance (Bonferroni).
 
 ship   the goal is better, and every guardrail that is measured loses less than its margin
 stop   the goal is worse; or a guardrail is known to lose more than its margin; or the goal gains less than is
-       worth having; or to know would take longer than anybody would wait
-wait   otherwise, for the days until intervals are narrow enough
+       worth having
+wait   otherwise, for the days until intervals are narrow enough; where these are more than anybody would wait,
+       the experiment is undecided, and its words say so
 """
 
 import math
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 Action = Literal["ship", "stop", "wait", "invalid"]
 _RATE = (0.25, 1.0)  # of information with days: information ~ days^rate
-_NONE = "No effect can be measured: no user of either arm differs from another."
+_NONE = "Wait: no effect can be measured yet, as no user of either arm differs from another."
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def verdict(
     level = 1 - (1 - options.level) / arms
     told = goal.effect
     if told is None or not math.isfinite(told.error) or told.error <= 0:
-        return Verdict("stop", goal.metric.name, goal.arm, None, [_NONE])
+        return Verdict("wait", goal.metric.name, goal.arm, clock.days_until(1.0), [_NONE])
     sign = 1 if goal.metric.wanted == "up" else -1
     interval = _deciding(told, clock, options, level, sign)
     opened = _opened(goal, interval, sign, clock)
@@ -100,14 +101,19 @@ def verdict(
     if action != "wait":
         return Verdict(action, goal.metric.name, goal.arm, None, [*opened, why, *broken, *unknown])
     days = max([_goal_days(told, interval, clock, options, sign), *(each.days(clock) for each in rails)])
-    if days > options.longest:
-        words = (
-            f"Stop {goal.arm}: to know would take about {days:,} days more, longer than {options.longest}."
-        )
-        return Verdict("stop", goal.metric.name, goal.arm, None, [*opened, words])
     open_rails = [each.words for each in rails if each.state == "open"]
-    words = f"Wait {days:,} more day{'s' * (days > 1)}: the intervals are still too wide to say."
+    words = waiting(days, options.longest, "the intervals are still too wide to say")
     return Verdict("wait", goal.metric.name, goal.arm, days, [*opened, words, *open_rails])
+
+
+def waiting(days: int, longest: int, why: str) -> str:
+    """What to do while nothing is known: wait, or see that waiting alone does not help."""
+    if days <= longest:
+        return f"Wait {days:,} more day{'s' * (days > 1)}: {why}."
+    return (
+        f"Undecided: {why}, and to know would take about {days:,} days more, longer than {longest}. "
+        "Give the arms more users, try a larger change, or end it and keep what was there."
+    )
 
 
 def no_verdict(metric: str, arm: str, words: str) -> Verdict:

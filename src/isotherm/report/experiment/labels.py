@@ -1,5 +1,7 @@
 """Words of the experiment's page that its figures, tables and sentences share."""
 
+from isotherm.experiment.analysis.verdict import Verdict
+
 #: metric -> what it is
 METRICS = {
     "ctr": "clicks per impression",
@@ -12,7 +14,7 @@ METRICS = {
     "coverage": "distinct items shown",
 }
 #: action of a verdict -> the word over the page
-VERDICTS = {"ship": "Ship it", "stop": "Stop", "wait": "Wait", "invalid": "No verdict"}
+VERDICTS = {"ship": "Ship it", "stop": "Stop", "invalid": "No verdict"}
 #: count of the log -> what it is; those that are 0 are left out but for the first
 COUNTS = {
     "rows": "events read",
@@ -34,6 +36,14 @@ COUNTS = {
     "bots": "bots: left out",
     "outliers": "outliers: kept, capped in winsorised means",
 }
+
+
+def verdict_label(verdict: Verdict, longest: int) -> str:
+    """The words over the page; an experiment that nobody would wait for is undecided."""
+    days = verdict.wait_days
+    if days is None:
+        return VERDICTS[verdict.action]
+    return f"Wait: {days} more day{'s' * (days > 1)}" if days <= longest else "Undecided"
 
 
 def metric_label(name: str) -> str:

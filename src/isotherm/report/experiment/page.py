@@ -8,7 +8,7 @@ from scipy import stats
 
 from isotherm.experiment.analysis import Result
 from isotherm.report.experiment import figures, tables
-from isotherm.report.experiment.labels import VERDICTS, metric_label
+from isotherm.report.experiment.labels import metric_label, verdict_label
 from isotherm.report.page import Page, render
 from isotherm.version import __version__
 
@@ -47,7 +47,7 @@ class ExperimentReport(Page):
             effect=effect,
             truth=self.truth,
             known=self._known.get(result.verdict.metric),
-            head=VERDICTS[result.verdict.action],
+            head=verdict_label(result.verdict, result.options.longest),
             metric=metric_label(result.verdict.metric),
             arms=tables.arms_table(result),
             metrics=tables.metrics_table(result),

@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { at, h, percent, plural, say, sentence, tell, whole, wordsOf } from "./dom.js";
 import { looksChart } from "./looks.js";
 
-const VERDICTS = { ship: "Ship it", stop: "Stop", wait: "Wait", invalid: "No verdict" };
+const VERDICTS = { ship: "Ship it", stop: "Stop", invalid: "No verdict" };
 const METRICS = {
   ctr: "clicks per impression",
   clicks_per_user: "clicks per user",
@@ -98,12 +98,15 @@ async function fill(told) {
 
 function verdict(result, made) {
   const action = result.verdict;
-  const days = result.wait_days ? `: ${plural(result.wait_days, "more day")}` : "";
   const n = action === "invalid" ? 1 : result.words.findIndex((line) => line.startsWith("The arms have"));
   return h("div", { class: `verdict ${action}` },
-    h("p", { class: "action" }, `${VERDICTS[action] ?? action}${days}`),
+    h("p", { class: "action" }, action === "wait" ? waiting(result) : VERDICTS[action] ?? action),
     h("div", {}, result.words.slice(0, Math.max(1, n)).map((line) => h("p", {}, sentence(line))),
       h("p", { class: "muted small" }, `Day ${result.days}; analysed at ${minute.format(1000 * made)} UTC`)));
+}
+
+function waiting({ wait_days: days, options }) {
+  return days <= options.longest ? `Wait: ${plural(days, "more day")}` : "Undecided";
 }
 
 function showRatio(place, result) {
