@@ -1,6 +1,7 @@
 """isotherm experiment design and analyze, over small logs on disk."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -38,6 +39,16 @@ def folder_of(tmp_path, shares=(0.5, 0.5)):
     times = {"start": "1970-01-04T00:00:00Z", "end": "1970-01-07T00:00:00Z"}
     (tmp_path / "plan.json").write_text(json.dumps(plan | times))
     return folder
+
+
+@pytest.mark.parametrize("package", ["duckdb", "tea_tasting"])
+def test_a_demo_without_a_package_says_so_before_it_begins(tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("isotherm.experiment.practice.practise", None)  # would fail otherwise
+    done = run("demo", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "pip install 'isotherm[experiment]'" in str(done.exception)
+    assert not (tmp_path / "out").exists()
 
 
 def test_analyze_writes_and_tells_the_verdict(tmp_path):

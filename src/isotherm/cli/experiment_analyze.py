@@ -1,5 +1,6 @@
 """isotherm experiment analyze"""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,6 +166,7 @@ def _source(log: Path | None) -> str:
 def _show(found: "Result") -> None:
     """A row for each metric and treatment, then the words."""
     from isotherm.cli.results import show_table
+    from isotherm.report.tables import p_value
 
     rows = []
     for each in found.metrics:
@@ -181,7 +183,7 @@ def _show(found: "Result") -> None:
             f"{told.estimate:+.2%} {_told(told.relative)}",
             sequence,
         ]
-        rows.append([*row, f"{each.p_adjusted:.2g}", better])
+        rows.append([*row, "" if math.isnan(each.p_adjusted) else p_value(each.p_adjusted), better])
     names = ["metric", "arm", "control", "treatment", "relative", "at any look", "p, corrected", "better"]
     if rows:
         show_table(names, rows, words=2)

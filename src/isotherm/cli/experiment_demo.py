@@ -38,6 +38,8 @@ def demo(
     """
     check_outputs({}, OutputFolder("--out", out, EXPERIMENT_DEMO))
 
+    _check_packages()
+
     from isotherm.data.datasets import dataset
     from isotherm.experiment.practice import Practice, practise
 
@@ -56,6 +58,16 @@ def demo(
     _write(found, out)
     _show(found)
     o.note(f"written to {out}: report.html, result.json, and the log with its plan", quiet)
+
+
+def _check_packages() -> None:
+    """Raises MissingPackageError without what serves, or analyses: before anything is fitted."""
+    import isotherm.serving.app
+    import isotherm.serving.database
+    import isotherm.serving.workers  # noqa: F401 - each says what it needs
+    from isotherm.experiment.extra import check_packages
+
+    check_packages()
 
 
 def _write(found: "DemoResult", out: Path) -> None:

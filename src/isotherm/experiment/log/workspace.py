@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isotherm.errors import MissingPackageError
+from isotherm.experiment.extra import duckdb
 from isotherm.experiment.log.sources import escaped
 from isotherm.memory import memory_limit
 from isotherm.threads import thread_count
@@ -32,10 +32,7 @@ def workspace(files: Sequence[Path], memory: int) -> Iterator["DuckDBPyConnectio
     memory: bytes; half is for DuckDB, the other half for the arrays made of its answers.
     Raises MissingPackageError without DuckDB.
     """
-    try:
-        import duckdb
-    except ImportError as cause:
-        raise MissingPackageError("experiments need duckdb: pip install 'isotherm[experiment]'") from cause
+    package = duckdb()
     with tempfile.TemporaryDirectory(prefix="isotherm-experiment-", ignore_cleanup_errors=True) as folder:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{max(memory // 2, 64 * 2**20) // 2**20}MiB",
@@ -46,7 +43,7 @@ def workspace(files: Sequence[Path], memory: int) -> Iterator["DuckDBPyConnectio
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
         }
-        connection = duckdb.connect(str(Path(folder) / "tables.duckdb"), config=settings)
+        connection = package.connect(str(Path(folder) / "tables.duckdb"), config=settings)
         try:
             connection.execute("SET allowed_directories = $1", [[folder]])
             names = {os.path.abspath(file) for file in files} | set(escaped(files))

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from isotherm.errors import PracticeError, brief
+from isotherm.errors import PracticeError, one_line
 
 _CONNECTIONS = 4
 _SECONDS = 120  # for one answer
@@ -50,7 +50,7 @@ class PracticeServer:
         return line.split(" at ")[1].split()[0]
 
     def _last_words(self) -> str:
-        return brief((self._log.read_text(encoding="utf-8").strip().splitlines() or ["no word"])[-1])
+        return one_line((self._log.read_text(encoding="utf-8").strip().splitlines() or ["no word"])[-1])
 
     def post(self, path: str, bodies: Iterable[Any]) -> list[Any]:
         """The answers to several requests, in their order; as many at one time as there are connections.
@@ -73,7 +73,7 @@ class PracticeServer:
         except (OSError, HTTPException) as cause:
             raise PracticeError(f"the server did not answer POST {path} ({cause})") from cause
         if answer.status != 200:
-            told = brief(content.decode(errors="replace"))
+            told = one_line(content.decode(errors="replace"))
             raise PracticeError(f"the server answered {answer.status} to POST {path}: {told}")
         return json.loads(content)
 
@@ -92,7 +92,7 @@ class PracticeServer:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise PracticeError(f"the log was not exported: {brief(done.stderr.strip())}")
+            raise PracticeError(f"the log was not exported: {one_line(done.stderr)}")
 
     def end(self) -> None:
         """End it as an operator does; what was shown is written then. Raises PracticeError."""
