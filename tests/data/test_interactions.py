@@ -101,6 +101,35 @@ def test_duplicates_are_merged_latest_rating_stays_weights_add_up():
     assert liked.notes["under_min_rating"] == 1
 
 
+EVENTS = pl.DataFrame(
+    {
+        "user_id": ["ann", "ann", "ann", "bob", "bob", "cid"],
+        "item_id": [1, 1, 2, 2, 2, 3],
+        "type": ["impression", "click", "impression", "dislike", "click", "watch"],
+        "timestamp": [1, 2, 3, 9, 4, 5],
+    }
+)
+
+
+def test_of_a_log_of_events_the_clicks_count():
+    """Neither what was only shown, nor what the same user disliked later."""
+    clicks = Interactions.from_frame(EVENTS)
+    assert clicks.to_frame().select("user_id", "item_id").rows() == [("ann", 1)]
+    assert clicks.timestamps.to_list() == [2]
+    assert clicks.notes["events_left_out"] == 5
+    untimed = Interactions.from_frame(EVENTS.drop("timestamp"))  # their order is that of the rows
+    assert untimed.to_frame().select("user_id", "item_id").rows() == [("ann", 1), ("bob", 2)]
+    with pytest.raises(InteractionsError, match="none of 2 events is a click"):
+        Interactions.from_frame(EVENTS.filter(pl.col("type").is_in(["impression", "click"]).not_()))
+
+
+@pytest.mark.parametrize("types", [["view"] * 6, [1] * 6, ["click"] * 5 + [None]])
+def test_a_type_of_anything_else_is_no_log_of_events(types):
+    log = EVENTS.with_columns(type=pl.Series(types))
+    assert Interactions.from_frame(log).n_clicks == 4
+    assert Interactions.from_frame(EVENTS, columns=Columns(item="type")).n_clicks == 5
+
+
 def test_merged_pairs_without_weights_stay_one_click():
     clicks = Interactions.from_frame(pl.DataFrame({"user_id": [1, 1], "item_id": [2, 2]}))
     assert clicks.matrix.data.tolist() == [1.0]

@@ -34,7 +34,8 @@ class ClickTable:
         click is left.
         """
         if not log.rows.height:
-            raise InteractionsError(f"{origin}0 clicks: there are no rows")
+            none = f"none of {log.other_events:,} events is a click" if log.other_events else "there are no rows"
+            raise InteractionsError(f"{origin}0 clicks: {none}")
         users, items = IdMap.of(log.rows["user"]), IdMap.of(log.rows["item"])
         numbered = log.rows.with_columns(user=users.rows(log.rows["user"]), item=items.rows(log.rows["item"]))
         merged = _merged(numbered)
@@ -43,6 +44,7 @@ class ClickTable:
             raise InteractionsError(f"{origin}0 clicks: no rating is at least {min_rating:g}")
         notes = {
             "rows": log.rows.height,
+            "events_left_out": log.other_events,
             "duplicates_merged": log.rows.height - merged.height,
             "under_min_rating": merged.height - rows.height,
         }

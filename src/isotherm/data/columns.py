@@ -12,6 +12,9 @@ from isotherm.errors import InteractionsError, ParameterError, brief
 
 BEYOND_FLOAT32 = "is beyond what a weight can be (1e-45 to 3.4e38); divide all weights by one number"
 _OPTIONAL = ("rating", "timestamp", "weight")
+#: what a served site's events say; a column ``type`` of nothing else makes a log one of events
+EVENT_TYPES = ("click", "impression", "watch", "conversion", "dislike")
+_TYPE = "type"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Columns:
 
     def wanted(self) -> set[str]:
         """All names that a log may be read by."""
-        return {self.user, self.item, *(self.name(role) for role in _OPTIONAL)} - {""}
+        return {self.user, self.item, _TYPE, *(self.name(role) for role in _OPTIONAL)} - {""}
 
     def name(self, role: str) -> str:
         """The name of the column of this role; empty where its usual name is given to another role."""
@@ -67,17 +70,20 @@ class Log:
     """The rows of a log: user, item and, where there are such columns, rating, timestamp, weight.
 
     untimed: why the log has no times although it has a column of that name; else empty.
+    other_events: rows that were left out of a log of events.
     """
 
     rows: pl.DataFrame
     untimed: str = ""
+    other_events: int = 0
 
 
 def read_log(tables: Sequence[Table], columns: Columns, min_rating: float | None) -> Log:
     """All tables as one log. Raises InteractionsError that names the file, the column and the row.
 
     Only what is asked for must be usable: ratings where they are named or ``min_rating`` needs them, times
-    where they are named. Times that nobody named and that cannot be read are left out.
+    where they are named. Times that nobody named and that cannot be read are left out. Of a log of events
+    (``EVENT_TYPES``) the clicks count, without those that the same user disliked later.
     """
     columns_of: dict[str, pl.Series] = {}
     for role in ("user", "item"):
@@ -90,7 +96,36 @@ def read_log(tables: Sequence[Table], columns: Columns, min_rating: float | None
     times, untimed = _times(tables, columns)
     if times is not None:
         columns_of["timestamp"] = times
-    return Log(pl.DataFrame(columns_of), untimed)
+    rows = pl.DataFrame(columns_of)
+    types = _event_types(tables, columns)
+    if types is None:
+        return Log(rows, untimed)
+    clicks = _clicks(rows.with_columns(types.alias(_TYPE)))
+    return Log(clicks, untimed, rows.height - clicks.height)
+
+
+def _event_types(tables: Sequence[Table], columns: Columns) -> pl.Series | None:
+    """The type of each row; None where the log is none of events."""
+    roles = {columns.name(role) for role in ("user", "item", *_OPTIONAL)}
+    if _TYPE in roles or not all(_TYPE in table.columns for table in tables):
+        return None
+    given = [table.frame[_TYPE] for table in tables]
+    if any(each.dtype not in (pl.String, pl.Categorical, pl.Enum) for each in given):
+        return None
+    types = pl.concat([each.cast(pl.String) for each in given])
+    return types if types.len() and types.is_in(EVENT_TYPES).all(ignore_nulls=False) else None
+
+
+def _clicks(events: pl.DataFrame) -> pl.DataFrame:
+    """The clicks among events, in their order; of a pair whose last word is a dislike there are none."""
+    pair = ["user", "item"]
+    said = events.filter(pl.col(_TYPE).is_in(["click", "dislike"]))
+    if "timestamp" in said.columns:
+        said = said.sort("timestamp", maintain_order=True)
+    last = said.group_by(pair).agg(pl.col(_TYPE).last())
+    disliked = last.filter(pl.col(_TYPE) == "dislike").select(pair)
+    clicks = events.filter(pl.col(_TYPE) == "click").drop(_TYPE)
+    return clicks.join(disliked, on=pair, how="anti", maintain_order="left")
 
 
 def _cure(role: str) -> str:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from isotherm.data.columns import EVENT_TYPES
 from isotherm.errors import ParameterError, brief
 from isotherm.serving.database.moments import microseconds
 from isotherm.serving.database.stored_ids import Id, stored_id
 
-TYPES = ("click", "impression", "watch", "conversion", "dislike")
+TYPES = EVENT_TYPES
 OF_HISTORIES = ("click", "dislike")  #: types that say what a user thinks of an item
 MOST_EVENTS = 10_000  #: of a batch
 LATE_SECONDS = 24 * 3600  #: an event that comes more than this after its time is late
