@@ -1,4 +1,4 @@
-"""Reading an experiment's event log of 50 million events and 2 million users: seconds, memory, and the floor.
+"""Analysing an event log of 50 million events and 2 million users: seconds, memory, and the floor.
 
     python benchmarks/experiment_log.py [--log FOLDER]
 
@@ -18,6 +18,7 @@ from common import SMOKE, peak_memory, report, size
 from drawn_logs import ARMS, DAY, SECOND, START, DrawnLog, write_log
 
 from isotherm import progress
+from isotherm.experiment.analysis import analyze
 from isotherm.experiment.log import EventLog, Window, read_users
 from isotherm.experiment.log.columns import source
 from isotherm.experiment.log.workspace import reading_memory, workspace
@@ -37,39 +38,36 @@ def main() -> None:
         if not (folder / "assignments.parquet").exists():
             write_log(folder, LOG)
         floor, _ = _floor(folder)
-        n_bytes, told = peak_memory(_pass, folder)
+        n_bytes, told = peak_memory(_whole, folder)
         again, floor_cpu = _floor(folder)
         tables = [*EventLog.of_folder(folder).tables]
     rows = [
-        {"what": "reading the log", "measured": told["seconds"], "unit": "s", "target": "<= 60"},
-        {"what": "its processor time", "measured": told["cpu"], "unit": "s"},
+        {"what": "the whole analysis", "measured": told["seconds"], "unit": "s", "target": "<= 60"},
+        {"what": "of it, reading the log", "measured": told["reading"], "unit": "s"},
+        {"what": "processor time", "measured": told["cpu"], "unit": "s"},
         {"what": "floor: each column read once", "measured": min(floor, again), "unit": "s"},
-        {"what": "over the floor", "measured": told["seconds"] / min(floor, again), "unit": "times"},
-        {"what": "processor time over the floor's", "measured": told["cpu"] / floor_cpu, "unit": "times"},
+        {"what": "reading over the floor", "measured": told["reading"] / min(floor, again), "unit": "times"},
+        {"what": "the floor's processor time", "measured": floor_cpu, "unit": "s"},
         {"what": "memory", "measured": n_bytes / 2**30, "unit": "GiB", "target": "<= 8"},
     ]
     sizes = {table.name: table.rows for table in tables}
     report("experiment_log", rows, threads=thread_count(), rows_of_tables=sizes, counts=told["counts"])
 
 
-def _pass(folder: Path) -> Callable[[], Any]:
+def _whole(folder: Path) -> Callable[[], Any]:
     progress.watch_with("silent")
     log = EventLog.of_folder(folder)
 
     def run() -> dict[str, Any]:
         started, cpu = time.perf_counter(), time.process_time()
         users = read_users(log, WINDOW)
+        reading = time.perf_counter() - started
+        goal = analyze(users).goal
         seconds = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
-        assert SMOKE or abs(_lift(users) - LOG.lift) < 0.02  # what was drawn is what was read
-        return {**seconds, "counts": users.counts.as_dict()}
+        assert SMOKE or (goal and goal.effect and abs(1 + goal.effect.estimate - LOG.lift) < 0.02)
+        return {**seconds, "reading": reading, "counts": users.counts.as_dict()}
 
     return run
-
-
-def _lift(users: Any) -> float:
-    control, treatment = (users.kept.take(users.kept.arm == arm) for arm in (0, 1))
-    rates = [each.clicks_on_shown.sum() / each.impressions.sum() for each in (control, treatment)]
-    return float(rates[1] / rates[0])
 
 
 def _floor(folder: Path) -> tuple[float, float]:
