@@ -34,8 +34,9 @@ class ClickTable:
         click is left.
         """
         if not log.rows.height:
-            none = f"none of {log.other_events:,} events is a click" if log.other_events else "there are no rows"
-            raise InteractionsError(f"{origin}0 clicks: {none}")
+            if log.other_events:
+                raise InteractionsError(f"{origin}0 clicks: none of {log.other_events:,} events is a click")
+            raise InteractionsError(f"{origin}0 clicks: there are no rows")
         users, items = IdMap.of(log.rows["user"]), IdMap.of(log.rows["item"])
         numbered = log.rows.with_columns(user=users.rows(log.rows["user"]), item=items.rows(log.rows["item"]))
         merged = _merged(numbered)

@@ -8,8 +8,8 @@ that chance (Bonferroni).
 ship   the goal is better, and every guardrail that is measured loses less than its margin
 stop   the goal is worse; or a guardrail is known to lose more than its margin; or the goal gains less than is
        worth having
-wait   otherwise, for the days until intervals are narrow enough; where these are more than anybody would wait,
-       the experiment is undecided, and its words say so
+wait   otherwise, for the days until intervals are narrow enough; where nobody would wait so long, it is
+       undecided, and the words say so
 """
 
 import math
