@@ -10,8 +10,8 @@ import multiprocessing
 import operator
 import os
 
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")  # as the command line does
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")  # as isotherm does, which is imported later
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does
 
 import platform
 import statistics

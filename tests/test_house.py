@@ -1,6 +1,7 @@
 """The house keeps its own rules: imports run one way, the core imports fast, nothing is pickled."""
 
 import ast
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -189,6 +190,15 @@ import sys, isotherm.models.persistence, isotherm.serving.app.factory
 print([m for m in ("sklearn", "pandas", "scipy.stats", "torch", "rich", "alembic") if m in sys.modules])
 """
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "16"), ({"OPENBLAS_THREAD_TIMEOUT": "20"}, "20")])
+def test_idle_threads_of_blas_sleep_unless_told_otherwise(given, expected):
+    """What they read must be there before NumPy is imported."""
+    code = "import os, sys, isotherm; print(os.environ['OPENBLAS_THREAD_TIMEOUT'], 'numpy' in sys.modules)"
+    others = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    told = subprocess.check_output([sys.executable, "-c", code], text=True, env={**others, **given})
+    assert told.split() == [expected, "False"]
 
 
 def test_every_export_is_there():

@@ -1,6 +1,12 @@
 """Recommend brand-new items as well as well-known ones, from clicks and item metadata."""
 
+import os
+
 from isotherm.version import __version__
+
+# Idle BLAS threads sleep after 2^16 cycles: ours take turns with them and need their cores. NumPy and SciPy
+# read it when they are first imported.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
 
 TYPE_CHECKING = False  # typing, and all else, is imported on first use
 if TYPE_CHECKING:

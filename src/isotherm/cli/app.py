@@ -23,9 +23,7 @@ from isotherm.devices import device_setting
 from isotherm.threads import thread_count
 from isotherm.version import __version__
 
-# Idle BLAS threads sleep after 2^16 cycles: ours take turns with them and need their cores.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's, too
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as those of BLAS: our threads need the cores of torch's
 
 app = typer.Typer(
     name="isotherm",
