@@ -199,16 +199,20 @@ def _resident() -> int:
 def report(name: str, rows: list[dict[str, Any]], **facts: Any) -> None:
     """Print measured against target, and write both to results/NAME.json.
 
-    rows: {"what", "measured", "target", "unit"?, "of"?}; target is a text such as "<= 1.5" or None.
+    rows: {"what", "measured", "target", "unit"?, "of"?, "why"?}; target is a text such as "<= 1.5" or None;
+    why: the reason where it is not met.
     """
     for row in rows:
         row["met"] = None if row.get("target") is None else _met(row["measured"], row["target"])
     width = max(len(row["what"]) for row in rows)
     for row in rows:
+        if row["met"] is not False:
+            row.pop("why", None)
         verdict = {None: "", True: "met", False: "NOT MET"}[row["met"]]
         target = row.get("target") or ""
         print(
             f"{row['what']:{width}}  {row['measured']:>12.4g} {row.get('unit', ''):6} {target:>10}  {verdict}"
+            f"{': ' * ('why' in row)}{row.get('why', '')}"
         )
     machine = {
         "cores": len(os.sched_getaffinity(0)),
