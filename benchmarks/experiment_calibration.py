@@ -20,6 +20,7 @@ from scipy import stats
 
 from isotherm.experiment.analysis import AnalysisOptions
 from isotherm.experiment.analysis.bootstrap import Replicates, bootstrap_interval
+from isotherm.experiment.analysis.coverage import coverage_sample
 from isotherm.experiment.analysis.cuped import pair
 from isotherm.experiment.analysis.effects import effect
 from isotherm.experiment.analysis.sample_ratio import power_of_mismatch, sample_ratio
@@ -34,6 +35,8 @@ POPULATION = size(200_000, 5000)
 DAYS = size(28, 8)
 EFFECT = 0.05  # relative, on the chance of a click
 METRICS = [metric for metric in STANDARD if metric.kind != "coverage"]
+GROUPS, GROUP = 20, size(50, 5)  # random groups of an arm, and users of each, by which coverage is compared
+TRUE_GROUPS, COVERED_ITEMS = size(20_000, 200), 2_000
 #: users assigned, and the share of the treatment's that is lost
 LOST = ((10_000, 0.0), (10_000, 0.1), (100_000, 0.02), (100_000, 0.03), (1_000_000, 0.01))
 DAILY = ("clicks_on_shown", "impressions", "clicks", "before_clicks", "before_impressions")
@@ -207,6 +210,40 @@ def intervals(world: World, true: dict, experiments: int, users: int, seed: int)
     return {"covered": shares(covered), "alarms": shares(alarms)}
 
 
+def coverage(steeper: float, experiments: int, seed: int) -> dict:
+    """Shares of experiments: the interval of coverage covers the truth, p < 0.05.
+
+    Users are shown what is popular and what they like; the treatment's items are drawn more steeply.
+    """
+    rng = np.random.default_rng(seed)
+    arms = [Catalogue(0.8), Catalogue(0.8 + steeper)]
+    true = np.divide(*(arm.shown(rng, TRUE_GROUPS).mean() for arm in reversed(arms))) - 1
+    covered, alarms = [], []
+    for _ in range(experiments):
+        told = effect(pair(*(coverage_sample(arm.shown(rng, GROUPS)) for arm in arms)), OPTIONS)
+        covered.append(told.relative.low <= (true if steeper else 0) <= told.relative.high)
+        alarms.append(told.p < 0.05)
+    return shares({"covered": covered, "alarms": alarms})
+
+
+class Catalogue:
+    """Items as an arm shows them: all users share their popularity, each has a taste of his own."""
+
+    def __init__(self, steepness: float) -> None:
+        weights = 1 / (np.arange(COVERED_ITEMS) + 10.0) ** steepness
+        self.chances = np.cumsum(weights) / weights.sum()
+
+    def shown(self, rng: np.random.Generator, n_groups: int) -> np.ndarray:
+        """(n_groups,) the distinct items that groups of users are shown."""
+        impressions = np.minimum(rng.geometric(1 / 30, (n_groups, GROUP)), 300)  # of users: heavy-tailed
+        group = np.repeat(np.arange(n_groups), impressions.sum(axis=1))
+        popular = np.searchsorted(self.chances, rng.random(len(group)))
+        near = np.repeat(rng.integers(COVERED_ITEMS, size=impressions.size), impressions.ravel())
+        liked = (near + rng.integers(20, size=len(group))) % COVERED_ITEMS
+        item = np.where(rng.random(len(group)) < 0.3, liked, popular)
+        return np.bincount(np.unique(group * COVERED_ITEMS + item) // COVERED_ITEMS, minlength=n_groups)
+
+
 def agreement(world: World, experiments: int, users: int, seed: int) -> float:
     """Width of the bootstrap's interval of click-through over that of the delta method, in the mean."""
     rng, metric = np.random.default_rng(seed), by_name("ctr")
@@ -299,6 +336,17 @@ def rows_of_peeking(world: World) -> list[dict]:
     return [*rows, row("A/A, a look every 5 users: false alarm", share, "<= 5")]
 
 
+def rows_of_coverage() -> list[dict]:
+    """The same of distinct items shown."""
+    same, other = coverage(0.0, EXPERIMENTS, 8), coverage(0.05, EXPERIMENTS, 9)
+    return [
+        *within("A/A, coverage: interval covers", same["covered"], 94, 96),
+        *within("A/A, coverage: p < 0.05", same["alarms"], 4, 6),
+        *within("A/B, coverage: interval covers", other["covered"], 94, 96),
+        row("A/B, coverage: p < 0.05", other["alarms"]),
+    ]
+
+
 def rows_of_mismatches() -> list[dict]:
     """How often lost users are told."""
     rows = []
@@ -316,7 +364,7 @@ def main() -> None:
     rows = rows_of_intervals("A/A", same, 2) + rows_of_intervals(f"A/B {EFFECT:.0%}", other, 3)
     ratio = agreement(other, size(40, 3), USERS, 4)
     rows.append({"what": "bootstrap's width over the delta method's", "measured": ratio, "target": None})
-    rows += rows_of_peeking(same) + rows_of_mismatches()
+    rows += rows_of_coverage() + rows_of_peeking(same) + rows_of_mismatches()
     seconds = time.perf_counter() - started
     report("experiment_calibration", rows, experiments=EXPERIMENTS, users=USERS, days=DAYS, seconds=seconds)
 

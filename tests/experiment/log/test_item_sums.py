@@ -17,6 +17,13 @@ def test_groups_are_random_and_all_of_one_size():
     assert np.abs(np.corrcoef(np.arange(450), groups[arm == 0])[0, 1]) < 0.2
 
 
+def test_groups_of_large_arms_are_as_small_as_a_thousand_users():
+    arm = np.repeat([0, 1], [30_500, 250_000])
+    groups = random_groups(arm, 2)
+    np.testing.assert_array_equal(np.bincount(groups[arm == 0] + 1), [500] + [1_000] * 30)
+    np.testing.assert_array_equal(np.bincount(groups[arm == 1] + 1), [150_000] + [1_000] * 100)
+
+
 def test_there_are_no_groups_of_too_few_users():
     assert random_groups(np.repeat([0, 1], [100, 19]), 2).tolist() == [-1] * 119
 

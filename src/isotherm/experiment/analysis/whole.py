@@ -184,6 +184,8 @@ class _Analysis:
 
     def _unmeasured(self, metric: Metric) -> str:
         if metric.kind == "coverage":
+            if self.users.items is not None and self.users.items.covered:
+                return "not measured: each random group of users was shown the same number of items"
             return "not measured: the log holds no items of random groups of users"
         return "not measured: nothing varies between users, or an arm has fewer than two"
 

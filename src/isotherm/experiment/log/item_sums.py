@@ -11,7 +11,9 @@ from isotherm.experiment.log.items import ItemSums
 from isotherm.streams import stream
 from isotherm.types import Array, Int64
 
-_GROUPS = 20  # random groups that the users of the smallest arm are split into
+_GROUPS = 20  # random groups that the users of the smallest arm are split into, or more
+_MOST_USERS = 1_000  # of a group: the more, the likelier that each group is shown all items
+_MOST_GROUPS = 100  # of an arm
 
 
 def item_sums(reader: Reader, n_arms: int, kept: Int64, arm: Array) -> ItemSums:
@@ -47,13 +49,14 @@ def item_sums(reader: Reader, n_arms: int, kept: Int64, arm: Array) -> ItemSums:
 def random_groups(arm: Array, n_arms: int) -> Array:
     """(n_users,) the group of each user within the arm; -1 for those left over: all groups have one size.
 
-    No group at all where an arm has fewer users than groups.
+    20 groups of the smallest arm, and of a large one up to 100 of 1,000 users each; no group at all where an
+    arm has fewer than 20 users.
     """
     groups = np.full(len(arm), -1, dtype=np.int32)
-    size = int(np.bincount(arm, minlength=n_arms).min()) // _GROUPS
+    size = min(int(np.bincount(arm, minlength=n_arms).min()) // _GROUPS, _MOST_USERS)
     for number in range(n_arms if size else 0):
         users = stream(0, "groups of users", number).permutation(np.flatnonzero(arm == number))
-        whole = len(users) // size * size
+        whole = min(len(users) // size, _MOST_GROUPS) * size
         groups[users[:whole]] = np.arange(whole) // size
     return groups
 
