@@ -1,4 +1,6 @@
-"""What EASE learns on hidden clicks, beside the best of a grid searched on the test users, and what it costs.
+"""What EASE, iALS and item-knn learn on hidden clicks, beside the best of a grid searched on the test users.
+
+For EASE also what it costs, in fits.
 
 Needs --data: a folder with ml-1m, ml-latest-small and gowalla, and --graph: one with ml-100k.inter. A fifth
 of the users is held out, four fifths of their clicks are the history. --grid all also searches denoising,
@@ -16,13 +18,30 @@ import numpy as np
 import polars as pl
 from common import report, size
 
-from isotherm import EASE, Interactions, evaluate, progress
+from isotherm import EASE, IALS, Interactions, ItemKNN, evaluate, progress
 from isotherm.data.splits import strong
 
 METRICS = ("ndcg@10", "ndcg@100")
 L2 = size(2.0 ** np.arange(4, 12.5, 0.5), (10.0, 100.0))
 BESIDE_L2 = {"denoising": (0.0, 0.5, 1.0), "user_power": (0.0, 0.5), "relaxation": (0.0, 0.15, 0.3)}
 PLAIN = dict.fromkeys(BESIDE_L2, 0.0)
+#: of the other models: settings that are learned, and values of each that the grid holds
+OTHERS: dict[str, tuple[type[Any], dict[str, tuple[float, ...]]]] = {
+    "ials": (
+        IALS,
+        size(
+            {"l2": (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08), "unobserved_weight": (0.02, 0.05, 0.1, 0.2, 0.4)},
+            {"l2": (0.01, 0.1), "unobserved_weight": (0.1,)},
+        ),
+    ),
+    "item-knn": (
+        ItemKNN,
+        size(
+            {"neighbours": (12, 25, 50, 100, 200, 400, 800), "shrinkage": (0, 5, 10, 20, 50, 100, 200, 500)},
+            {"neighbours": (10,), "shrinkage": (0, 20)},
+        ),
+    ),
+}
 COMPARED = {"auto": EASE(l2="auto"), "auto, l2 alone": EASE(l2="auto", **PLAIN), "500": EASE(l2=500.0)}
 TOPICS = 200
 
@@ -39,7 +58,10 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name, log in logs(Path(options.data), Path(options.graph)):
         if options.only is None or name in options.only:
-            rows += measured(name, Interactions.from_frame(log), options.seeds, options.grid == "all")
+            clicks = Interactions.from_frame(log)
+            rows += measured(name, clicks, options.seeds, options.grid == "all")
+            for model in OTHERS:
+                rows += measured_other(name, model, clicks, options.seeds)
     report("auto", rows, seeds=options.seeds, grid=options.grid)
 
 
@@ -106,6 +128,26 @@ def measured(name: str, clicks: Interactions, seeds: int, everything: bool) -> l
     cost = {"what": f"{name}: cost of auto", "measured": float(np.median(costs)), "unit": "fits"}
     means = {model: np.mean(found, axis=0) for model, found in values.items()}
     return [{**cost, "target": "<= 3"}, *ratios(name, means, everything)]
+
+
+def measured_other(name: str, model: str, clicks: Interactions, seeds: int) -> list[dict[str, Any]]:
+    """Rows of one log and another model: over the best of its grid, by the mean over the splits."""
+    of_model, values = OTHERS[model]
+    settings = [dict(zip(values, each, strict=True)) for each in itertools.product(*values.values())]
+    models = {"auto": of_model()} | {str(each): of_model(**each) for each in settings}
+    found: dict[str, list[list[float]]] = {}
+    for seed in range(seeds):
+        result = evaluate(strong(clicks, seed=seed), models, ks=[10, 100])
+        for which, measured in result.models.items():
+            found.setdefault(which, []).append([measured.mean("all", metric) for metric in METRICS])
+    means = {which: np.mean(by_seed, axis=0) for which, by_seed in found.items()}
+    learned = means.pop("auto")
+    best = np.max(list(means.values()), axis=0)
+    what = [f"{name}: {metric} of {model} auto / best of its grid" for metric in METRICS]
+    return [
+        {"what": each, "measured": float(ratio), "target": ">= 0.995"}
+        for each, ratio in zip(what, learned / best, strict=True)
+    ]
 
 
 def ratios(name: str, means: dict[str, Any], everything: bool) -> Iterator[dict[str, Any]]:
