@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from isotherm.experiment.analysis.result import MetricResult
 
 Action = Literal["ship", "stop", "wait", "invalid"]
+_YEARS = 730  # days, from which on they are told as years
 _RATE = (0.25, 1.0)  # of information with days: information ~ days^rate
 _NONE = "Wait: no effect can be measured yet, as no user of either arm differs from another."
 
@@ -110,8 +111,9 @@ def waiting(days: int, longest: int, why: str) -> str:
     """What to do while nothing is known: wait, or see that waiting alone does not help."""
     if days <= longest:
         return f"Wait {days:,} more day{'s' * (days > 1)}: {why}."
+    how_long = f"about {days:,} days more" if days <= _YEARS else "years"
     return (
-        f"Undecided: {why}, and to know would take about {days:,} days more, longer than {longest}. "
+        f"Undecided: {why}, and to know would take {how_long}, longer than {longest} days. "
         "Give the arms more users, try a larger change, or end it and keep what was there."
     )
 
