@@ -14,7 +14,7 @@ _FIELDS = 20  # shown in a figure
 
 def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) -> str:
     """Bars with 95% intervals: a column per candidate set, a row per metric, a bar per model."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     rows = evaluation.to_frame().filter(pl.col("metric").is_in(metrics))
     models = list(evaluation.models)
@@ -45,7 +45,7 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], highlight: str) 
 
 def new_share_bars(evaluation: Evaluation, k: int, clicks: float, highlight: str) -> str:
     """Share of new items in the lists of each model, 95% intervals; a rule at their share of the clicks."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     models = list(evaluation.models)
     rows = evaluation.to_frame().filter(pl.col("metric") == f"new_share@{k}", candidates="all")
@@ -72,7 +72,7 @@ def new_share_bars(evaluation: Evaluation, k: int, clicks: float, highlight: str
 
 def tradeoff_points(evaluation: Evaluation, measure: str, metric: str, highlight: str) -> str:
     """One point per model: how unlike the items of its lists are against how well it ranks, 95% intervals."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     rows = evaluation.to_frame().filter(pl.col("metric").is_in([measure, metric]), candidates="all")
     wide = rows.pivot("metric", index="model", values=["mean", "low", "high"])
@@ -99,7 +99,7 @@ def tradeoff_points(evaluation: Evaluation, measure: str, metric: str, highlight
 
 def group_points(evaluation: Evaluation, by: str, metric: str) -> str:
     """One point per model and group, 95% intervals; a panel per candidate set."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     rows = evaluation.groups_frame().filter(pl.col("metric") == metric, by=by)
     labels = [label for label in LABELS[by] if label in rows["group"]]
@@ -134,7 +134,7 @@ def group_points(evaluation: Evaluation, by: str, metric: str) -> str:
 
 def ramp_lines(ramp: RampUp, metric: str) -> str:
     """One line per model over the clicks each new item has got, 95% bands; a panel per candidate set."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     rows = ramp.to_frame().filter(pl.col("metric") == metric)
     models, steps = list(ramp.values), sorted(set(rows["clicks"]))
@@ -168,7 +168,7 @@ def ramp_lines(ramp: RampUp, metric: str) -> str:
 
 def importance_bars(importance: pl.DataFrame) -> str:
     """How much each field moves the scores of new items, in percent; largest first, the first twenty."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     rows = importance.head(_FIELDS)
     chart = (
@@ -185,6 +185,6 @@ def importance_bars(importance: pl.DataFrame) -> str:
 
 def _padded(pixels: int) -> Any:
     """An axis from the least value to the most, with room for labels."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     return alt.Scale(zero=False, padding=pixels)

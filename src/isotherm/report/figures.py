@@ -11,14 +11,14 @@ _FONT = "Helvetica, Arial, sans-serif"
 
 def inline(rows: pl.DataFrame) -> Any:
     """Rows as the data of a chart."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     return alt.Data(values=rows.to_dicts())
 
 
 def header(expression: str, orient: str = "top") -> Any:
     """Header of a panel."""
-    import altair as alt
+    from isotherm.report.drawing import alt
 
     left: dict[str, Any] = {"labelAngle": 0, "labelAlign": "left"} if orient == "left" else {}
     return alt.Header(labelExpr=expression, labelFontSize=13, labelFontWeight="bold", labelColor=INK, **left)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import polars as pl
 
 from isotherm.experiment.analysis.day_effects import DayEffect
@@ -12,6 +11,7 @@ from isotherm.experiment.analysis.effects import Effect
 from isotherm.experiment.analysis.groups import Heterogeneity
 from isotherm.experiment.analysis.result import MetricResult
 from isotherm.experiment.analysis.sequences import Look
+from isotherm.report.drawing import alt
 from isotherm.report.experiment.labels import metric_label
 from isotherm.report.figures import HIGHLIGHT, LINES, inline, svg
 

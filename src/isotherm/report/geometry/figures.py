@@ -3,13 +3,13 @@
 import itertools
 from typing import Any
 
-import altair as alt
 import numpy as np
 import polars as pl
 
 from isotherm.geometry.contraction import Contraction
 from isotherm.geometry.influence import Influence
 from isotherm.geometry.pairs import RANDOM
+from isotherm.report.drawing import alt
 from isotherm.report.figures import BAR, INK, LINES, header, inline, svg
 from isotherm.report.geometry.labels import CONDITIONS, KINDS, REGIONS, region
 from isotherm.report.geometry.summaries import Models

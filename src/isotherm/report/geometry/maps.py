@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import altair as alt
 import numpy as np
 import polars as pl
 
 from isotherm.geometry.maps import LatentMap
+from isotherm.report.drawing import alt
 from isotherm.report.figures import INK, LINES, inline, svg
 from isotherm.report.geometry.summaries import Models
 from isotherm.types import Float64

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import polars as pl
 
+from isotherm.report.drawing import alt
 from isotherm.report.figures import INK, LINES, header, inline, svg
 from isotherm.report.sweep.labels import AXES, METRIC, METRIC_LABEL, TRADED
 
