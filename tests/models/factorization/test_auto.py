@@ -26,7 +26,7 @@ def test_the_search_climbs_to_what_ranks_best_and_leaves_what_is_given(l2, weigh
         noise = np.random.default_rng(0).standard_normal(kept.shape)
         return (user_items.toarray() + 0.3 * distance * noise).astype(np.float32)
 
-    found = learn_regularization(user_items, l2, weight, scores, 0)
+    found = learn_regularization(user_items, l2, weight, scores, 0, Regularization())
     assert found.l2 == (0.02 if l2 == 0.02 else 0.04)
     assert found.unobserved_weight == (0.3 if weight == 0.3 else pytest.approx(0.8))
     assert len(asked) == len(set(asked))

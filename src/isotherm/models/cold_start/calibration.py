@@ -27,6 +27,7 @@ _DECADES = 2.0  # to either side of 1
 # that is too low costs more than one that is too high
 _MISSES = 0.25
 _PLACES = _MISSES * (_GRID_POINTS - 1) / (2 * _DECADES * np.log(10))  # the same in points of the grid
+_FARTHEST = 1e30  # ratio of levels, which float32 holds still
 
 
 def top_items(
@@ -108,13 +109,15 @@ class WarmAndCold:
     cold: TopK
 
     def level_ratio(self) -> float:
-        """Median score of the best warm items over that of the best cold ones."""
+        """Median score of the best warm items over that of the best cold ones; 1 where either is 0."""
         warm, cold = self.warm.scores[:, 0], self.cold.scores[:, 0]
         both = np.isfinite(warm) & np.isfinite(cold)  # some users have seen every warm item
         if not both.any():
             return 1.0
         warm_level, cold_level = (float(np.median(np.abs(scores[both]))) for scores in (warm, cold))
-        return max(warm_level, 1e-12) / max(cold_level, 1e-12)
+        if not warm_level or not cold_level:
+            return 1.0
+        return float(np.clip(warm_level / cold_level, 1 / _FARTHEST, _FARTHEST))
 
     def scaled(self, factors: Float32 | np.float32) -> "WarmAndCold":
         """The same with cold scores times one factor, or times those of the users, (n_users, 1)."""

@@ -1,8 +1,8 @@
 """Chooses iALS's penalty and the weight of cells without a click by how well they rank hidden clicks.
 
-From 0.01 and 0.1, the weight by steps of 2 and then the penalty, each until both values beside it rank worse,
-and both once more. A pair of values is a training on what is left of the clicks; users are folded in by it.
-What ranks no better changes nothing.
+From 0.01 and 0.1 mean clicks, the weight by steps of 2 and then the penalty, each until both values beside it
+rank worse, and both once more. A pair of values is a training on what is left of the clicks; users are folded
+in by it. What ranks no better changes nothing.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,16 @@ class Regularization:
     unobserved_weight: float = 0.1
 
     @classmethod
+    def usual(cls, user_items: UserItems, exponent: float) -> "Regularization":
+        """Where nothing can be learned from clicks (n_users, n_items).
+
+        w is in units of the mean click, λ of its power 1 − ν: clicks that all weigh twice as much give the
+        same factors.  exponent: ν.
+        """
+        unit = float(user_items.data.mean(dtype=np.float64))
+        return cls(cls.l2 * unit ** (1 - exponent), cls.unobserved_weight * unit)
+
+    @classmethod
     def declared(cls, name: str) -> Plain:
         """What a saved model holds of it."""
         return Plain(name, numbers(cls, Number(above=0)), asdict, lambda given: cls(**given))
@@ -47,13 +57,18 @@ Trained = Callable[[Regularization, UserItems, UserItems], Scores]
 
 
 def learn_regularization(
-    user_items: UserItems, l2: float | str, unobserved_weight: float | str, scores: Trained, seed: int
+    user_items: UserItems,
+    l2: float | str,
+    unobserved_weight: float | str,
+    scores: Trained,
+    seed: int,
+    usual: Regularization,
 ) -> Regularization:
     """What the settings say, and for "auto" what ranks best.
 
-    user_items: (n_users, n_items).  scores: trains, and folds users in.
+    user_items: (n_users, n_items).  scores: trains, and folds users in.  usual: where the search begins.
     """
-    usual, tried = Regularization(), dict[tuple[float, float], float]()
+    tried = dict[tuple[float, float], float]()
     penalty = usual.l2 if isinstance(l2, str) else l2
     weight = usual.unobserved_weight if isinstance(unobserved_weight, str) else unobserved_weight
     rng = stream(seed, "hidden clicks")

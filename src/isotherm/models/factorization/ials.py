@@ -163,7 +163,9 @@ class IALS(Recommender, ComparesItems, Explains):
             items = model.train(left).items
             return table_products(model.fold_in(histories, model.held(items)), items)
 
-        return self.by(learn_regularization(user_items, self.l2, self.unobserved_weight, scores, self.seed))
+        usual = Regularization.usual(user_items, self.exponent)
+        asked = self.l2, self.unobserved_weight
+        return self.by(learn_regularization(user_items, *asked, scores, self.seed, usual))
 
     def held(self, factors: Float32) -> HeldFactors:
         """Factors (n, d) of one side, as rows of the other are solved for by."""
@@ -285,11 +287,11 @@ class IALS(Recommender, ComparesItems, Explains):
 
     def _ridge_of_rows(self, matrix: csr_array) -> Float32:
         """λ of each row of a click matrix, (n_rows,)."""
-        return self._ridge(np.diff(matrix.indptr), matrix.shape[1])
+        return self._ridge(matrix.sum(axis=1, dtype=np.float64), matrix.shape[1])
 
-    def _ridge(self, n_clicks: Array, n_cells: int) -> Float32:
-        """λ of rows with so many clicks in so many cells."""
-        scale = (n_clicks + self.regularization.unobserved_weight * n_cells) ** self.exponent
+    def _ridge(self, click_weights: Array, n_cells: int) -> Float32:
+        """λ of rows whose clicks weigh so much in all, in so many cells."""
+        scale = (click_weights + self.regularization.unobserved_weight * n_cells) ** self.exponent
         return np.asarray(self.regularization.l2 * scale, dtype=np.float32)
 
     def _score(self, user_items: UserItems) -> Scores:

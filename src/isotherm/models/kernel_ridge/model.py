@@ -30,7 +30,7 @@ from isotherm.features.encoding import Encoding
 from isotherm.features.kernel_index import KernelIndex, WeightedKernel
 from isotherm.features.metadata_kernel import MetadataKernel
 from isotherm.features.metadata_terms import BASE_LEVEL, MetadataTerm
-from isotherm.linalg.csr import move_entries, select_columns
+from isotherm.linalg.csr import column_counts, move_entries, select_columns
 from isotherm.models.base import Recommender
 from isotherm.models.cold_start.cold_items import ColdItems
 from isotherm.models.cold_start.item_trend import ItemTrend, check_times, trend_setting
@@ -424,7 +424,7 @@ class KernelRidge(ItemItem, AddsItems, WeighsMetadata):
 
     def _blend_rare_items(self, log: TrainingLog, left_out: LeftOutPredictor) -> None:
         """Replace the columns of items with few clicks by what lies between metadata and own clicks."""
-        clicks = np.asarray(log.user_items.sum(axis=0)).ravel()
+        clicks = column_counts(log.user_items)
         if self.other_ is not None:
             self.other_.own_shares = self.warm_up_.own_shares(clicks, new_item_scores(clicks))
         n_users = log.user_items.shape[0]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isotherm.linalg.csr import column_counts
 from isotherm.types import Float32, ItemIndex, UserItems
 
 _ENOUGH_CLICKS = 21
@@ -15,8 +16,8 @@ class TrainingData:
     """The training items and the targets in a click matrix (n_users, n_items) where every item is clicked.
 
     items: (n_training,) those whose clicks count: half of all at least, and all with more than 20 clicks.
-    log_clicks: (n_items,) log(clicks + a tenth of the mean), centred over the training items.
-    mean_length: mean clicks of the users who have any.
+    log_clicks: (n_items,) log(weight of the clicks + a tenth of the mean), centred over the training items.
+    mean_length: mean clicks of the users who have any, whatever they weigh.
 
     An item with few clicks may be an old one that nobody wants or a new one that nobody was shown: what it
     says about the likes of it is little, and where it is new it is wrong.
@@ -29,10 +30,10 @@ class TrainingData:
     @classmethod
     def of(cls, user_items: UserItems) -> "TrainingData":
         """From a click matrix."""
-        clicks = np.asarray(user_items.sum(axis=0), dtype=np.float64).ravel()
+        clicks, weights = column_counts(user_items), user_items.sum(axis=0, dtype=np.float64)
         items = np.flatnonzero(clicks >= min(_ENOUGH_CLICKS, float(np.median(clicks))))
-        logs = np.log(clicks + _ADDED * clicks[items].mean())
-        lengths = history_lengths(user_items)
+        logs = np.log(weights + _ADDED * weights[items].mean())
+        lengths = np.diff(user_items.indptr)
         return cls(
             items,
             np.asarray(logs - logs[items].mean(), dtype=np.float32),
@@ -41,7 +42,7 @@ class TrainingData:
 
 
 def history_lengths(user_items: UserItems) -> Float32:
-    """Clicks of each user, (n_users, 1)."""
+    """What the clicks of each user weigh, (n_users, 1)."""
     return np.asarray(user_items.sum(axis=1), dtype=np.float32).reshape(-1, 1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from isotherm.features.encoded_items import EncodedItems
-from isotherm.linalg.csr import binary, column_counts, filter_entries, scale_rows, select_columns
+from isotherm.linalg.csr import column_counts, filter_entries, scale_rows, select_columns
 from isotherm.linalg.products import products
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.cold_start.blends import Blends, blend_ndcgs
@@ -312,6 +312,7 @@ class Tuner:
         """The hidden items after their first clicks, in the order in which the clicks came."""
         metadata_scores = fit.scores(scales, self._training.mean_length, self._users)
         ranks = self._full.click_order.ranks(self._split.hidden_items)
+        weights = select_columns(self._full.user_items, self._split.hidden_items)
         hidden_counts, kept_counts = column_counts(ranks), column_counts(self._kept_clicks)
         solved, penalties = self._solved_histories(), self._full.ease.penalties
         stages = []
@@ -320,7 +321,7 @@ class Tuner:
             if not len(items):
                 break
             given, left = (
-                filter_entries(ranks, chosen)[:, items] for chosen in (ranks.data <= n, ranks.data > n)
+                filter_entries(weights, chosen)[:, items] for chosen in (ranks.data <= n, ranks.data > n)
             )
             clicks = np.full(len(items), float(n))
             stages.append(
@@ -346,7 +347,7 @@ class Tuner:
         """The kept items, those of few clicks also as their metadata predicts them."""
         ease_scores = self._users.scores.copy()
         hide(ease_scores, self._users.histories)
-        clicks = np.asarray(self._kept_clicks.sum(axis=0), dtype=np.float32).ravel()
+        clicks = column_counts(self._kept_clicks).astype(np.float32)
         rare = np.flatnonzero(clicks < MANY_CLICKS)
         left_out = LeftOutPredictor(self._kept, fit.taste, self._popularity, self._training.log_clicks)
         scores = left_out.scores(scales, self._users, self._training.mean_length)
@@ -367,16 +368,16 @@ def added_scores(
     that the inverse would have for x. Of few clicks, beside Λ_x, it is 1 but for some percent: then half of
     xᵀWx is taken as explained.
     """
-    given = binary(given)
+    weighted = given
     if penalties.user_power:
-        given = scale_rows(given, user_weights(user_items, penalties.user_power).astype(np.float32))
-    together = csr_array(given.T @ user_items, dtype=np.float32)
+        weighted = scale_rows(given, user_weights(user_items, penalties.user_power).astype(np.float32))
+    together = csr_array(weighted.T @ user_items, dtype=np.float32)
     if together.nnz > _DENSE * together.shape[0] * together.shape[1]:
         scores = np.asarray(histories @ together.toarray().T, dtype=np.float32)
     else:
         scores = np.ascontiguousarray(products(together, np.ascontiguousarray(histories.T)).T)
     if penalties.relaxation:
-        squared = np.bincount(given.indices, given.data, minlength=given.shape[1])
+        squared = np.bincount(given.indices, given.data * weighted.data, minlength=given.shape[1])
         ridge, explained = penalties.ridge(squared), squared / 2
         if (squared > _LITTLE * ridge).any():
             rows = together.toarray()

@@ -128,7 +128,7 @@ class _Search:
 
     def _ndcgs(self, penalties: Penalties) -> Float64:
         """(n_relaxations,) the mean over users; 0 where float32 cannot invert."""
-        key = (round(penalties.l2, 9), penalties.denoising, penalties.user_power)
+        key = (float(f"{penalties.l2:.9g}"), penalties.denoising, penalties.user_power)
         if key not in self._tried:
             self._tried[key] = self._measured(penalties)
         return self._tried[key]

@@ -117,7 +117,7 @@ class _HiddenRanking:
     def ndcg(self, tried: Neighbourhood) -> float:
         """s / (‖i‖‖j‖ + δ) is the cosine times ‖i‖‖j‖ / (‖i‖‖j‖ + δ)."""
         products = np.outer(self._norms, self._norms)
-        products /= products + np.float32(max(tried.shrinkage, 1e-9))
+        np.divide(products, products + np.float32(tried.shrinkage), out=products, where=products > 0)
         weights = k_nearest(self._cosines * products, tried.neighbours)
         scores = (self._hidden.kept @ csr_array(weights.T)).toarray()
         return self._hidden.ndcg_of(np.ascontiguousarray(scores, dtype=np.float32))

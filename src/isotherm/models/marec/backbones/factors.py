@@ -169,12 +169,12 @@ class FactorsAligner(Aligner):
     def fit(self, data: BackboneData, choice: BetaChoice) -> FactorsBackbone:
         """Train with β as given, or with its natural scale and then choose it for new items."""
         alignment = data.alignment
-        natural = alignment.natural_beta()
+        natural = _natural_beta(alignment)
         trained = self._train(alignment, choice.for_training(natural))
 
         def learn(hidden: HiddenItems) -> float:
             small = Alignment.of_new_items(hidden.split.kept_clicks, hidden.to_kept)
-            on_kept = self._train(small, small.natural_beta())
+            on_kept = self._train(small, _natural_beta(small))
             return learned_beta(trained, on_kept, hidden, alignment.user_items)
 
         beta = choice.choose(learn, default=natural)
@@ -200,3 +200,8 @@ class FactorsAligner(Aligner):
         of_similarities = self.backbone.factors_from_targets(factors.users, sums, weight=self.alpha)
         warm = factors.items[: alignment.n_warm].copy()
         return TrainedFactors(self.backbone, self.backbone.regularization, warm, of_similarities)
+
+
+def _natural_beta(alignment: Alignment) -> float:
+    """Of soft targets in units of a click's, which is 1 whatever the click weighs."""
+    return alignment.natural_beta() / float(alignment.user_items.data.mean(dtype=np.float64))
