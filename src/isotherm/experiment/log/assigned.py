@@ -2,9 +2,10 @@
 
 from isotherm.data.wording import listed
 from isotherm.experiment.log.columns import Reader, quoted
-from isotherm.experiment.log.window import LATEST, TOO_LATE, Window
+from isotherm.experiment.log.window import BEFORE_1900, EARLIEST, LATEST, TOO_LATE, Window
 
 _ARMS = 1024  # more than there can be
+_VERSIONS = 2**31 - 1  # of weights, the most
 CHOSEN = "override"  #: reason of an assignment by hand
 
 
@@ -54,10 +55,18 @@ def _check(reader: Reader, window: Window, ours: str) -> None:
     """Raise EventLogError where a row of the experiment lacks a value, or names an arm that it has not."""
     null = " where there must be one; drop or fill such rows"
     no_arm = f" is no arm of {window.name}; its arms are {listed(window.arms)}"
+    table = reader.log.assignments
     faults = {
         f"{ours} AND user_id IS NULL": ("user_id", null),
         f"{ours} AND timestamp IS NULL": ("timestamp", null),
-        f"{ours} AND {reader.time(reader.log.assignments)} > {LATEST}": ("timestamp", TOO_LATE),
+        f"{ours} AND {reader.time(table)} < {EARLIEST}": ("timestamp", BEFORE_1900),
+        f"{ours} AND {reader.time(table)} > {LATEST}": ("timestamp", TOO_LATE),
         f"{ours} AND (arm IS NULL OR NOT list_contains({arm_names(window)}, arm))": ("arm", no_arm),
     }
-    reader.refuse_rows(reader.log.assignments, faults)
+    if table.holds("weights"):
+        no_version = " is no number of times that weights were set; count them from 0, or leave it empty"
+        known = (
+            f"isfinite(weights::DOUBLE) AND weights BETWEEN 0 AND {_VERSIONS} AND weights = round(weights)"
+        )
+        faults[f"{ours} AND NOT coalesce({known}, true)"] = ("weights", no_version)
+    reader.refuse_rows(table, faults)

@@ -71,7 +71,7 @@ class Reader:
     def of_files(self, table: Table, query: str) -> str:
         """A query in which ``{table}`` stands for the files of a table."""
         known = ", ".join(table.kinds)  # a column of another name is never mistaken for one of ours
-        # not str.format: names of experiments and arms may hold braces, too
+        # not str.format: names of experiments and arms may hold braces, too (see ``quoted``)
         return query.replace("{table}", f"(SELECT {known} FROM {source(table)})")
 
     def run(self, statement: str) -> None:
@@ -103,12 +103,13 @@ class Reader:
 def source(table: Table, options: str = "") -> str:
     """The files of a table in SQL."""
     listed = ", ".join(quoted(name) for name in escaped(table.files))
-    return f"read_parquet([{listed}], hive_partitioning = false{', ' * bool(options)}{options})"
+    told = ["hive_partitioning = false", options, "" if table.alike else "union_by_name = true"]
+    return f"read_parquet([{listed}], {', '.join(filter(None, told))})"
 
 
 def quoted(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    """A text in SQL, in which no {table} stands: ``of_files`` would take it for one of its own."""
+    return "'" + text.replace("'", "''").replace("{table}", "{' || 'table}") + "'"
 
 
 def _unit(db: "DuckDBPyConnection", table: Table, column: str) -> str:

@@ -22,8 +22,9 @@ _FAULTS = {
     "type IS NULL": ("type", _NULL),
     "timestamp IS NULL": ("timestamp", _NULL),
 }
+#: Parquet's least and greatest value leave NaN out, so it passes for in range unless asked for by its name
 _VALUE_FAULT = (
-    f"NOT coalesce(value >= 0 AND value <= {MOST_VALUE:.0f}, true)",
+    f"NOT coalesce(isfinite(value::DOUBLE) AND value >= 0 AND value <= {MOST_VALUE:.0f}, true)",
     ("value", f" is no number from 0 to {MOST_VALUE:g}; mend or drop such rows"),
 )
 
@@ -90,6 +91,7 @@ def _read(columns: Columns) -> None:
     reader, table = columns.reader, columns.reader.log.events
     faults = dict(_FAULTS)
     value = "value::DOUBLE" if table.holds("value") else "NULL::DOUBLE"
+    in_range = f"isfinite({value}) AND {value} <= {MOST_VALUE:.0f}"  # nothing else can be cast
     if table.holds("value"):
         faults[_VALUE_FAULT[0]] = _VALUE_FAULT[1]
     given, received = reader.time(table), reader.time(table, "received")
@@ -106,7 +108,7 @@ def _read(columns: Columns) -> None:
         FROM (SELECT {reader.id("event", table, "event_id")} AS id, {hashed(reader)} AS h,
             {reader.id("user", table, "user_id")} AS user_id, {reader.id("item", table, "item_id")} AS item,
             {columns.type} AS type, {given} AS given, coalesce({received}, {given}) AS received,
-            CASE WHEN type = 'watch' THEN round({value} * 1e6)::BIGINT END AS micros,
+            CASE WHEN type = 'watch' AND {in_range} THEN round({value} * 1e6)::BIGINT END AS micros,
             {"cold, " if table.kinds.get("cold") == "flag" else ""}
             (CASE {cases} ELSE -1 END)::TINYINT AS fault FROM {{table}}) AS e
         LEFT JOIN assigned AS a USING (user_id) LEFT JOIN suspects AS s ON s.h = e.h

@@ -43,6 +43,7 @@ TABLES = {
         "items": "ids",
         "cold": "flags?",
     },
+    "model_swaps": {"timestamp": "time", "experiment": "text?"},
 }
 _WANTED = {
     "id": "ids are int64 or text",
@@ -62,12 +63,14 @@ class Table:
 
     name: a key of TABLES.  kinds: column -> what it holds: integer, text, timestamp, number, flag,
     list of integer, list of text, list of flag, nothing (only nulls); of columns that are known and there.
+    alike: whether each column is of one type in all files, so that one file tells how all are read.
     """
 
     name: str
     files: tuple[Path, ...]
     kinds: Mapping[str, str]
     rows: int
+    alike: bool = True
 
     @classmethod
     def of(cls, name: str, source: Source) -> "Table":
@@ -85,7 +88,8 @@ class Table:
                     f"{shown_path(files[0])} has {kinds.get(column, 'none')}; write all files of "
                     f"{name} with the same columns and types"
                 )
-        return cls(name, tuple(files), kinds, sum(footer.num_rows for footer in footers))
+        types = {tuple(schema.field(column).type for column in kinds) for schema in schemas}
+        return cls(name, tuple(files), kinds, sum(footer.num_rows for footer in footers), len(types) == 1)
 
     def holds(self, column: str) -> bool:
         """Whether a column is there, and is not null throughout by its type."""

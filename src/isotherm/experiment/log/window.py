@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 SECOND = 1_000_000  #: microseconds, in which all times here are
 DAY = 86_400 * SECOND
 LATEST = 7_258_118_400 * SECOND  #: the year 2200: what is dated later has a wrong clock, or a wrong unit
+EARLIEST = -2_208_988_800 * SECOND  #: the year 1900: before it, alike
+BEFORE_1900 = " is before the year 1900; mend its clock or its unit, or drop such rows"
 TOO_LATE = " is after the year 2200; mend its clock or its unit, or drop such rows"
 _MOST_ARMS = 1000
 _LAST = 4e11  # seconds; of the year 14,000

@@ -45,6 +45,7 @@ def workspace(files: Sequence[Path], memory: int) -> Iterator["DuckDBPyConnectio
         }
         connection = package.connect(str(Path(folder) / "tables.duckdb"), config=settings)
         try:
+            connection.execute("SET TimeZone = 'UTC'")  # of times without a zone, wherever this machine is
             connection.execute("SET allowed_directories = $1", [[folder]])
             names = {os.path.abspath(file) for file in files} | set(escaped(files))
             connection.execute("SET allowed_paths = $1", [sorted(names)])
