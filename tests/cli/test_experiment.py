@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -61,6 +62,8 @@ def test_analyze_writes_and_tells_the_verdict(tmp_path):
     assert written["low"] <= 1.0 <= written["high"]  # twice as many
     assert "Ship" in done.output
     assert "clicks_per_user" in done.output
+    again = run("analyze", *where, "--metric", "ctr", "--metric", "clicks_per_user", "--metric", "ctr")
+    assert again.output == done.output  # a metric that is named twice is one goal
 
 
 def test_analyze_stops_at_a_mismatch_and_fails(tmp_path):
@@ -70,7 +73,9 @@ def test_analyze_stops_at_a_mismatch_and_fails(tmp_path):
     assert done.exit_code == 1
     assert "warning: Sample ratio mismatch" in done.output
     assert "clicks_per_user" not in done.output
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["estimate"] is None
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written["estimate"] is None
+    assert len(written["words"]) == 1
     shown = run(*arguments, "--despite-mismatch")
     assert shown.exit_code == 1
     assert "clicks_per_user" in shown.output
@@ -94,3 +99,25 @@ def test_a_log_of_another_experiment_is_refused(tmp_path):
     assert done.exit_code == 1
     assert "log: assignments hold no user of the experiment within its time" in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_events_of_other_users_alone_are_refused(tmp_path):
+    log = folder_of(tmp_path)
+    strangers = pl.read_parquet(log / "events.parquet").with_columns(
+        pl.format("u{}", "user_id").alias("user_id")
+    )
+    strangers.write_parquet(log / "events.parquet")
+    done = run("analyze", "--plan", tmp_path / "plan.json", "--log", log, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "column 'user_id': none of the" in str(done.exception)
+    assert "such as '0'; write the same ids to both" in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_goal_that_the_log_does_not_hold_is_named(tmp_path):
+    log = folder_of(tmp_path)
+    done = run(
+        "analyze", "--plan", tmp_path / "plan.json", "--log", log, "--out", tmp_path / "out",
+        "--metric", "conversion",
+    )  # fmt: skip
+    assert "Wait: no effect on conversion can be measured yet" in done.output

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from isotherm.experiment.analysis import AnalysisOptions, Result
     from isotherm.experiment.analysis.effects import Interval
     from isotherm.experiment.analysis.preference import PreferenceResult
+    from isotherm.experiment.log import Users
     from isotherm.experiment.metrics import Metric
 
 
@@ -103,7 +104,7 @@ def analyze(
             _tell_preference(preference(declared, folder, options), out, metric)
             return
         users = read_users(EventLog.of_folder(folder), Window.of(declared))
-        _check_anybody(len(users), log, plan)
+        _check_anybody(users, log, plan)
         schedule = planned(declared, folder)
     found = analysed(users, metrics, schedule, options, despite_mismatch)
     out.mkdir(parents=True, exist_ok=True)
@@ -115,10 +116,15 @@ def analyze(
         raise typer.Exit(BAD_INPUT)
 
 
-def _check_anybody(n_users: int, log: Path | None, plan: Path) -> None:
-    """Raise EventLogError where an experiment has no user."""
-    if not n_users:
-        place = "--db" if log is None else shown_path(log)
+def _check_anybody(users: "Users", log: Path | None, plan: Path) -> None:
+    """Raise EventLogError where an experiment has no user, and where no event is of one."""
+    place, counts = "--db" if log is None else shown_path(log), users.counts
+    if len(users) and counts.rows and counts.without_exposure == counts.rows - counts.repeated:
+        raise EventLogError(
+            f"{place}: column 'user_id': none of the {counts.rows:,} events is of a user whom assignments "
+            f"put into an arm, such as {users.ids[0]!r}; write the same ids to both, or wait for events"
+        )
+    if not len(users):
         raise EventLogError(
             f"{place}: assignments hold no user of the experiment within its time, whom the weights drew; in "
             f"{shown_path(plan)} give the name that the log has, or mend start and end"
@@ -129,7 +135,7 @@ def _metrics(names: list[str] | None) -> "list[Metric]":
     """Those of --metric; all where there are none. Raises ParameterError."""
     from isotherm.experiment.metrics import STANDARD, by_name
 
-    chosen = [by_name(name) for name in names or []] or list(STANDARD)
+    chosen = [by_name(name) for name in dict.fromkeys(names or [])] or list(STANDARD)
     if not any(each.role == "goal" for each in chosen):
         goals = ", ".join(each.name for each in STANDARD if each.role == "goal")
         raise ParameterError(f"--metric: {chosen[0].name} is a guardrail, no goal; name one of {goals}, too")

@@ -99,7 +99,7 @@ def test_an_experiment_without_clicks_has_no_effect_yet_and_waits():
     nothing = dict.fromkeys(("clicks", "clicks_on_shown", "watch_seconds", "conversions"), np.zeros(500))
     told = analyze(people(500, **nothing), options=OPTIONS)
     assert (told.verdict.action, told.verdict.wait_days) == ("wait", 1)
-    assert "no effect can be measured yet" in told.words[0]
+    assert "no effect on ctr can be measured yet" in told.words[0]
     assert told.metrics[0].effect is None
     assert "nothing varies" in told.metrics[0].note
     json.dumps(told.to_dict(), allow_nan=False)

@@ -63,3 +63,8 @@ def test_peeking_every_day_at_users_who_come_back_gives_few_false_alarms():
         fixed += any(not look.fixed.low <= 0 <= look.fixed.high for look in found)
     assert sequence <= 0.05 * 200
     assert fixed > 0.06 * 200
+
+
+def test_of_a_prior_as_wide_as_can_be_p_is_a_number():
+    assert always_valid_p(0.3, 0.08, 1e9) == pytest.approx(1.0)  # all that wide a prior says is: nothing
+    assert always_valid_p(0.3, 0.03, 1e9) < 1e-9

@@ -140,7 +140,7 @@ class Result:
         """What to know, in plain sentences; the verdict first."""
         of_time = [each.words for each in self.novelty.values()]
         of_time += [each.words for each in self.spill_over.values()]
-        return [*self.verdict.words, self.sample_ratio.words, *dict.fromkeys(of_time)]
+        return list(dict.fromkeys([*self.verdict.words, self.sample_ratio.words, *of_time]))
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write ``to_dict``. Raises OutputError."""

@@ -55,7 +55,8 @@ def reach(error: float, scale: float, level: float) -> float:
 def always_valid_p(log_ratio: float, error: float, scale: float) -> float:
     """1 / Bayes factor of N(0, scale²) against no effect, at most 1."""
     share = scale**2 / (scale**2 + error**2)
-    bayes = 0.5 * share * (log_ratio / error) ** 2 + 0.5 * math.log1p(-share)
+    # log(1 − share) as such: of a wide prior the share rounds to 1
+    bayes = 0.5 * share * (log_ratio / error) ** 2 - math.log(math.hypot(scale, error) / error)
     return math.exp(-max(bayes, 0.0))
 
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 Action = Literal["ship", "stop", "wait", "invalid"]
 _YEARS = 730  # days, from which on they are told as years
 _RATE = (0.25, 1.0)  # of information with days: information ~ days^rate
-_NONE = "Wait: no effect can be measured yet, as no user of either arm differs from another."
+_NONE = (
+    "Wait: no effect on {} can be measured yet, as the log holds nothing of it that varies between the users "
+    "of each arm."
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,9 @@ def verdict(
     level = 1 - (1 - options.level) / arms
     told = goal.effect
     if told is None or not math.isfinite(told.error) or told.error <= 0:
-        return Verdict("wait", goal.metric.name, goal.arm, clock.days_until(1.0), [_NONE])
+        return Verdict(
+            "wait", goal.metric.name, goal.arm, clock.days_until(1.0), [_NONE.format(goal.metric.name)]
+        )
     sign = 1 if goal.metric.wanted == "up" else -1
     interval = _deciding(told, clock, options, level, sign)
     opened = _opened(goal, interval, sign, clock)
