@@ -102,3 +102,13 @@ def test_what_is_wrong_is_said(table, tmp_path):
         invoke("experiment", "offpolicy", "--log", table, "--target", "new", "--explore", "all")
     with pytest.raises(OutputError):
         invoke("experiment", "offpolicy", "--log", table, "--target", "new", "--out", table)
+
+
+def test_a_type_that_no_event_has_is_refused(tmp_path):
+    shown = {"request_id": [1], "user_id": [1], "timestamp": [1.0], "items": [[5]], "propensities": [[0.5]]}
+    pl.DataFrame(shown).write_parquet(tmp_path / "exposures.parquet")
+    clicked = {"user_id": [1], "item_id": [5], "type": ["click"], "timestamp": [2.0]}
+    pl.DataFrame(clicked).write_parquet(tmp_path / "events.parquet")
+    told = "column 'type': no event is of type 'buy', which counts here; the types there are click"
+    with pytest.raises(InteractionsError, match=told):
+        invoke("experiment", "offpolicy", "--log", tmp_path, "--target", "propensities", "--event", "buy")

@@ -29,3 +29,11 @@ def test_numbers_count_the_unit_that_they_are_of(per_second):
 def test_what_is_no_time_is_refused():
     with pytest.raises(InteractionsError, match=r"events: column 'timestamp', row 2: no time"):
         rewards([START, START], [START + 1.0, float("nan")])
+
+
+@pytest.mark.parametrize("name", ["items", "propensities"])
+def test_what_must_be_lists_and_is_not_is_refused(name):
+    lists = pl.DataFrame({"user_id": [1], "timestamp": [START], "items": [[5]], "propensities": [[0.5]]})
+    events = pl.DataFrame({"user_id": [1], "item_id": 5, "type": "click", "timestamp": START})
+    with pytest.raises(InteractionsError, match=f"exposures: column '{name}' is Float64; write a list"):
+        shown_items(lists.with_columns(pl.lit(0.5).alias(name)), events, columns=["propensities"])

@@ -74,6 +74,12 @@ def _check(frame: pl.DataFrame, columns: Collection[str], table: str) -> None:
                 "teams": "; teams are logged by an experiment of the kind interleaving",
             }.get(name, "")
             raise InteractionsError(f"{table}: column {name!r} is missing{cure}")
+        if name in ("items", "propensities", "teams") and not isinstance(
+            frame[name].dtype, pl.List | pl.Array
+        ):
+            raise InteractionsError(
+                f"{table}: column {name!r} is {frame[name].dtype}; write a list for each list that was shown"
+            )
 
 
 def _one_row_an_item(lists: pl.DataFrame, columns: Collection[str]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 
 from isotherm.data.reading.formats import read_file
 from isotherm.data.reading.tables import table_of
-from isotherm.errors import InteractionsError, shown_path
+from isotherm.errors import InteractionsError, brief, shown_path
 from isotherm.experiment.offpolicy.logged import Logged, codes
 from isotherm.experiment.shown_items import DAY, shown_items
 from isotherm.types import Float64
@@ -37,7 +37,7 @@ def read_serving_log(
     Tables may lie in folders of these names, too. target: see ``serving_log_of``. Raises InteractionsError
     where a table is missing.
     """
-    wanted = _EXPOSURES if target is None else (*_EXPOSURES, target)
+    wanted = _EXPOSURES if target in (None, *_EXPOSURES) else (*_EXPOSURES, target)
     exposures, events = _read(folder, "exposures", wanted), _read(folder, "events", _EVENTS)
     return serving_log_of(exposures, events, event, within, target)
 
@@ -60,10 +60,22 @@ def serving_log_of(
     if not known.height:
         raise InteractionsError(f"exposures: no list has propensities; {_CURE}")
     columns = dict.fromkeys(("propensities",) if target is None else ("propensities", target))
-    shown = shown_items(known, table_of(events, InteractionsError).frame, event, within, columns)
+    happened = table_of(events, InteractionsError).frame
+    shown = shown_items(known, happened, event, within, columns)
+    _check_type(happened["type"], event)
     counts = {"without_propensities": once.height - known.height, **shown.counts}
     found = None if target is None else _probabilities(shown.frame, target, above_zero=False)
     return ServingLog(_log(shown.frame), found, counts)
+
+
+def _check_type(types: pl.Series, event: str) -> None:
+    """Raise InteractionsError where no event is of the type that counts, so that every reward would be 0."""
+    if not (types == event).any():
+        there = ", ".join(sorted(map(str, types.drop_nulls().unique()))[:10]) or "none at all"
+        raise InteractionsError(
+            f"events: column 'type': no event is of type {brief(event)}, which counts here; the types there "
+            f"are {there}"
+        )
 
 
 def _log(frame: pl.DataFrame) -> Logged:
