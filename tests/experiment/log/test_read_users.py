@@ -231,6 +231,11 @@ def test_the_version_of_the_weights_that_drew_a_user_is_told(tmp_path):
     told.write_parquet(folder / "assignments.parquet")
     users = read_users(EventLog.of_folder(folder), Window("x", ("a", "b")))
     np.testing.assert_array_equal(users.weights, [1, 2])
+    told.with_columns(weights=pl.Series([None, 2, 3], dtype=pl.Int64)).write_parquet(
+        folder / "assignments.parquet"
+    )
+    some = read_users(EventLog.of_folder(folder), Window("x", ("a", "b")))
+    np.testing.assert_array_equal(some.weights, [-1, 2])  # not known: before those that are
 
 
 def test_times_of_a_wrong_clock_are_named_unless_receipt_corrects_them(tmp_path):

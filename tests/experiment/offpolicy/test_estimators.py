@@ -202,5 +202,7 @@ def test_clipping_is_told_and_pulls_down():
     clipped = estimate(log, Column(NEW[actions]), OffPolicyOptions(clip=1.5))
     assert clipped.overlap.clipped == pytest.approx((actions == 2).mean())
     assert clipped.overlap.largest == 1.5
+    assert clipped.overlap.mean_weight == pytest.approx(free.overlap.mean_weight)
+    assert f"clipping took {clipped.overlap.lost:.0%} of the weight" in clipped.words
     assert clipped.estimates["ips"].estimate < free.estimates["ips"].estimate
     assert clipped.to_dict()["options"]["clip"] == 1.5

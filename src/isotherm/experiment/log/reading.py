@@ -105,7 +105,10 @@ def _users(columns: Columns, assignments: dict[str, int]) -> Users:
     told: Any = pl.from_arrow(
         reader.db.sql("SELECT user_id, weights FROM assigned ORDER BY u").to_arrow_table()
     )
-    weights = None if told["weights"].null_count() else told["weights"].to_numpy().astype(np.int32)
+    versions = told["weights"]
+    weights = (
+        None if versions.null_count() == len(versions) else versions.fill_null(-1).cast(pl.Int32).to_numpy()
+    )
     known = _columns_of(parts)
     kept = ~(known["bot"] | known["several_arms"])
     caps = _caps(known, kept, columns.rules)

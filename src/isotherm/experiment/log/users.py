@@ -58,7 +58,7 @@ class Users:
     bot: Bools
     outlier: Bools  #: above a cap
     several_arms: Bools
-    weights: Int32 | None = None  #: version of the plan's weights that drew the arm; None: not known
+    weights: Int32 | None = None  #: version of the plan's weights that drew the arm, -1 or None: not known
     caps: Mapping[str, float] = field(default_factory=dict)  #: column -> winsorising threshold, of all arms
     days: int = 1  #: of the experiment, up to its last measured one
     daily: Daily | None = None

@@ -110,6 +110,11 @@ class OffPolicyResult:
         found, logged = self.estimate, self.logged.estimate
         told = f"The new policy would get {found.estimate:.4g} (95%: {found.low:.4g} to {found.high:.4g})"
         told += {"impression": " an impression", "list": " a list"}[self.options.per]
+        if self.overlap.clipped:
+            told += (
+                f" (clipping took {self.overlap.lost:.0%} of the weight, which pulls this away from the new "
+                "policy and its interval does not show it)"
+            )
         if self.verdict == "undecided":
             return f"{told}; the log cannot tell that from the {logged:.4g} that was logged."
         return f"{told}, {self.verdict} than the {logged:.4g} that was logged; confirm it by an experiment."

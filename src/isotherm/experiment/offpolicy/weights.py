@@ -26,12 +26,12 @@ class Weights:
     """Importance weights of the rows of a log.
 
     rows: (n,) float64 >= 0, clipped.  before: (n,) the weight of what the place of a row was reached by: 1
-    where only the row itself counts.  clipped: (n,) bool.
+    where only the row itself counts.  unclipped: (n,) of the rows.
     """
 
     rows: Float64
     before: Float64
-    clipped: Any
+    unclipped: Float64
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,13 @@ class Overlap:
     rows: int
     users: int
     size: float  #: effective sample size, (Σw)² / Σw² (Kish 1965), in rows
-    mean_weight: float  #: 1 where the log supports all that the policy shows
+    mean_weight: float  #: before clipping; 1 where the log supports all that the policy shows
     error: float  #: standard error of the mean weight, users as clusters
     largest: float  #: weight
     largest_share: float  #: of all weight, that of the largest
     without: float  #: share of rows that the policy would never show
     clipped: float  #: share of rows whose weight was clipped
+    lost: float  #: share of all weight that clipping took
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -92,9 +93,9 @@ def importance_weights(
         whole[log.order] = np.repeat(rows[log.order[last]], log.lengths)
         rows = whole
     if clip is None:
-        return Weights(rows, before, np.zeros(len(log), dtype=bool))
+        return Weights(rows, before, rows)
     most = above("clip", clip, 0)
-    return Weights(np.minimum(rows, most), np.minimum(before, most), rows > most)
+    return Weights(np.minimum(rows, most), np.minimum(before, most), rows)
 
 
 def _products(log: Logged, ratios: Float64) -> tuple[Float64, Float64]:
@@ -110,21 +111,22 @@ def _products(log: Logged, ratios: Float64) -> tuple[Float64, Float64]:
 
 def measure_overlap(log: Logged, weights: Weights) -> Overlap:
     """How much the log says of the policy of these weights."""
-    w = weights.rows
-    total, squares = float(w.sum()), float(np.square(w).sum())
-    users = np.bincount(log.users, w - w.mean(), minlength=len(log.user_ids)) / len(log)
+    w, unclipped = weights.rows, weights.unclipped
+    total, squares, whole = float(w.sum()), float(np.square(w).sum()), float(unclipped.sum())
+    users = np.bincount(log.users, unclipped - unclipped.mean(), minlength=len(log.user_ids)) / len(log)
     n = len(users)
     error = float(np.sqrt(np.square(users).sum() * n / max(n - 1, 1)))
     return Overlap(
         rows=len(log),
         users=n,
         size=total**2 / squares if squares else 0.0,
-        mean_weight=total / len(log),
+        mean_weight=whole / len(log),
         error=error,
         largest=float(w.max()),
         largest_share=float(w.max()) / total if total else 1.0,
         without=float((w == 0).mean()),
-        clipped=float(weights.clipped.mean()),
+        clipped=float((unclipped > w).mean()),
+        lost=1 - total / whole if whole else 0.0,
     )
 
 
@@ -152,9 +154,9 @@ def check_overlap(log: Logged, weights: Weights, overlap: Overlap, rules: Overla
 
 
 def _check_support(overlap: Overlap, rules: OverlapRules) -> None:
-    """The mean weight is 1, but for chance and clipping."""
+    """The mean weight is 1, but for chance, before any is clipped."""
     away = overlap.mean_weight - 1
-    if overlap.clipped or abs(away) <= max(rules.most_missing, _SURE * overlap.error):
+    if abs(away) <= max(rules.most_missing, _SURE * overlap.error):
         return
     if away < 0:
         raise OverlapError(
