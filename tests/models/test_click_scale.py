@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from isotherm import EASE, IALS, Interactions, ItemKNN, KernelRidge, MARec
+from isotherm import EASE, IALS, SLIM, Interactions, ItemKNN, KernelRidge, MARec
 from isotherm.models.kernel_ridge.training_data import TrainingData
 from tests.conftest import random_clicks
 
 FACTORS = {"factors": 6, "iterations": 5}
 MODELS = {
     "ease": EASE,
+    "slim": SLIM,
     "item-knn": ItemKNN,
     "ials": lambda: IALS(**FACTORS),
     "ials, ν = 0.5": lambda: IALS(**FACTORS, exponent=0.5),

@@ -78,8 +78,8 @@ class IALS(Recommender, ComparesItems, Explains):
             are hidden from some users.
         unobserved_weight (> 0 or auto; default auto): w, the weight of every cell with target 0 (Rendle et
             al. 2022, eq. 2); auto: chosen in the same way.
-        exponent (>= 0; default 1.0): ν, how the penalty grows with the weight of the clicks of a user or an item (Rendle
-            et al. 2022, §3.2).
+        exponent (>= 0; default 1.0): ν, how the penalty grows with what the clicks of a user or an item weigh
+            (Rendle et al. 2022, §3.2).
         iterations (>= 1; default 16): passes over users and items.
         seed (>= 0; default 0): of the start, and of the hidden clicks.
     """

@@ -47,10 +47,15 @@ def learn_penalties(user_items: UserItems, asked: Asked, seed: int) -> Penalties
 
     The old default, λ = 500, where no user has two clicks among the most clicked items.
     """
-    unit = float(np.mean(np.square(user_items.data, dtype=np.float64)))
+    unit = mean_square(user_items)
     with stage("choose the penalties on hidden clicks"):
         sample = _Sample.draw(user_items, seed)
         return asked.given(START * unit) if sample is None else _Search(sample, asked).best(START * unit)
+
+
+def mean_square(user_items: UserItems) -> float:
+    """Of the clicks' weights: the unit of penalties."""
+    return float(np.mean(np.square(user_items.data, dtype=np.float64)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ from isotherm.linalg.csr import groups_of, select_columns
 from isotherm.linalg.gmres import gmres
 from isotherm.linalg.ridge_inverse import RidgeInverse
 from isotherm.models.fit_inputs import FitOptions
-from isotherm.models.linear.auto import learn_penalties
+from isotherm.models.linear.auto import learn_penalties, mean_square
 from isotherm.models.linear.ease import EASE
 from isotherm.models.linear.item_weights import DenseWeights, ItemItem
 from isotherm.models.linear.penalties import Asked, Penalized, Penalties, penalty_setting
@@ -82,7 +82,8 @@ class SLIM(Penalized, ItemItem):
             a click weighs 1 in the mean; auto and None as above.
         nonclick_weight (in (0, 1]; default 0.5): w₁, the weight of the users who did not click the column's
             item; the others weigh 1 (eq. 10).
-        self_penalty (>= 0; default 800): γ₁, added to λ₁ for an item's weight on itself (eq. 10).
+        self_penalty (>= 0; default 800): γ₁, added to λ₁ for an item's weight on itself (eq. 10); where l2 is
+            auto, in units of the mean squared click, as what is learned.
         tolerance (in (0, 1); default 1e-4): of each column's residual, relative, with items in units of
             their click vectors' lengths.
         seed (a whole number >= 0; default 0): of the hidden clicks.
@@ -152,6 +153,8 @@ class SLIM(Penalized, ItemItem):
         settled = copy(self)
         settled.denoising, settled.user_power = learned.denoising, learned.user_power
         settled.l2 = unit * learned.l2 if asked.l2 is None else self.l2
+        if asked.l2 is None:
+            settled.self_penalty = self.self_penalty * mean_square(user_items)
         return settled
 
     def ridge_inverse(self, user_items: UserItems, gram: Float32 | None = None) -> RidgeInverse:
