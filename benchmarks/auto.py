@@ -53,16 +53,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=size(3, 1))
     parser.add_argument("--grid", choices=["l2", "all"], default="l2")
     parser.add_argument("--only", nargs="+")
+    parser.add_argument("--models", nargs="+", default=["ease", *OTHERS])
     options = parser.parse_args()
     progress.watch_with("silent")
-    rows: list[dict[str, Any]] = []
+    rows: dict[str, list[dict[str, Any]]] = {model: [] for model in options.models}
     for name, log in logs(Path(options.data), Path(options.graph)):
         if options.only is None or name in options.only:
             clicks = Interactions.from_frame(log)
-            rows += measured(name, clicks, options.seeds, options.grid == "all")
-            for model in OTHERS:
-                rows += measured_other(name, model, clicks, options.seeds)
-    report("auto", rows, seeds=options.seeds, grid=options.grid)
+            for model, of_model in rows.items():
+                if model == "ease":
+                    of_model += measured(name, clicks, options.seeds, options.grid == "all")
+                else:
+                    of_model += measured_other(name, model, clicks, options.seeds)
+    for model, of_model in rows.items():
+        name = "auto" if model == "ease" else f"auto_{model.replace('-', '_')}"
+        report(name, of_model, seeds=options.seeds, grid=options.grid)
 
 
 def logs(data: Path, graph: Path) -> Iterator[tuple[str, pl.DataFrame]]:

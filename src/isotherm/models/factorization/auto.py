@@ -1,13 +1,15 @@
 """Chooses iALS's penalty and the weight of cells without a click by how well they rank hidden clicks.
 
-From 0.01 and 0.1 mean clicks, the weight by steps of 2 and then the penalty, each until both values beside it
-rank worse, and both once more. A pair of values is a training on what is left of the clicks; users are folded
-in by it. What ranks no better changes nothing.
+From 0.01 and 0.1 mean clicks, the weight by steps of 2, then the penalty, then both in opposite directions,
+each until both values beside it rank worse, and all once more. The third is for ridges of the ranking: where
+few cells hold a click, the penalty of a row is λ·w times their number, so what is near the best lies along
+one product of both. A pair of values is a training on what is left of the clicks; users are folded in by it.
+What ranks no better changes nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -68,7 +70,6 @@ def learn_regularization(
 
     user_items: (n_users, n_items).  scores: trains, and folds users in.  usual: where the search begins.
     """
-    tried = dict[tuple[float, float], float]()
     penalty = usual.l2 if isinstance(l2, str) else l2
     weight = usual.unobserved_weight if isinstance(unobserved_weight, str) else unobserved_weight
     rng = stream(seed, "hidden clicks")
@@ -78,23 +79,39 @@ def learn_regularization(
         return Regularization(penalty, weight)
     left = hidden.without(sample)
 
-    def ndcg(penalty: float, weight: float) -> float:
-        if (penalty, weight) not in tried:
-            found = scores(Regularization(penalty, weight), left, hidden.kept)
-            tried[penalty, weight] = hidden.ndcg_of(found) if np.isfinite(found).all() else 0.0
-        return tried[penalty, weight]
+    def ndcg(of_penalty: int, of_weight: int) -> float:
+        tried = Regularization(penalty * 2.0**of_penalty, weight * 2.0**of_weight)
+        found = scores(tried, left, hidden.kept)
+        return hidden.ndcg_of(found) if np.isfinite(found).all() else 0.0
 
     with stage("choose the penalty and the weight of cells without a click on hidden clicks"):
+        search = _Search(ndcg)
+        search.climb(isinstance(l2, str), isinstance(unobserved_weight, str))
+    return Regularization(penalty * 2.0**search.penalty, weight * 2.0**search.weight)
+
+
+class _Search:
+    """Steps of 2 from the usual penalty and weight.  ndcg: by both, (penalty, weight)."""
+
+    def __init__(self, ndcg: Callable[[int, int], float]) -> None:
+        self._ndcg = cache(ndcg)
+        self.penalty = self.weight = 0
+
+    def climb(self, learns_penalty: bool, learns_weight: bool) -> None:
+        """To what ranks best nearby: along each of what is learned, and along both."""
         for _ in range(2):
-            if isinstance(unobserved_weight, str):
-                weight = climbed(weight, _around(usual.unobserved_weight), partial(ndcg, penalty))
-            if isinstance(l2, str):
-                penalty = climbed(penalty, _around(usual.l2), partial(ndcg, weight=weight))
-    return Regularization(penalty, weight)
+            if learns_weight:
+                self.weight = climbed(self.weight, _STEPS, lambda step: self._ndcg(self.penalty, step))
+            if learns_penalty:
+                self.penalty = climbed(self.penalty, _STEPS, lambda step: self._ndcg(step, self.weight))
+            if learns_penalty and learns_weight:
+                both = self.penalty + self.weight
+                within = [step for step in _STEPS if both - step in _STEPS]
+                self.weight = climbed(self.weight, within, partial(self._traded, both))
+                self.penalty = both - self.weight
 
-
-def _around(usual: float) -> list[float]:
-    return [usual * 2.0**step for step in _STEPS]
+    def _traded(self, both: int, weight: int) -> float:
+        return self._ndcg(both - weight, weight)
 
 
 def _some_users(user_items: UserItems, rng: np.random.Generator) -> UserItems:
