@@ -121,3 +121,15 @@ def test_a_goal_that_the_log_does_not_hold_is_named(tmp_path):
         "--metric", "conversion",
     )  # fmt: skip
     assert "Wait: no effect on conversion can be measured yet" in done.output
+
+
+def test_interleaved_lists_leave_no_page_of_another_experiment_beside_them(tmp_path):
+    log = folder_of(tmp_path)
+    plan = json.loads((tmp_path / "plan.json").read_text()) | {"kind": "interleaving"}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.html").write_text("<p>of another</p>")
+    done = run("analyze", "--plan", tmp_path / "plan.json", "--log", log, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "name a new folder" in str(done.exception)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["report.html"]

@@ -13,7 +13,7 @@ from isotherm.cli import options as o
 from isotherm.cli.experiment_log import DatabaseLog
 from isotherm.cli.option_groups import with_option_groups
 from isotherm.cli.outputs import OutputFile, check_outputs
-from isotherm.errors import BAD_INPUT, EventLogError, ParameterError, shown_path
+from isotherm.errors import BAD_INPUT, EventLogError, OutputError, ParameterError, shown_path
 
 if TYPE_CHECKING:
     from isotherm.experiment.analysis import AnalysisOptions, Result
@@ -99,6 +99,11 @@ def analyze(
     options, metrics = flags.options(), _metrics(metric)
     o.begin(quiet)
     declared = read_plan(plan)
+    if declared.kind == "interleaving" and (out / "report.html").exists():
+        raise OutputError(
+            f"--out: {shown_path(out)} holds report.html of another experiment, and interleaved lists get "
+            "result.json alone; name a new folder"
+        )
     with _log(log, database, quiet) as folder:
         if declared.kind == "interleaving":
             _tell_preference(preference(declared, folder, options), out, metric)
@@ -108,8 +113,8 @@ def analyze(
         schedule = planned(declared, folder)
     found = analysed(users, metrics, schedule, options, despite_mismatch)
     out.mkdir(parents=True, exist_ok=True)
-    found.write_json(out / "result.json")
     ExperimentReport(declared.name, _source(log), found).write(out / "report.html")
+    found.write_json(out / "result.json")
     _show(found)
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
