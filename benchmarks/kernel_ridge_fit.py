@@ -27,13 +27,14 @@ class Shape:
     items: int
     clicks: int
     tags: int
+    repeats: int = 1
 
 
 SHAPES = size(
-    [Shape(1_879, 3_692, 60_621, 3_227), Shape(5_551, 13_584, 132_073, 19_000)], [Shape(120, 60, 900, 50)]
+    [Shape(1_879, 3_692, 60_621, 3_227, repeats=3), Shape(5_551, 13_584, 132_073, 19_000)],
+    [Shape(120, 60, 900, 50)],
 )
-TOPICS, REPEATS = 40, size(3, 1)
-L2 = 200.0
+TOPICS, L2 = 40, 200.0
 
 
 def drawn(shape: Shape) -> tuple[Interactions, Items]:
@@ -78,7 +79,7 @@ def fits(shape: Shape) -> Callable[[], dict[str, float]]:
 
     def run() -> dict[str, float]:
         seconds: dict[str, list[float]] = {name: [] for name in models}
-        for _ in range(REPEATS):
+        for _ in range(shape.repeats):
             for name, make in models.items():
                 started = time.perf_counter()
                 make().fit(clicks, items)
