@@ -126,13 +126,17 @@ def test_whoever_reads_only_the_first_line_is_no_error():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_a_full_output_is_named():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_output_is_named(unbuffered):
+    env = {"PYTHONUNBUFFERED": unbuffered}
+    missing = ("fit", "--interactions", "none.csv", "--model", "ease", "--out", "none")
     with open("/dev/full", "w") as full:
-        assert ended("fit", "--help", stdout=full) == (
+        assert ended("fit", "--help", stdout=full, env=env) == (
             1, None, "error: standard output: No space left on device\n",
         )  # fmt: skip
-        assert ended("fit", "--help", stderr=full)[0] == 0
-        assert ended("fit", "--none", stderr=full)[0] == 2
+        assert ended("fit", "--help", stderr=full, env=env)[0] == 0
+        assert ended("fit", "--none", stderr=full, env=env)[0] == 2
+        assert ended(*missing, stderr=full, env=env)[0] == 1
 
 
 # Ctrl-C

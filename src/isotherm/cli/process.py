@@ -4,8 +4,9 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 from isotherm.errors import PIPE_CLOSED, told
 
@@ -36,14 +37,15 @@ def _open_streams() -> None:
 def end(error: BaseException) -> int:
     """Say in one line what went wrong; the exit code."""
     if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-        _discard_output()  # whoever read it has seen enough
+        _discard(sys.stdout)  # whoever read it has seen enough
         return PIPE_CLOSED
     if isinstance(error, SystemExit):
         return _exit_code(error.code)
     show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
     if show is not None and isinstance(code, int):  # of the option parser
-        with suppress(OSError, ValueError):  # nobody listens
+        with _if_heard():
             show()
+            sys.stderr.flush()
         return code
     if os.environ.get("ISOTHERM_DEBUG"):
         import traceback
@@ -52,7 +54,7 @@ def end(error: BaseException) -> int:
     line, code = told(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename and _output_fails():
         line = f"error: standard output: {error.strerror}"
-        _discard_output()
+        _discard(sys.stdout)
     say(line)
     return code
 
@@ -67,8 +69,17 @@ def _exit_code(asked: Any) -> int:
 
 def say(line: str) -> None:
     """A line on stderr, where anybody listens."""
-    with suppress(OSError, ValueError):  # nobody listens
+    with _if_heard():
         print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _if_heard() -> Iterator[None]:
+    """What is written to stderr meanwhile is lost where nobody listens, or its device is full."""
+    try:
+        yield
+    except (OSError, ValueError):
+        _discard(sys.stderr)
 
 
 def _output_fails() -> bool:
@@ -79,7 +90,7 @@ def _output_fails() -> bool:
     return False
 
 
-def _discard_output() -> None:
+def _discard(stream: TextIO) -> None:
     """What is left to write goes nowhere: Python would try once more at its end, and complain."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

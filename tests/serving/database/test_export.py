@@ -14,18 +14,24 @@ from isotherm.serving.database import Assigned, Database, Event, Exposure, expor
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def clicks(numbers, user=int):
-    return [Event(n, "watch", user(n % 3), f"🎬{n}", NOON, 1.5) for n in numbers]
+def events(numbers, user=int):
+    """Clicks of odd numbers; the others are watched."""
+    odd, even = ("click", None), ("watch", 1.5)
+    kinds = [odd if n % 2 else even for n in numbers]
+    return [
+        Event(n, type_, user(n % 3), f"🎬{n}", NOON, value)
+        for n, (type_, value) in zip(numbers, kinds, strict=True)
+    ]
 
 
 def test_all_events_come_once_over_several_exports(database, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_PAGE", 3)
     out = tmp_path / "events"
-    database.add_events(clicks(range(10)))
+    database.add_events(events(range(10)))
     assert database.export_events(out, rows_per_file=4) == 10
     assert len(list(out.glob("events-*.parquet"))) == 3
     assert database.export_events(out) == 0
-    database.add_events(clicks(range(7, 15)))
+    database.add_events(events(range(7, 15)))
     assert database.export_events(out) == 5
     frame = pl.read_parquet(out / "*.parquet")
     assert frame["event_id"].to_list() == list(range(15))
@@ -33,7 +39,7 @@ def test_all_events_come_once_over_several_exports(database, tmp_path, monkeypat
         "event_id": 4, "user_id": 1, "item_id": "🎬4", "type": "watch", "timestamp": NOON,
         "value": 1.5, "late": True, "future": False,
     }  # fmt: skip
-    assert Interactions.read(out / "*.parquet").n_clicks == 15
+    assert Interactions.read(out / "*.parquet").n_clicks == 7
 
 
 def test_the_events_of_an_export_are_read_alone(database, tmp_path):
@@ -44,11 +50,11 @@ def test_the_events_of_an_export_are_read_alone(database, tmp_path):
     database.export_events(tmp_path / "early")
     with pytest.raises(InteractionsError, match="this export holds no event yet; export again"):
         Interactions.read(tmp_path / "early")
-    database.add_events(clicks(range(10)))
+    database.add_events(events(range(10)))
     database.log_exposures([Exposure("r", 7, ["🎬1"], [], "m", NOON)])
     database.export_events(out, rows_per_file=4)
     assert {"assignments", "exposures", "model_swaps"} <= {each.name for each in out.iterdir()}
-    assert Interactions.read(out).n_clicks == 10
+    assert Interactions.read(out).n_clicks == 5
     (out / "events.json").write_text('{"by": "another program"}')  # then it is any folder of Parquet
     with pytest.raises(InteractionsError, match=r"model_swaps.*user_id"):
         Interactions.read(out)
@@ -70,7 +76,7 @@ def test_types_of_ids_are_told_by_the_first_rows_that_hold_one(database, tmp_pat
 
 
 def test_an_export_that_was_cut_off_goes_on(database, tmp_path, monkeypatch):
-    database.add_events(clicks(range(20)))
+    database.add_events(events(range(20)))
     monkeypatch.setattr(export, "_PAGE", 2)
     pages, table = [], export.ExportedTable.arrow
 
@@ -100,9 +106,9 @@ def test_one_and_text_one_stay_two(database, tmp_path):
 
 
 def test_an_id_of_another_type_later_is_told(database, tmp_path):
-    database.add_events(clicks([1]))
+    database.add_events(events([1]))
     database.export_events(tmp_path / "events")
-    database.add_events(clicks([2], user=str))
+    database.add_events(events([2], user=str))
     with pytest.raises(OutputError, match=r"user_id '2' is no integer.*new folder"):
         database.export_events(tmp_path / "events")
     assert len(os.listdir(tmp_path / "events")) == 2
