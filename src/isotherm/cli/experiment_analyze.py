@@ -99,11 +99,8 @@ def analyze(
     options, metrics = flags.options(), _metrics(metric)
     o.begin(quiet)
     declared = read_plan(plan)
-    if declared.kind == "interleaving" and (out / "report.html").exists():
-        raise OutputError(
-            f"--out: {shown_path(out)} holds report.html of another experiment, and interleaved lists get "
-            "result.json alone; name a new folder"
-        )
+    if declared.kind == "interleaving":
+        _check_no_page(out)
     with _log(log, database, quiet) as folder:
         if declared.kind == "interleaving":
             _tell_preference(preference(declared, folder, options), out, metric)
@@ -119,6 +116,15 @@ def analyze(
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
         raise typer.Exit(BAD_INPUT)
+
+
+def _check_no_page(out: Path) -> None:
+    """Raise OutputError where a page would stay that says nothing of this experiment."""
+    if (out / "report.html").exists():
+        raise OutputError(
+            f"--out: {shown_path(out)} holds report.html of another experiment, and interleaved lists get "
+            "result.json alone; name a new folder"
+        )
 
 
 def _check_anybody(users: "Users", log: Path | None, plan: Path) -> None:

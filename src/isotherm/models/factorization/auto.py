@@ -3,8 +3,8 @@
 From 0.01 and 0.1 mean clicks, the weight by steps of 2, then the penalty, then both in opposite directions,
 each until both values beside it rank worse, and all once more. The third is for ridges of the ranking: where
 few cells hold a click, the penalty of a row is λ·w times their number, so what is near the best lies along
-one product of both. A pair of values is a training on what is left of the clicks; users are folded in by it.
-What ranks no better changes nothing.
+one product of both; there only what is clearly better counts. A pair of values is a training on what is left
+of the clicks; users are folded in by it. What ranks no better changes nothing.
 """
 
 from collections.abc import Callable
@@ -107,11 +107,16 @@ class _Search:
             if learns_penalty and learns_weight:
                 both = self.penalty + self.weight
                 within = [step for step in _STEPS if both - step in _STEPS]
-                self.weight = climbed(self.weight, within, partial(self._traded, both))
+                self.weight = climbed(self.weight, within, partial(self._traded, both), _clearly_better)
                 self.penalty = both - self.weight
 
     def _traded(self, both: int, weight: int) -> float:
         return self._ndcg(both - weight, weight)
+
+
+def _clearly_better(ndcg: float, other: float) -> bool:
+    """Along a ridge the least of noise would lead far."""
+    return ndcg > 1.01 * other
 
 
 def _some_users(user_items: UserItems, rng: np.random.Generator) -> UserItems:
