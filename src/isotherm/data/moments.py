@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from isotherm.data.reading.times import UNITS, iso_times, unit_of
+from isotherm.data.reading.times import UNITS, common_unit, iso_times, unit_of
 from isotherm.errors import SplitError, brief
 from isotherm.types import Array, Bools, Float64
 
@@ -60,8 +60,7 @@ class Clock:
             per_second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[dtype.time_unit]
             return cls(dtype, per_second * _SECONDS_A_DAY, isinstance(dtype, pl.Datetime))
         numbers = times.to_numpy()
-        units = {unit_of(float(number)) for number in (numbers.min(), numbers.max())}
-        unit = units.pop() if len(units) == 1 else None
+        unit = common_unit(float(numbers.min()), float(numbers.max()))
         return cls(dtype, None if unit is None else UNITS[unit] * _SECONDS_A_DAY, unit is not None)
 
     def is_date(self, value: Any) -> bool:

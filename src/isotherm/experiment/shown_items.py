@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from isotherm.checks import at_least
-from isotherm.data.reading.times import UNITS, iso_times, unit_of
+from isotherm.data.reading.times import UNITS, common_unit, iso_times
 from isotherm.errors import InteractionsError
 
 DAY = 86_400.0  #: seconds
@@ -151,8 +151,7 @@ def _moments(times: pl.Series, table: str) -> pl.Series:
 def _per_unit(numbers: pl.Series) -> float:
     """Microseconds in what numbers count: the unit in which all are times from 1980 to 2100, else seconds."""
     values = numbers.cast(pl.Float64).drop_nulls().drop_nans().to_numpy()
-    units = {unit_of(float(end)) for end in (values.min(), values.max())} if len(values) else {None}
-    unit = units.pop() if len(units) == 1 else None
+    unit = common_unit(float(values.min()), float(values.max())) if len(values) else None
     return _MICROSECONDS / UNITS[unit or "seconds"]
 
 

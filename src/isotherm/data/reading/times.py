@@ -179,6 +179,12 @@ def _check_one_unit(times: pl.Series, columns: Sequence[PlacedColumn]) -> None:
     )
 
 
+def common_unit(least: float, most: float) -> str | None:
+    """The unit in which both, and all between them, are times from 1980 to 2100."""
+    unit = unit_of(least)
+    return unit if unit == unit_of(most) else None
+
+
 def unit_of(time: float) -> str | None:
     """The unit in which a number is a time from 1980 to 2100."""
     for name, unit in UNITS.items():

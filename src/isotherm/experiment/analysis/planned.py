@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isotherm.data.reading.times import UNITS, unit_of
+from isotherm.data.reading.times import UNITS, common_unit
 from isotherm.errors import EventLogError, shown_path
 from isotherm.experiment.analysis.whole import Schedule
 from isotherm.experiment.log.sources import Table
@@ -54,8 +54,7 @@ def _days(times: "pl.Series", file: Path) -> set[int]:
     if not times.dtype.is_integer():
         return set((times.dt.epoch("s") // _DAY).to_list())
     ends = [int(each) for each in (times.min(), times.max())]  # type: ignore[arg-type]
-    units = {unit_of(each) for each in ends}
-    unit = units.pop() if len(units) == 1 else None
+    unit = common_unit(*ends)
     if unit is None:
         raise EventLogError(
             f"{shown_path(file)}: column 'timestamp' of model_swaps holds numbers from {ends[0]} to "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isotherm.data.reading.times import UNITS, unit_of
+from isotherm.data.reading.times import UNITS, common_unit
 from isotherm.errors import EventLogError, shown_path
 from isotherm.experiment.log.sources import NUMBERED, EventLog, Table, escaped
 
@@ -116,8 +116,8 @@ def _unit(db: "DuckDBPyConnection", table: Table, column: str) -> str:
     least, most = db.execute(f"SELECT min({column}), max({column}) FROM {source(table)}").fetchall()[0]
     if least is None:
         return "microseconds"
-    unit = unit_of(least)
-    if unit is None or unit_of(most) != unit:
+    unit = common_unit(least, most)
+    if unit is None:
         raise EventLogError(
             f"{shown_path(table.files[0])}: column {column!r} of {table.name} holds numbers from {least} to "
             f"{most}, which are not all seconds, or all milliseconds or microseconds, since 1970; "
