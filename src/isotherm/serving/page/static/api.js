@@ -1,6 +1,6 @@
 // Asking the server. Addresses are relative, so that the page works under any prefix of a proxy.
 
-import { at } from "./dom.js";
+import { h } from "./dom.js";
 
 const TOKEN = "isotherm-token";
 const MOST_WAITS = 3; // of a request that is too many for the moment
@@ -68,11 +68,18 @@ function answerOf(text, status) {
 }
 
 let asking = null; // one dialog for all requests that wait
+const field = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
+const cancel = h("button", { type: "button", id: "token-cancel" }, "Cancel");
+const form = h("form", { id: "token-form", method: "dialog" },
+  h("h2", { id: "token-heading" }, "A token is needed"),
+  h("p", { class: "muted" }, "It is kept in this tab alone, and forgotten when the tab is closed."),
+  h("label", { for: "token" }, "Token"), field,
+  h("div", { class: "buttons" }, h("button", { type: "submit", class: "main" }, "Go on"), cancel));
+const dialog = h("dialog", { id: "token-dialog", "aria-labelledby": "token-heading" }, form);
+document.body.append(dialog);
 
 function askForToken() {
   asking ??= new Promise((resolve) => {
-    const dialog = at("token-dialog");
-    const field = at("token");
     const done = (event) => {
       if (event?.type === "submit") {
         event.preventDefault();
@@ -80,14 +87,12 @@ function askForToken() {
         sessionStorage.setItem(TOKEN, field.value);
       }
       field.value = "";
-      at("token-form").onsubmit = at("token-cancel").onclick = dialog.oncancel = null;
+      form.onsubmit = cancel.onclick = dialog.oncancel = null;
       dialog.close();
       asking = null;
       return resolve(event?.type === "submit");
     };
-    at("token-form").onsubmit = done;
-    at("token-cancel").onclick = done;
-    dialog.oncancel = done;
+    form.onsubmit = cancel.onclick = dialog.oncancel = done;
     dialog.showModal();
     field.focus();
   });
