@@ -1,8 +1,7 @@
 """isotherm experiment analyze"""
 
-import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,9 +17,9 @@ from isotherm.errors import BAD_INPUT, EventLogError, OutputError, ParameterErro
 if TYPE_CHECKING:
     from isotherm.experiment.analysis import AnalysisOptions, Result
     from isotherm.experiment.analysis.effects import Interval
-    from isotherm.experiment.analysis.preference import PreferenceResult
     from isotherm.experiment.log import Users
     from isotherm.experiment.metrics import Metric
+    from isotherm.experiment.plan import Experiment
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,6 @@ def analyze(
 
     from isotherm.experiment.analysis import analyze as analysed
     from isotherm.experiment.analysis.planned import planned
-    from isotherm.experiment.analysis.preference import preference
     from isotherm.experiment.log import EventLog, Window, read_users
     from isotherm.experiment.plan import read_plan
     from isotherm.report.experiment import ExperimentReport
@@ -99,12 +97,11 @@ def analyze(
     options, metrics = flags.options(), _metrics(metric)
     o.begin(quiet)
     declared = read_plan(plan)
+    logged = _log(log, database, quiet)
     if declared.kind == "interleaving":
-        _check_no_page(out)
-    with _log(log, database, quiet) as folder:
-        if declared.kind == "interleaving":
-            _tell_preference(preference(declared, folder, options), out, metric)
-            return
+        _tell_preference(declared, logged, options, out, metric)
+        return
+    with logged as folder:
         users = read_users(EventLog.of_folder(folder), Window.of(declared))
         _check_anybody(users, log, plan)
         schedule = planned(declared, folder)
@@ -116,15 +113,6 @@ def analyze(
     if found.sample_ratio.mismatch:
         typer.echo(f"warning: {found.sample_ratio.words}", err=True)
         raise typer.Exit(BAD_INPUT)
-
-
-def _check_no_page(out: Path) -> None:
-    """Raise OutputError where a page would stay that says nothing of this experiment."""
-    if (out / "report.html").exists():
-        raise OutputError(
-            f"--out: {shown_path(out)} holds report.html of another experiment, and interleaved lists get "
-            "result.json alone; name a new folder"
-        )
 
 
 def _check_anybody(users: "Users", log: Path | None, plan: Path) -> None:
@@ -153,12 +141,27 @@ def _metrics(names: list[str] | None) -> "list[Metric]":
     return chosen
 
 
-def _tell_preference(found: "PreferenceResult", out: Path, metric: list[str] | None) -> None:
-    """Of interleaved lists."""
+def _tell_preference(
+    plan: "Experiment",
+    log: AbstractContextManager[Path],
+    options: "AnalysisOptions",
+    out: Path,
+    metric: list[str] | None,
+) -> None:
+    """Of interleaved lists: result.json alone, beside no page of another experiment."""
+    from isotherm.experiment.analysis.preference import preference
+
+    if (out / "report.html").exists():
+        raise OutputError(
+            f"--out: {shown_path(out)} holds report.html of another experiment, and interleaved lists get "
+            "result.json alone; name a new folder"
+        )
     if metric:
         raise ParameterError(
             "--metric: the plan's kind is interleaving, which tells a preference; leave it out"
         )
+    with log as folder:
+        found = preference(plan, folder, options)
     out.mkdir(parents=True, exist_ok=True)
     found.write_json(out / "result.json")
     for line in found.words:
@@ -183,7 +186,7 @@ def _source(log: Path | None) -> str:
 def _show(found: "Result") -> None:
     """A row for each metric and treatment, then the words."""
     from isotherm.cli.results import show_table
-    from isotherm.report.tables import p_value
+    from isotherm.report.experiment.tables import p_or_none
 
     rows = []
     for each in found.metrics:
@@ -200,7 +203,7 @@ def _show(found: "Result") -> None:
             f"{told.estimate:+.2%} {_told(told.relative)}",
             sequence,
         ]
-        rows.append([*row, "" if math.isnan(each.p_adjusted) else p_value(each.p_adjusted), better])
+        rows.append([*row, p_or_none(each.p_adjusted), better])
     names = ["metric", "arm", "control", "treatment", "relative", "at any look", "p, corrected", "better"]
     if rows:
         show_table(names, rows, words=2)

@@ -34,7 +34,7 @@ def metrics_table(result: Result) -> Table:
         sequence = between(each.looks[-1].sequence) if each.looks else ""
         better = told.posterior.probability_better if math.isfinite(told.estimate) else None
         row += [_value(told.control), _value(told.treatment), change(told), sequence]
-        rows.append([*row, p_value(told.p), _p(each.p_adjusted), number(better, ".1%")])
+        rows.append([*row, p_value(told.p), p_or_none(each.p_adjusted), number(better, ".1%")])
     names = ["metric", "role", *(["arm"] if several else []), "control", "treatment", "relative difference"]
     return Table([*names, "at any look", "p", "p, corrected", "better"], rows, words=3 if several else 2)
 
@@ -102,5 +102,6 @@ def _value(value: float) -> str:
     return number(value, ",.0f" if abs(value) >= 1000 else ".4g")
 
 
-def _p(value: float) -> str:
+def p_or_none(value: float) -> str:
+    """A p-value; empty where there is none."""
     return p_value(value) if math.isfinite(value) else ""
