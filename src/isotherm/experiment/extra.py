@@ -23,7 +23,8 @@ def duckdb() -> Any:
 
 def check_packages() -> None:
     """Raises MissingPackageError where one is missing, before anything else is done."""
-    duckdb(), tea_tasting()
+    duckdb()
+    tea_tasting()
 
 
 def _imported(module: str, name: str) -> "ModuleType":

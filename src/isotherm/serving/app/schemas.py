@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from isotherm.data.columns import EVENT_TYPES
 from isotherm.serving.app.limits import Limits
 from isotherm.serving.catalogue.filter_fields import Condition, Range
 from isotherm.serving.catalogue.items import LiveItem
@@ -305,7 +306,7 @@ class EventsBody(RootModel[list[Any]]):
                 "required": ["id", "type", "user", "item"],
                 "properties": {
                     "id": {"type": ["string", "integer"]},
-                    "type": {"enum": ["click", "impression", "watch", "conversion", "dislike"]},
+                    "type": {"enum": list(EVENT_TYPES)},
                     "user": {"type": ["string", "integer"]},
                     "item": {"type": ["string", "integer"]},
                     "time": {"type": ["number", "string", "null"]},
